@@ -1,0 +1,128 @@
+"""Hold a request against a model's rows: every problem at once, with the nearest legal value, and no network."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, mentions, nameable
+from seedance_mcp.catalog.rows import Advice, Args, Model, OneOf, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason why a model cannot do a request."""
+
+    field: str
+    value: object
+    wrong: str
+    nearest: Any = None
+    source: Source | None = None
+
+    def sentence(self) -> str:
+        """Say it so that the next request can be right."""
+        shown = "" if self.value is None or len(repr(self.value)) > 60 else f" {self.value!r}"
+        hint = "" if self.nearest is None else f"; nearest: {self.nearest!r}"
+        return f"{self.field}{shown} {self.wrong}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The verdict: either a request that may be sent, or problems. Advice comes with both."""
+
+    problems: tuple[Problem, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    request: VideoRequest | None = None
+
+
+def check(model: Model, args: Args) -> Checked:
+    """Check what a caller asks of a model. `args` is untrusted; control fields in it are checked as well."""
+    problems = [
+        *_unknown_fields(model, args),
+        *_wrong_values(model, args),
+        *_missing(model, args),
+        *_broken_rules(model, args),
+        *_unknown_names(model, args),
+    ]
+    advice = tuple(a for a in model.advice if a.applies(args))
+    if problems:
+        return Checked(tuple(problems), advice)
+    return Checked((), advice, _fill_in(model, args))
+
+
+def _unknown_fields(model: Model, args: Args) -> list[Problem]:
+    found: list[Problem] = []
+    for name in args:
+        if name in model.rows or name in CONTROLS or name == "model":
+            continue
+        if name in FIELDS:
+            found.append(Problem(name, None, f"is not taken by {model.id}; leave it out"))
+            continue
+        close = difflib.get_close_matches(name, [*model.rows, *CONTROLS], n=1)
+        found.append(Problem(name, None, "is not a parameter" + (f"; did you mean {close[0]}?" if close else "")))
+    return found
+
+
+def _wrong_values(model: Model, args: Args) -> list[Problem]:
+    rows = {**CONTROLS, **model.rows}
+    return [
+        Problem(name, value, wrong, row.nearest(value), row.source)
+        for name, row in rows.items()
+        if name in args and (wrong := row.wrong(value := args[name]))
+    ]
+
+
+def _missing(model: Model, args: Args) -> list[Problem]:
+    return [
+        Problem(name, None, f"is required: {row.allowed()}", source=row.source)
+        for name, row in model.rows.items()
+        if row.required and name not in args
+    ]
+
+
+def _broken_rules(model: Model, args: Args) -> list[Problem]:
+    return [
+        Problem(broken[0], None, broken[1], source=rule.source)
+        for rule in model.rules
+        if (broken := rule.broken(args))
+    ]
+
+
+def _unknown_names(model: Model, args: Args) -> list[Problem]:
+    prompt = args.get("prompt")
+    if not isinstance(prompt, str):
+        return []
+    found: list[Problem] = []
+    for kind, number in dict.fromkeys(mentions(prompt)):
+        given = args.get(f"reference_{kind}s")
+        count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]
+        last = min(count, nameable(model, f"reference_{kind}s"))
+        if not 1 <= number <= last:
+            known = f"the names go from @{kind}1 to @{kind}{last}" if last else f"there are no reference_{kind}s"
+            found.append(Problem("prompt", None, f"names @{kind}{number}, but {known}"))
+    return found
+
+
+def _fill_in(model: Model, args: Args) -> VideoRequest:
+    given = {n: _plain(v) for n, v in args.items() if n in model.rows}
+    assumed = {
+        name: value
+        for name, row in model.rows.items()
+        if name not in given and (value := _default(model, name, args)) is not None
+    }
+    return VideoRequest(model, **{**given, **assumed}, assumed=assumed)
+
+
+def _default(model: Model, name: str, args: Args) -> Any:
+    row = model.rows[name]
+    if isinstance(row, OneOf) and row.default_with_media != "=" and any(m in args for m in MEDIA):
+        return row.default_with_media
+    return row.default
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+

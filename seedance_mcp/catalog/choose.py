@@ -1,0 +1,76 @@
+"""Which models can do a request and for how much, and which request a model could do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seedance_mcp.catalog.check import Checked, check
+from seedance_mcp.catalog.price import Price, PriceBook, price
+from seedance_mcp.catalog.request import CONTROLS, FIELDS, VideoRequest
+from seedance_mcp.catalog.rows import Args, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that can do a request, the request as it would be sent, and its price."""
+
+    request: VideoRequest
+    price: Price
+    checked: Checked
+
+    @property
+    def model(self) -> Model:
+        return self.request.model
+
+
+def offers(models: Iterable[Model], args: Args, book: PriceBook) -> list[Offer]:
+    """Return who can do the request, cheapest first; those without a known price in USD come last.
+
+    A model that is asked for something legal that its vendor did not make it for (a reference model without
+    references) comes after all others.
+    """
+    found: list[tuple[bool, bool, int, int, Offer]] = []
+    for index, model in enumerate(models):
+        checked = check(model, args)
+        if checked.request is None:
+            continue
+        cost = price(checked.request, book)
+        misused = bool(model.prefers) and not any(f in args for f in model.prefers)
+        unpriced = cost.usd_micros is None
+        found.append((misused, unpriced, cost.usd_micros or 0, index, Offer(checked.request, cost, checked)))
+    return [offer for *_, offer in sorted(found, key=lambda f: f[:4])]
+
+
+def others(models: Iterable[Model], args: Args, but: Model) -> list[str]:
+    """Return the ids of the other models that accept the request unchanged."""
+    return [m.id for m in models if m.id != but.id and not check(m, args).problems]
+
+
+def nearest(model: Model, args: Args) -> dict[str, Any] | None:
+    """Return the arguments closest to these that the model accepts, or None where a person has to decide."""
+    mended = {k: v for k, v in args.items() if k in model.rows or k in CONTROLS}
+    for problem in check(model, mended).problems:
+        if problem.nearest is None:
+            return None
+        mended[problem.field] = problem.nearest
+    return None if check(model, mended).problems else mended
+
+
+def fewest_problems(models: Sequence[Model], args: Args) -> tuple[Model, Checked]:
+    """Return the model that comes closest to the request when none can do it."""
+    verdicts = [(m, check(m, args)) for m in models]
+    return min(verdicts, key=lambda v: len(v[1].problems))
+
+
+def fits(model: Model, shape: Mapping[str, Any]) -> bool:
+    """Whether a model can do a shape: any of mode, references (kinds) and the fields of a request without its texts."""
+    if (mode := shape.get("mode")) and mode not in model.modes:
+        return False
+    if any(f"reference_{kind}s" not in model.rows for kind in shape.get("references", ())):
+        return False
+    for name in FIELDS:
+        if name in shape and (name not in model.rows or model.rows[name].wrong(shape[name])):
+            return False
+    return True

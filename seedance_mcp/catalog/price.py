@@ -1,0 +1,116 @@
+"""What a request costs, as far as its vendor says: an amount with its unit and its basis, or why it is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from seedance_mcp.catalog.request import VideoRequest
+    from seedance_mcp.catalog.rows import Billing
+
+MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The most a request can cost. Money is whole micro-dollars, so that sums are exact."""
+
+    basis: str
+    amount: Decimal | None = None
+    unit: str = ""
+    usd_micros: int | None = None
+    unknown: str | None = None
+    """Why there is no price in USD, as a sentence with what to set."""
+    caution: str | None = None
+
+    def brief(self) -> str:
+        """Say it in a few words: «$2.40», «400 credits» or «unknown»."""
+        if self.usd_micros is not None:
+            return dollars(self.usd_micros)
+        return f"{_plain(self.amount)} {self.unit}" if self.amount is not None else "unknown"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the `cost` object of an answer; what is not known is left out."""
+        pairs = {
+            "usd": None if self.usd_micros is None else self.usd_micros / MICROS,
+            "amount": None if self.amount is None else float(self.amount),
+            "unit": self.unit if self.amount is not None else None,
+            "basis": self.basis,
+            "unknown": self.unknown,
+            "caution": self.caution,
+        }
+        return {k: v for k, v in pairs.items() if v is not None}
+
+
+def dollars(micros: int) -> str:
+    """Write micro-dollars as people do: $2.40, and $0.0479 where cents are too coarse."""
+    exact = f"{Decimal(micros) / MICROS:.6f}".rstrip("0")
+    whole, _, part = exact.partition(".")
+    return f"${whole}.{part.ljust(2, '0')}"
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """What the operator says a model (or a vendor's unit) costs: one entry of the setting SEEDANCE_PRICES."""
+
+    usd_per_unit: Decimal | None = None
+    rates: Mapping[str, Decimal] | None = None
+    per: Literal["second", "video"] | None = None
+    unit: str | None = None
+
+
+PriceBook = Mapping[str, UnitPrice]
+"""Entries by model id, or by vendor for all its models; the model's own entry wins."""
+
+
+def price(request: VideoRequest, book: PriceBook) -> Price:
+    """Price a checked request from the model's billing row and the operator's own prices."""
+    billing = request.model.billing
+    for_vendor = book.get(request.model.vendor, UnitPrice())
+    own = book.get(request.model.id, for_vendor)
+    per = own.per or billing.per
+    unit = own.unit or billing.unit
+    rate = _rate(request, own, billing)
+    worth = own.usd_per_unit or for_vendor.usd_per_unit or billing.usd_per_unit
+    if unit == "USD":
+        worth = Decimal(1)
+    caution = " ".join(c.text for c in billing.cautions if c.applies(request.fields())) or None
+    if rate is None or per is None:
+        return Price(_formula(request, per, unit), unknown=_why(request, per), caution=caution)
+    amount = rate * (request.duration or 0) if per == "second" else rate
+    if unit == "credits":  # vendors that sell credits sell whole ones, and round up
+        amount = amount.to_integral_value(ROUND_CEILING)
+    times = f" × {request.duration} s" if per == "second" else ""
+    basis = f"{_plain(rate)} {unit} per {per}{times} = {_plain(amount)} {unit}"
+    if worth is None:
+        setting = f'SEEDANCE_PRICES={{"{request.model.vendor}": {{"usd_per_unit": …}}}}'
+        why = f"{request.model.vendor} does not publish what one of its {unit} is worth; set {setting}."
+        return Price(basis, amount, unit, unknown=why, caution=caution)
+    micros = int((amount * worth * MICROS).to_integral_value(ROUND_CEILING))
+    return Price(basis, amount, unit, micros, caution=caution)
+
+
+def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | None:
+    rates = own.rates or (billing.with_video if request.reference_videos and billing.with_video else billing.rates)
+    if not rates:
+        return None
+    return rates.get(request.resolution or "", rates.get(""))
+
+
+def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
+    if per == "second":
+        return f"unit price in {unit} × {request.duration} s"
+    return f"unit price in {unit} per video" if per else "not published"
+
+
+def _why(request: VideoRequest, per: str | None) -> str:
+    model = request.model
+    published = "publishes the formula but not the unit price" if per else "publishes no price"
+    return f'{model.vendor} {published}; set SEEDANCE_PRICES={{"{model.id}": {{"per": …, "unit": "USD", "rates": …}}}}.'

@@ -1,0 +1,126 @@
+"""A request for one video in words that no vendor owns, and the fields in which a caller writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from seedance_mcp.catalog.rows import Flag, Media, Number, Source, Text
+
+if TYPE_CHECKING:
+    from seedance_mcp.catalog.rows import Model, Row
+
+FIELDS: Mapping[str, str] = {
+    "prompt": "What to show: subject, action, camera, light, sound. @image1, @video1, @audio1 name the references",
+    "duration": "Seconds",
+    "resolution": "Output height class",
+    "aspect_ratio": "Output shape",
+    "first_frame": "URL of the opening picture",
+    "last_frame": "URL of the closing picture",
+    "reference_images": "Picture URLs for people, things, style",
+    "reference_videos": "Clip URLs for motion, camera",
+    "reference_audios": "Sound URLs for music, voice",
+    "generate_audio": "Film has sound",
+    "seed": "Random seed",
+    "web_search": "Look the prompt up first; text only",
+    "watermark": "Add a watermark",
+    "safety_filter": "Vendor's content filter",
+    "callback_url": "Public URL the vendor calls when done",
+    "public": "May be shown in the vendor's gallery",
+}
+"""What a video can be asked for. A vendor module says which of these its models take, and nothing outside this list."""
+
+PICTURES = ("first_frame", "last_frame")
+REFERENCES = ("reference_images", "reference_videos", "reference_audios")
+MEDIA = PICTURES + REFERENCES
+
+_OURS = Source("OURS", "create_video")
+CONTROLS: Mapping[str, Row] = {
+    "max_cost": Number(0, _OURS, unit="USD"),
+    "request_key": Text(_OURS, most=64),
+    "allow_duplicate": Flag(_OURS),
+    "dry_run": Flag(_OURS),
+}
+"""What a caller can tell us about the call itself; never sent to a vendor."""
+
+CONTROL_WORDS: Mapping[str, str] = {
+    "max_cost": "Refuse above this many USD",
+    "request_key": "Same key, same job: never paid twice",
+    "allow_duplicate": "Pay again for a request like one still open",
+    "dry_run": "Check and price only; sends nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """A checked request with every default filled in: what a vendor module turns into its own words."""
+
+    model: Model
+    prompt: str = ""
+    duration: int | None = None
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+    first_frame: str | None = None
+    last_frame: str | None = None
+    reference_images: tuple[str, ...] = ()
+    reference_videos: tuple[str, ...] = ()
+    reference_audios: tuple[str, ...] = ()
+    generate_audio: bool | None = None
+    seed: int | None = None
+    web_search: bool | None = None
+    watermark: bool | None = None
+    safety_filter: bool | None = None
+    callback_url: str | None = None
+    public: bool | None = None
+    assumed: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    """What the caller left open and we filled in, by field."""
+
+    @property
+    def mode(self) -> str:
+        """What the film starts from: text, first_frame, first_last_frame (the last alone, too) or references."""
+        if self.first_frame or self.last_frame:
+            return "first_last_frame" if self.last_frame else "first_frame"
+        has_references = self.reference_images or self.reference_videos or self.reference_audios
+        return "references" if has_references else "text"
+
+    @property
+    def size(self) -> str | None:
+        """The pixels the vendor documents for this resolution and ratio, such as 1280x720."""
+        return (self.model.sizes or {}).get((self.resolution or "", self.aspect_ratio or ""))
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that are set, as plain JSON values, in the order of FIELDS."""
+        pairs = ((name, getattr(self, name)) for name in FIELDS)
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in pairs if v is not None and v not in ((), "")}
+
+
+_MENTION = re.compile(r"@(image|video|audio)([0-9]+)(?![0-9A-Za-z_])")
+
+
+def mentions(prompt: str) -> Iterator[tuple[str, int]]:
+    """Yield each (kind, number) that the prompt names, such as ("image", 1) for @image1."""
+    for kind, number in _MENTION.findall(prompt):
+        yield kind, int(number)
+
+
+def with_names(prompt: str, style: Mapping[str, str]) -> str:
+    """Write @image1, @video1 and @audio1 the vendor's way; `style` maps the kind to a pattern such as "image {}"."""
+    return _MENTION.sub(lambda m: style[m[1]].format(int(m[2])), prompt)
+
+
+def nameable(model: Model, field: str) -> int:
+    """How many references of one field can be named in a prompt; nine where the vendor states no number."""
+    row = model.rows.get(field)
+    return (row.most or 9) if isinstance(row, Media) else 0
+
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def in_plain_words(prompt: str) -> str:
+    """Write the names of references as words, in the prompt's own language (the upstream's convention)."""
+    chinese = {"image": "图片{}", "video": "视频{}", "audio": "音频{}"}
+    english = {"image": "image {}", "video": "video {}", "audio": "audio {}"}
+    return with_names(prompt, chinese if _HAN.search(prompt) else english)

@@ -1,0 +1,234 @@
+"""aigptimage.com: a jobs API with the parameters in `input`, and results as JSON inside a string.
+
+Facts: facts/aigptimage.yaml. reference-to-video is the seed page; text-to-video and image-to-video are known from
+the vendor's other public pages only, and their rows say PUB.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, Field, field_validator
+
+from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog.rows import (
+    Advice,
+    Billing,
+    Flag,
+    Link,
+    Media,
+    Model,
+    NeedsOneOf,
+    OneOf,
+    Row,
+    Source,
+    Text,
+    Whole,
+)
+from seedance_mcp.errors import Code
+from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
+
+_URL = Link(("https", "http"), Source("SEED:156,164", "endpoints.upload_or_assets"), public=True)
+_REFERENCES = ("reference_images", "reference_videos", "reference_audios")
+
+# «Common options» is not a closed list (SEED:56-67), so every ratio that Seedance knows is taken.
+_RATIO = OneOf(
+    ("16:9", "9:16", "1:1", "3:4", "4:3", "21:9", "adaptive"), Source("SEED:62-67; rest ARK", "params.input.ratio"), "16:9"
+)
+_COMMON: dict[str, Row] = {
+    "duration": Whole(1, None, Source("SEED:74-77 (no range stated)", "params.input.duration"), default=5, unit="s"),
+    "resolution": OneOf(("480p", "720p", "1080p"), Source("SEED:68-73", "params.input.resolution"), "720p"),
+    "aspect_ratio": _RATIO,
+    "generate_audio": Flag(Source("SEED:78-83", "params.input.generate_audio"), default=False),
+    "web_search": Flag(Source("SEED:84-89", "params.input.web_search")),
+    # The vendor's own default is off, which returns unfiltered output; ours is on unless the caller opts out.
+    "safety_filter": Flag(Source("SEED:90-96; default ours", "params.input.nsfw_checker"), default=True),
+}
+_ADVICE = (
+    Advice(
+        ("duration",),
+        "The vendor states no range for duration; the upstream takes 4–15 s.",
+        Source("KIE/ARK", "params.input.duration"),
+        outside=(4, 15),
+    ),
+    Advice(
+        ("aspect_ratio",),
+        "The page lists 16:9, 9:16, 1:1 and 3:4 as common ratios; this one is the upstream's.",
+        Source("SEED:62-67", "params.input.ratio"),
+        values=("4:3", "21:9", "adaptive"),
+    ),
+)
+
+
+def _references() -> Model:
+    rows: dict[str, Row] = {
+        "prompt": Text(Source("SEED:39-43", "params.input.prompt"), most=20000),
+        "reference_images": Media("image", _URL, Source("SEED:44-47", "params.input.reference_image_urls")),
+        "reference_videos": Media("video", _URL, Source("SEED:48-51", "params.input.reference_video_urls")),
+        "reference_audios": Media("audio", _URL, Source("SEED:52-55", "params.input.reference_audio_urls")),
+        **_COMMON,
+    }
+    billing = Billing(
+        "second",
+        "credits",
+        Source("SEED:99-103", "pricing.reference_to_video_per_second"),
+        {"480p": Decimal(40), "720p": Decimal(80), "1080p": Decimal(160)},
+        cautions=(
+            Advice(
+                ("generate_audio",),
+                "The page says sound affects the price, and does not say by how much.",
+                Source("SEED:165", "pricing.also_affects_cost"),
+            ),
+        ),
+    )
+    upstream = tuple(
+        Advice((f,), f"The upstream takes at most {n} {f}.", Source("KIE", "reference_limits.upstream_warning"), outside=(0, n))
+        for f, n in zip(_REFERENCES, (9, 3, 3), strict=True)
+    )
+    alone = Advice(
+        ("reference_audios",),
+        "The upstream refuses sounds without a picture or clip beside them.",
+        Source("ARK/KIE", "requires.0"),
+        unless=("reference_images", "reference_videos"),
+    )
+    rules = (NeedsOneOf(("prompt", *_REFERENCES), Source("INF: an empty input asks for nothing", "requires.0")),)
+    name = "seedance-2.0-reference-to-video"
+    source = Source("SEED:27,34,41", f"models.{name}")
+    return Model(
+        "aigptimage", name, "From references", rows, billing, source, rules, (*_ADVICE, *upstream, alone), prefers=_REFERENCES
+    )
+
+
+def _public(name: str, summary: str, page: str, frame: bool) -> Model:
+    rows: dict[str, Row] = {
+        "prompt": Text(Source(f"PUB:{page}", "params.input.prompt"), most=20000, required=True),
+        **_COMMON,
+    }
+    if frame:
+        first = Link(_URL.schemes, Source("PUB:i2v", "params.input.image_urls"), public=True, required=True)
+        rows = {"prompt": rows["prompt"], "first_frame": first, **_COMMON}
+    billing = Billing("second", "credits", Source("GAP: no price on its page", "pricing.other_models"))
+    return Model("aigptimage", name, summary, rows, billing, Source(f"PUB:{page}", f"models.{name}"), (), _ADVICE)
+
+
+_STATES: dict[str, TaskState] = {
+    "waiting": "queued",
+    "queuing": "queued",
+    "queued": "queued",
+    "pending": "queued",
+    "generating": "running",
+    "processing": "running",
+    "running": "running",
+    "success": "succeeded",
+    "succeeded": "succeeded",
+    "completed": "succeeded",
+    "fail": "failed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+def submit(request: VideoRequest) -> Call:
+    """POST /api/v1/jobs/createTask (SEED §1). Only `ratio` is sent: it wins over its alias `aspect_ratio`."""
+    fields: dict[str, Any] = {
+        "prompt": in_plain_words(request.prompt) or None,
+        "image_urls": [request.first_frame] if request.first_frame else None,
+        "reference_image_urls": list(request.reference_images) or None,
+        "reference_video_urls": list(request.reference_videos) or None,
+        "reference_audio_urls": list(request.reference_audios) or None,
+        "ratio": request.aspect_ratio,
+        "resolution": request.resolution,
+        "duration": request.duration,
+        "generate_audio": request.generate_audio,
+        "web_search": request.web_search,
+        "nsfw_checker": request.safety_filter,
+    }
+    body = {"model": request.model.name, "input": {k: v for k, v in fields.items() if v is not None}}
+    return Call("POST", "/api/v1/jobs/createTask", body)
+
+
+class _Created(BaseModel):
+    class Data(BaseModel):
+        taskId: str = Field(min_length=1)
+
+    data: Data
+
+
+class _Result(BaseModel):
+    resultUrls: list[str] = Field(default_factory=list)
+
+
+class _Look(BaseModel):
+    class Data(BaseModel):
+        state: str
+        resultJson: _Result | None = None
+        failCode: int | str | None = None
+        failMsg: str | None = None
+
+        @field_validator("resultJson", mode="before")
+        @classmethod
+        def _string_or_object(cls, value: object) -> object:
+            """The page shows an object, its example a JSON string (SEED:143-144 vs 151-154); an empty one is none."""
+            if isinstance(value, str):
+                return json.loads(value) if value.strip() else None
+            return value
+
+    data: Data
+
+
+class _Envelope(BaseModel):
+    code: int | str
+    msg: str = ""
+
+
+def accepted(answer: Answer) -> Accepted:
+    """Read the answer to a create (SEED §1, response example)."""
+    return Accepted(read(_Created, answer).data.taskId)
+
+
+def status(task_id: str) -> Call:
+    """GET /api/v1/jobs/recordInfo?taskId= (SEED §2)."""
+    return Call("GET", "/api/v1/jobs/recordInfo", query={"taskId": task_id})
+
+
+def progress(answer: Answer) -> Snapshot:
+    """Read a look: the film is the first of `resultUrls` (SEED: success result structure)."""
+    data = read(_Look, answer).data
+    state = _STATES.get(data.state.casefold(), "running")
+    urls = data.resultJson.resultUrls if data.resultJson else []
+    why = classify(200, str(data.failCode or ""), data.failMsg or "", Code.GENERATION_FAILED)
+    return Snapshot(state, data.state, urls[0] if urls and state == "succeeded" else None, why if state == "failed" else None)
+
+
+def refusal(answer: Answer) -> Refusal | None:
+    """Read a no: the body's code decides, also inside HTTP 200 (SEED: error codes; PUB:errors)."""
+    try:
+        envelope = _Envelope.model_validate(answer.body)
+    except ValueError:
+        return None
+    if answer.status < 400 and str(envelope.code) == "200":
+        return None
+    status = int(envelope.code) if str(envelope.code).isdigit() and int(envelope.code) >= 400 else answer.status
+    return classify(status, str(envelope.code), envelope.msg)
+
+
+VENDOR = Vendor(
+    slug="aigptimage",
+    name="AI GPT Image",
+    base_url="https://aigptimage.com",
+    models=(
+        _references(),
+        _public("seedance-2.0-text-to-video", "From text", "t2v", frame=False),
+        _public("seedance-2.0-image-to-video", "From a first picture", "i2v", frame=True),
+    ),
+    submit=submit,
+    accepted=accepted,
+    status=status,
+    progress=progress,
+    refusal=refusal,
+    idempotency_header="X-Request-ID",
+    docs="https://aigptimage.com/zh/docs/video-models/seedance/seedance-2.0-reference-to-video",
+)

@@ -1,0 +1,181 @@
+"""OPE.AI: an OpenAI-shaped /v1/videos whose finished film has no URL and is fetched with the key.
+
+Facts: facts/ope.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, Field
+
+from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog.rows import (
+    Advice,
+    Billing,
+    FileLimits,
+    Flag,
+    Link,
+    Media,
+    Model,
+    Needs,
+    NotTogether,
+    OneOf,
+    Source,
+    Text,
+    Whole,
+)
+from seedance_mcp.catalog.sizes import SIZES
+from seedance_mcp.vendors.gateway import gateway_refusal, reason
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor, read
+
+_URL = Link(("https", "http"), Source("SEED:70-83", "endpoints.upload_or_assets"), public=True)
+
+
+def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, seconds: bool = True) -> Media:
+    source = Source(f"SEED:{line}", f"reference_limits.{fact}")
+    each, total = ((2, 15), 15.0) if seconds else (None, None)
+    return Media(kind, _URL, source, most, FileLimits(source, under_mb, each, total))
+
+
+def _model(name: str, summary: str, resolutions: tuple[str, ...], line: str) -> Model:
+    rows = {
+        "prompt": Text(Source("SEED:59; required PUB:zh", "params.prompt"), required=True),
+        "duration": Whole(4, 15, Source("SEED:63,89", "params.seconds"), default=5, unit="s"),
+        "resolution": OneOf(resolutions, Source(f"SEED:{line}", f"models.{name}"), "720p"),
+        "aspect_ratio": OneOf(
+            ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9"), Source("SEED:62", "params.ratio"), "16:9"
+        ),
+        "first_frame": _URL,
+        "last_frame": _URL,
+        "reference_images": _media("image", 9, "image", "94", 30, seconds=False),
+        "reference_videos": _media("video", 3, "video", "95", 50),
+        "reference_audios": _media("audio", 3, "audio", "96", 15),
+        "generate_audio": Flag(Source("SEED:64; default ARK", "params.generate_audio"), default=True),
+        "seed": Whole(-1, 2**32 - 1, Source("SEED:65; range ARK", "params.seed")),
+    }
+    return Model("ope", name, summary, rows, _BILLING, Source("SEED:11", f"models.{name}"), _RULES, _ADVICE, SIZES)
+
+
+_BILLING = Billing(None, "USD", Source("GAP: SEED:27 links a price page that was not found", "pricing"))
+_RULES = (
+    Needs("reference_audios", ("reference_images", "reference_videos"), Source("SEED:101-103", "requires.0")),
+    # The page shows four modes and none that mixes them; the upstream calls them mutually exclusive.
+    NotTogether(
+        ("first_frame", "last_frame"),
+        ("reference_images", "reference_videos", "reference_audios"),
+        Source("INF: no such mode in SEED:107-264; ARK hard", "exclusions.2"),
+    ),
+    Needs("last_frame", ("first_frame",), Source("INF: no such mode in SEED:154-182; ARK hard", "exclusions.3")),
+)
+_ADVICE = (
+    Advice(
+        ("prompt",),
+        "The prompt is over 500 Chinese characters or 1,000 words; ope says details are then easily lost.",
+        Source("SEED:97", "prompt_limits.zh"),
+        wordy=(500, 1000),
+    ),
+    Advice(
+        ("seed",),
+        "ope documents seed, the upstream says Seedance 2.0 ignores it: the same seed may give another film.",
+        Source("SEED:65 vs ARK", "contradictions.3"),
+    ),
+)
+
+_STATES: dict[str, TaskState] = {
+    "queued": "queued",
+    "not_start": "queued",
+    "submitted": "queued",
+    "in_progress": "running",
+    "success": "succeeded",
+    "completed": "succeeded",
+    "succeeded": "succeeded",
+    "failure": "failed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    "expired": "expired",
+}
+
+
+def submit(request: VideoRequest) -> Call:
+    """POST /v1/videos (SEED §1, §2). `size` is the same as resolution + ratio, and the page wants one of the two."""
+    body: dict[str, Any] = {
+        "model": request.model.name,
+        "prompt": in_plain_words(request.prompt),
+        "resolution": request.resolution,
+        "ratio": request.aspect_ratio,
+        "seconds": str(request.duration),
+        "generate_audio": request.generate_audio,
+    }
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if content := list(_content(request)):
+        body["input_reference"] = {"content": content}
+    return Call("POST", "/v1/videos", body)
+
+
+def _content(request: VideoRequest) -> list[dict[str, Any]]:
+    parts = [
+        ("image_url", "first_frame", [request.first_frame]),
+        ("image_url", "last_frame", [request.last_frame]),
+        ("image_url", "reference_image", request.reference_images),
+        ("video_url", "reference_video", request.reference_videos),
+        ("audio_url", "reference_audio", request.reference_audios),
+    ]
+    return [{"type": t, "role": role, t: {"url": url}} for t, role, urls in parts for url in urls if url]
+
+
+class _Created(BaseModel):
+    """The create answer carries id and task_id, equal; the query answer only id."""
+
+    id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
+
+
+class _Look(BaseModel):
+    status: str
+    progress: float | None = None
+    error: dict[str, Any] | str | None = None
+    fail_reason: str = ""
+
+
+def accepted(answer: Answer) -> Accepted:
+    """Read the answer to a create (SEED §4.1)."""
+    return Accepted(read(_Created, answer).id)
+
+
+def status(task_id: str) -> Call:
+    """GET /v1/videos/{id} (SEED §5)."""
+    return Call("GET", f"/v1/videos/{task_id}")
+
+
+def progress(answer: Answer) -> Snapshot:
+    """Read a look at a task: states come in two cases, and never with a URL (SEED §5)."""
+    look = read(_Look, answer)
+    state = _STATES.get(look.status.casefold(), "running")
+    refusal = reason(look.error, look.fail_reason) if state == "failed" else None
+    return Snapshot(state, look.status, refusal=refusal, progress=look.progress)
+
+
+def film(task_id: str) -> Call:
+    """GET /v1/videos/{id}/content, with the key (SEED §6)."""
+    return Call("GET", f"/v1/videos/{task_id}/content")
+
+
+VENDOR = Vendor(
+    slug="ope",
+    name="OPE.AI",
+    base_url="https://api-platform.ope.ai",
+    models=(
+        _model("seedance-2-0", "Standard", ("480p", "720p", "1080p"), "61,320-340"),
+        _model("seedance-2-0-fast", "Fast, up to 720p", ("480p", "720p"), "60,340"),
+        _model("seedance-2-0-nsfw", "Without content filter", ("480p", "720p", "1080p"), "11,61"),
+    ),
+    submit=submit,
+    accepted=accepted,
+    status=status,
+    progress=progress,
+    refusal=gateway_refusal,
+    film=film,
+    docs="https://p-docs.ope.ai/docs/api/ai-model/videos/seedance/seedance-2-0",
+)

@@ -1,0 +1,282 @@
+"""seedanceapi.org, API v2: flat parameters, credits at one cent each.
+
+Facts: facts/seedanceapi.yaml. The v1 of the same host has other field names (image_urls, generate_audio …): never used.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog.rows import (
+    Advice,
+    Billing,
+    Flag,
+    Link,
+    Media,
+    Model,
+    NotTogether,
+    OneOf,
+    Row,
+    Source,
+    Text,
+    Whole,
+)
+from seedance_mcp.errors import Code
+from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
+
+_PICTURE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
+_CLIP = Link(("https", "http"), Source("INF: as images, SEED:98-106", "contradictions.6"))
+_RATIOS = ("16:9", "9:16", "4:3", "3:4")
+
+_COMMON: dict[str, Row] = {
+    "prompt": Text(Source("SEED:80-82", "params.prompt"), most=2000, required=True),
+    "first_frame": _PICTURE,
+    "reference_images": Media("image", _PICTURE, Source("SEED:98-100,232", "reference_limits.images"), 4),
+    "callback_url": Link(("https", "http"), Source("SEED:112-114", "params.callback_url"), public=True),
+    "public": Flag(Source("SEED:116-118", "params.public")),
+}
+_RULES = (
+    NotTogether(
+        ("first_frame",),
+        ("reference_images", "reference_videos", "reference_audios"),
+        Source("INF: one list of pictures, roles not stated, SEED:98-100", "modes.first_last_frame"),
+    ),
+)
+_MINI_RULES = (
+    *_RULES,
+    NotTogether(
+        ("reference_images",),
+        ("reference_videos", "reference_audios"),
+        Source("INF: KIE keeps pictures and multimodal references apart", "exclusions.2"),
+    ),
+)
+_ADVICE = (
+    Advice(
+        ("aspect_ratio", "first_frame"),
+        "seedanceapi documents aspect_ratio for text-to-video only; the picture's own shape may win.",
+        Source("SEED:94-96", "params.aspect_ratio"),
+    ),
+    Advice(
+        ("aspect_ratio", "reference_images"),
+        "seedanceapi documents aspect_ratio for text-to-video only; the picture's own shape may win.",
+        Source("SEED:94-96", "params.aspect_ratio"),
+    ),
+    Advice(
+        ("reference_images",),
+        "seedanceapi does not say what each of several pictures becomes; name their roles in the prompt.",
+        Source("SEED:98-100", "modes.image_to_video"),
+        outside=(0, 1),
+    ),
+    Advice(
+        ("public",),
+        "public=true may show the film to others in the vendor's gallery.",
+        Source("SEED:116-118", "params.public"),
+    ),
+)
+
+
+def _standard(name: str, summary: str, per_second: int, lines: str, *advice: Advice) -> Model:
+    rows = _COMMON | {
+        "duration": Whole(5, 15, Source("SEED:86,231", "exclusions.1"), only=(5, 10, 15), default=5, unit="s"),
+        "resolution": OneOf(("480p", "720p", "1080p"), Source("SEED:88-92", "params.resolution"), "720p"),
+        "aspect_ratio": OneOf(_RATIOS, Source("SEED:94-96,230", "exclusions.0"), "16:9", default_with_media=None),
+    }
+    billing = Billing(
+        "second",
+        "credits",
+        Source(f"SEED:{lines}", f"pricing.{name}"),
+        {"": Decimal(per_second)},
+        usd_per_unit=_CENT,
+        cautions=(
+            Advice(
+                ("resolution",),
+                "The page's table has no resolution column, though its text says resolution matters; 1080p may cost more.",
+                Source("SEED:33 vs 43-56", "contradictions.2"),
+                values=("1080p",),
+            ),
+        ),
+        failure_is_free=True,
+    )
+    source = Source("SEED:86,92,96,108-110", f"models.{name}")
+    return Model("seedanceapi", name, summary, rows, billing, source, _RULES, _ADVICE + advice)
+
+
+_CENT = Decimal("0.01")
+"""1 USD = 100 credits (SEED:35)."""
+
+_NO_1080P_UPSTREAM = Advice(
+    ("resolution",),
+    "The upstream's fast model has no 1080p; seedanceapi's page does not forbid it, but look at what is delivered.",
+    Source("SEED:92 vs ARK", "models.seedance-2.0-fast"),
+    values=("1080p",),
+)
+
+
+def _mini() -> Model:
+    references = "Upstream limit: at most 3, together at most 15 s."
+    rows = _COMMON | {
+        "duration": Whole(4, 15, Source("SEED:86", "params.duration"), default=5, unit="s"),
+        # 1080p is taken by the vendor, and silently billed and made as 720p (SEED:92): so it is not offered.
+        "resolution": OneOf(("480p", "720p"), Source("SEED:92", "contradictions.0"), "720p"),
+        "aspect_ratio": OneOf(
+            (*_RATIOS, "1:1", "21:9", "adaptive"),
+            Source("SEED:96", "models.seedance-2-mini"),
+            "16:9",
+            default_with_media="adaptive",
+        ),
+        "reference_videos": Media("video", _CLIP, Source("SEED:102-104", "params.reference_video_urls")),
+        "reference_audios": Media("audio", _CLIP, Source("SEED:106", "params.reference_audio_urls")),
+    }
+    billing = Billing(
+        "second",
+        "credits",
+        Source("SEED:61-69", "pricing.seedance-2-mini"),
+        {"480p": Decimal("14.25"), "720p": Decimal("30.75")},
+        with_video={"480p": Decimal(9), "720p": Decimal("18.75")},
+        usd_per_unit=_CENT,
+        cautions=(
+            Advice(
+                ("reference_videos",),
+                "Priced by the film's seconds; the vendor may add those of the reference clips.",
+                Source("SEED:65,67 vs KIE", "contradictions.5"),
+            ),
+        ),
+        failure_is_free=True,
+    )
+    advice = (
+        Advice(("reference_videos",), references, Source("KIE", "params.reference_video_urls"), outside=(0, 3)),
+        Advice(("reference_audios",), references, Source("KIE", "params.reference_audio_urls"), outside=(0, 3)),
+        Advice(
+            ("reference_audios",),
+            "The upstream refuses sounds without a picture or clip beside them.",
+            Source("ARK", "reference_limits.others"),
+            unless=("reference_videos",),
+        ),
+    )
+    source = Source("SEED:61,86,92,96,110", "models.seedance-2-mini")
+    return Model(
+        "seedanceapi", "seedance-2-mini", "Mini", rows, billing, source, _MINI_RULES, _ADVICE + advice
+    )
+
+
+_STATES: dict[str, TaskState] = {
+    "in_progress": "running",
+    "processing": "running",
+    "pending": "queued",
+    "queued": "queued",
+    "success": "succeeded",
+    "completed": "succeeded",
+    "failed": "failed",
+    "failure": "failed",
+}
+
+
+def submit(request: VideoRequest) -> Call:
+    """POST /generate (SEED: request body)."""
+    body: dict[str, Any] = {
+        "model": request.model.name,
+        "prompt": in_plain_words(request.prompt),
+        "duration": request.duration,
+        "resolution": request.resolution,
+        "aspect_ratio": request.aspect_ratio,
+        "images": [request.first_frame] if request.first_frame else list(request.reference_images) or None,
+        "reference_video_urls": list(request.reference_videos) or None,
+        "reference_audio_urls": list(request.reference_audios) or None,
+        "callback_url": request.callback_url,
+        "public": request.public,
+    }
+    return Call("POST", "/generate", {key: value for key, value in body.items() if value is not None})
+
+
+class _Data(BaseModel):
+    task_id: str = Field(min_length=1)
+    status: str = ""
+    consumed_credits: Decimal | None = None
+    response: list[str] | None = None
+    error_message: str | None = None
+
+
+class _Envelope(BaseModel):
+    data: _Data
+
+
+class _Error(BaseModel):
+    """The page lists codes without a body; the word is looked for in every place that clients have seen it."""
+
+    code: int | str | None = None
+    message: str = ""
+    error: dict[str, Any] | str | None = None
+    error_code: str = ""
+
+
+def accepted(answer: Answer) -> Accepted:
+    """Read the answer to a create (SEED: task created)."""
+    data = read(_Envelope, answer).data
+    return Accepted(data.task_id, data.consumed_credits)
+
+
+def status(task_id: str) -> Call:
+    """GET /status?task_id= (SEED: status)."""
+    return Call("GET", "/status", query={"task_id": task_id})
+
+
+def progress(answer: Answer) -> Snapshot:
+    """Read a look: the film is the first of `data.response` (SEED: tip)."""
+    data = read(_Envelope, answer).data
+    state = _STATES.get(data.status.casefold(), "running")
+    url = data.response[0] if state == "succeeded" and data.response else None
+    refusal = classify(200, "", data.error_message or "", Code.GENERATION_FAILED) if state == "failed" else None
+    return Snapshot(state, data.status, url, refusal, data.consumed_credits)
+
+
+def refusal(answer: Answer) -> Refusal | None:
+    """Read a no (SEED: error codes), by HTTP status or by a body code that is no success."""
+    if not isinstance(answer.body, dict):
+        return None
+    try:
+        error = _Error.model_validate(answer.body)
+    except ValueError:
+        return None
+    if answer.status < 400 and str(error.code) in {"200", "0", "None"}:
+        return None
+    inner = error.error if isinstance(error.error, dict) else {}
+    word = str(inner.get("code") or error.error_code or (error.code if isinstance(error.code, str) else ""))
+    words = str(inner.get("message") or error.message or error.error or "")
+    if not (word or words or error.code):
+        return None
+    code = error.code if isinstance(error.code, int) and error.code >= 400 else answer.status
+    return classify(code, word, words, _CODES.get(word or words))
+
+
+_CODES = {
+    "INVALID_PROMPT": Code.INVALID_REQUEST,
+    "INVALID_ASPECT_RATIO": Code.INVALID_REQUEST,
+    "INVALID_DURATION": Code.INVALID_REQUEST,
+    "TOO_MANY_IMAGES": Code.INVALID_REQUEST,
+    "INVALID_API_KEY": Code.AUTH,
+    "INSUFFICIENT_CREDITS": Code.NO_CREDIT,
+    "TASK_NOT_FOUND": Code.NOT_FOUND,
+    "INTERNAL_ERROR": Code.VENDOR_DOWN,
+}
+
+VENDOR = Vendor(
+    slug="seedanceapi",
+    name="seedanceapi.org",
+    base_url="https://seedanceapi.org/v2",
+    models=(
+        _standard("seedance-2.0", "Standard", 48, "43-46"),
+        _standard("seedance-2.0-fast", "Fast and cheaper", 32, "53-56", _NO_1080P_UPSTREAM),
+        _mini(),
+    ),
+    submit=submit,
+    accepted=accepted,
+    status=status,
+    progress=progress,
+    refusal=refusal,
+    docs="https://seedanceapi.org/zh/docs/v2",
+)

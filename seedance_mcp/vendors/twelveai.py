@@ -1,0 +1,176 @@
+"""12AI: /v1/videos with a `metadata` object; the mode follows from the number of images unless it is named.
+
+Facts: facts/twelveai.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, Field
+
+from seedance_mcp.catalog.request import VideoRequest, with_names
+from seedance_mcp.catalog.rows import (
+    Advice,
+    Billing,
+    FileLimits,
+    Flag,
+    Link,
+    Media,
+    Model,
+    Needs,
+    NotTogether,
+    OneOf,
+    Source,
+    Text,
+    Whole,
+)
+from seedance_mcp.vendors.gateway import gateway_refusal, reason
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor, read
+
+_FRAMES = ("first_frame", "last_frame")
+_REFERENCES = ("reference_images", "reference_videos", "reference_audios")
+
+
+def _model(name: str, summary: str, default_resolution: str, line: str, assets: bool) -> Model:
+    schemes = ("https", "http", "asset") if assets else ("https", "http")
+    url = Link(schemes, Source("SEED:394,396,543", "assets"), public=True)
+    videos = Source("SEED:274,545", "reference_limits.videos")
+    rows = {
+        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True),
+        "duration": Whole(4, 15, Source("SEED:33,79", "params.duration"), default=5, unit="s"),
+        "resolution": OneOf(("480p", "720p"), Source(f"SEED:80,{line}", "params.size"), default_resolution),
+        "aspect_ratio": OneOf(
+            ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"),
+            Source("SEED:32,88; default PUB:new", "params.metadata.ratio"),
+            "16:9",
+        ),
+        "first_frame": url,
+        "last_frame": url,
+        "reference_images": Media("image", url, Source("SEED:273", "reference_limits.images"), 9),
+        "reference_videos": Media(
+            "video", url, videos, 3, FileLimits(videos, seconds=(1.8, float("inf")), total_seconds=15)
+        ),
+        "reference_audios": Media("audio", url, Source("SEED:275", "reference_limits.audios"), 3),
+        "generate_audio": Flag(Source("SEED:89", "params.metadata.generate_audio"), default=True),
+        "web_search": Flag(Source("SEED:90,118", "params.metadata.web_search")),
+        "watermark": Flag(Source("SEED:91", "params.metadata.watermark")),
+        "callback_url": Link(("https", "http"), Source("SEED:92", "params.metadata.webhook_url"), public=True),
+    }
+    return Model("12ai", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, _ADVICE)
+
+
+_BILLING = Billing("second", "USD", Source("SEED:35,548", "pricing"))
+_RULES = (
+    NotTogether(("web_search",), _FRAMES + _REFERENCES, Source("SEED:90", "exclusions.0")),
+    # Frames and references travel in the same `images` list, so one request cannot carry both.
+    NotTogether(_FRAMES, _REFERENCES, Source("SEED:93-94,101-104", "exclusions.1")),
+    Needs("last_frame", ("first_frame",), Source("SEED:103,222", "requires.1")),
+)
+_ADVICE = (
+    Advice(
+        ("reference_audios",),
+        "12ai allows sounds as the only reference; the upstream refuses them without a picture or clip.",
+        Source("SEED:277 vs ARK", "requires.3"),
+        unless=("reference_images", "reference_videos"),
+    ),
+    Advice(
+        ("reference_images",),
+        "With 1–2 reference pictures 12ai is told the mode by metadata.action, whose values its page does not list: "
+        "look whether the film opens with the first picture.",
+        Source("SEED:98-106", "contradictions.1"),
+        outside=(3, 9),
+    ),
+)
+
+_STATES: dict[str, TaskState] = {
+    "queued": "queued",
+    "in_progress": "running",
+    "processing": "running",
+    "completed": "succeeded",
+    "succeeded": "succeeded",
+    "success": "succeeded",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+}
+_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
+_MODE_BY_IMAGES = ("text", "first_frame", "first_last_frame")
+
+
+def submit(request: VideoRequest) -> Call:
+    """POST /v1/videos. `size` is the resolution here, not pixels (SEED: request body)."""
+    frames = [url for url in (request.first_frame, request.last_frame) if url]
+    images = frames or list(request.reference_images)
+    metadata: dict[str, Any] = {"ratio": request.aspect_ratio, "generate_audio": request.generate_audio}
+    optional = {
+        "web_search": request.web_search,
+        "watermark": request.watermark,
+        "webhook_url": request.callback_url,
+        "video_urls": list(request.reference_videos) or None,
+        "audio_urls": list(request.reference_audios) or None,
+    }
+    metadata |= {key: value for key, value in optional.items() if value is not None}
+    if request.mode == "references" and len(images) < len(_MODE_BY_IMAGES):
+        metadata["action"] = "multi_ref"  # the number of images alone would choose another mode (SEED:96-106)
+    body: dict[str, Any] = {
+        "model": request.model.name,
+        "prompt": with_names(request.prompt, _NAMES),
+        "duration": request.duration,
+        "size": request.resolution,
+    }
+    return Call("POST", "/v1/videos", body | ({"images": images} if images else {}) | {"metadata": metadata})
+
+
+class _Created(BaseModel):
+    """The text speaks of task_id, the body has id; either is taken."""
+
+    id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
+
+
+class _Metadata(BaseModel):
+    url: str | None = None
+
+
+class _Look(BaseModel):
+    status: str
+    progress: float | None = None
+    metadata: _Metadata | None = None
+    error: dict[str, Any] | str | None = None
+
+
+def accepted(answer: Answer) -> Accepted:
+    """Read the answer to a create (SEED: submit answer example)."""
+    return Accepted(read(_Created, answer).id)
+
+
+def status(task_id: str) -> Call:
+    """GET /v1/videos/{task_id} (SEED: query)."""
+    return Call("GET", f"/v1/videos/{task_id}")
+
+
+def progress(answer: Answer) -> Snapshot:
+    """Read a look. `progress` is 100 for failed tasks and 0 for running ones, so it says nothing of the state."""
+    look = read(_Look, answer)
+    state = _STATES.get(look.status.casefold(), "running")
+    url = look.metadata.url if look.metadata and state == "succeeded" else None
+    return Snapshot(state, look.status, url, reason(look.error) if state == "failed" else None, progress=look.progress)
+
+
+VENDOR = Vendor(
+    slug="12ai",
+    name="12AI",
+    env="TWELVEAI",
+    base_url="https://cdn.12ai.org",
+    models=(
+        _model("seedance-2-official", "Standard", "480p", "29", assets=False),
+        _model("seedance-2-official2-fast", "Fast; reviews pictures by itself, takes asset://", "720p", "30,34", True),
+    ),
+    submit=submit,
+    accepted=accepted,
+    status=status,
+    progress=progress,
+    refusal=gateway_refusal,
+    film_hosts=("img.12ai.org",),
+    docs="https://doc.12ai.org/api/seedance/",
+)

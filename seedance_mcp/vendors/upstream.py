@@ -1,0 +1,63 @@
+"""Words that every reseller passes through from the official upstream, and what HTTP statuses mean to all of them.
+
+Sources: facts/ark.yaml (`errors`), and the gateway vocabulary that ope and 12ai share (facts/ope.yaml, INF:newapi).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from seedance_mcp.errors import Code
+from seedance_mcp.vendors.vendor import Refusal
+
+_BY_STATUS = {
+    400: Code.INVALID_REQUEST,
+    401: Code.AUTH,
+    402: Code.NO_CREDIT,
+    403: Code.AUTH,
+    404: Code.NOT_FOUND,
+    409: Code.BUSY,
+    413: Code.INVALID_REQUEST,
+    415: Code.INVALID_REQUEST,
+    422: Code.INVALID_REQUEST,
+    429: Code.RATE_LIMITED,
+}
+
+# Looked for in the vendor's code and words together, the more telling first.
+_BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
+    (code, re.compile(words, re.IGNORECASE))
+    for code, words in (
+        (Code.REAL_PERSON, r"real person|PrivacyInformation|real human face|真人"),
+        (Code.CONTENT_POLICY, r"sensitive|moderation|content_filter|content policy|policy.?violation|违规|敏感"),
+        (Code.NO_CREDIT, r"insufficient|quota is not enough|AccountOverdue|balance|余额不足|积分不足"),
+        (Code.BUSY, r"task limit|ServerOverloaded|too many (?:running|active)"),
+        (Code.RATE_LIMITED, r"rate.?limit|RateLimitExceeded|QuotaExceeded"),
+        (Code.AUTH, r"api.?key|invalid token|auth(?:entication)? (?:fail|err)|AuthenticationError|AccessDenied"),
+        (Code.NOT_FOUND, r"task_not_exist|task.?not.?found|InvalidEndpoint"),
+    )
+)
+
+
+def classify(status: int, vendor_code: str, words: str, otherwise: Code | None = None) -> Refusal:
+    """Put a vendor's no into one of our classes: by what it says, then by its HTTP status."""
+    inner_code, words = _unwrap(words)
+    said = f"{vendor_code} {inner_code} {words}"
+    by_status = otherwise or _BY_STATUS.get(status, Code.VENDOR_DOWN if status >= 500 else Code.INVALID_REQUEST)
+    code = next((code for code, pattern in _BY_WORDS if pattern.search(said)), by_status)
+    return Refusal(code, words, inner_code or vendor_code, status)
+
+
+def _unwrap(words: str) -> tuple[str, str]:
+    """Gateways put the upstream's error body into their own message as a string; return its (code, message)."""
+    if not words.startswith("{"):
+        return "", words
+    try:
+        body: Any = json.loads(words)
+    except ValueError:
+        return "", words
+    error = body.get("error") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(error, dict):
+        return str(error.get("code") or ""), str(error.get("message") or words)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return "", str(error) if error else words  # pyright: ignore[reportUnknownArgumentType]

@@ -1,0 +1,122 @@
+"""What a vendor module is: rows, and pure functions between our words and the vendor's.
+
+A module imports neither HTTP, nor the clock, nor MCP; it turns requests into `Call`s and `Answer`s into facts, so
+that it can be read beside the vendor's page and tested without a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from seedance_mcp.catalog.request import VideoRequest
+from seedance_mcp.catalog.rows import Model
+from seedance_mcp.errors import Code, UnexpectedAnswer
+
+TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
+"""What a vendor's task can be. Every other word a vendor uses is mapped to one of these by its module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request to a vendor, without its origin and key, which the sender adds."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer: its status and its parsed JSON (None if it was none)."""
+
+    status: int
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The vendor has taken the job."""
+
+    task_id: str
+    charged: Decimal | None = None
+    """What the vendor says it charged, in the unit of the model's billing row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The vendor's no, in our classes and in its own words."""
+
+    code: Code
+    words: str = ""
+    vendor_code: str = ""
+    status: int = 200
+    """The HTTP status it stands for, also where the vendor hides it in a body code; 5xx leaves open what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A look at a task."""
+
+    state: TaskState
+    word: str
+    """The vendor's own word for the state, kept for the record; an unknown one counts as running."""
+    url: str | None = None
+    refusal: Refusal | None = None
+    """Why it failed, if it did."""
+    charged: Decimal | None = None
+    progress: float | None = None
+    """Percent, for show only: no state is ever derived from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One reseller of Seedance: who it is, what it sells, and how it is asked."""
+
+    slug: str
+    """How model ids and settings name it; the environment name is `env` where a slug cannot be one."""
+    name: str
+    base_url: str
+    models: tuple[Model, ...]
+    submit: Callable[[VideoRequest], Call]
+    accepted: Callable[[Answer], Accepted]
+    status: Callable[[str], Call]
+    progress: Callable[[Answer], Snapshot]
+    refusal: Callable[[Answer], Refusal | None]
+    """The vendor's no in its own error envelope; None if the answer is not one."""
+    film: Callable[[str], Call] | None = None
+    """How the film is fetched with the key, from the vendor's own origin, where the look gives no URL."""
+    idempotency_header: str | None = None
+    """The header that makes a repeated create return the first task, where the vendor documents one."""
+    film_hosts: tuple[str, ...] = ()
+    """Where finished films are known to live, besides the vendor's own origin."""
+    film_days: float | None = None
+    """How long a film's link is documented to last."""
+    env: str = ""
+    docs: str = ""
+    """The public page the rows were read from."""
+
+    @property
+    def env_name(self) -> str:
+        """The VENDOR in SEEDANCE_<VENDOR>_API_KEY."""
+        return self.env or self.slug.upper().replace("-", "_")
+
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+def read(shape: type[AnyModel], answer: Answer) -> AnyModel:
+    """Parse an answer, or raise UnexpectedAnswer: a vendor's drift is one named error, never a KeyError."""
+    try:
+        return shape.model_validate(answer.body)
+    except ValidationError as error:
+        where = ", ".join(".".join(map(str, e["loc"])) or "the body" for e in error.errors()[:3])
+        raise UnexpectedAnswer(
+            f"The vendor's answer (HTTP {answer.status}) is not in its documented shape: {where}."
+        ) from None
