@@ -55,7 +55,9 @@ NEXT_STEP: dict[Code, str] = {
     Code.BUSY: "Wait until one of the running videos is done (list_videos), then try again.",
     Code.NOT_FOUND: "The vendor does not know this task; see list_videos for the jobs there are.",
     Code.VENDOR_DOWN: "Try again in a few minutes, or use another vendor.",
-    Code.UNKNOWN_OUTCOME: "Do NOT call create_video again: the video may be running and billed. Use check_video with this job_id.",
+    Code.UNKNOWN_OUTCOME: (
+        "Do NOT call create_video again: the video may be running and billed. Use check_video with this job_id."
+    ),
     Code.GENERATION_FAILED: "Change the prompt or the pictures before paying for another try.",
     Code.UNEXPECTED_ANSWER: "Please report this answer to the project; other vendors are not affected.",
     Code.OVER_BUDGET: "Choose a cheaper model, a shorter film or a lower resolution, or ask the user to raise the cap.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, mentions, nameable
-from seedance_mcp.catalog.rows import Advice, Args, Model, OneOf, Source
+from seedance_mcp.catalog.rows import Advice, Args, Model, OneOf, Row, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,9 @@ class Checked:
 
 def check(model: Model, args: Args) -> Checked:
     """Check what a caller asks of a model. `args` is untrusted; control fields in it are checked as well."""
+    rows = {**model.rows, **CONTROLS}
     problems = [
-        *_unknown_fields(model, args),
-        *_wrong_values(model, args),
-        *_missing(model, args),
+        *unfit(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
         *_broken_rules(model, args),
         *_unknown_names(model, args),
     ]
@@ -51,34 +51,20 @@ def check(model: Model, args: Args) -> Checked:
     return Checked((), advice, _fill_in(model, args))
 
 
-def _unknown_fields(model: Model, args: Args) -> list[Problem]:
+def unfit(rows: Mapping[str, Row], args: Args, who: str) -> list[Problem]:
+    """Hold arguments against rows one by one: unknown, wrong and missing fields. `who` is said to refuse a field."""
     found: list[Problem] = []
-    for name in args:
-        if name in model.rows or name in CONTROLS or name == "model":
-            continue
-        if name in FIELDS:
-            found.append(Problem(name, None, f"is not taken by {model.id}; leave it out"))
-            continue
-        close = difflib.get_close_matches(name, [*model.rows, *CONTROLS], n=1)
-        found.append(Problem(name, None, "is not a parameter" + (f"; did you mean {close[0]}?" if close else "")))
-    return found
-
-
-def _wrong_values(model: Model, args: Args) -> list[Problem]:
-    rows = {**CONTROLS, **model.rows}
-    return [
-        Problem(name, value, wrong, row.nearest(value), row.source)
-        for name, row in rows.items()
-        if name in args and (wrong := row.wrong(value := args[name]))
-    ]
-
-
-def _missing(model: Model, args: Args) -> list[Problem]:
-    return [
-        Problem(name, None, f"is required: {row.allowed()}", source=row.source)
-        for name, row in model.rows.items()
-        if row.required and name not in args
-    ]
+    for name, value in args.items():
+        if row := rows.get(name):
+            if wrong := row.wrong(value):
+                found.append(Problem(name, value, wrong, row.nearest(value), row.source))
+        elif name in FIELDS:
+            found.append(Problem(name, None, f"is not taken by {who}; leave it out"))
+        else:
+            close = difflib.get_close_matches(name, rows, n=1)
+            found.append(Problem(name, None, "is not a parameter" + (f"; did you mean {close[0]}?" if close else "")))
+    missing = [(name, row) for name, row in rows.items() if row.required and name not in args]
+    return found + [Problem(n, None, f"is required: {r.allowed()}", source=r.source) for n, r in missing]
 
 
 def _broken_rules(model: Model, args: Args) -> list[Problem]:

@@ -65,10 +65,10 @@ def fewest_problems(models: Sequence[Model], args: Args) -> tuple[Model, Checked
 
 
 def fits(model: Model, shape: Mapping[str, Any]) -> bool:
-    """Whether a model can do a shape: any of mode, references (kinds) and the fields of a request without its texts."""
+    """Whether a model can do a shape: a mode, references of one kind, and fields of a request."""
     if (mode := shape.get("mode")) and mode not in model.modes:
         return False
-    if any(f"reference_{kind}s" not in model.rows for kind in shape.get("references", ())):
+    if (kind := shape.get("references")) and f"reference_{kind}s" not in model.rows:
         return False
     for name in FIELDS:
         if name in shape and (name not in model.rows or model.rows[name].wrong(shape[name])):

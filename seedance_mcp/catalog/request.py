@@ -47,7 +47,7 @@ CONTROLS: Mapping[str, Row] = {
 
 CONTROL_WORDS: Mapping[str, str] = {
     "max_cost": "Refuse above this many USD",
-    "request_key": "Same key, same job: never paid twice",
+    "request_key": "Same key, same job: never paid twice; ≤ 64 characters",
     "allow_duplicate": "Pay again for a request like one still open",
     "dry_run": "Check and price only; sends nothing",
 }

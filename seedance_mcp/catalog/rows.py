@@ -9,6 +9,7 @@ Rows are plain data. They import neither HTTP, nor the clock, nor MCP (`tests/te
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -159,9 +160,9 @@ class Whole:
     def nearest(self, value: object) -> int | None:
         try:
             number = float(value)  # pyright: ignore[reportArgumentType]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return self.default
-        if number != number:  # NaN has no neighbour
+        if not math.isfinite(number):
             return self.default
         if self.only:
             return min(self.only, key=lambda v: (abs(v - number), v))
@@ -434,6 +435,10 @@ class Rule(Protocol):
         """Return (the field to change, what is wrong), or None if the request keeps to the rule."""
         ...
 
+    def words(self) -> str:
+        """Say the rule in a few words, for `list_models`."""
+        ...
+
     def schema(self) -> Schema:
         """Return the clause of `allOf` that says the same in JSON Schema."""
         ...
@@ -454,6 +459,9 @@ class NotTogether:
             return None
         return left[0], f"cannot be combined with {_or(right)}; leave out one side ({_or(left)}, or {_or(right)})"
 
+    def words(self) -> str:
+        return f"not together: {_or(self.these)} with {_or(self.those)}"
+
     def schema(self) -> Schema:
         return {"not": {"allOf": [_any_of(self.these), _any_of(self.those)]}}
 
@@ -471,6 +479,9 @@ class Needs:
             return None
         return self.field, f"needs {_or(self.one_of)} beside it; add that or leave {self.field} out"
 
+    def words(self) -> str:
+        return f"{self.field} needs {_or(self.one_of)}"
+
     def schema(self) -> Schema:
         return {"if": _asks(self.field), "then": _any_of(self.one_of)}
 
@@ -486,6 +497,9 @@ class NeedsOneOf:
         if any(present(args, f) for f in self.fields):
             return None
         return self.fields[0], f"or another of {_or(self.fields[1:])} must be given"
+
+    def words(self) -> str:
+        return f"needs {_or(self.fields)}"
 
     def schema(self) -> Schema:
         return _any_of(self.fields)

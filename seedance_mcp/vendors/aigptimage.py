@@ -7,6 +7,7 @@ the vendor's other public pages only, and their rows say PUB.
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -173,7 +174,10 @@ class _Look(BaseModel):
         def _string_or_object(cls, value: object) -> object:
             """The page shows an object, its example a JSON string (SEED:143-144 vs 151-154); an empty one is none."""
             if isinstance(value, str):
-                return json.loads(value) if value.strip() else None
+                try:
+                    return json.loads(value) if value.strip() else None
+                except RecursionError:
+                    raise ValueError("nested too deeply") from None
             return value
 
     data: Data
@@ -211,8 +215,8 @@ def refusal(answer: Answer) -> Refusal | None:
         return None
     if answer.status < 400 and str(envelope.code) == "200":
         return None
-    status = int(envelope.code) if str(envelope.code).isdigit() and int(envelope.code) >= 400 else answer.status
-    return classify(status, str(envelope.code), envelope.msg)
+    code = str(envelope.code)
+    return classify(int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status, code, envelope.msg)
 
 
 VENDOR = Vendor(

@@ -6,6 +6,7 @@ Facts: facts/jimmyai.yaml. The seed page is the SP page; what only a sibling's o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ from seedance_mcp.catalog.rows import (
 )
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Refusal, Snapshot, TaskState, Vendor, in_path, read
 
 _FRAMES = ("first_frame", "last_frame")
 _SIX = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
@@ -91,8 +92,8 @@ def _rows(
         "duration": duration,
         "resolution": resolution,
         "aspect_ratio": ratio,
-        "first_frame": link,
-        "last_frame": link,
+        "first_frame": replace(link, source=Source("SEED:21,46", "params.first_image")),
+        "last_frame": replace(link, source=Source("SEED:22,47", "params.last_image")),
         "reference_images": Media("image", link, Source("SEED:20,44", "params.images"), images),
     }
     return rows | ({"reference_videos": videos} if videos else {}) | ({"reference_audios": audios} if audios else {})
@@ -108,7 +109,7 @@ def _model(
     *advice: Advice,
     prefers: tuple[str, ...] = (),
 ) -> Model:
-    fact = {"second": "sp", "video": "mini_sp_md_std_i2v"}[per]
+    fact = "mini_sp_md_std_i2v" if per == "video" else "mini" if name == "seedance2.0-mini" else "sp"
     billing = Billing(per, "JimiCoin", Source(source.where, f"pricing.{fact}"))
     return Model("jimmyai", name, summary, rows, billing, source, rules, (*advice, _LONG_PROMPT), prefers=prefers)
 
@@ -136,7 +137,7 @@ def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
     rows = _rows(
         link=link,
         duration=Whole(4, 15, Source("SEED:17,41", "params.duration"), **_FIVE_TO),
-        resolution=OneOf(("480p", "720p", "1080p"), Source("SEED:11,18", "params.resolution"), "720p"),
+        resolution=OneOf(("480p", "720p", "1080p"), Source("SEED:18", "params.resolution"), "720p"),
         ratio=ratio,
         videos=_clips(link, "SEED:23,48"),
         audios=_sounds(link, "SEED:24,49"),
@@ -156,17 +157,17 @@ def _full(name: str, resolution: str, fact: str, clips: bool) -> Model:
     link = Link(("asset",), Source("SEED:44,46-49", "media_url_rules.full"))
     rows = _rows(
         link=link,
-        # The seed says 4–12, the route's own page 4–15 (contradictions.4): the seed wins.
-        duration=Whole(4, 12, Source("SEED:41", f"models.{fact}"), **_FIVE_TO),
+        # The seed says 4–12, the route's own page 4–15 (contradictions.3): the seed wins.
+        duration=Whole(4, 12, Source("SEED:41", "contradictions.3"), **_FIVE_TO),
         resolution=_fixed(resolution, "SEED:39", f"models.{fact}"),
         ratio=OneOf((*_SIX, "adaptive"), Source("SEED:45", "params.ratio"), "16:9", default_with_media="adaptive"),
-        videos=_clips(link, "SEED:39,48") if clips else None,
+        videos=_clips(link, "SEED:48") if clips else None,
         audios=_sounds(link, "SEED:49"),
     )
     summary = f"Full{' from clips' if clips else ''}{', fast' if 'fast' in name else ''}, {resolution}"
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
     many = tuple(a for a in _MANY if a.when[0] in rows)
-    source = Source("SEED:39,41", f"models.{fact}")
+    source = Source("SEED:39", f"models.{fact}")
     prefers = ("reference_videos",) if clips else ()
     return _model(name, summary, rows, "second", source, rules, _AUDIO_ALONE, *many, prefers=prefers)
 
@@ -217,12 +218,12 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
     rules = (
         _IMAGES_OR_FRAMES,
         Needs("first_frame", ("last_frame",), Source("SEED:46", "exclusions.1")),
-        Needs("last_frame", ("first_frame",), Source("SEED:47", "exclusions.1")),
+        Needs("last_frame", ("first_frame",), Source("SEED:47", "params.last_image")),
     )
     short = Advice(
         ("duration",),
         "The seed page allows 1–15 s; the route's own page says 4–15.",
-        Source("SEED:41 vs PUB:md", "contradictions.4"),
+        Source("SEED:41 vs PUB:md", "contradictions.3"),
         outside=(4, 15),
     )
     return _model(name, summary, rows, "video", Source("SEED:2,39-49", fact), rules, short, *advice)
@@ -231,8 +232,8 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
 _TEN_OR_FIFTEEN = Advice(
     ("duration",),
     "The vendor's newer reference says this model makes 10 or 15 s only.",
-    Source("SEED:41 vs PUB:openapi", "contradictions.4"),
-    outside=(10, 15),
+    Source("SEED:41 vs PUB:openapi", "contradictions.3"),
+    values=tuple(seconds for seconds in range(1, 16) if seconds not in (10, 15)),
 )
 
 
@@ -242,7 +243,7 @@ def _fast_i2v() -> Model:
         link=_HTTPS,
         prompt=Text(Source("PUB:i2v", fact), most=5000, required=True),
         duration=Whole(1, 15, Source("PUB:i2v", fact), **_FIVE_TO),
-        resolution=_fixed("720p", "SEED:2,39", fact),
+        resolution=_fixed("720p", "SEED:2", fact),
         ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9"),
         images=9,  # with frames «9 in total», which holds by itself: pictures and frames exclude each other
     )
@@ -257,7 +258,7 @@ def _std() -> Model:
     rows = _rows(
         link=_HTTPS,
         duration=Whole(4, 15, Source("SEED:41", fact), **_FIVE_TO),
-        resolution=_fixed("720p", "SEED:2,39", fact),
+        resolution=_fixed("720p", "SEED:2", fact),
         ratio=OneOf(("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"), Source("SEED:45", fact), "16:9"),
         images=9,
         videos=_clips(_HTTPS, "PUB:std"),
@@ -272,7 +273,7 @@ def _std() -> Model:
 _NO_CLIPS = Advice(
     ("reference_videos",),
     "The seed page takes reference clips here; the vendor's own client says this model takes none.",
-    Source("SEED:23 vs PUB:CLI", "models.seedance2.0-fast-sp"),
+    Source("PUB:CLI", "models.seedance2.0-fast-sp"),
 )
 
 _STATES: dict[str, TaskState] = {
@@ -321,7 +322,7 @@ class _Created(BaseModel):
 
 class _Look(BaseModel):
     status: str
-    progress: float | None = None
+    progress: Percent = None
     result: _Result | None = None
     cost: Decimal | None = None
     error_message: str | None = None
@@ -347,7 +348,7 @@ def accepted(answer: Answer) -> Accepted:
 
 def status(task_id: str) -> Call:
     """GET /api/open-api/v1/videos/{taskId} (SEED: query)."""
-    return Call("GET", f"/api/open-api/v1/videos/{task_id}")
+    return Call("GET", f"/api/open-api/v1/videos/{in_path(task_id)}")
 
 
 def progress(answer: Answer) -> Snapshot:

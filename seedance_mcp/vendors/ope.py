@@ -5,6 +5,7 @@ Facts: facts/ope.yaml.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field
@@ -27,9 +28,10 @@ from seedance_mcp.catalog.rows import (
 )
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors.gateway import gateway_refusal, reason
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 
-_URL = Link(("https", "http"), Source("SEED:70-83", "endpoints.upload_or_assets"), public=True)
+_URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.content"), public=True)
+_FRAME = replace(_URL, source=Source("SEED:72-75,77-83", "params.item"))
 
 
 def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, seconds: bool = True) -> Media:
@@ -38,23 +40,26 @@ def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, seconds:
     return Media(kind, _URL, source, most, FileLimits(source, under_mb, each, total))
 
 
-def _model(name: str, summary: str, resolutions: tuple[str, ...], line: str) -> Model:
+def _model(name: str, summary: str, line: str, high: bool = True) -> Model:
+    resolution = OneOf(("480p", "720p", "1080p"), Source("SEED:61", "params.resolution"), "720p")
+    if not high:
+        resolution = OneOf(("480p", "720p"), Source("SEED:60,340", "exclusions.1"), "720p")
     rows = {
         "prompt": Text(Source("SEED:59; required PUB:zh", "params.prompt"), required=True),
         "duration": Whole(4, 15, Source("SEED:63,89", "params.seconds"), default=5, unit="s"),
-        "resolution": OneOf(resolutions, Source(f"SEED:{line}", f"models.{name}"), "720p"),
+        "resolution": resolution,
         "aspect_ratio": OneOf(
             ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9"), Source("SEED:62", "params.ratio"), "16:9"
         ),
-        "first_frame": _URL,
-        "last_frame": _URL,
+        "first_frame": _FRAME,
+        "last_frame": _FRAME,
         "reference_images": _media("image", 9, "image", "94", 30, seconds=False),
         "reference_videos": _media("video", 3, "video", "95", 50),
         "reference_audios": _media("audio", 3, "audio", "96", 15),
         "generate_audio": Flag(Source("SEED:64; default ARK", "params.generate_audio"), default=True),
         "seed": Whole(-1, 2**32 - 1, Source("SEED:65; range ARK", "params.seed")),
     }
-    return Model("ope", name, summary, rows, _BILLING, Source("SEED:11", f"models.{name}"), _RULES, _ADVICE, SIZES)
+    return Model("ope", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, _ADVICE, SIZES)
 
 
 _BILLING = Billing(None, "USD", Source("GAP: SEED:27 links a price page that was not found", "pricing"))
@@ -72,7 +77,7 @@ _ADVICE = (
     Advice(
         ("prompt",),
         "The prompt is over 500 Chinese characters or 1,000 words; ope says details are then easily lost.",
-        Source("SEED:97", "prompt_limits.zh"),
+        Source("SEED:97", "prompt_limits"),
         wordy=(500, 1000),
     ),
     Advice(
@@ -134,7 +139,7 @@ class _Created(BaseModel):
 
 class _Look(BaseModel):
     status: str
-    progress: float | None = None
+    progress: Percent = None
     error: dict[str, Any] | str | None = None
     fail_reason: str = ""
 
@@ -146,7 +151,7 @@ def accepted(answer: Answer) -> Accepted:
 
 def status(task_id: str) -> Call:
     """GET /v1/videos/{id} (SEED §5)."""
-    return Call("GET", f"/v1/videos/{task_id}")
+    return Call("GET", f"/v1/videos/{in_path(task_id)}")
 
 
 def progress(answer: Answer) -> Snapshot:
@@ -159,7 +164,7 @@ def progress(answer: Answer) -> Snapshot:
 
 def film(task_id: str) -> Call:
     """GET /v1/videos/{id}/content, with the key (SEED §6)."""
-    return Call("GET", f"/v1/videos/{task_id}/content")
+    return Call("GET", f"/v1/videos/{in_path(task_id)}/content")
 
 
 VENDOR = Vendor(
@@ -167,9 +172,9 @@ VENDOR = Vendor(
     name="OPE.AI",
     base_url="https://api-platform.ope.ai",
     models=(
-        _model("seedance-2-0", "Standard", ("480p", "720p", "1080p"), "61,320-340"),
-        _model("seedance-2-0-fast", "Fast, up to 720p", ("480p", "720p"), "60,340"),
-        _model("seedance-2-0-nsfw", "Without content filter", ("480p", "720p", "1080p"), "11,61"),
+        _model("seedance-2-0", "Standard", "11,61,320-340"),
+        _model("seedance-2-0-fast", "Fast, up to 720p", "60,340", high=False),
+        _model("seedance-2-0-nsfw", "Without content filter", "11"),
     ),
     submit=submit,
     accepted=accepted,

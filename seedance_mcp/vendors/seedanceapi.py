@@ -5,6 +5,7 @@ Facts: facts/seedanceapi.yaml. The v1 of the same host has other field names (im
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -30,13 +31,13 @@ from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
 
 _PICTURE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
-_CLIP = Link(("https", "http"), Source("INF: as images, SEED:98-106", "contradictions.6"))
+_CLIP = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
 _RATIOS = ("16:9", "9:16", "4:3", "3:4")
 
 _COMMON: dict[str, Row] = {
     "prompt": Text(Source("SEED:80-82", "params.prompt"), most=2000, required=True),
     "first_frame": _PICTURE,
-    "reference_images": Media("image", _PICTURE, Source("SEED:98-100,232", "reference_limits.images"), 4),
+    "reference_images": Media("image", _PICTURE, Source("SEED:100,232", "reference_limits.images"), 4),
     "callback_url": Link(("https", "http"), Source("SEED:112-114", "params.callback_url"), public=True),
     "public": Flag(Source("SEED:116-118", "params.public")),
 }
@@ -82,9 +83,9 @@ _ADVICE = (
 
 def _standard(name: str, summary: str, per_second: int, lines: str, *advice: Advice) -> Model:
     rows = _COMMON | {
-        "duration": Whole(5, 15, Source("SEED:86,231", "exclusions.1"), only=(5, 10, 15), default=5, unit="s"),
-        "resolution": OneOf(("480p", "720p", "1080p"), Source("SEED:88-92", "params.resolution"), "720p"),
-        "aspect_ratio": OneOf(_RATIOS, Source("SEED:94-96,230", "exclusions.0"), "16:9", default_with_media=None),
+        "duration": Whole(5, 15, Source("SEED:231", "exclusions.1"), only=(5, 10, 15), default=5, unit="s"),
+        "resolution": OneOf(("480p", "720p", "1080p"), Source("SEED:88-90", "params.resolution"), "720p"),
+        "aspect_ratio": OneOf(_RATIOS, Source("SEED:96,230", "exclusions.0"), "16:9", default_with_media=None),
     }
     billing = Billing(
         "second",
@@ -102,7 +103,7 @@ def _standard(name: str, summary: str, per_second: int, lines: str, *advice: Adv
         ),
         failure_is_free=True,
     )
-    source = Source("SEED:86,92,96,108-110", f"models.{name}")
+    source = Source("SEED:86,92,96,110", f"models.{name}")
     return Model("seedanceapi", name, summary, rows, billing, source, _RULES, _ADVICE + advice)
 
 
@@ -212,6 +213,7 @@ class _Error(BaseModel):
     message: str = ""
     error: dict[str, Any] | str | None = None
     error_code: str = ""
+    data: dict[str, Any] | None = None
 
 
 def accepted(answer: Answer) -> Accepted:
@@ -244,13 +246,14 @@ def refusal(answer: Answer) -> Refusal | None:
         return None
     if answer.status < 400 and str(error.code) in {"200", "0", "None"}:
         return None
-    inner = error.error if isinstance(error.error, dict) else {}
-    word = str(inner.get("code") or error.error_code or (error.code if isinstance(error.code, str) else ""))
-    words = str(inner.get("message") or error.message or error.error or "")
-    if not (word or words or error.code):
+    inner = error.error if isinstance(error.error, dict) else {"code": error.error}
+    said = [inner.get("code"), error.error_code, (error.data or {}).get("error_code"), error.code, error.message]
+    word = next((w for w in said if isinstance(w, str) and re.fullmatch("[A-Z]+(_[A-Z]+)+", w)), "")
+    words = str(inner.get("message") or error.message or inner.get("code") or word)
+    if not (words or error.code):
         return None
-    code = error.code if isinstance(error.code, int) and error.code >= 400 else answer.status
-    return classify(code, word, words, _CODES.get(word or words))
+    code = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else answer.status
+    return classify(code, word, words, _CODES.get(word))
 
 
 _CODES = {

@@ -5,6 +5,7 @@ Facts: facts/twelveai.yaml.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field
@@ -26,7 +27,7 @@ from seedance_mcp.catalog.rows import (
     Whole,
 )
 from seedance_mcp.vendors.gateway import gateway_refusal, reason
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 
 _FRAMES = ("first_frame", "last_frame")
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -34,19 +35,21 @@ _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 
 def _model(name: str, summary: str, default_resolution: str, line: str, assets: bool) -> Model:
     schemes = ("https", "http", "asset") if assets else ("https", "http")
-    url = Link(schemes, Source("SEED:394,396,543", "assets"), public=True)
+    where = Source("SEED:394,396", "assets") if assets else Source("SEED:394", "exclusions.2")
+    url = Link(schemes, where, public=True)
+    frame = replace(url, source=Source("SEED:81", "params.images"))
     videos = Source("SEED:274,545", "reference_limits.videos")
     rows = {
         "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True),
         "duration": Whole(4, 15, Source("SEED:33,79", "params.duration"), default=5, unit="s"),
-        "resolution": OneOf(("480p", "720p"), Source(f"SEED:80,{line}", "params.size"), default_resolution),
+        "resolution": OneOf(("480p", "720p"), Source("SEED:80", "params.size"), default_resolution),
         "aspect_ratio": OneOf(
             ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"),
             Source("SEED:32,88; default PUB:new", "params.metadata.ratio"),
             "16:9",
         ),
-        "first_frame": url,
-        "last_frame": url,
+        "first_frame": frame,
+        "last_frame": frame,
         "reference_images": Media("image", url, Source("SEED:273", "reference_limits.images"), 9),
         "reference_videos": Media(
             "video", url, videos, 3, FileLimits(videos, seconds=(1.8, float("inf")), total_seconds=15)
@@ -64,8 +67,8 @@ _BILLING = Billing("second", "USD", Source("SEED:35,548", "pricing"))
 _RULES = (
     NotTogether(("web_search",), _FRAMES + _REFERENCES, Source("SEED:90", "exclusions.0")),
     # Frames and references travel in the same `images` list, so one request cannot carry both.
-    NotTogether(_FRAMES, _REFERENCES, Source("SEED:93-94,101-104", "exclusions.1")),
-    Needs("last_frame", ("first_frame",), Source("SEED:103,222", "requires.1")),
+    NotTogether(_FRAMES, _REFERENCES, Source("SEED:93-94", "exclusions.1")),
+    Needs("last_frame", ("first_frame",), Source("SEED:222", "requires.1")),
 )
 _ADVICE = (
     Advice(
@@ -134,7 +137,7 @@ class _Metadata(BaseModel):
 
 class _Look(BaseModel):
     status: str
-    progress: float | None = None
+    progress: Percent = None
     metadata: _Metadata | None = None
     error: dict[str, Any] | str | None = None
 
@@ -146,7 +149,7 @@ def accepted(answer: Answer) -> Accepted:
 
 def status(task_id: str) -> Call:
     """GET /v1/videos/{task_id} (SEED: query)."""
-    return Call("GET", f"/v1/videos/{task_id}")
+    return Call("GET", f"/v1/videos/{in_path(task_id)}")
 
 
 def progress(answer: Answer) -> Snapshot:

@@ -34,7 +34,7 @@ _BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
         (Code.NO_CREDIT, r"insufficient|quota is not enough|AccountOverdue|balance|余额不足|积分不足"),
         (Code.BUSY, r"task limit|ServerOverloaded|too many (?:running|active)"),
         (Code.RATE_LIMITED, r"rate.?limit|RateLimitExceeded|QuotaExceeded"),
-        (Code.AUTH, r"api.?key|invalid token|auth(?:entication)? (?:fail|err)|AuthenticationError|AccessDenied"),
+        (Code.AUTH, r"(?:invalid|incorrect|missing|expired)[ _]api.?key|invalid token|auth(?:entication)? (?:fail|err)|AuthenticationError|AccessDenied"),
         (Code.NOT_FOUND, r"task_not_exist|task.?not.?found|InvalidEndpoint"),
     )
 )
@@ -55,7 +55,7 @@ def _unwrap(words: str) -> tuple[str, str]:
         return "", words
     try:
         body: Any = json.loads(words)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", words
     error = body.get("error") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if isinstance(error, dict):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.catalog.rows import Model
@@ -38,6 +39,8 @@ class Answer:
 
     status: int
     body: Any = None
+    retry_after: float | None = None
+    """Seconds to wait, where the vendor says so in Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,19 @@ class Vendor:
     def env_name(self) -> str:
         """The VENDOR in SEEDANCE_<VENDOR>_API_KEY."""
         return self.env or self.slug.upper().replace("-", "_")
+
+
+def _percent(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+Percent = Annotated[float | None, BeforeValidator(_percent)]
+"""Progress, for show only: one that cannot be read must not make the whole look unreadable."""
+
+
+def in_path(task_id: str) -> str:
+    """Write a vendor's id as one segment of a path, whatever is in it."""
+    return quote(task_id, safe="")
 
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)

@@ -1,0 +1,1 @@
+"""What can be asked for, and what it costs: rows, and the pure functions that read them."""

@@ -1,0 +1,112 @@
+"""`seedance-mcp models` and `seedance-mcp videos`: what there is, as tables for people or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seedance_mcp.catalog.price import dollars
+from seedance_mcp.catalog.schema import takes
+from seedance_mcp.errors import InvalidRequest
+from seedance_mcp.jobs.studio import open_studio
+from seedance_mcp.server import answers
+from seedance_mcp.vendors import known_vendors
+
+if TYPE_CHECKING:
+    from seedance_mcp.catalog.rows import Billing, Model
+    from seedance_mcp.settings import Settings
+
+
+def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
+    """Print every model of every vendor, configured or not; or all that is known of one."""
+    everything = [m for v in known_vendors().values() for m in v.models]
+    if name is not None:
+        chosen = [m for m in everything if name in {m.id, m.name}]
+        if not chosen:
+            raise InvalidRequest(f"There is no model {name!r}.", next_step="`seedance-mcp models` lists them.")
+        everything = chosen
+    if as_json:
+        print(json.dumps([_as_json(m, settings) for m in everything], ensure_ascii=False, indent=2))
+        return 0
+    console = Console(highlight=False)
+    if name is not None:
+        for model in everything:
+            _print_model(console, model)
+        return 0
+    table = Table("model", "key", "seconds", "resolution", "starts from", "price", box=None, header_style="bold")
+    for model in everything:
+        configured = "yes" if settings.vendor(model.vendor) else ""
+        row = model.rows["resolution"]
+        resolutions = " ".join(getattr(row, "values", ()))
+        duration = model.rows["duration"].allowed().removesuffix(" s")
+        table.add_row(model.id, configured, duration, resolutions, ", ".join(model.modes), rate_words(model.billing))
+    console.print(table)
+    return 0
+
+
+def rate_words(billing: Billing) -> str:
+    """Say a model's published rates, such as «48 credits/second»."""
+    if billing.per is None:
+        return "not published"
+    if not billing.rates:
+        return f"per {billing.per}, rate not published"
+    rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.rates.items())
+    worth = f" (1 = {dollars(int(billing.usd_per_unit * 1_000_000))})" if billing.usd_per_unit else ""
+    return f"{rates.removeprefix('any ')} {billing.unit}/{billing.per}{worth}"
+
+
+def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
+    rows = model.rows
+    return {
+        "id": model.id,
+        "summary": model.summary,
+        "configured": settings.vendor(model.vendor) is not None,
+        "modes": list(model.modes),
+        "takes": {
+            name: {"allowed": words, "source": rows[name].source.where, "documented": rows[name].source.documented}
+            for name, words in takes(model)
+        },
+        "rules": [
+            {"rule": r.words(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
+        ],
+        "advice": [{"says": a.text, "source": a.source.where} for a in model.advice],
+        "price": rate_words(model.billing),
+        "price_source": model.billing.source.where,
+    }
+
+
+def _print_model(console: Console, model: Model) -> None:
+    table = Table("field", "takes", "source", box=None, header_style="bold", title=model.id, title_justify="left")
+    for name, words in takes(model):
+        table.add_row(name, words, model.rows[name].source.where)
+    for rule in model.rules:
+        table.add_row("rule", rule.words(), rule.source.where)
+    for advice in model.advice:
+        table.add_row("advice", advice.text, advice.source.where)
+    table.add_row("price", rate_words(model.billing), model.billing.source.where)
+    console.print(table)
+
+
+async def videos(settings: Settings, limit: int, as_json: bool) -> int:
+    """Print the jobs of the journal, newest first, and what today cost."""
+    async with open_studio(settings, saving=False) as studio:
+        page = await studio.page(limit=max(1, limit))
+        spending = await studio.spending()
+        shown = answers.listed(page, spending, settings.daily_budget)
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False, indent=2))
+        return 0
+    table = Table("job", "when", "state", "model", "cost", "prompt", "film", box=None, header_style="bold")
+    for job in page.jobs:
+        cost = "unknown" if job.cost is None else dollars(job.cost)
+        when = time.strftime("%m-%d %H:%M", time.localtime(job.created_at))
+        film = job.path or job.url or answers.clean(job.error_words or "")
+        table.add_row(job.id, when, job.state, job.model, cost, answers.clean(job.prompt)[:40], film)
+    console = Console(highlight=False)
+    console.print(table if page.jobs else "No videos yet.")
+    console.print(f"\nToday: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved.")
+    return 0

@@ -1,0 +1,282 @@
+"""The journal in one SQLite file, shared by every server of one user.
+
+TRUNCATE journalling rather than WAL: SQLite up to 3.51.2 can corrupt a WAL file written by several connections, and
+TRUNCATE still commits over a thousand times a second. BEGIN IMMEDIATE rather than BEGIN: a reader that turns writer in
+the middle of a transaction fails. One connection in one worker thread, because a shielded thread loses nothing when
+the call that waits for it is cancelled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from seedance_mcp.errors import JournalError, KeyReused
+from seedance_mcp.jobs import budget
+from seedance_mcp.jobs.budget import Caps, Spending
+from seedance_mcp.jobs.journal import CHARGED, OPEN, UNFINISHED, Admission, Job, NewJob, Page
+
+VERSION = 1
+DUPLICATE_WINDOW = 600
+"""Seconds in which the same request counts as the same job while the first is open or unknown."""
+
+_TABLES = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, vendor TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
+    request_hash TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, owner TEXT NOT NULL,
+    day TEXT NOT NULL, task_id TEXT, request_key TEXT, price TEXT, reserved INTEGER NOT NULL DEFAULT 0,
+    spent INTEGER NOT NULL DEFAULT 0, unpriced INTEGER NOT NULL DEFAULT 0, submitted_at REAL, finished_at REAL,
+    looked_at REAL, looks INTEGER NOT NULL DEFAULT 0, word TEXT, progress REAL, error_code TEXT, error_words TEXT,
+    url TEXT, path TEXT, size INTEGER, sha256 TEXT, save_error TEXT, looker TEXT, looker_until REAL
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_day ON jobs (day);
+CREATE INDEX jobs_by_hash ON jobs (request_hash, created_at);
+CREATE UNIQUE INDEX jobs_by_key ON jobs (request_key) WHERE request_key IS NOT NULL;
+CREATE TABLE latest_day (day TEXT NOT NULL) STRICT;
+"""
+_COLUMNS = tuple(f.name for f in fields(Job))
+_JSON = {"request", "price"}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteJournal:
+    """A `Journal` in the file `journal.sqlite3` of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create the file.
+
+        Raises:
+            JournalError: it cannot be opened, is damaged, or was written by a newer version.
+        """
+        self.path = folder / "journal.sqlite3"
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "fullfsync=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise _broken(self.path, error) from error
+
+    def _migrate(self) -> None:
+        with self._writing() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise JournalError(
+                    f"The journal {self.path} was written by a newer seedance-mcp (format {version}, this one knows "
+                    f"{VERSION}).",
+                    next_step="Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder.",
+                )
+            if version == 0:
+                for statement in _TABLES.split(";\n"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version={VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do a transaction in the worker thread, to its end, whatever happens to the caller meanwhile."""
+        done: list[T] = []
+        try:
+            with anyio.CancelScope(shield=True):
+                done.append(await to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self._one_at_a_time))
+        except sqlite3.Error as error:
+            raise _broken(self.path, error) from error
+        return done[0]
+
+    async def admit(self, new: NewJob, caps: Caps) -> Admission:
+        return await self._run(self._admit, new, caps)
+
+    def _admit(self, new: NewJob, caps: Caps) -> Admission:
+        now = time.time()
+        with self._writing() as db:
+            if earlier := _same_request(db, new, now):
+                return Admission(earlier, duplicate=True)
+            day = _today(db, now)
+            budget.admit(new.reserve, caps, _spending(db, day), new.model)
+            values: dict[str, Any] = {
+                "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model,
+                "request": json.dumps(new.request, ensure_ascii=False), "request_hash": new.request_hash,
+                "created_at": now, "updated_at": now, "owner": new.owner, "day": day, "request_key": new.request_key,
+                "price": json.dumps(new.price) if new.price else None, "reserved": new.reserve or 0,
+                "unpriced": int(new.reserve is None),
+            }  # fmt: skip
+            marks = ", ".join("?" * len(values))
+            db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+            return Admission(_one(db, new.id))
+
+    async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
+        return await self._run(self._change, job_id, {"state": state, **changes}, tuple(when))
+
+    async def note(self, job_id: str, **changes: Any) -> Job | None:
+        return await self._run(self._change, job_id, changes, ())
+
+    def _change(self, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
+        changes = {"updated_at": time.time(), **changes}
+        if unknown := changes.keys() - set(_COLUMNS):
+            raise TypeError(f"a job has no {min(unknown)}")
+        sets = ", ".join(f"{name} = ?" for name in changes)
+        condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
+        with self._writing() as db:
+            done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*changes.values(), job_id, *when))
+            return _one(db, job_id) if done.rowcount else None
+
+    async def get(self, job_id: str) -> Job | None:
+        rows = await self._run(self._select, "WHERE id = ?", (job_id,))
+        return rows[0] if rows else None
+
+    async def page(self, states: Sequence[str], limit: int, cursor: str | None) -> Page:
+        where, values = "WHERE 1", list[Any]()
+        if states:
+            where += f" AND state IN ({', '.join('?' * len(states))})"
+            values += states
+        if cursor:
+            where += " AND (created_at, id) < (SELECT created_at, id FROM jobs WHERE id = ?)"
+            values.append(cursor)
+        rows = await self._run(self._select, f"{where} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, limit + 1))
+        return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+
+    async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
+        marks = ", ".join("?" * len(states))
+        return await self._run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
+
+    def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
+        return [_job(row) for row in self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs {rest}", values)]
+
+    async def recover(self, alive: Callable[[str], bool]) -> Sequence[Job]:
+        return await self._run(self._recover, alive)
+
+    def _recover(self, alive: Callable[[str], bool]) -> list[Job]:
+        left = self._select("WHERE state IN ('intent', 'submitting')", ())
+        dead = {owner for owner in {job.owner for job in left} if not alive(owner)}
+        settled: list[Job] = []
+        for job in left:
+            if job.owner not in dead:
+                continue
+            changes = (
+                {"state": "abandoned", "reserved": 0}
+                if job.state == "intent"
+                else {"state": "unknown", "error_words": "The server stopped while it was submitting."}
+            )
+            if moved := self._change(job.id, changes, (job.state,)):
+                settled.append(moved)
+        return settled
+
+    async def claim(self, job_id: str, owner: str, seconds: float) -> bool:
+        return await self._run(self._claim, job_id, owner, seconds)
+
+    def _claim(self, job_id: str, owner: str, seconds: float) -> bool:
+        now = time.time()
+        with self._writing() as db:
+            # A lease that ends further ahead than any lease lasts was made before the clock was set back.
+            done = db.execute(
+                "UPDATE jobs SET looker = ?, looker_until = ? WHERE id = ? AND "
+                "(looker IS NULL OR looker = ? OR looker_until < ? OR looker_until > ?)",
+                (owner, now + seconds, job_id, owner, now, now + 10 * seconds),
+            )
+            return done.rowcount == 1
+
+    async def durations(self, model: str) -> Sequence[float]:
+        return await self._run(self._durations, model)
+
+    def _durations(self, model: str) -> list[float]:
+        rows = self._db.execute(
+            "SELECT finished_at - submitted_at FROM jobs WHERE model = ? AND state = 'succeeded' AND "
+            "finished_at > submitted_at ORDER BY finished_at DESC LIMIT 50",
+            (model,),
+        )
+        return [row[0] for row in rows]
+
+    async def spending(self) -> Spending:
+        return await self._run(self._read_spending)
+
+    def _read_spending(self) -> Spending:
+        with self._writing() as db:
+            return _spending(db, _today(db, time.time()))
+
+
+def _today(db: sqlite3.Connection, now: float) -> str:
+    """Return the local date, never earlier than any day before it: a clock set back opens no second budget."""
+    today = datetime.fromtimestamp(now).astimezone().date().isoformat()
+    row = db.execute("SELECT day FROM latest_day").fetchone()
+    if row is None:
+        db.execute("INSERT INTO latest_day VALUES (?)", (today,))
+    elif row[0] < today:
+        db.execute("UPDATE latest_day SET day = ?", (today,))
+    else:
+        today = row[0]
+    return today
+
+
+def _spending(db: sqlite3.Connection, day: str) -> Spending:
+    charged = ", ".join(f"'{s}'" for s in ("intent", *CHARGED))
+    spent, reserved, unpriced = db.execute(
+        f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
+        f"WHERE day = ? AND state IN ({charged})",
+        (day,),
+    ).fetchone()
+    states = ", ".join(f"'{s}'" for s in (*UNFINISHED, "unknown"))
+    (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
+    return Spending(day, spent, reserved, open_jobs, unpriced)
+
+
+def _same_request(db: sqlite3.Connection, new: NewJob, now: float) -> Job | None:
+    if new.request_key:
+        row = db.execute("SELECT id, request_hash FROM jobs WHERE request_key = ?", (new.request_key,)).fetchone()
+        if row is not None:
+            if row["request_hash"] != new.request_hash:
+                raise KeyReused(f"The request_key {new.request_key!r} belongs to another request (job {row['id']}).")
+            return _one(db, row["id"])
+    if new.allow_duplicate:
+        return None
+    states = ", ".join(f"'{s}'" for s in ("intent", "submitting", *OPEN, "unknown"))
+    row = db.execute(
+        f"SELECT id FROM jobs WHERE request_hash = ? AND created_at > ? AND state IN ({states}) "
+        "ORDER BY created_at DESC LIMIT 1",
+        (new.request_hash, now - DUPLICATE_WINDOW),
+    ).fetchone()
+    return _one(db, row["id"]) if row is not None else None
+
+
+def _one(db: sqlite3.Connection, job_id: str) -> Job:
+    return _job(db.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE id = ?", (job_id,)).fetchone())
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values: dict[str, Any] = {n: json.loads(row[n]) if n in _JSON and row[n] else row[n] for n in _COLUMNS}
+    values["unpriced"] = bool(values["unpriced"])
+    return Job(**values)
+
+
+def _broken(path: Path, error: Exception) -> JournalError:
+    return JournalError(f"The journal {path} cannot be used ({error}).")

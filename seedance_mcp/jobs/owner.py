@@ -1,0 +1,64 @@
+"""Which process owns a job: one lock file each, held for life, so that liveness needs neither clocks nor pids."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(fd: int) -> bool:
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+class Owner:
+    """This process, as long as it lives."""
+
+    def __init__(self, folder: Path) -> None:
+        """Create and hold the lock file; `folder` is made if it is missing.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self.id = secrets.token_hex(8)
+        self._path = folder / self.id
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        _lock(self._fd)
+
+    def alive(self, owner_id: str) -> bool:
+        """Whether the process with this id still runs. The file of a dead one is removed."""
+        path = self._folder / owner_id
+        try:
+            fd = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            if not _lock(fd):
+                return True
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(fd)
+
+    def release(self) -> None:
+        """Give the lock up: this process ends in order."""
+        os.close(self._fd)
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,367 @@
+"""The life of paid jobs as one object: quote, create, check, list. The tools and the command line talk to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from seedance_mcp.catalog import choose
+from seedance_mcp.catalog.check import Checked, check
+from seedance_mcp.catalog.price import MICROS, Price, price
+from seedance_mcp.errors import InvalidRequest, JournalError, NotConfigured, UnknownJob
+from seedance_mcp.jobs import submit as submitting
+from seedance_mcp.jobs.budget import Caps, admit
+from seedance_mcp.jobs.journal import OPEN, STATES, Admission, Job, Journal, NewJob, Page
+from seedance_mcp.jobs.journal_sqlite import SqliteJournal
+from seedance_mcp.jobs.owner import Owner
+from seedance_mcp.jobs.watch import FRESH, Watch
+from seedance_mcp.web import Web
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from seedance_mcp.catalog.request import VideoRequest
+    from seedance_mcp.jobs.budget import Spending
+    from seedance_mcp.settings import Settings
+    from seedance_mcp.vendors.vendor import Call, Vendor
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 50
+"""Seconds that a check may wait; some clients give a whole call no more than 60."""
+_GRACE = 0.5
+_LOOK_BOUND = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a request would be and cost: a checked request, its price, and why this model."""
+
+    request: VideoRequest
+    price: Price
+    checked: Checked
+    vendor: Vendor
+    chosen: str | None = None
+    """Why this model was taken, where the caller left the choice to us."""
+
+    @property
+    def call(self) -> Call:
+        """The exact HTTP request that creating it sends."""
+        return self.vendor.submit(self.request)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same request to the same model, and for nothing else."""
+        fields = self.request.fields()
+        canonical = json.dumps(
+            [self.request.model.id, fields], sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A quote and the job it became."""
+
+    quote: Quote
+    job: Job
+    duplicate: bool = False
+
+
+class Studio:
+    """Everything one process does about videos."""
+
+    def __init__(self, settings: Settings, web: Web, journal: Journal, owner: Owner, *, saving: bool) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.saving = saving
+        self._web = web
+        self._owner = owner
+        self._vendors = {v.slug: v for v in settings.vendors}
+        self._group: TaskGroup | None = None
+        self._submitting: dict[str, anyio.Event] = {}
+        self.watch = Watch(
+            journal,
+            web,
+            self._vendors,
+            owner.id,
+            book=settings.prices,
+            folder=settings.output_dir if saving else None,
+            interval=settings.poll_interval or (0.5 if settings.sandbox else None),
+        )
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    def quote(self, args: Mapping[str, Any]) -> Quote:
+        """Check and price a request; choose the cheapest model that can do it where none is named.
+
+        Raises:
+            InvalidRequest: listing every problem, the nearest legal values, and who else would do it.
+            NotConfigured: no vendor has a key, or the named model's vendor has none.
+        """
+        models = self.settings.models
+        if not models:
+            raise NotConfigured("No vendor is configured.")
+        args = dict(args)
+        name = args.pop("model", None)
+        if name is None:
+            return self._cheapest(args)
+        model = next((m for m in models if m.id == name), None)
+        if model is None:
+            raise _no_such_model(name, [m.id for m in models])
+        checked = check(model, args)
+        if checked.request is None:
+            raise _refusal(model.id, checked, choose.others(models, args, model), choose.nearest(model, args))
+        return Quote(
+            checked.request, price(checked.request, self.settings.prices), checked, self._vendors[model.vendor]
+        )
+
+    def _cheapest(self, args: dict[str, Any]) -> Quote:
+        models = self.settings.models
+        found = choose.offers(models, args, self.settings.prices)
+        if not found:
+            model, checked = choose.fewest_problems(models, args)
+            raise _refusal(model.id, checked, [], choose.nearest(model, args), of=len(models))
+        best = found[0]
+        unpriced = sum(o.price.usd_micros is None for o in found)
+        why = (
+            f"cheapest of {len(found)} that can"
+            if best.price.usd_micros is not None
+            else f"first of {len(found)} that can"
+        )
+        if unpriced:
+            why += f" ({unpriced} without a known price)"
+        return Quote(best.request, best.price, best.checked, self._vendors[best.model.vendor], why)
+
+    # -- paying ---------------------------------------------------------------------------------------------------
+
+    def caps(self, args: Mapping[str, Any]) -> Caps:
+        """Return the caps in force for a call: the settings, lowered by the caller's max_cost."""
+        s = self.settings
+        asked = args.get("max_cost")
+        return Caps(
+            s.max_cost,
+            s.daily_budget,
+            s.max_open_jobs,
+            s.allow_unpriced,
+            None if asked is None else int(asked * MICROS),
+        )
+
+    def url(self, quote: Quote) -> str:
+        """Return the URL to which creating a quote would POST."""
+        return self._web.url(quote.vendor, quote.call)
+
+    async def afford(self, quote: Quote, args: Mapping[str, Any]) -> None:
+        """Say now whether a cap stands in the way, without reserving anything (for a dry run).
+
+        Raises:
+            OverBudget: as creating it would.
+        """
+        admit(quote.price.usd_micros, self.caps(args), await self.journal.spending(), quote.request.model.id)
+
+    async def create(self, quote: Quote, args: Mapping[str, Any]) -> Created:
+        """Pay for a quote: write the intent, send it once, write down what became of it.
+
+        Cancelling this call does not cancel the submission, whose outcome is in the journal all the same.
+
+        Raises:
+            OverBudget, KeyReused, JournalError: nothing was sent.
+        """
+        await self.recover()
+        admission = await self.journal.admit(
+            NewJob(
+                id=_new_id(),
+                vendor=quote.vendor.slug,
+                model=quote.request.model.id,
+                request=quote.request.fields(),
+                request_hash=quote.fingerprint,
+                owner=self._owner.id,
+                reserve=quote.price.usd_micros,
+                price=quote.price.as_json(),
+                request_key=args.get("request_key"),
+                allow_duplicate=args.get("allow_duplicate") is True,
+            ),
+            self.caps(args),
+        )
+        if admission.duplicate:
+            return Created(quote, admission.job, duplicate=True)
+        return Created(quote, await self._submit(admission, quote))
+
+    async def _submit(self, admission: Admission, quote: Quote) -> Job:
+        if self._group is None:
+            raise JournalError("The studio is not open.")
+        outcome: list[Job | Exception] = []
+        done = self._submitting[admission.job.id] = anyio.Event()
+
+        async def work() -> None:
+            try:
+                job = await submitting.submit(
+                    admission.job, quote.request, quote.vendor, self._web, self.journal, self.settings.prices
+                )
+                await self.watch.follow(job)
+                outcome.append(job)
+            except Exception as error:  # noqa: BLE001  (it is raised again in the caller, who waits for it)
+                outcome.append(error)
+            finally:
+                self._submitting.pop(admission.job.id, None)
+                done.set()
+
+        self._group.start_soon(work)
+        await done.wait()
+        if not outcome:
+            raise JournalError(f"The server is stopping; job {admission.job.id} is in the journal.")
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    # -- watching -------------------------------------------------------------------------------------------------
+
+    async def check(self, job_id: str) -> Job:
+        """Return a job as it is now; the vendor is asked if the last look is older than two seconds.
+
+        Raises:
+            UnknownJob: the journal has no such job.
+        """
+        await self.recover()
+        job = await self.job(job_id)
+        if job.open and time.time() - (job.looked_at or 0) > FRESH:
+            with anyio.move_on_after(_LOOK_BOUND):
+                await self.watch.look(job_id)
+            job = await self.job(job_id)
+        await self.watch.follow(job)
+        self.watch.keep_film(job)
+        return job
+
+    def again_in(self, job: Job, typical: float) -> int:
+        """Return in how many seconds a check is worth its tokens: about when the film should be there."""
+        if self.settings.sandbox:
+            return 2
+        elapsed = time.time() - (job.submitted_at or job.created_at)
+        return round(min(LONGEST_WAIT, max(5.0, typical - elapsed)))
+
+    async def job(self, job_id: str) -> Job:
+        """Return a job from the journal, or raise UnknownJob."""
+        job = await self.journal.get(job_id)
+        if job is None:
+            raise UnknownJob(f"There is no job {job_id[:40]!r}.")
+        return job
+
+    async def page(self, states: Sequence[str] = (), limit: int = 20, cursor: str | None = None) -> Page:
+        """Return jobs, newest first."""
+        await self.recover()
+        return await self.journal.page(states, limit, cursor)
+
+    async def spending(self) -> Spending:
+        """Return what today has cost so far."""
+        return await self.journal.spending()
+
+    async def recover(self) -> None:
+        """Settle what a dead process left half done, and follow the jobs it watched."""
+        for job in await self.journal.recover(self._owner.alive):
+            log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[Studio]:
+        """Watch jobs in the background while the block runs; on leaving, submissions get a moment to finish."""
+        async with anyio.create_task_group() as self._group:
+            await self._group.start(self.watch.run)
+            self._group.start_soon(self._take_up)
+            try:
+                yield self
+            finally:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(_GRACE):
+                    for done in list(self._submitting.values()):
+                        await done.wait()
+                self._group.cancel_scope.cancel()
+        self._group = None
+
+    async def _take_up(self) -> None:
+        """Follow the jobs that are open from before, and save films that were not saved."""
+        await self.recover()
+        for job in await self.journal.in_states(OPEN):
+            if job.vendor in self._vendors:
+                await self.watch.follow(job)
+
+
+@asynccontextmanager
+async def open_studio(settings: Settings, *, saving: bool | None = None) -> AsyncGenerator[Studio]:
+    """Open the journal and the web, and watch over the jobs until the block ends.
+
+    `saving` overrides SEEDANCE_SAVE (the HTTP transport saves nothing by itself).
+
+    Raises:
+        JournalError: the journal cannot be used.
+    """
+    journal = SqliteJournal(settings.state_dir)
+    try:
+        owner = Owner(settings.state_dir / "owners")
+    except OSError as error:
+        raise JournalError(f"{settings.state_dir} cannot be written ({error.strerror}).") from error
+    web = open_web(settings)
+    try:
+        studio = Studio(settings, web, journal, owner, saving=settings.save == "auto" if saving is None else saving)
+        async with studio.running():
+            yield studio
+    finally:
+        with anyio.CancelScope(shield=True):
+            await web.aclose()
+        journal.close()
+        owner.release()
+
+
+def open_web(settings: Settings) -> Web:
+    """Return the real network, or the embedded sandbox in its place."""
+    if not settings.sandbox:
+        return Web(settings)
+    from seedance_mcp.sandbox import Sandbox  # noqa: PLC0415  (a real server never loads the fakes)
+    from seedance_mcp.sandbox.transport import SandboxTransport  # noqa: PLC0415
+
+    sandbox = Sandbox()
+    origin = "http://sandbox.localhost"
+    return Web(
+        settings, SandboxTransport(sandbox), {v.slug: sandbox.base_url(v.slug, origin) for v in settings.vendors}
+    )
+
+
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+def _new_id() -> str:
+    """Return a job id: 12 characters that nobody confuses when reading them aloud (59 bits)."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def _no_such_model(name: object, ids: Sequence[str]) -> InvalidRequest:
+    import difflib  # noqa: PLC0415  (only on this path)
+
+    close = difflib.get_close_matches(str(name), ids, n=3, cutoff=0.4)
+    hint = f"The closest are {', '.join(close)}." if close else "list_models shows those there are."
+    return InvalidRequest(f"There is no model {str(name)[:60]!r} at a configured vendor.", next_step=hint)
+
+
+def _refusal(
+    model: str, checked: Checked, others: Sequence[str], nearest: Mapping[str, Any] | None, of: int | None = None
+) -> InvalidRequest:
+    count = len(checked.problems)
+    head = f"{model} cannot do this" if of is None else f"None of {of} models can do this; the closest is {model}"
+    lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
+    lines += [f"- {problem.sentence()}" for problem in checked.problems]
+    if nearest is not None:
+        lines.append(f"It would do: {json.dumps(nearest, ensure_ascii=False)}")
+    if others:
+        shown = ", ".join(others[:6]) + (f" and {len(others) - 6} more" if len(others) > 6 else "")  # noqa: PLR2004
+        lines.append(f"As it is, it would be accepted by: {shown}.")
+    lines.append("Nothing was sent.")
+    return InvalidRequest("\n".join(lines), next_step="Correct these and call again.")
+
+
+__all__ = ["LONGEST_WAIT", "STATES", "Created", "Quote", "Studio", "open_studio"]

@@ -1,0 +1,237 @@
+"""One scheduler for a process: it looks at every open job when it is due, saves the film, and wakes who waits.
+
+However many callers wait for a job, it is looked at once; with several servers on one journal, by one of them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import random
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskGroup
+
+from seedance_mcp.errors import SaveError, SeedanceError, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.jobs import schedule
+from seedance_mcp.jobs.journal import OPEN
+from seedance_mcp.jobs.save import Film, LinkExpired, save
+from seedance_mcp.jobs.settle import settled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seedance_mcp.catalog.price import PriceBook
+    from seedance_mcp.jobs.journal import Job, Journal
+    from seedance_mcp.vendors.vendor import Answer, Snapshot, Vendor
+    from seedance_mcp.web import Web
+
+log = logging.getLogger(__name__)
+
+FRESH = 2.0
+"""A look younger than this many seconds is not repeated."""
+LOOKS_PER_SECOND = 5
+LEASE = 60.0
+SAVES_AT_ONCE = 3
+
+
+class Watch:
+    """Follows the open jobs of a journal until they end."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        web: Web,
+        vendors: Mapping[str, Vendor],
+        owner: str,
+        *,
+        book: PriceBook,
+        folder: Path | None,
+        interval: float | None,
+    ) -> None:
+        """`folder` is where films go (None: they are not saved); `interval` replaces the adaptive schedule."""
+        self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
+        self._book, self._folder, self._interval = book, folder, interval
+        self._queue: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+        self._woken = anyio.Event()
+        self._changed: dict[str, anyio.Event] = {}
+        self._looking: dict[str, anyio.Event] = {}
+        self._saving: set[str] = set()
+        self._errors: dict[str, int] = {}
+        self._quiet_until: dict[str, float] = {}
+        self._next_slot: dict[str, float] = {}
+        self._save_limit = anyio.CapacityLimiter(SAVES_AT_ONCE)
+        self._group: TaskGroup | None = None
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Look at jobs as they fall due, until cancelled."""
+        async with anyio.create_task_group() as self._group:
+            task_status.started()
+            while True:
+                wait = self._queue[0][0] - time.monotonic() if self._queue else None
+                if wait is None or wait > 0:
+                    with anyio.move_on_after(wait):
+                        await self._woken.wait()
+                    self._woken = anyio.Event()
+                while self._queue and self._queue[0][0] <= time.monotonic():
+                    due, job_id = heapq.heappop(self._queue)
+                    if self._due.get(job_id) == due:
+                        del self._due[job_id]
+                        self._group.start_soon(self.look, job_id)
+
+    async def follow(self, job: Job) -> None:
+        """Begin to look after a job that is at its vendor."""
+        if job.open and job.id not in self._due and job.id not in self._looking:
+            await self._plan(job)
+
+    async def _plan(self, job: Job, pause: float | None = None) -> None:
+        if pause is None and self._interval is not None:
+            pause = self._interval
+        if pause is None:
+            elapsed = time.time() - (job.submitted_at or job.created_at)
+            durations = await self._journal.durations(job.model)
+            pause = schedule.next_look(elapsed, durations, random.uniform(-1, 1))  # noqa: S311
+        due = time.monotonic() + pause
+        self._due[job.id] = due
+        heapq.heappush(self._queue, (due, job.id))
+        self._woken.set()
+
+    def settled(self, job: Job) -> bool:
+        """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""
+        return not job.open and job.id not in self._saving
+
+    async def wait(self, job_id: str, seconds: float) -> None:
+        """Return when something changes about a job, or after so many seconds."""
+        with anyio.move_on_after(seconds):
+            await self._changed.setdefault(job_id, anyio.Event()).wait()
+
+    def _tell(self, job_id: str) -> None:
+        if event := self._changed.pop(job_id, None):
+            event.set()
+
+    async def look(self, job_id: str) -> None:
+        """Look at a job once; callers that come meanwhile wait for the same look."""
+        if under_way := self._looking.get(job_id):
+            await under_way.wait()
+            return
+        done = self._looking[job_id] = anyio.Event()
+        try:
+            job = await self._journal.get(job_id)
+            if job is not None and job.open:
+                await self._look(job)
+        except SeedanceError as error:
+            log.warning("job %s: %s", job_id, error)
+        except Exception:
+            log.exception("looking at job %s failed", job_id)  # one job's trouble must not end the watch over all
+        finally:
+            del self._looking[job_id]
+            done.set()
+            self._tell(job_id)
+
+    async def _look(self, job: Job) -> None:
+        vendor = self._vendors.get(job.vendor)
+        if vendor is None or job.task_id is None:
+            await self._journal.note(job.id, error_words=f"{job.vendor} has no key any more, so it cannot be asked.")
+            return
+        if not await self._journal.claim(job.id, self._owner, LEASE):
+            await self._plan(job, FRESH)  # another process looks; what it finds is in the journal
+            return
+        await self._take_turn(vendor.slug)
+        retry_after: float | None = None
+        try:
+            answer = await self._web.look(vendor, vendor.status(job.task_id))
+            retry_after = answer.retry_after
+            snapshot = _read(vendor, answer)
+        except (VendorUnreachable, UnexpectedAnswer) as error:
+            # An error about a look says nothing about the job: its state stays as it is.
+            self._errors[vendor.slug] = errors = self._errors.get(vendor.slug, 0) + 1
+            pause = schedule.after_error(errors, retry_after)
+            self._quiet_until[vendor.slug] = time.monotonic() + pause
+            await self._journal.note(job.id, error_words=error.sentence, looked_at=time.time(), looks=job.looks + 1)
+            await self._plan(job, pause)
+            return
+        self._errors.pop(vendor.slug, None)
+        await self._record(job, vendor, snapshot)
+
+    async def _take_turn(self, slug: str) -> None:
+        """Keep to the rate that every vendor bears, and to the quiet it asked for."""
+        now = time.monotonic()
+        slot = max(now, self._next_slot.get(slug, 0.0), min(self._quiet_until.get(slug, 0.0), now + 5))
+        self._next_slot[slug] = slot + 1 / LOOKS_PER_SECOND
+        if slot > now:
+            await anyio.sleep(slot - now)
+
+    async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> None:
+        now = time.time()
+        changes = {"word": found.word, "progress": found.progress, "looked_at": now, "looks": job.looks + 1}
+        if found.state in OPEN:
+            moved = await self._journal.move(job.id, found.state, when=OPEN, error_words=None, **changes)
+            await self._plan(moved or job)
+            return
+        model = next((m for m in vendor.models if m.id == job.model), None)
+        changes |= settled(job, model, found.state, found.charged, self._book)
+        if found.refusal:
+            changes |= {"error_code": found.refusal.code, "error_words": found.refusal.words}
+        else:
+            changes["error_words"] = None
+        moved = await self._journal.move(job.id, found.state, when=OPEN, url=found.url, finished_at=now, **changes)
+        if moved is not None:
+            log.info("job %s %s", job.id, moved.state)
+            self.keep_film(moved)
+
+    def keep_film(self, job: Job) -> None:
+        """Begin to save the film of a succeeded job, unless that is under way, done or switched off."""
+        if self._folder is None or job.state != "succeeded" or job.path or job.id in self._saving:
+            return
+        if self._group is not None:
+            self._saving.add(job.id)
+            self._group.start_soon(self._save, job, self._folder)
+
+    async def _save(self, job: Job, folder: Path) -> None:
+        vendor = self._vendors.get(job.vendor)
+        try:
+            async with self._save_limit:
+                film = await self._fetch(job, vendor, folder)
+            await self._journal.note(job.id, path=str(film.path), size=film.size, sha256=film.sha256, save_error=None)
+        except SaveError as error:
+            log.warning("job %s: %s", job.id, error.sentence)
+            with suppress(SeedanceError):
+                await self._journal.note(job.id, save_error=error.sentence)
+        except Exception:
+            log.exception("saving job %s failed", job.id)
+        finally:
+            self._saving.discard(job.id)
+            self._tell(job.id)
+
+    async def _fetch(self, job: Job, vendor: Vendor | None, folder: Path) -> Film:
+        if vendor is None:
+            raise SaveError(f"{job.vendor} has no key any more, so its film cannot be fetched.")
+        if job.url is None and vendor.film is None:
+            job = await self._with_fresh_link(job, vendor)
+        try:
+            return await save(job, vendor, self._web, folder)
+        except LinkExpired:
+            return await save(await self._with_fresh_link(job, vendor), vendor, self._web, folder)
+
+    async def _with_fresh_link(self, job: Job, vendor: Vendor) -> Job:
+        """Look again for a link that works; a finished task is still shown by its vendor."""
+        try:
+            snapshot = _read(vendor, await self._web.look(vendor, vendor.status(job.task_id or "")))
+        except (VendorUnreachable, UnexpectedAnswer) as error:
+            raise SaveError(f"The film's link no longer works, and {error.sentence}") from None
+        return await self._journal.note(job.id, url=snapshot.url) or job
+
+
+def _read(vendor: Vendor, answer: Answer) -> Snapshot:
+    """Read a look, or raise VendorUnreachable with the vendor's words where it is an error about the look itself."""
+    refusal = vendor.refusal(answer)
+    if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
+        return vendor.progress(answer)
+    words = refusal.words if refusal else f"HTTP {answer.status}"
+    raise VendorUnreachable(f"{vendor.name} could not say how the job is: {words}.")

@@ -1,0 +1,44 @@
+"""Logs go to standard error, and neither keys nor signed links go with them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seedance_mcp.settings import Settings
+
+_QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
+
+
+class Redaction(logging.Filter):
+    """Replaces known key values and the queries of URLs, where signatures are."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._secrets = tuple(s for s in secrets if len(s) > 6)  # noqa: PLR2004  (shorter ones occur by chance)
+
+    def redact(self, text: str) -> str:
+        """Return the text without keys and URL queries."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return _QUERY.sub(r"\1?***", text)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.redact(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.redact(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Send our log to standard error at the level of SEEDANCE_LOG, redacted."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Redaction(tuple(key.get_secret_value() for key in settings.keys.values())))
+    logging.basicConfig(level=settings.log.upper(), handlers=[handler], force=True)
+    # The HTTP client logs full URLs, signatures included, at INFO.
+    for name in ("httpx2", "httpcore2", "mcp"):
+        logging.getLogger(name).setLevel(logging.WARNING)

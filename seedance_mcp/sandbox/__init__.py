@@ -1,0 +1,16 @@
+"""Every vendor's API in one place, faithful and free of charge: for trying things out, and for tests.
+
+`Sandbox` is all five vendors as an ASGI application; `SandboxTransport` (`.transport`) puts it in the place of the
+network within one process, `serve` (`.serve`) on a port. `BEHAVIOURS` lists what can be asked to go wrong, by words
+in the prompt. A task takes 2.5 s and ends in a real film of the size, length and sound that were asked for.
+"""
+
+from __future__ import annotations
+
+from seedance_mcp.sandbox.app import Sandbox
+from seedance_mcp.sandbox.behaviour import BEHAVIOURS, Behaviour
+from seedance_mcp.sandbox.fake import Fake, known_fakes
+from seedance_mcp.sandbox.film import film_kind
+from seedance_mcp.sandbox.tasks import Charge, Task
+
+__all__ = ["BEHAVIOURS", "Behaviour", "Charge", "Fake", "Sandbox", "Task", "film_kind", "known_fakes"]

@@ -1,0 +1,78 @@
+"""What every vendor does before it takes a job: look at the key, read the body, hold it against the model's rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.request import VideoRequest
+from seedance_mcp.sandbox.fake import Fake, No, Wire
+
+BAD_KEY, EMPTY_KEY = "bad-key", "no-credit"
+"""The keys that a fake vendor does not know, and whose account is empty; every other key is good."""
+
+_OUR_NAMES = re.compile(r"@(?=(?:image|video|audio)\d)")
+
+
+class Refuses(Exception):
+    """The vendor's no, on its way out."""
+
+    def __init__(self, no: No) -> None:
+        super().__init__(no.kind)
+        self.no = no
+
+
+def key_of(request: Request) -> str:
+    """Return the bearer key, or nothing."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.casefold() == "bearer" else ""
+
+
+def authenticate(request: Request) -> None:
+    """Let in whoever has a key that is not the bad one."""
+    if key_of(request) in ("", BAD_KEY):
+        raise Refuses(No("auth"))
+
+
+def parse(request: Request, raw: bytes) -> Mapping[str, Any]:
+    """Return the JSON object that was sent."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if kind != "application/json":
+        raise Refuses(No("malformed", "the content type must be application/json"))
+    try:
+        body: Any = json.loads(raw, parse_constant=_not_json)
+    except (ValueError, RecursionError):
+        raise Refuses(No("malformed", "the body is not JSON")) from None
+    if not isinstance(body, dict):
+        raise Refuses(No("malformed", "the body must be a JSON object"))
+    return cast("dict[str, Any]", body)
+
+
+def _not_json(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python would read and no vendor does."""
+    raise ValueError(constant)
+
+
+def understand(fake: Fake, body: Mapping[str, Any]) -> tuple[VideoRequest, tuple[str, ...]]:
+    """Return the request that a body means, and the names in it that the vendor's page does not know."""
+    wire = Wire(body)
+    name = wire.take("model") or fake.default_model
+    model = fake.model(name)
+    if model is None:
+        raise Refuses(No("unknown_model", str(name)[:80]))
+    args = fake.read(wire, model)
+    prompt = args.get("prompt")
+    if isinstance(prompt, str):
+        # @image1 is our own way of naming a reference; for a vendor it is a text like any other.
+        args["prompt"] = _OUR_NAMES.sub(" ", prompt)
+    checked = check(model, args)
+    wrong = wire.wrongs + [(p.field, p.sentence()) for p in checked.problems]
+    if wrong or checked.request is None:
+        raise Refuses(No("invalid_request", "; ".join(words for _, words in wrong), tuple(field for field, _ in wrong)))
+    return replace(checked.request, prompt=prompt or ""), wire.ignored

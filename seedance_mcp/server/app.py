@@ -1,0 +1,251 @@
+"""The MCP face: one low-level server for every protocol revision, its handlers, and the studio behind them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import mcp_types as types
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from seedance_mcp import version
+from seedance_mcp.errors import JournalError, SeedanceError
+from seedance_mcp.jobs.studio import Studio, open_studio
+from seedance_mcp.server import resources
+from seedance_mcp.server.answers import words
+from seedance_mcp.server.confirm import Ask
+from seedance_mcp.server.tools import Call, Tool, tools
+
+if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+
+    from seedance_mcp.settings import Settings
+
+    Context = ServerRequestContext[Any, Any]
+
+log = logging.getLogger(__name__)
+
+INSTRUCTIONS = (
+    "Makes Seedance videos. create_video starts one paid job and answers its job_id at once; check_video waits for the "
+    "film. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
+    "or unknown. A refusal says what would work and costs nothing."
+)
+_CONFIRM = {"type": "object", "properties": {"ok": {"type": "boolean", "title": "Spend it"}}, "required": ["ok"]}
+
+
+class App:
+    """One server process: tools over a studio that opens in the background, so that the handshake waits for nothing."""
+
+    def __init__(self, settings: Settings, *, saving: bool | None = None) -> None:
+        """`saving` overrides SEEDANCE_SAVE."""
+        self.settings = settings
+        self._saving = saving
+        self._studio: Studio | None = None
+        self._failure: SeedanceError | None = None
+        self._opened = anyio.Event()
+        self._wanted = anyio.Event()
+        self._stopped = anyio.Event()
+        self._scope = anyio.CancelScope()
+
+    @cached_property
+    def tools(self) -> dict[str, Tool]:
+        """The tools for these settings, by name."""
+        return tools(self.settings)
+
+    @cached_property
+    def server(self) -> Server[Any]:
+        """The MCP server, ready to run on any transport."""
+        server = Server[Any](
+            "seedance-mcp",
+            version=version(),
+            title="Seedance videos",
+            instructions=INSTRUCTIONS
+            + (" Sandbox: nothing is real and nothing is paid." if self.settings.sandbox else ""),
+            lifespan=self._lifespan,
+            get_tool_input_schema=lambda name: tool.input_schema if (tool := self.tools.get(name)) else None,
+            on_list_tools=self._list_tools,
+            on_call_tool=self._call_tool,
+            on_list_resources=self._list_resources,
+            on_list_resource_templates=self._list_templates,
+            on_read_resource=self._read_resource,
+        )
+        if self.settings.confirm_above is not None:
+            from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity  # noqa: PLC0415  (slow import)
+
+            server.middleware.append(
+                RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=server.name)
+            )
+        return server
+
+    # -- the studio -----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Server[Any]) -> AsyncGenerator[dict[str, Any]]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_open)
+            try:
+                yield {}
+            finally:
+                await self.stop()
+
+    async def _keep_open(self) -> None:
+        """Hold the studio open; if it cannot be opened, say why on each call and try again at the next."""
+        with anyio.CancelScope() as self._scope:
+            while True:
+                try:
+                    async with open_studio(self.settings, saving=self._saving) as self._studio:
+                        self._opened.set()
+                        await anyio.sleep_forever()
+                except SeedanceError as error:
+                    log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
+                    self._failure = error
+                except Exception:
+                    log.exception("the studio failed")
+                    self._failure = JournalError("The server failed in a way it should not; its log says how.")
+                finally:
+                    self._studio = None
+                self._opened.set()
+                self._wanted = anyio.Event()
+                await self._wanted.wait()
+        self._stopped.set()
+
+    async def studio(self) -> Studio:
+        """Return the open studio, or raise why there is none."""
+        if self._failure is not None and self._opened.is_set():
+            self._failure, self._opened = None, anyio.Event()
+            self._wanted.set()
+        await self._opened.wait()
+        if self._studio is None:
+            raise self._failure or JournalError("The server is stopping.")
+        return self._studio
+
+    async def stop(self) -> None:
+        """Close the studio in order: submissions under way get a moment, and the journal is closed."""
+        with anyio.CancelScope(shield=True):
+            self._scope.cancel()
+            await self._stopped.wait()
+
+    # -- handlers -------------------------------------------------------------------------------------------------
+
+    async def _list_tools(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_shown(tool) for tool in self.tools.values()])
+
+    async def _call_tool(
+        self, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        tool = self.tools.get(params.name)
+        if tool is None:
+            raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
+        question: list[types.InputRequiredResult] = []
+        call = Call(_tidy(params.arguments or {}), ctx.session.report_progress, _asker(ctx, params, question))
+        try:
+            fields = await tool.run(await self.studio(), call)
+        except SeedanceError as error:
+            if question:
+                return question[0]
+            return _error(str(error))
+        except Exception:
+            log.exception("%s failed", params.name)
+            return _error(
+                f"internal: {params.name} failed in a way it should not. See the server's log, and list_videos before "
+                "trying again."
+            )
+        text = types.TextContent(type="text", text=words(fields))
+        return types.CallToolResult(content=[text], structured_content=fields)
+
+    async def _list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=resources.listed(self.settings))
+
+    async def _list_templates(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=resources.templates())
+
+    async def _read_resource(self, _: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        uri = str(params.uri)
+        try:
+            text = await resources.read(uri, self.settings, self.studio)
+        except SeedanceError as error:
+            raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri}) from None
+        contents = types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
+        return types.ReadResourceResult(contents=[contents])
+
+
+def _shown(tool: Tool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        # create_video says nothing of being idempotent: clients repeat calls that do by themselves.
+        annotations=types.ToolAnnotations(
+            read_only_hint=True if tool.read_only else None,
+            destructive_hint=None if tool.read_only else False,
+            open_world_hint=True,
+        ),
+    )
+
+
+def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take what some clients send for «not given» as that: null, and empty texts and lists."""
+    return {name: value for name, value in arguments.items() if value is not None and value not in ("", [])}
+
+
+def _error(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
+
+
+def _asker(ctx: Context, params: types.CallToolRequestParams, question: list[types.InputRequiredResult]) -> Ask:
+    """Return the way to ask the person in this client's protocol; one that ends the call leaves it in `question`."""
+
+    async def ask(message: str, about: str) -> bool | None:
+        form = types.ElicitationCapability()
+        if not ctx.session.check_client_capability(types.ClientCapabilities(elicitation=form)):
+            return None
+        if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+            result = await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id)
+            return _agreed(result)
+        given = (params.input_responses or {}).get("confirm")
+        if given is not None and params.request_state == about:
+            return _agreed(given if isinstance(given, types.ElicitResult) else types.ElicitResult.model_validate(given))
+        request = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=_CONFIRM))
+        question.append(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
+        return False
+
+    return ask
+
+
+def _agreed(result: types.ElicitResult) -> bool:
+    return result.action == "accept" and bool((result.content or {}).get("ok"))
+
+
+async def serve_stdio(settings: Settings) -> None:
+    """Serve one client over standard input and output until it hangs up, or a signal ends the process."""
+    from mcp.server import stdio  # noqa: PLC0415  (only this transport needs it)
+
+    app = App(settings)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_end_on_signal, app)
+        async with stdio.stdio_server() as (read, write):
+            await app.server.run(read, write, app.server.create_initialization_options(NotificationOptions()))
+        group.cancel_scope.cancel()
+
+
+async def _end_on_signal(app: App) -> None:
+    """On Ctrl-C or SIGTERM close the studio and leave: the thread that reads standard input cannot be cancelled."""
+    if sys.platform == "win32":
+        return  # no signal receiver there; Ctrl-C ends the process, and recovery does the rest
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            await app.stop()
+            os._exit(0)

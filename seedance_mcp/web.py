@@ -1,0 +1,242 @@
+"""Every HTTP request we make: one POST that is never repeated by itself, looks at tasks, and guarded film downloads.
+
+The key of a vendor goes to that vendor's own origin and nowhere else: redirects are never followed with it, and films
+on other hosts are fetched without it, from checked public addresses only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+
+from seedance_mcp.errors import SaveError, VendorUnreachable
+from seedance_mcp.settings import is_loopback
+from seedance_mcp.vendors.vendor import Answer
+
+if TYPE_CHECKING:
+    from seedance_mcp.settings import Settings
+    from seedance_mcp.vendors.vendor import Call, Vendor
+
+MAX_ANSWER = 4 * 1024 * 1024
+MAX_REDIRECTS = 5
+_SUBMIT_TIMEOUT = httpx2.Timeout(120, connect=10)
+_LOOK_TIMEOUT = httpx2.Timeout(30, connect=10)
+_FILM_TIMEOUT = httpx2.Timeout(30, connect=10)
+
+
+class NotSent(Exception):
+    """The POST provably never left this machine: it may be tried again."""
+
+
+class Ambiguous(Exception):
+    """The POST left and its fate is unknown: it may have been accepted and billed."""
+
+
+class Web:
+    """The HTTP side of one process: three clients, opened at first use.
+
+    `transport` and `origins` put the embedded sandbox in the place of the network.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._base_urls = {**settings.base_urls, **(origins or {})}
+        self._clients: dict[str, httpx2.AsyncClient] = {}
+
+    async def aclose(self) -> None:
+        """Close whatever was opened."""
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    def url(self, vendor: Vendor, call: Call) -> str:
+        """Return the full URL of a call, without its query."""
+        return self._base_urls[vendor.slug] + call.path
+
+    def _client(self, purpose: str) -> httpx2.AsyncClient:
+        if purpose not in self._clients:
+            # Submitting keeps no connection alive: a stale one would make an accepted job look like a lost one.
+            limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "look" else 0)
+            self._clients[purpose] = httpx2.AsyncClient(
+                transport=self._transport,
+                limits=limits,
+                follow_redirects=False,
+                trust_env=purpose != "film",
+                timeout={"submit": _SUBMIT_TIMEOUT, "look": _LOOK_TIMEOUT, "film": _FILM_TIMEOUT}[purpose],
+                headers={"user-agent": "seedance-mcp"},
+            )
+        return self._clients[purpose]
+
+    def _headers(self, vendor: Vendor, call: Call) -> dict[str, str]:
+        key = self._settings.keys[vendor.slug].get_secret_value()
+        return {"authorization": f"Bearer {key}", "accept": "application/json", **call.headers}
+
+    async def post_once(self, vendor: Vendor, call: Call) -> Answer:
+        """Send a POST exactly once.
+
+        Raises:
+            NotSent: the HTTP trace shows that no byte of the request was handed to a connection.
+            Ambiguous: it was, and no whole answer came back.
+        """
+        sent = False
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal sent
+            # A proxy's CONNECT is traced by the same event; only our own POST counts.
+            method = getattr(info.get("request"), "method", b"POST")
+            sent = sent or (event.endswith("send_request_headers.started") and method == b"POST")
+
+        client = self._client("submit")
+        request = client.build_request(
+            "POST",
+            self.url(vendor, call),
+            json=call.body,
+            headers=self._headers(vendor, call),
+            params=call.query or None,
+        )
+        request.extensions["trace"] = trace
+        try:
+            response = await client.send(request, stream=True)
+            try:
+                return await _answer(response)
+            finally:
+                await response.aclose()
+        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
+            if sent:
+                raise Ambiguous(_reason(error)) from None
+            raise NotSent(_reason(error)) from None
+
+    async def look(self, vendor: Vendor, call: Call) -> Answer:
+        """Send a GET that costs nothing and may be repeated.
+
+        Raises:
+            VendorUnreachable: no whole answer came back.
+        """
+        client = self._client("look")
+        headers = self._headers(vendor, call)
+        try:
+            async with client.stream("GET", self.url(vendor, call), headers=headers, params=call.query or None) as r:
+                return await _answer(r)
+        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
+            raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
+
+    @asynccontextmanager
+    async def film(
+        self, vendor: Vendor, source: str | Call, headers: Mapping[str, str]
+    ) -> AsyncGenerator[httpx2.Response]:
+        """Open a film: by its URL, or by a call to the vendor's own origin with the key.
+
+        Raises:
+            SaveError: the address may not be fetched, or does not answer.
+        """
+        client = self._client("film")
+        headers = {"accept-encoding": "identity", **headers}
+        if not isinstance(source, str):
+            url, headers = self.url(vendor, source), {**self._headers(vendor, source), "accept": "*/*", **headers}
+        else:
+            url = source
+        embedded = self._transport is not None
+        local = embedded or is_loopback(urlsplit(self._base_urls[vendor.slug]).hostname or "")
+        for _ in range(MAX_REDIRECTS + 1):
+            request = await self._guarded(client, url, headers, local=local)
+            try:
+                response = await client.send(request, stream=True)
+            except (httpx2.HTTPError, OSError) as error:
+                raise SaveError(f"The film's host did not answer ({_reason(error)}).") from None
+            if response.has_redirect_location:
+                await response.aclose()
+                url = str(httpx2.URL(url).join(response.headers["location"]))
+                headers = {k: v for k, v in headers.items() if k != "authorization"}
+                continue
+            try:
+                yield response
+            finally:
+                await response.aclose()
+            return
+        raise SaveError("The film's link redirects in circles.")
+
+    async def _guarded(
+        self, client: httpx2.AsyncClient, url: str, headers: Mapping[str, str], *, local: bool
+    ) -> httpx2.Request:
+        """Build a request to an address that was checked, so that a name cannot point elsewhere a moment later."""
+        parts = httpx2.URL(url)
+        if parts.userinfo or parts.scheme not in ({"https", "http"} if local else {"https"}):
+            raise SaveError("The film's link is not a plain https URL, so it was not fetched.")
+        if self._transport is not None:
+            return client.build_request("GET", url, headers=headers)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            found = await anyio.getaddrinfo(parts.host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise SaveError(f"The film's host {parts.host} has no address.") from None
+        addresses = [str(info[4][0]) for info in found]
+        if not addresses or not all(_may_be_fetched(a, local=local) for a in addresses):
+            raise SaveError("The film's link points into a private network, so it was not fetched.")
+        host = parts.host if parts.port is None else f"{parts.host}:{parts.port}"
+        pinned = parts.copy_with(host=addresses[0])
+        request = client.build_request("GET", pinned, headers={**headers, "host": host})
+        if parts.scheme == "https":
+            request.extensions["sni_hostname"] = parts.host
+        return request
+
+
+async def _answer(response: httpx2.Response) -> Answer:
+    """Read an answer to its end, within a bound; what is not JSON has no body for us."""
+    read = bytearray()
+    async for chunk in response.aiter_bytes():
+        read += chunk
+        if len(read) > MAX_ANSWER:
+            break
+    try:
+        body = json.loads(read) if len(read) <= MAX_ANSWER else None
+    except ValueError:
+        body = None
+    wait = response.headers.get("retry-after", "")
+    return Answer(response.status_code, body, float(wait) if wait.isdecimal() else None)
+
+
+def _reason(error: Exception) -> str:
+    """Name what happened; the client's own text may hold a signed URL or a key and is never passed on."""
+    names = {
+        "ConnectError": "connection refused or no such host",
+        "ConnectTimeout": "no connection within 10 s",
+        "ReadTimeout": "no answer in time",
+        "ReadError": "connection lost",
+        "RemoteProtocolError": "connection closed without a whole answer",
+        "ProxyError": "the proxy refused",
+    }
+    return names.get(type(error).__name__, type(error).__name__)
+
+
+_DENIED = [
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3",
+        "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "fc00::/7", "fe80::/10",
+        "fec0::/10", "ff00::/8",
+    )
+]  # fmt: skip
+"""`is_global` alone lets some of these by (NAT64, 6to4, site-local), each a way to a private address."""
+
+
+def _may_be_fetched(address: str, *, local: bool) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if ip.is_loopback:
+        return local
+    return ip.is_global and not any(ip.version == n.version and ip in n for n in _DENIED)
