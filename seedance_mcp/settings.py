@@ -20,7 +20,7 @@ from seedance_mcp.vendors import Vendor, known_vendors
 if TYPE_CHECKING:
     from seedance_mcp.catalog.rows import Model
 
-Kind = Literal["text", "flag", "usd", "seconds", "whole", "path", "paths", "prices", "choice", "url"]
+Kind = Literal["text", "flag", "usd", "seconds", "whole", "path", "prices", "choice", "url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,14 @@ SETTINGS: tuple[Setting, ...] = (
         '"12ai/seedance-2-official": {"per": "second", "unit": "USD", "rates": {"480p": 0.05, "720p": 0.1}}}.',
         "prices",
     ),
-    Setting("SEEDANCE_MEDIA_ROOTS", "Folders from which local files may be used as references.", "paths"),
     Setting(
-        "SEEDANCE_POLL_INTERVAL", "Seconds between looks at a running job, instead of the adaptive schedule.", "seconds"
+        "SEEDANCE_RETENTION_DAYS",
+        "Days after which prompts and links of finished jobs are wiped from the journal; costs stay.",
+        "whole",
+        default_words="never",
     ),
     Setting(
-        "SEEDANCE_DATABASE_URL",
-        "Postgres URL of a shared journal, instead of the file in the state folder.",
-        secret=True,
+        "SEEDANCE_POLL_INTERVAL", "Seconds between looks at a running job, instead of the adaptive schedule.", "seconds"
     ),
     Setting(
         "SEEDANCE_LOG",
@@ -117,9 +117,8 @@ class Settings:
     max_open_jobs: int | None = None
     allow_unpriced: bool = False
     prices: PriceBook = field(default_factory=dict[str, UnitPrice])
-    media_roots: tuple[Path, ...] = ()
     poll_interval: float | None = None
-    database_url: SecretStr | None = None
+    retention_days: int | None = None
     log: str = "warning"
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is set comes from: «environment» or the file it was read from."""
@@ -176,11 +175,8 @@ class _Reader:
             max_open_jobs=self.whole("SEEDANCE_MAX_OPEN_JOBS"),
             allow_unpriced=self.flag("SEEDANCE_ALLOW_UNPRICED"),
             prices=self.prices("SEEDANCE_PRICES"),
-            media_roots=tuple(
-                Path(p).expanduser() for p in self.text("SEEDANCE_MEDIA_ROOTS").split(os.pathsep) if p.strip()
-            ),
             poll_interval=self.seconds("SEEDANCE_POLL_INTERVAL"),
-            database_url=SecretStr(url) if (url := self.text("SEEDANCE_DATABASE_URL")) else None,
+            retention_days=self.whole("SEEDANCE_RETENTION_DAYS"),
             log=self.choice("SEEDANCE_LOG", ("debug", "info", "warning", "error"), "warning"),
             sources=self.sources,
         )

@@ -92,12 +92,13 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
 
 def _fill_in(model: Model, args: Args) -> VideoRequest:
     given = {n: _plain(v) for n, v in args.items() if n in model.rows}
-    assumed = {
+    assumed: dict[str, Any] = {
         name: value
-        for name, row in model.rows.items()
+        for name in model.rows
         if name not in given and (value := _default(model, name, args)) is not None
     }
-    return VideoRequest(model, **{**given, **assumed}, assumed=assumed)
+    values: dict[str, Any] = {**given, **assumed}
+    return VideoRequest(model, **values, assumed=assumed)
 
 
 def _default(model: Model, name: str, args: Args) -> Any:

@@ -13,24 +13,25 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.rows import Model, Row
 
 FIELDS: Mapping[str, str] = {
-    "prompt": "What to show: subject, action, camera, light, sound. @image1, @video1, @audio1 name the references",
+    "prompt": "@image1, @video1, @audio1 name the references",
     "duration": "Seconds",
-    "resolution": "Output height class",
-    "aspect_ratio": "Output shape",
-    "first_frame": "URL of the opening picture",
-    "last_frame": "URL of the closing picture",
-    "reference_images": "Picture URLs for people, things, style",
-    "reference_videos": "Clip URLs for motion, camera",
-    "reference_audios": "Sound URLs for music, voice",
-    "generate_audio": "Film has sound",
-    "seed": "Random seed",
-    "web_search": "Look the prompt up first; text only",
-    "watermark": "Add a watermark",
+    "resolution": "",
+    "aspect_ratio": "",
+    "first_frame": "URL",
+    "last_frame": "URL",
+    "reference_images": "URLs",
+    "reference_videos": "URLs",
+    "reference_audios": "URLs",
+    "generate_audio": "",
+    "seed": "",
+    "web_search": "text only",
+    "watermark": "",
     "safety_filter": "Vendor's content filter",
-    "callback_url": "Public URL the vendor calls when done",
+    "callback_url": "Public URL",
     "public": "May be shown in the vendor's gallery",
 }
-"""What a video can be asked for. A vendor module says which of these its models take, and nothing outside this list."""
+"""What a video can be asked for, with what the name alone does not say (every word is paid for in each conversation).
+A vendor module says which of these its models take, and nothing outside this list."""
 
 PICTURES = ("first_frame", "last_frame")
 REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -39,17 +40,17 @@ MEDIA = PICTURES + REFERENCES
 _OURS = Source("OURS", "create_video")
 CONTROLS: Mapping[str, Row] = {
     "max_cost": Number(0, _OURS, unit="USD"),
-    "request_key": Text(_OURS, most=64),
+    "request_key": Text(_OURS),
     "allow_duplicate": Flag(_OURS),
     "dry_run": Flag(_OURS),
 }
 """What a caller can tell us about the call itself; never sent to a vendor."""
 
 CONTROL_WORDS: Mapping[str, str] = {
-    "max_cost": "Refuse above this many USD",
-    "request_key": "Same key, same job: never paid twice; ≤ 64 characters",
-    "allow_duplicate": "Pay again for a request like one still open",
-    "dry_run": "Check and price only; sends nothing",
+    "max_cost": "USD",
+    "request_key": "Same key, same job",
+    "allow_duplicate": "Pay again",
+    "dry_run": "Check and price only",
 }
 
 

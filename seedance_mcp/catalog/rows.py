@@ -128,9 +128,9 @@ def _magnitude(value: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number in a range (`most=None`: the vendor states no upper end), or out of `only`."""
+    """A whole number in a range (None: the vendor states no such end), or out of `only`."""
 
-    least: int
+    least: int | None
     most: int | None
     source: Source
     only: tuple[int, ...] = ()
@@ -147,14 +147,14 @@ class Whole:
         number = int(value)  # pyright: ignore[reportArgumentType]
         if self.only:
             return number in self.only
-        return self.least <= number and (self.most is None or number <= self.most)
+        return (self.least is None or self.least <= number) and (self.most is None or number <= self.most)
 
     def allowed(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         if self.only:
             return ", ".join(map(str, self.only[:-1])) + f" or {self.only[-1]}{unit}"
-        if self.most is None:
-            return f"a whole number from {self.least}{unit}"
+        if self.least is None or self.most is None:
+            return "a whole number" if self.least is None else f"a whole number from {self.least}{unit}"
         return f"{self.least}–{self.most}{unit}"
 
     def nearest(self, value: object) -> int | None:
@@ -168,12 +168,13 @@ class Whole:
             return min(self.only, key=lambda v: (abs(v - number), v))
         if self.most is not None and number > self.most:
             return self.most
-        return max(self.least, round(number))
+        return round(number) if self.least is None else max(self.least, round(number))
 
     def schema(self) -> Schema:
         if self.only:
             return {"type": "integer", "enum": list(self.only)}
-        return {"type": "integer", "minimum": self.least} | ({} if self.most is None else {"maximum": self.most})
+        ends = {"minimum": self.least, "maximum": self.most}
+        return {"type": "integer"} | {end: value for end, value in ends.items() if value is not None}
 
     def merged(self, other: Whole) -> Whole:
         default = self.default if self.default == other.default else None
@@ -181,7 +182,8 @@ class Whole:
         if self.only and self.only == other.only:
             return replace(self, default=default, required=required)
         most = None if self.most is None or other.most is None else max(self.most, other.most)
-        return replace(self, least=min(self.least, other.least), most=most, only=(), default=default, required=required)
+        least = None if self.least is None or other.least is None else min(self.least, other.least)
+        return replace(self, least=least, most=most, only=(), default=default, required=required)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,69 +18,61 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def hull(models: Sequence[Model]) -> Schema:
     """Return the input schema of create_video: everything that some configured model takes, and nothing else."""
-    properties: dict[str, Schema] = {"model": {"type": "string", "description": _model_words(models)}}
-    if len(models) <= 8:
-        properties["model"]["enum"] = [m.id for m in models]
+    properties: dict[str, Schema] = {"model": _model(models)}
     required: list[str] = []
     for name in FIELDS:
         rows = [m.rows[name] for m in models if name in m.rows]
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
-        properties[name] = _flat(row) | {"description": _words(name, row, rows)}
+        properties[name] = flat(row, _words(name, rows))
         if row.required and len(rows) == len(models):
             required.append(name)
-    for name, row in CONTROLS.items():
-        properties[name] = _flat(row) | {"description": CONTROL_WORDS[name]}
+    properties |= {name: flat(row, CONTROL_WORDS[name]) for name, row in CONTROLS.items()}
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _model_words(models: Sequence[Model]) -> str:
-    return "Omit for the cheapest that can" + ("" if len(models) <= 8 else "; ids from list_models")
+_FEW = 8
 
 
-def _flat(row: Row) -> Schema:
-    """Drop what costs tokens and helps no caller: URL patterns, and lengths of one."""
+def _model(models: Sequence[Model]) -> Schema:
+    """Name the models where they are few; the ids of many would cost more tokens than asking for them."""
+    if len(models) <= _FEW:
+        return {"type": "string", "enum": [m.id for m in models]}
+    return {"type": "string", "description": "From list_models"}
+
+
+def flat(row: Row, words: str) -> Schema:
+    """Return a property for `tools/list`: a row's schema without what costs tokens and helps no caller."""
     schema = dict(row.schema())
-    if isinstance(row, Link):
-        schema.pop("pattern")
+    for keyword in ("pattern", "minLength", "minItems"):
+        schema.pop(keyword, None)
     if isinstance(row, Media):
         schema["items"] = {"type": "string"}
-        schema.pop("minItems")
-    if isinstance(row, Text) and schema.get("minLength") == 1:
-        schema.pop("minLength")
-    return schema
+    if schema.get("minimum") in {0, 1}:
+        del schema["minimum"]
+    return schema | ({"description": words} if words else {})
 
 
-def _words(name: str, row: Row, rows: Sequence[Row]) -> str:
-    """Describe a field with its range and default."""
-    said = [FIELDS[name]]
+def _words(name: str, rows: Sequence[Row]) -> str:
+    """Describe a field with its range and default, which some clients drop from the schema itself."""
+    row = reduce(lambda a, b: a.merged(b), rows)
+    said = [FIELDS[name]] if FIELDS[name] else []
     if isinstance(row, Whole):
-        only = {r.only for r in rows if isinstance(r, Whole) and r.only}
-        if row.only or (row.least, row.most) != (0, None):
-            said.append(row.allowed().removesuffix(f" {row.unit}"))
-        if only and not row.only:
-            said.append(f"some models only {'/'.join(map(str, min(only)))}")
-    if isinstance(row, Media) and row.most:
-        said.append(f"≤ {row.most}")
+        only = [r.only for r in rows if isinstance(r, Whole) and r.only]
+        said += [] if row.least is None else [f"from {row.least}" if row.most is None else f"{row.least}-{row.most}"]
+        if only:
+            said.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
+    if isinstance(row, Media | Text) and row.most:
+        said.append(f"max {row.most}" + (" characters" if isinstance(row, Text) else ""))
     if isinstance(row, Media | Link):
         schemes = row.link.schemes if isinstance(row, Media) else row.schemes
         if schemes == ("asset",):
             said.append("asset:// only")
-    if isinstance(row, Text) and row.most:
-        said.append(f"≤ {row.most} characters")
-    default = _default_words(row, rows)
-    return "; ".join(said) + (f". Default {default}" if default else "")
-
-
-def _default_words(row: Row, rows: Sequence[Row]) -> str:
-    defaults = list(dict.fromkeys(r.default for r in rows if r.default is not None))
-    if not defaults or isinstance(row, Text):
-        return ""
+    defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
     if len(defaults) == 1:
-        value = defaults[0]
-        return str(value).lower() if isinstance(row, Flag) else str(value)
-    return "depends on the model"
+        said.append(f"default {str(next(iter(defaults))).lower()}")
+    return ", ".join(said)
 
 
 def exact(model: Model) -> Schema:
@@ -90,7 +82,7 @@ def exact(model: Model) -> Schema:
         if name in model.rows:
             row = model.rows[name]
             default = {} if row.default is None else {"default": row.default}
-            properties[name] = row.schema() | {"description": _words(name, row, [row])} | default
+            properties[name] = row.schema() | {"description": _words(name, [row]) or row.allowed()} | default
     for name, row in CONTROLS.items():
         properties[name] = row.schema() | {"description": CONTROL_WORDS[name]}
     clauses = [rule.schema() for rule in model.rules] + list(_naming(model))

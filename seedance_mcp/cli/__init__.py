@@ -57,6 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     videos = commands.add_parser("videos", help="list the jobs of the journal and what they cost")
     videos.add_argument("--json", action="store_true", help="print JSON")
     videos.add_argument("--limit", type=int, default=20, help="how many (default 20)")
+    videos.add_argument("--spend", action="store_true", help="what each day and model cost")
+    actions = videos.add_subparsers(dest="action", metavar="action")
+    resolve = actions.add_parser("resolve", help="settle a job whose outcome is unknown")
+    resolve.add_argument("job")
+    truth = resolve.add_mutually_exclusive_group(required=True)
+    truth.add_argument("--task-id", help="the vendor's id of the task, from its web site")
+    truth.add_argument("--not-charged", action="store_true", help="the vendor did not take it")
+    purge = actions.add_parser("purge", help="wipe prompts and links of finished jobs; costs stay")
+    purge.add_argument("--days", type=float, default=0.0, help="only of jobs that ended so many days ago (default 0)")
     config = commands.add_parser("config", help="print how to add the server to a client")
     config.add_argument("client", choices=("claude-code", "claude-desktop", "cursor", "vscode", "codex"))
     sandbox = commands.add_parser("sandbox", help="serve the five fake vendors over HTTP, for other programs")
@@ -105,11 +114,11 @@ def _run(command: str, options: argparse.Namespace) -> int:
 
         anyio.run(sandbox, options.port)
     elif command == "models":
-        from seedance_mcp.cli.tables import models  # noqa: PLC0415
+        from seedance_mcp.cli.models import models  # noqa: PLC0415
 
         return models(settings, options.model, as_json=options.json)
     else:
-        from seedance_mcp.cli.tables import videos  # noqa: PLC0415
+        from seedance_mcp.cli import videos  # noqa: PLC0415
 
-        return anyio.run(videos, settings, options.limit, options.json)
+        return anyio.run(videos.run, settings, options)
     return 0

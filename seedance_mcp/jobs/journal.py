@@ -117,6 +117,18 @@ class Page:
     next_cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What one model cost on one day, in micro-dollars."""
+
+    day: str
+    model: str
+    jobs: int
+    spent: int
+    reserved: int
+    unpriced: int
+
+
 class Journal(Protocol):
     """What every kind of journal does. Each method is one transaction, and is not cut short by cancellation."""
 
@@ -160,6 +172,14 @@ class Journal(Protocol):
 
     async def durations(self, model: str) -> Sequence[float]:
         """Return how long the last succeeded jobs of a model took, in seconds."""
+        ...
+
+    async def totals(self, days: int) -> Sequence[Total]:
+        """Return what the last days cost, by day and model, newest first."""
+        ...
+
+    async def wipe(self, before: float) -> int:
+        """Wipe what users wrote (prompts, links, vendor words) from jobs that ended before a time; costs stay."""
         ...
 
     async def spending(self) -> Spending:

@@ -25,7 +25,7 @@ from anyio import to_thread
 from seedance_mcp.errors import JournalError, KeyReused
 from seedance_mcp.jobs import budget
 from seedance_mcp.jobs.budget import Caps, Spending
-from seedance_mcp.jobs.journal import CHARGED, OPEN, UNFINISHED, Admission, Job, NewJob, Page
+from seedance_mcp.jobs.journal import CHARGED, TERMINAL, UNFINISHED, Admission, Job, NewJob, Page, Total
 
 VERSION = 1
 DUPLICATE_WINDOW = 600
@@ -217,6 +217,29 @@ class SqliteJournal:
         )
         return [row[0] for row in rows]
 
+    async def totals(self, days: int) -> Sequence[Total]:
+        return await self._run(self._totals, days)
+
+    def _totals(self, days: int) -> list[Total]:
+        rows = self._db.execute(
+            f"SELECT day, model, count(*), sum(spent), sum(reserved), sum(unpriced) FROM jobs "
+            f"WHERE state IN ({_quoted(CHARGED)}) AND day IN (SELECT DISTINCT day FROM jobs ORDER BY day DESC LIMIT ?) "
+            "GROUP BY day, model ORDER BY day DESC, sum(spent) DESC",
+            (days,),
+        )
+        return [Total(*row) for row in rows]
+
+    async def wipe(self, before: float) -> int:
+        return await self._run(self._wipe, before)
+
+    def _wipe(self, before: float) -> int:
+        with self._writing() as db:
+            return db.execute(
+                "UPDATE jobs SET request = '{}', request_hash = '', request_key = NULL, url = NULL, error_words = NULL "
+                f"WHERE state IN ({_quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
+                (before,),
+            ).rowcount
+
     async def spending(self) -> Spending:
         return await self._run(self._read_spending)
 
@@ -239,13 +262,12 @@ def _today(db: sqlite3.Connection, now: float) -> str:
 
 
 def _spending(db: sqlite3.Connection, day: str) -> Spending:
-    charged = ", ".join(f"'{s}'" for s in ("intent", *CHARGED))
     spent, reserved, unpriced = db.execute(
         f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
-        f"WHERE day = ? AND state IN ({charged})",
+        f"WHERE day = ? AND state IN ({_quoted(('intent', *CHARGED))})",
         (day,),
     ).fetchone()
-    states = ", ".join(f"'{s}'" for s in (*UNFINISHED, "unknown"))
+    states = _quoted((*UNFINISHED, "unknown"))
     (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
     return Spending(day, spent, reserved, open_jobs, unpriced)
 
@@ -259,13 +281,17 @@ def _same_request(db: sqlite3.Connection, new: NewJob, now: float) -> Job | None
             return _one(db, row["id"])
     if new.allow_duplicate:
         return None
-    states = ", ".join(f"'{s}'" for s in ("intent", "submitting", *OPEN, "unknown"))
+    states = _quoted((*UNFINISHED, "unknown"))
     row = db.execute(
         f"SELECT id FROM jobs WHERE request_hash = ? AND created_at > ? AND state IN ({states}) "
         "ORDER BY created_at DESC LIMIT 1",
         (new.request_hash, now - DUPLICATE_WINDOW),
     ).fetchone()
     return _one(db, row["id"]) if row is not None else None
+
+
+def _quoted(states: Sequence[str]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
 
 
 def _one(db: sqlite3.Connection, job_id: str) -> Job:

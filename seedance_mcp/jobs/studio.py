@@ -17,10 +17,10 @@ import anyio
 from seedance_mcp.catalog import choose
 from seedance_mcp.catalog.check import Checked, check
 from seedance_mcp.catalog.price import MICROS, Price, price
-from seedance_mcp.errors import InvalidRequest, JournalError, NotConfigured, UnknownJob
+from seedance_mcp.errors import InvalidRequest, JournalError, NotConfigured, SeedanceError, UnknownJob
 from seedance_mcp.jobs import submit as submitting
 from seedance_mcp.jobs.budget import Caps, admit
-from seedance_mcp.jobs.journal import OPEN, STATES, Admission, Job, Journal, NewJob, Page
+from seedance_mcp.jobs.journal import OPEN, STATES, Job, Journal, NewJob, Page
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
 from seedance_mcp.jobs.owner import Owner
 from seedance_mcp.jobs.watch import FRESH, Watch
@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 _GRACE = 0.5
+_DAY = 86_400
+_KEY_LASTS = 3600
+"""Seconds for which an idempotency key is trusted; how long a vendor remembers one is not documented."""
+_HEALING = (2.5, 10, 60)
 _LOOK_BOUND = 15.0
 
 
@@ -194,34 +198,87 @@ class Studio:
         )
         if admission.duplicate:
             return Created(quote, admission.job, duplicate=True)
-        return Created(quote, await self._submit(admission, quote))
+        job = await self._submit(admission.job, quote.request, quote.vendor)
+        self._heal_later(job)
+        return Created(quote, job)
 
-    async def _submit(self, admission: Admission, quote: Quote) -> Job:
+    async def _submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
+        """Send a job in a task of its own, which goes on when the caller is cancelled."""
         if self._group is None:
             raise JournalError("The studio is not open.")
         outcome: list[Job | Exception] = []
-        done = self._submitting[admission.job.id] = anyio.Event()
+        done = self._submitting[job.id] = anyio.Event()
 
         async def work() -> None:
             try:
-                job = await submitting.submit(
-                    admission.job, quote.request, quote.vendor, self._web, self.journal, self.settings.prices
+                sent = await submitting.submit(
+                    job, request, vendor, self._web, self.journal, self.settings.prices, self._owner.id
                 )
-                await self.watch.follow(job)
-                outcome.append(job)
+                await self.watch.follow(sent)
+                outcome.append(sent)
             except Exception as error:  # noqa: BLE001  (it is raised again in the caller, who waits for it)
                 outcome.append(error)
             finally:
-                self._submitting.pop(admission.job.id, None)
+                self._submitting.pop(job.id, None)
                 done.set()
 
         self._group.start_soon(work)
         await done.wait()
         if not outcome:
-            raise JournalError(f"The server is stopping; job {admission.job.id} is in the journal.")
+            raise JournalError(f"The server is stopping; job {job.id} is in the journal.")
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
+
+    async def heal(self, job: Job) -> Job:
+        """Find out the truth about an unknown job where asking again is free: at a vendor with an idempotency key."""
+        vendor = self._vendors.get(job.vendor)
+        asked_already = job.id in self._submitting or time.time() - job.updated_at < FRESH
+        if job.state != "unknown" or vendor is None or not vendor.idempotency_header or asked_already:
+            return job
+        model = next((m for m in vendor.models if m.id == job.model), None)
+        request = check(model, job.request).request if model else None
+        if request is None or time.time() - job.created_at > _KEY_LASTS:
+            return job
+        return await self._submit(job, request, vendor)
+
+    async def _heal_in_time(self, job: Job) -> None:
+        for pause in _HEALING:
+            await anyio.sleep(pause)
+            current = await self.journal.get(job.id)
+            if current is None or current.state != "unknown":
+                return
+            try:
+                await self.heal(current)
+            except SeedanceError as error:
+                log.warning("job %s: %s", job.id, error)
+
+    def _heal_later(self, job: Job) -> None:
+        vendor = self._vendors.get(job.vendor)
+        if self._group is not None and job.state == "unknown" and vendor and vendor.idempotency_header:
+            self._group.start_soon(self._heal_in_time, job)
+
+    async def resolve(self, job_id: str, task_id: str | None) -> Job:
+        """Settle an unknown job by hand: it is the vendor's task `task_id`, or (None) it was not charged.
+
+        Raises:
+            UnknownJob: there is no such job.
+            InvalidRequest: its outcome is not unknown.
+        """
+        await self.recover()
+        job = await self.job(job_id)
+        if task_id is not None:
+            changes = {"task_id": task_id, "submitted_at": job.created_at, "error_code": None, "error_words": None}
+            settled = await self.journal.move(job_id, "submitted", when=("unknown",), **changes)
+        else:
+            words = "Settled by hand: not charged."
+            settled = await self.journal.move(
+                job_id, "rejected", when=("unknown",), reserved=0, finished_at=time.time(), error_words=words
+            )
+        if settled is None:
+            raise InvalidRequest(f"Job {job_id} is {job.state}, so there is nothing to settle.", next_step="")
+        await self.watch.follow(settled)
+        return settled
 
     # -- watching -------------------------------------------------------------------------------------------------
 
@@ -237,6 +294,7 @@ class Studio:
             with anyio.move_on_after(_LOOK_BOUND):
                 await self.watch.look(job_id)
             job = await self.job(job_id)
+        job = await self.heal(job)
         await self.watch.follow(job)
         self.watch.keep_film(job)
         return job
@@ -268,6 +326,7 @@ class Studio:
         """Settle what a dead process left half done, and follow the jobs it watched."""
         for job in await self.journal.recover(self._owner.alive):
             log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
+            self._heal_later(job)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Studio]:
@@ -285,8 +344,10 @@ class Studio:
         self._group = None
 
     async def _take_up(self) -> None:
-        """Follow the jobs that are open from before, and save films that were not saved."""
+        """Follow the jobs that are open from before, and keep to the retention that is set."""
         await self.recover()
+        if self.settings.retention_days is not None:
+            await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
         for job in await self.journal.in_states(OPEN):
             if job.vendor in self._vendors:
                 await self.watch.follow(job)

@@ -49,12 +49,20 @@ class _Outcome:
     retry_after: float | None = None
 
 
-async def submit(job: Job, request: VideoRequest, vendor: Vendor, web: Web, journal: Journal, book: PriceBook) -> Job:
-    """Send an admitted job and write down what became of it. Returns the job in its new state."""
+async def submit(
+    job: Job, request: VideoRequest, vendor: Vendor, web: Web, journal: Journal, book: PriceBook, owner: str
+) -> Job:
+    """Send an admitted job and write down what became of it. Returns the job in its new state.
+
+    A job whose outcome is unknown is sent again only to a vendor with an idempotency key, which makes the repeat
+    return the first task. What such a repeat is refused says nothing of the first, so the job then stays unknown.
+    """
+    if job.state == "unknown" and not vendor.idempotency_header:
+        raise ValueError(f"{vendor.slug} has no idempotency key: sending {job.id} again could pay twice")
     call = vendor.submit(request)
     if vendor.idempotency_header:
         call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
-    moved = await journal.move(job.id, "submitting", when=("intent", "unknown"), error_words=None)
+    moved = await journal.move(job.id, "submitting", when=(job.state,), owner=owner)
     if moved is None:  # another process has settled it meanwhile
         return await journal.get(job.id) or job
     try:
@@ -62,6 +70,10 @@ async def submit(job: Job, request: VideoRequest, vendor: Vendor, web: Web, jour
     except BaseException:  # cancelled at shutdown, most likely: the request may be on its way
         await journal.move(job.id, "unknown", when=("submitting",), error_words="The server stopped while submitting.")
         raise
+    if job.state == "unknown" and outcome.accepted is None:
+        outcome = _Outcome(ambiguous=outcome.ambiguous or (outcome.refusal.words if outcome.refusal else ""))
+    if job.state == "unknown" and outcome.refusal is not None:
+        outcome = _Outcome(ambiguous=outcome.refusal.words)
     return await _write(job, outcome, journal, book, request) or moved
 
 

@@ -34,7 +34,7 @@ _NOES = {
 _FAILURE = ("500", "Internal error, please try again later.")
 
 
-def read(wire: Wire, model: Model) -> dict[str, Any]:
+def read(wire: Wire, _model: Model) -> dict[str, Any]:
     """Read a body (SEED §1): `ratio` wins over its alias, and the content filter is off unless it is asked for."""
     fields = wire.inside("input")
     ratio, alias = fields.take("ratio"), fields.take("aspect_ratio")

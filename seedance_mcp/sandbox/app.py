@@ -165,23 +165,18 @@ class Sandbox:
 
 
 def _create_answer(fake: Fake, task: Task, lossy: str) -> Response:
+    """Answer a create, or spoil the answer as one of the lossy behaviours wants it."""
     body = fake.created(task)
-    match lossy:
-        case "lose-answer":
-            return Lost()
-        case "hang":
-            return Silence()
-        case "error-500":
-            return _reply(fake.refuse(No("server_error")))
-        case "html":
-            return HTMLResponse(_PAGE)
-        case "truncate":
-            whole = json.dumps(body, ensure_ascii=False)
-            return Response(whole[: len(whole) // 2], media_type="application/json")
-        case "no-id":
-            return JSONResponse(_without_id(body))
-        case _:
-            return JSONResponse(body)
+    whole = json.dumps(body, ensure_ascii=False)
+    spoilt: dict[str, Callable[[], Response]] = {
+        "lose-answer": Lost,
+        "hang": Silence,
+        "error-500": lambda: _reply(fake.refuse(No("server_error"))),
+        "html": lambda: HTMLResponse(_PAGE),
+        "truncate": lambda: Response(whole[: len(whole) // 2], media_type="application/json"),
+        "no-id": lambda: JSONResponse(_without_id(body)),
+    }
+    return spoilt[lossy]() if lossy else JSONResponse(body)
 
 
 def _without_id(body: Mapping[str, Any]) -> dict[str, Any]:

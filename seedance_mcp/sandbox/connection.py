@@ -53,7 +53,7 @@ class Lost(Response):
 class Silence(Response):
     """No answer: the connection stays open for as long as the caller waits."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  (nothing is sent)
         if line := line_of(scope):
             await line.hang()
         await gone(receive)

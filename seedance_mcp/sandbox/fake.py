@@ -145,7 +145,7 @@ class Fake:
 @cache
 def known_fakes() -> dict[str, Fake]:
     """Return every fake by its slug; ours come first and cannot be replaced from outside."""
-    from seedance_mcp.sandbox import aigptimage, jimmyai, ope, seedanceapi, twelveai
+    from seedance_mcp.sandbox import aigptimage, jimmyai, ope, seedanceapi, twelveai  # noqa: PLC0415  (they need us)
 
     fakes = {f.slug: f for f in (ope.FAKE, seedanceapi.FAKE, jimmyai.FAKE, twelveai.FAKE, aigptimage.FAKE)}
     for entry in entry_points(group="seedance_mcp.sandbox"):

@@ -15,43 +15,42 @@ Inner = Callable[[str, str], Any]
 
 def gateway_reply(no: No, inner: Inner) -> Reply:
     """Answer in the gateway's envelopes: `{error: …}` at the door, `{code, message, data}` for tasks."""
-    match no.kind:
-        case "auth":
-            return _door(401, "Invalid token (request id: sandbox)")
-        case "rate_limited":
-            return _door(429, "rate limited")
-        case "unknown_model":
-            words = f"No available channel for model {no.words} under group default (distributor)"
-            return _door(503, words, "model_not_found")
-        case "no_credit":
-            return _task(403, "insufficient_user_quota", "user quota is not enough")
-        case "malformed":
-            return _task(400, "invalid_request", no.words)
-        case "unknown_task":
-            return _task(400, "task_not_exist", "task_not_exist")
-        case "unknown_film":
-            return _film(404, "Task not found", "invalid_request_error")
-        case "not_ready":
-            return _film(400, f"Task is not completed yet, current status: {no.words}", "invalid_request_error")
-        case "film_gone":
-            return _film(502, "Failed to fetch video content", "server_error")
-        case "server_error":
-            return _door(500, "internal server error")
-        case _:
-            status, code, words = REFUSED[no.kind]
-            if no.fields[:1] == ("prompt",):
-                return _task(400, "invalid_request", no.words)
-            passed_on = json.dumps({"error": inner(code, no.words or words)}, ensure_ascii=False)
-            return _task(status, "fail_to_fetch_task", passed_on)
-
-
-def _door(status: int, words: str, code: str = "") -> Reply:
-    return Reply(status, {"error": {"code": code, "message": words, "type": "new_api_error"}})
+    if no.kind in _ERRORS:
+        status, code, words, kind = _ERRORS[no.kind]
+        error = {"message": words.format(no.words), "type": kind}
+        return Reply(status, {"error": error if code is None else {"code": code, **error}})
+    if no.kind in _TASK_ERRORS:
+        status, code = _TASK_ERRORS[no.kind]
+        return _task(status, code, _WORDS.get(code, no.words))
+    if no.fields[:1] == ("prompt",):
+        return _task(400, "invalid_request", no.words)
+    status, code, words = REFUSED[no.kind]
+    passed_on = json.dumps({"error": inner(code, no.words or words)}, ensure_ascii=False)
+    return _task(status, "fail_to_fetch_task", passed_on)
 
 
 def _task(status: int, code: str, words: str) -> Reply:
     return Reply(status, {"code": code, "message": words, "data": None})
 
 
-def _film(status: int, words: str, kind: str) -> Reply:
-    return Reply(status, {"error": {"message": words, "type": kind}})
+_ERRORS: dict[str, tuple[int, str | None, str, str]] = {
+    "auth": (401, "", "Invalid token (request id: sandbox)", "new_api_error"),
+    "rate_limited": (429, "", "rate limited", "new_api_error"),
+    "unknown_model": (
+        503,
+        "model_not_found",
+        "No available channel for model {} under group default (distributor)",
+        "new_api_error",
+    ),
+    "server_error": (500, "", "internal server error", "new_api_error"),
+    "unknown_film": (404, None, "Task not found", "invalid_request_error"),
+    "not_ready": (400, None, "Task is not completed yet, current status: {}", "invalid_request_error"),
+    "film_gone": (502, None, "Failed to fetch video content", "server_error"),
+}
+"""HTTP status, code (None: there is none), message and type, by reason."""
+_TASK_ERRORS = {
+    "no_credit": (403, "insufficient_user_quota"),
+    "unknown_task": (400, "task_not_exist"),
+    "malformed": (400, "invalid_request"),
+}
+_WORDS = {"insufficient_user_quota": "user quota is not enough", "task_not_exist": "task_not_exist"}

@@ -27,7 +27,7 @@ _ROLES = {
 }
 
 
-def read(wire: Wire, model: Model) -> dict[str, Any]:
+def read(wire: Wire, _model: Model) -> dict[str, Any]:
     """Read a body (SEED §1, §2): `size`, or `resolution` with `ratio`; `seconds` is a text."""
     args = given(
         prompt=wire.take("prompt"),

@@ -67,6 +67,7 @@ async def serve(
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="critical",  # it reports the connections that were cut on purpose
             access_log=False,
             timeout_graceful_shutdown=1,
         )

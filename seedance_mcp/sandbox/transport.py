@@ -42,10 +42,11 @@ class SandboxTransport(httpx2.AsyncBaseTransport):
         try:
             await self.sandbox.app(exchange.scope, exchange.receive, exchange.send)
         except httpx2.TransportError:
-            if exchange.broken is None or exchange.status is None:
+            if exchange.status is None:
                 raise
         await trace("http11.receive_response_headers.complete", {})
-        return exchange.response()
+        stream = _Chunks(exchange.chunks, exchange.broken)
+        return httpx2.Response(exchange.status or 500, headers=exchange.headers, stream=stream, request=request)
 
 
 async def _untraced(event: str, info: Mapping[str, Any]) -> None:
@@ -104,11 +105,6 @@ class _Exchange:
         await anyio.sleep(_SILENCE if patience is None else min(_SILENCE, patience))
         self.broken = httpx2.ReadTimeout("The read operation timed out", request=self.request)
         raise self.broken
-
-    def response(self) -> httpx2.Response:
-        assert self.status is not None
-        stream = _Chunks(self.chunks, self.broken)
-        return httpx2.Response(self.status, headers=self.headers, stream=stream, request=self.request)
 
 
 class _Chunks(httpx2.AsyncByteStream):

@@ -29,7 +29,7 @@ _FAILURES = {
 }
 
 
-def read(wire: Wire, model: Model) -> dict[str, Any]:
+def read(wire: Wire, _model: Model) -> dict[str, Any]:
     """Read a body (SEED: request body); what the images are follows from their number or from metadata.action."""
     metadata = wire.inside("metadata")
     args = given(

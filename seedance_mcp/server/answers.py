@@ -141,6 +141,11 @@ def cost(job: Job) -> Fields:
     return {"usd": job.cost / MICROS} | ({"reserved": True} if job.reserved else {})
 
 
+def cost_words(job: Job) -> str:
+    """Say what a job cost in a word or two."""
+    return _money({k: v for k, v in cost(job).items() if k in {"usd", "amount", "unit", "reserved"}})
+
+
 def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
     """Answer list_videos."""
     videos = [

@@ -51,24 +51,26 @@ class Tool:
 
 _OURS = Source("OURS", "tools")
 _CHECK_ROWS: dict[str, Row] = {
-    "job_id": Text(_OURS, most=40, required=True),
+    "job_id": Text(_OURS, required=True),
     "wait_seconds": Whole(0, LONGEST_WAIT, _OURS, default=0, unit="s"),
 }
-_CHECK_WORDS = {"job_id": "", "wait_seconds": "Wait for the end, 0–50. Default 0"}
+_CHECK_WORDS = {"job_id": "", "wait_seconds": "0-50, default 0"}
 _LIST_VIDEO_ROWS: dict[str, Row] = {
     "state": OneOf(STATES, _OURS),
     "limit": Whole(1, 50, _OURS, default=10),
-    "cursor": Text(_OURS, most=40),
+    "cursor": Text(_OURS),
 }
+_UNLISTED = {"state", "resolution", "aspect_ratio"}
+"""Filters whose values stand elsewhere in the conversation, or in the refusal of a wrong one."""
 _KINDS = ("image", "video", "audio")
 _LIST_WORDS = {
-    "model": "vendor/model: its exact limits",
-    "mode": "What the film starts from",
+    "model": "Show its exact limits",
+    "mode": "",
     "references": "",
-    "duration": "Seconds",
+    "duration": "",
     "resolution": "",
     "aspect_ratio": "",
-    "generate_audio": "Has a sound switch",
+    "generate_audio": "",
 }
 
 _STRING: Schema = {"type": "string"}
@@ -83,7 +85,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "list_models",
             "List models",
-            "Models with limits and price; filter by what a film needs, or name one for its exact limits",
+            "Models, limits and prices; arguments filter",
             _inputs(_list_rows(settings.models), _LIST_WORDS),
             _outputs({"models": _OBJECT, "model": _STRING, "takes": _OBJECT, "rules": _LIST, "price": _STRING}),
             list_models,
@@ -91,7 +93,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "create_video",
             "Create video",
-            "Start a paid video; answers a job_id at once, then call check_video",
+            "Start a paid video, answer its job_id; then call check_video. Without model: the cheapest that can",
             schema.hull(settings.models),
             _outputs(
                 {
@@ -107,7 +109,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "check_video",
             "Check video",
-            "State of a job; when done, its file and link",
+            "A job's state; when done, its file and link",
             _inputs(_CHECK_ROWS, _CHECK_WORDS),
             _outputs(
                 {
@@ -123,8 +125,8 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "list_videos",
             "List videos",
-            "The user's jobs, newest first, and what today cost",
-            _inputs(_LIST_VIDEO_ROWS, {"state": "Only these", "limit": "1–50. Default 10", "cursor": "next_cursor"}),
+            "Jobs, newest first, and today's cost",
+            _inputs(_LIST_VIDEO_ROWS, {"state": "", "limit": "max 50, default 10", "cursor": ""}),
             _outputs(
                 {"videos": {"type": "array", "items": _OBJECT}, "next_cursor": _STRING, "spent_today": _OBJECT},
                 "videos",
@@ -140,11 +142,9 @@ def _outputs(properties: dict[str, Schema], *required: str) -> Schema:
 
 
 def _inputs(rows: Mapping[str, Row], words: Mapping[str, str]) -> Schema:
-    properties = {name: row.schema() | {"description": words[name]} for name, row in rows.items()}
-    for shown in properties.values():
-        shown.pop("minLength", None)
-        if not shown["description"]:
-            del shown["description"]
+    properties = {name: schema.flat(row, words[name]) for name, row in rows.items()}
+    for name in _UNLISTED & properties.keys():
+        properties[name].pop("enum", None)
     required = [name for name, row in rows.items() if row.required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
@@ -152,7 +152,7 @@ def _inputs(rows: Mapping[str, Row], words: Mapping[str, str]) -> Schema:
 def _list_rows(models: tuple[Model, ...]) -> dict[str, Row]:
     """What list_models can filter by: the values that some configured model has."""
     rows: dict[str, Row] = {
-        "model": Text(_OURS, most=80),
+        "model": Text(_OURS),
         "mode": OneOf(("text", "first_frame", "first_last_frame", "references"), _OURS),
         "references": OneOf(_KINDS, _OURS),
         "duration": Whole(1, None, _OURS),

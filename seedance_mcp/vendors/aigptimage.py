@@ -185,7 +185,7 @@ class _Look(BaseModel):
 
 class _Envelope(BaseModel):
     code: int | str
-    msg: str = ""
+    msg: str | None = None
 
 
 def accepted(answer: Answer) -> Accepted:
@@ -216,7 +216,7 @@ def refusal(answer: Answer) -> Refusal | None:
     if answer.status < 400 and str(envelope.code) == "200":
         return None
     code = str(envelope.code)
-    return classify(int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status, code, envelope.msg)
+    return classify(int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status, code, envelope.msg or "")
 
 
 VENDOR = Vendor(

@@ -31,7 +31,18 @@ from seedance_mcp.catalog.rows import (
 )
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Refusal, Snapshot, TaskState, Vendor, in_path, read
+from seedance_mcp.vendors.vendor import (
+    Accepted,
+    Answer,
+    Call,
+    Percent,
+    Refusal,
+    Snapshot,
+    TaskState,
+    Vendor,
+    in_path,
+    read,
+)
 
 _FRAMES = ("first_frame", "last_frame")
 _SIX = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
@@ -127,7 +138,7 @@ def _sounds(link: Link, where: str, most: int | None = None) -> Media:
     return Media("audio", link, Source(where, "params.reference_audios"), most)
 
 
-_FIVE_TO = {"default": 5, "unit": "s"}
+_FIVE_TO: dict[str, Any] = {"default": 5, "unit": "s"}
 
 
 def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
@@ -330,7 +341,7 @@ class _Look(BaseModel):
 
 class _Envelope(BaseModel):
     code: int | str
-    msg: str = ""
+    msg: str | None = None
 
 
 def _inside(answer: Answer) -> Answer:
@@ -371,7 +382,7 @@ def refusal(answer: Answer) -> Refusal | None:
     if code in _SUCCESS and answer.status < 400:
         return None
     status = answer.status if answer.status >= 400 else _STATUS_OF_CODE.get(code, 400)
-    return classify(status, code, envelope.msg)
+    return classify(status, code, envelope.msg or "")
 
 
 VENDOR = Vendor(

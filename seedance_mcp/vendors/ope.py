@@ -40,7 +40,7 @@ def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, seconds:
     return Media(kind, _URL, source, most, FileLimits(source, under_mb, each, total))
 
 
-def _model(name: str, summary: str, line: str, high: bool = True) -> Model:
+def _model(name: str, summary: str, line: str, *, high: bool = True) -> Model:
     resolution = OneOf(("480p", "720p", "1080p"), Source("SEED:61", "params.resolution"), "720p")
     if not high:
         resolution = OneOf(("480p", "720p"), Source("SEED:60,340", "exclusions.1"), "720p")
@@ -57,7 +57,7 @@ def _model(name: str, summary: str, line: str, high: bool = True) -> Model:
         "reference_videos": _media("video", 3, "video", "95", 50),
         "reference_audios": _media("audio", 3, "audio", "96", 15),
         "generate_audio": Flag(Source("SEED:64; default ARK", "params.generate_audio"), default=True),
-        "seed": Whole(-1, 2**32 - 1, Source("SEED:65; range ARK", "params.seed")),
+        "seed": Whole(None, None, Source("SEED:65", "params.seed")),
     }
     return Model("ope", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, _ADVICE, SIZES)
 

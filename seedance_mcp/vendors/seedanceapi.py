@@ -210,10 +210,10 @@ class _Error(BaseModel):
     """The page lists codes without a body; the word is looked for in every place that clients have seen it."""
 
     code: int | str | None = None
-    message: str = ""
+    message: str | None = None
     error: dict[str, Any] | str | None = None
     error_code: str = ""
-    data: dict[str, Any] | None = None
+    data: dict[str, Any] | list[Any] | str | None = None
 
 
 def accepted(answer: Answer) -> Accepted:
@@ -238,16 +238,15 @@ def progress(answer: Answer) -> Snapshot:
 
 def refusal(answer: Answer) -> Refusal | None:
     """Read a no (SEED: error codes), by HTTP status or by a body code that is no success."""
-    if not isinstance(answer.body, dict):
-        return None
     try:
         error = _Error.model_validate(answer.body)
     except ValueError:
         return None
     if answer.status < 400 and str(error.code) in {"200", "0", "None"}:
         return None
-    inner = error.error if isinstance(error.error, dict) else {"code": error.error}
-    said = [inner.get("code"), error.error_code, (error.data or {}).get("error_code"), error.code, error.message]
+    inner: dict[str, Any] = error.error if isinstance(error.error, dict) else {"code": error.error}
+    data: dict[str, Any] = error.data if isinstance(error.data, dict) else {}
+    said = [inner.get("code"), error.error_code, data.get("error_code"), error.code, error.message]
     word = next((w for w in said if isinstance(w, str) and re.fullmatch("[A-Z]+(_[A-Z]+)+", w)), "")
     words = str(inner.get("message") or error.message or inner.get("code") or word)
     if not (words or error.code):

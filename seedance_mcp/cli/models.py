@@ -1,9 +1,8 @@
-"""`seedance-mcp models` and `seedance-mcp videos`: what there is, as tables for people or JSON for programs."""
+"""`seedance-mcp models`: what every vendor sells, as a table for people or JSON for programs."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,8 +11,6 @@ from rich.table import Table
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.catalog.schema import takes
 from seedance_mcp.errors import InvalidRequest
-from seedance_mcp.jobs.studio import open_studio
-from seedance_mcp.server import answers
 from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
@@ -89,24 +86,3 @@ def _print_model(console: Console, model: Model) -> None:
         table.add_row("advice", advice.text, advice.source.where)
     table.add_row("price", rate_words(model.billing), model.billing.source.where)
     console.print(table)
-
-
-async def videos(settings: Settings, limit: int, as_json: bool) -> int:
-    """Print the jobs of the journal, newest first, and what today cost."""
-    async with open_studio(settings, saving=False) as studio:
-        page = await studio.page(limit=max(1, limit))
-        spending = await studio.spending()
-        shown = answers.listed(page, spending, settings.daily_budget)
-    if as_json:
-        print(json.dumps(shown, ensure_ascii=False, indent=2))
-        return 0
-    table = Table("job", "when", "state", "model", "cost", "prompt", "film", box=None, header_style="bold")
-    for job in page.jobs:
-        cost = "unknown" if job.cost is None else dollars(job.cost)
-        when = time.strftime("%m-%d %H:%M", time.localtime(job.created_at))
-        film = job.path or job.url or answers.clean(job.error_words or "")
-        table.add_row(job.id, when, job.state, job.model, cost, answers.clean(job.prompt)[:40], film)
-    console = Console(highlight=False)
-    console.print(table if page.jobs else "No videos yet.")
-    console.print(f"\nToday: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved.")
-    return 0

@@ -1,0 +1,68 @@
+"""`seedance-mcp videos`: the jobs of the journal and what they cost; settle one by hand; wipe what users wrote."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from seedance_mcp.catalog.price import dollars
+from seedance_mcp.jobs.studio import open_studio
+from seedance_mcp.server import answers
+
+if TYPE_CHECKING:
+    import argparse
+
+    from seedance_mcp.jobs.studio import Studio
+    from seedance_mcp.settings import Settings
+
+_DAY = 86_400
+
+
+async def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Do what `videos` and its actions say; returns the exit code."""
+    async with open_studio(settings, saving=False) as studio:
+        if options.action == "resolve":
+            job = await studio.resolve(options.job, options.task_id)
+            print(f"{job.id} is now {job.state}.")
+        elif options.action == "purge":
+            wiped = await studio.journal.wipe(time.time() - options.days * _DAY)
+            print(f"Wiped {wiped} finished job{'' if wiped == 1 else 's'}; their costs stay.")
+        elif options.spend:
+            await _spend(studio, as_json=options.json)
+        else:
+            await _list(studio, settings, options.limit, as_json=options.json)
+    return 0
+
+
+async def _list(studio: Studio, settings: Settings, limit: int, *, as_json: bool) -> None:
+    page = await studio.page(limit=max(1, limit))
+    spending = await studio.spending()
+    if as_json:
+        print(json.dumps(answers.listed(page, spending, settings.daily_budget), ensure_ascii=False, indent=2))
+        return
+    table = Table("job", "when", "state", "model", "cost", "prompt", "film", box=None, header_style="bold")
+    for job in page.jobs:
+        when = time.strftime("%m-%d %H:%M", time.localtime(job.created_at))
+        film = job.path or job.url or answers.clean(job.error_words or "")
+        prompt = answers.clean(job.prompt)[:40]
+        table.add_row(job.id, when, job.state, job.model, answers.cost_words(job), prompt, film)
+    console = Console(highlight=False)
+    console.print(table if page.jobs else "No videos yet.")
+    console.print(f"\nToday: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved.")
+
+
+async def _spend(studio: Studio, *, as_json: bool) -> None:
+    totals = await studio.journal.totals(31)
+    if as_json:
+        print(json.dumps([asdict(total) for total in totals], indent=2))
+        return
+    table = Table("day", "model", "jobs", "spent", "reserved", "without price", box=None, header_style="bold")
+    for t in totals:
+        unpriced = str(t.unpriced or "")
+        table.add_row(t.day, t.model, str(t.jobs), dollars(t.spent), dollars(t.reserved), unpriced)
+    Console(highlight=False).print(table if totals else "Nothing was spent yet.")

@@ -1,0 +1,65 @@
+"""A package that adds a vendor can add its fake as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from seedance_mcp.sandbox import Sandbox, known_fakes
+from seedance_mcp.sandbox import fake as fakes
+from seedance_mcp.sandbox.ope import FAKE
+from seedance_mcp.vendors import Answer
+from tests.sandbox.calling import ORIGIN, Caller, calling
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class _Entry:
+    """An entry point, as far as it matters."""
+
+    value: object
+    name: str = "example"
+
+    def load(self) -> object:
+        return self.value
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    known_fakes.cache_clear()
+    yield
+    known_fakes.cache_clear()
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
+    def entry_points(group: str) -> list[_Entry]:
+        return [_Entry(value)] if group == "seedance_mcp.sandbox" else []
+
+    monkeypatch.setattr(fakes, "entry_points", entry_points)
+
+
+async def test_another_package_can_add_a_fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor = replace(FAKE.vendor, slug="example", base_url="https://api.example.com/base/v9")
+    _install(monkeypatch, replace(FAKE, vendor=vendor))
+    async with calling("ope", Sandbox(pace=0)) as ope:
+        caller = Caller("ope", ope.client, ope.sandbox.base_url("example", ORIGIN), ope.sandbox)
+        response = await caller.send(caller.call_for())
+        assert caller.base_url == f"{ORIGIN}/example/base/v9"
+        task_id = vendor.accepted(Answer(200, response.json())).task_id
+        assert (await caller.look(task_id)).state == "succeeded"
+        assert ope.refused(await ope.send(vendor.status(task_id))) is not None
+    assert [charge.slug for charge in ope.sandbox.charges] == ["example"]
+
+
+def test_ours_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, replace(FAKE, id_style="evil-{5}"))
+    assert known_fakes()["ope"] is FAKE
+
+
+def test_an_entry_point_that_is_no_fake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, "not a fake")
+    with pytest.raises(TypeError, match=r"'example' in seedance_mcp\.sandbox must name a Fake, not str"):
+        known_fakes()
