@@ -157,7 +157,7 @@ class _Reader:
 
     def settings(self, sandbox: bool) -> Settings:
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
-        keys = {slug: SecretStr("sandbox") for slug in known_vendors()} if sandbox else dict(self._keys())
+        keys = {slug: SecretStr("sandbox") for slug in _faked()} if sandbox else dict(self._keys())
         # The sandbox keeps its own journal, so that its play money never counts against a real budget.
         state = self.path("SEEDANCE_STATE_DIR") or _user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
@@ -302,6 +302,12 @@ def _unit_price(entry: dict[str, Any]) -> UnitPrice:
 def is_loopback(host: str) -> bool:
     """Whether a host name can only be this machine."""
     return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _faked() -> list[str]:
+    from seedance_mcp.sandbox import known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
+
+    return list(known_fakes())
 
 
 def _user_state() -> Path:

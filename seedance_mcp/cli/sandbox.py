@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import functools
+
+import anyio
 
 from seedance_mcp.sandbox import Sandbox, known_fakes
 from seedance_mcp.sandbox.serve import serve
@@ -10,12 +12,15 @@ from seedance_mcp.vendors import known_vendors
 
 
 async def sandbox(port: int) -> None:
-    """Print the environment that uses the sandbox, then serve it until Ctrl-C."""
-    origin = f"http://127.0.0.1:{port}"
+    """Serve the sandbox until Ctrl-C; once it is there, print the environment that uses it (port 0: any free one).
+
+    Raises:
+        OSError: the port is taken.
+    """
     fakes = Sandbox()
-    for vendor in known_vendors().values():
-        if vendor.slug in known_fakes():
-            print(f"export SEEDANCE_{vendor.env_name}_BASE_URL={fakes.base_url(vendor.slug, origin)}")
-            print(f"export SEEDANCE_{vendor.env_name}_API_KEY=sandbox")
-    sys.stdout.flush()
-    await serve(port)
+    async with anyio.create_task_group() as group:
+        bound = await group.start(functools.partial(serve, port, sandbox=fakes))
+        for slug in known_fakes():
+            name = known_vendors()[slug].env_name
+            print(f"export SEEDANCE_{name}_BASE_URL={fakes.base_url(slug, f'http://127.0.0.1:{bound}')}")
+            print(f"export SEEDANCE_{name}_API_KEY=sandbox", flush=True)

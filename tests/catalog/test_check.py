@@ -1,0 +1,347 @@
+"""A refusal names every problem at once, each with the nearest value that is legal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from seedance_mcp.catalog.check import Problem, check
+from tests.vendors.ask import CLIP, PICTURE, SOUND, advised, body, checked, model, refused
+
+MINI, STANDARD, OPE = "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0", "ope/seedance-2-0"
+
+
+@pytest.mark.parametrize(
+    ("who", "field", "value", "nearest"),
+    [
+        (MINI, "resolution", "1080p", "720p"),
+        (MINI, "resolution", "720P", "720p"),
+        (MINI, "resolution", "4k", "720p"),
+        (MINI, "resolution", "240p", "480p"),
+        (MINI, "resolution", "best", None),
+        (MINI, "resolution", 720, None),
+        (STANDARD, "duration", 7, 5),
+        (STANDARD, "duration", 8, 10),
+        (STANDARD, "duration", 60, 15),
+        (STANDARD, "duration", -3, 5),
+        (STANDARD, "duration", "10", 10),
+        (STANDARD, "duration", "long", 5),
+        (STANDARD, "duration", True, 5),
+        (OPE, "duration", 3, 4),
+        (OPE, "duration", 16, 15),
+        (OPE, "duration", 4.4, 4),
+        (OPE, "duration", 14.6, 15),
+        (OPE, "duration", float("inf"), 5),
+        (OPE, "duration", float("-inf"), 5),
+        (OPE, "duration", 10**400, 5),
+        ("aigptimage/seedance-2.0-reference-to-video", "duration", float("inf"), 5),
+        (OPE, "duration", float("nan"), 5),
+        (OPE, "duration", None, 5),
+        (OPE, "duration", [5], 5),
+        (OPE, "seed", 7.2, 7),
+        (OPE, "seed", "7", 7),
+        (OPE, "aspect_ratio", "16:10", "16:9"),
+        (OPE, "aspect_ratio", "16x9", "16:9"),
+        (OPE, "aspect_ratio", "2:1", "16:9"),
+        (OPE, "aspect_ratio", "9:21", "9:16"),
+        (OPE, "aspect_ratio", "adaptive", None),
+        (STANDARD, "aspect_ratio", "1:1", "3:4"),
+        (STANDARD, "aspect_ratio", "21:9", "16:9"),
+        ("jimmyai/sd2_mx_2k", "resolution", "720p", "2k"),
+        ("jimmyai/seedance2.0-sp", "first_frame", "http://example.com/a.png", "https://example.com/a.png"),
+        ("jimmyai/seedance2.0-sp", "first_frame", "http://a b", None),
+        ("aigptimage/seedance-2.0-reference-to-video", "duration", 0, 1),
+        (OPE, "generate_audio", "yes", True),
+        (OPE, "generate_audio", "off", False),
+        (OPE, "generate_audio", 0, False),
+        (OPE, "generate_audio", "loud", None),
+        (OPE, "generate_audio", [], None),
+        (OPE, "max_cost", -1, 0),
+        (OPE, "dry_run", "true", True),
+    ],
+)
+def test_a_wrong_value_has_a_nearest_legal_one_or_none(who: str, field: str, value: Any, nearest: Any) -> None:
+    found = refused(who, **{field: value})
+    assert found == {field: nearest}
+    assert type(found[field]) is type(nearest)
+
+
+def test_every_problem_is_named_at_once() -> None:
+    fields: dict[str, Any] = {"duration": 16, "resolution": "1080p", "aspect_ratio": "1:2", "seed": 1, "max_cost": -1}
+    fields |= {"reference_images": [PICTURE] * 5, "first_frame": PICTURE, "drations": 5}
+    found = check(model(STANDARD), fields).problems
+    assert {p.field for p in found} == {
+        "prompt", "duration", "aspect_ratio", "seed", "max_cost", "reference_images", "first_frame", "drations"
+    }  # fmt: skip
+
+
+def test_a_problem_is_said_with_its_value_what_is_legal_and_the_nearest() -> None:
+    (problem,) = checked(MINI, resolution="1080p").problems
+    assert problem.sentence() == "resolution '1080p' must be one of 480p, 720p; nearest: '720p'"
+    assert problem.source
+    assert problem.source.documented
+
+
+def test_a_long_value_is_not_repeated() -> None:
+    assert Problem("prompt", "x" * 5000, "is too long").sentence() == "prompt is too long"
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("watermark", "watermark is not taken by ope/seedance-2-0; leave it out"),
+        ("drations", "drations is not a parameter; did you mean duration?"),
+        ("dryrun", "dryrun is not a parameter; did you mean dry_run?"),
+        ("zzzz", "zzzz is not a parameter"),
+    ],
+)
+def test_an_unknown_field_is_refused_with_the_one_that_was_meant(field: str, words: str) -> None:
+    assert [p.sentence() for p in checked(OPE, **{field: 5}).problems] == [words]
+
+
+def test_a_missing_field_says_what_it_takes() -> None:
+    (problem,) = check(model(MINI), {}).problems
+    assert problem.sentence() == "prompt is required: text of 1–2000 characters"
+
+
+@pytest.mark.parametrize(
+    ("who", "length", "fits"),
+    [
+        (MINI, 2000, True),
+        (MINI, 2001, False),
+        ("12ai/seedance-2-official", 2500, True),
+        ("12ai/seedance-2-official", 2501, False),
+        ("jimmyai/seedance2.0-md", 5000, True),
+        ("jimmyai/seedance2.0-md", 5001, False),
+        ("aigptimage/seedance-2.0-reference-to-video", 20000, True),
+        ("aigptimage/seedance-2.0-reference-to-video", 20001, False),
+        (OPE, 100_000, True),
+        (OPE, 0, False),
+    ],
+)
+def test_prompt_length_is_counted_in_characters(who: str, length: int, fits: bool) -> None:
+    assert (not checked(who, prompt="猫" * length).problems) is fits
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("猫" * 500, False),
+        ("猫" * 501, True),
+        ("cat " * 1000, False),
+        ("cat " * 1001, True),
+    ],
+)
+def test_opes_limit_of_words_is_advice_and_never_a_refusal(prompt: str, words: bool) -> None:
+    assert ("prompt_limits" in advised(OPE, prompt=prompt)) is words
+
+
+@pytest.mark.parametrize(
+    ("who", "fields", "field"),
+    [
+        (OPE, {"reference_audios": [SOUND]}, "reference_audios"),
+        (OPE, {"first_frame": PICTURE, "reference_images": [PICTURE]}, "first_frame"),
+        (OPE, {"last_frame": PICTURE}, "last_frame"),
+        ("jimmyai/seedance2.0-md", {"first_frame": PICTURE}, "first_frame"),
+        ("jimmyai/seedance2.0-md", {"last_frame": PICTURE}, "last_frame"),
+        ("jimmyai/seedance2.0-sp", {"reference_images": [PICTURE], "first_frame": PICTURE}, "reference_images"),
+        ("jimmyai/seedance2.0-sp", {"reference_audios": [SOUND]}, "reference_audios"),
+        ("jimmyai/seedance2.0-std", {"first_frame": PICTURE, "reference_audios": [SOUND]}, "first_frame"),
+        ("12ai/seedance-2-official", {"web_search": True, "first_frame": PICTURE}, "web_search"),
+        ("12ai/seedance-2-official", {"web_search": True, "reference_videos": [CLIP]}, "web_search"),
+        (MINI, {"first_frame": PICTURE, "reference_videos": [CLIP]}, "first_frame"),
+        (MINI, {"reference_images": [PICTURE], "reference_audios": [SOUND]}, "reference_images"),
+    ],
+)
+def test_a_combination_that_a_vendor_excludes_is_refused(who: str, fields: dict[str, Any], field: str) -> None:
+    (problem,) = checked(who, **fields).problems
+    assert problem.field == field
+    assert problem.source
+
+
+@pytest.mark.parametrize(
+    ("who", "fields"),
+    [
+        (OPE, {"reference_audios": [SOUND], "reference_videos": [CLIP]}),
+        ("jimmyai/seedance2.0-sp", {"reference_audios": [SOUND], "first_frame": PICTURE}),
+        ("jimmyai/seedance2.0-std", {"last_frame": PICTURE}),
+        ("jimmyai/seedance2.0-md", {"first_frame": PICTURE, "last_frame": PICTURE}),
+        ("12ai/seedance-2-official", {"web_search": False, "first_frame": PICTURE}),
+        ("12ai/seedance-2-official", {"reference_audios": [SOUND]}),
+        ("aigptimage/seedance-2.0-reference-to-video", {"reference_audios": [SOUND]}),
+        (MINI, {"reference_videos": [CLIP], "reference_audios": [SOUND]}),
+    ],
+)
+def test_a_combination_that_a_vendor_allows_is_taken(who: str, fields: dict[str, Any]) -> None:
+    assert not checked(who, **fields).problems
+
+
+def test_nothing_at_all_is_no_request_where_nothing_is_required() -> None:
+    reference = model("aigptimage/seedance-2.0-reference-to-video")
+    (problem,) = check(reference, {}).problems
+    assert problem.field == "prompt"
+    assert check(reference, {"reference_images": [PICTURE]}).request
+
+
+@pytest.mark.parametrize(
+    ("who", "field", "url", "fits"),
+    [
+        (OPE, "first_frame", "https://example.com/a.png", True),
+        (OPE, "first_frame", "http://example.com/a.png", True),
+        (OPE, "first_frame", "HTTPS://example.com/a.png", False),
+        (OPE, "first_frame", "ftp://example.com/a.png", False),
+        (OPE, "first_frame", "file:///home/a.png", False),
+        (OPE, "first_frame", "asset://asset-1", False),
+        (OPE, "first_frame", "data:image/png;base64,AAAA", False),
+        (OPE, "first_frame", "https://example.com/a.png\n", False),
+        (OPE, "first_frame", "https://example.com/a b.png", False),
+        (OPE, "first_frame", " https://example.com/a.png", False),
+        (OPE, "first_frame", "https://", False),
+        (OPE, "first_frame", "https:///a.png", False),
+        (OPE, "first_frame", "https://localhost/a.png", False),
+        (OPE, "first_frame", "https://LOCALHOST:8080/a.png", False),
+        (OPE, "first_frame", "https://me@localhost/a.png", False),
+        (OPE, "first_frame", "https://localhost.example.com/a.png", True),
+        (OPE, "first_frame", "https://127.0.0.1/a.png", False),
+        (OPE, "first_frame", "https://10.1.2.3/a.png", False),
+        (OPE, "first_frame", "https://172.16.0.1/a.png", False),
+        (OPE, "first_frame", "https://172.32.0.1/a.png", True),
+        (OPE, "first_frame", "https://192.168.1.1/a.png", False),
+        (OPE, "first_frame", "https://169.254.169.254/latest", False),
+        (OPE, "first_frame", "https://[::1]/a.png", False),
+        (OPE, "first_frame", "https://[fd00::1]/a.png", False),
+        (OPE, "first_frame", "https://0.0.0.0/a.png", False),
+        ("12ai/seedance-2-official", "first_frame", "asset://asset-1", False),
+        ("12ai/seedance-2-official2-fast", "first_frame", "asset://asset-1", True),
+        ("12ai/seedance-2-official2-fast", "first_frame", "asset://", False),
+        ("jimmyai/sd2_mx_720p", "first_frame", "asset://asset_1", True),
+        ("jimmyai/sd2_mx_720p", "first_frame", "https://example.com/a.png", False),
+        ("jimmyai/seedance2.0-sp", "first_frame", "http://example.com/a.png", False),
+        ("jimmyai/seedance2.0-std", "first_frame", "https://example.com/a.gif", True),
+        (MINI, "callback_url", "https://example.com/done", True),
+        (MINI, "callback_url", "http://localhost:3000/done", False),
+        ("12ai/seedance-2-official", "callback_url", "https://127.0.0.1/done", False),
+    ],
+)
+def test_a_url_has_to_be_one_that_the_vendor_takes_and_can_reach(who: str, field: str, url: str, fits: bool) -> None:
+    assert (field not in refused(who, **{field: url})) is fits
+
+
+@pytest.mark.parametrize(
+    ("ending", "fits"),
+    [
+        (".gif", False),
+        (".gif?w=1", False),
+        (".gif#a", False),
+        (".gif/?a=.gif", False),
+        (".png", True),
+        (".gif.png", True),
+    ],
+)
+def test_md_refuses_gif_pictures(ending: str, fits: bool) -> None:
+    found = refused("jimmyai/seedance2.0-md", reference_images=[f"https://example.com/a{ending}"])
+    assert (not found) is fits
+
+
+@pytest.mark.parametrize(
+    ("who", "count", "fits"),
+    [
+        (OPE, 9, True),
+        (OPE, 10, False),
+        (STANDARD, 4, True),
+        (STANDARD, 5, False),
+        ("jimmyai/seedance2.0-md", 4, True),
+        ("jimmyai/seedance2.0-md", 5, False),
+        ("jimmyai/seedance2.0-sp", 40, True),
+    ],
+)
+def test_references_are_counted_where_the_vendor_states_a_number(who: str, count: int, fits: bool) -> None:
+    pictures = [f"https://example.com/{n}.png" for n in range(count)]
+    assert ("reference_images" not in refused(who, reference_images=pictures)) is fits
+
+
+def test_every_wrong_item_of_a_list_is_named() -> None:
+    (problem,) = checked(OPE, reference_images=[PICTURE, "ftp://a", PICTURE, 7]).problems
+    assert "item 2, 4 must be a URL" in problem.wrong
+
+
+@pytest.mark.parametrize("value", ["https://example.com/a.png", [], {}, 5, None, True])
+def test_references_have_to_be_a_list_with_something_in_it(value: Any) -> None:
+    assert refused(OPE, reference_images=value) == {"reference_images": None}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "fits"),
+    [
+        ("@image1 walks to @image2", True),
+        ("@image3", False),
+        ("@image0", False),
+        ("@image01", True),
+        ("@image10", False),
+        ("@image1st", True),
+        ("@image_1", True),
+        ("me@image2.com", True),
+        ("@video1", False),
+        ("@audio1", False),
+        ("(@image1), @image2.", True),
+    ],
+)
+def test_a_name_in_the_prompt_needs_its_reference(prompt: str, fits: bool) -> None:
+    assert (not checked(OPE, prompt=prompt, reference_images=[PICTURE, PICTURE]).problems) is fits
+
+
+def test_an_unknown_name_says_which_there_are() -> None:
+    (two,) = checked(OPE, prompt="@image9", reference_images=[PICTURE, PICTURE]).problems
+    (none,) = checked(OPE, prompt="@image1").problems
+    assert two.sentence() == "prompt names @image9, but the names go from @image1 to @image2"
+    assert none.sentence() == "prompt names @image1, but there are no reference_images"
+
+
+@pytest.mark.parametrize(
+    ("who", "prompt", "written"),
+    [
+        (OPE, "@image1 dances to @audio1", "image 1 dances to audio 1"),
+        (OPE, "@image1 随 @audio1 起舞", "图片1 随 音频1 起舞"),
+        ("12ai/seedance-2-official", "@image1 dances to @audio1", "@image_file_1 dances to @audio_file_1"),
+    ],
+)
+def test_names_are_written_the_vendors_way(who: str, prompt: str, written: str) -> None:
+    assert body(who, prompt=prompt, reference_images=[PICTURE], reference_audios=[SOUND])["prompt"] == written
+
+
+def test_what_the_caller_left_open_is_filled_in_and_remembered() -> None:
+    request = checked(MINI, duration=8).request
+    assert request
+    assert (request.duration, request.resolution, request.aspect_ratio) == (8, "720p", "16:9")
+    assert dict(request.assumed) == {"resolution": "720p", "aspect_ratio": "16:9"}
+
+
+@pytest.mark.parametrize(("who", "ratio"), [(STANDARD, None), (MINI, "adaptive"), (OPE, "16:9")])
+def test_a_picture_decides_the_shape_where_the_vendor_says_so(who: str, ratio: str | None) -> None:
+    request = checked(who, first_frame=PICTURE).request
+    assert request
+    assert request.aspect_ratio == ratio
+
+
+def test_whole_floats_are_whole_numbers() -> None:
+    request = checked(OPE, duration=5.0).request
+    assert request
+    assert type(request.duration) is int
+
+
+def test_lists_of_a_request_cannot_be_changed_afterwards() -> None:
+    pictures = [PICTURE]
+    request = checked(OPE, reference_images=pictures).request
+    pictures.append("ftp://sneaked.in")
+    assert request
+    assert request.reference_images == (PICTURE,)
+
+
+def test_a_request_knows_its_pixels_where_they_are_documented() -> None:
+    request = checked(OPE, resolution="1080p", aspect_ratio="21:9").request
+    other = checked(MINI).request
+    assert request
+    assert request.size == "2206x946"
+    assert other
+    assert other.size is None

@@ -1,0 +1,180 @@
+"""A price is what the vendor's table says, to the credit, or unknown with the reason: never invented."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from seedance_mcp.catalog.price import Price, PriceBook, UnitPrice, dollars, price
+from seedance_mcp.catalog.rows import Model
+from seedance_mcp.vendors import known_vendors
+from tests.facts import FACTS
+from tests.vendors.ask import CLIP, PICTURE, checked, model
+
+MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
+REFERENCE = "aigptimage/seedance-2.0-reference-to-video"
+
+
+def quote(who: str, book: PriceBook | None = None, **fields: Any) -> Price:
+    request = checked(who, **fields).request
+    assert request
+    return price(request, book or {})
+
+
+@pytest.mark.parametrize("name", ["seedance-2.0", "seedance-2.0-fast"])
+@pytest.mark.parametrize("resolution", ["480p", "720p", "1080p"])
+@pytest.mark.parametrize("seconds", [5, 10, 15])
+def test_seedanceapi_price_is_the_tables(name: str, resolution: str, seconds: int) -> None:
+    tabled = FACTS["seedanceapi"]["pricing"][name]["table"][seconds]
+    found = quote(f"seedanceapi/{name}", duration=seconds, resolution=resolution)
+    assert (found.amount, found.unit) == (tabled, "credits")
+    assert found.usd_micros == tabled * 10_000
+    assert found.unknown is None
+
+
+def test_seedanceapi_tables_are_those_of_the_page() -> None:
+    tables = {name: FACTS["seedanceapi"]["pricing"][name]["table"] for name in ("seedance-2.0", "seedance-2.0-fast")}
+    assert tables == {
+        "seedance-2.0": {5: 240, 10: 480, 15: 720},
+        "seedance-2.0-fast": {5: 160, 10: 320, 15: 480},
+    }
+
+
+@pytest.mark.parametrize("seconds", range(4, 16))
+@pytest.mark.parametrize(
+    ("resolution", "clips", "per_second"),
+    [("480p", False, 14.25), ("480p", True, 9), ("720p", False, 30.75), ("720p", True, 18.75)],
+)
+def test_seedanceapi_mini_price_is_the_formula_rounded_up(
+    resolution: str, clips: bool, per_second: float, seconds: int
+) -> None:
+    fields: dict[str, Any] = {"reference_videos": [CLIP]} if clips else {"reference_images": [PICTURE]}
+    found = quote("seedanceapi/seedance-2-mini", duration=seconds, resolution=resolution, **fields)
+    assert found.amount == math.ceil(per_second * seconds)
+    assert found.usd_micros == math.ceil(per_second * seconds) * 10_000
+
+
+def test_seedanceapi_credit_is_worth_what_the_facts_say_and_a_failure_is_free() -> None:
+    for m in known_vendors()["seedanceapi"].models:
+        assert m.billing.usd_per_unit == Decimal(str(FACTS["seedanceapi"]["pricing"]["usd_per_credit"]))
+        assert m.billing.failure_is_free
+    assert "per successful generation" in FACTS["seedanceapi"]["pricing"]["charged_when"]
+
+
+def test_no_other_vendor_promises_that_a_failure_is_free() -> None:
+    assert {m.vendor for m in MODELS if m.billing.failure_is_free} == {"seedanceapi"}
+
+
+@pytest.mark.parametrize(("resolution", "per_second"), [("480p", 40), ("720p", 80), ("1080p", 160)])
+def test_aigptimage_price_is_known_in_credits_and_unknown_in_dollars(resolution: str, per_second: int) -> None:
+    assert FACTS["aigptimage"]["pricing"]["reference_to_video_per_second"][resolution] == per_second
+    found = quote(REFERENCE, duration=7, resolution=resolution)
+    assert (found.amount, found.unit, found.usd_micros) == (per_second * 7, "credits", None)
+    assert found.brief() == f"{per_second * 7} credits"
+    assert "SEEDANCE_PRICES" in (found.unknown or "")
+    assert "usd_per_unit" in (found.unknown or "")
+
+
+def test_aigptimage_price_in_dollars_follows_from_the_operators_worth_of_a_credit() -> None:
+    found = quote(REFERENCE, {"aigptimage": UnitPrice(usd_per_unit=Decimal("0.001"))}, duration=5)
+    assert (found.amount, found.usd_micros, found.unknown) == (400, 400_000, None)
+
+
+def test_aigptimage_says_that_sound_may_cost_more() -> None:
+    assert "sound" in (quote(REFERENCE, generate_audio=True).caution or "")
+    assert quote(REFERENCE, generate_audio=False).caution is None
+
+
+UNPRICED = [m.id for m in MODELS if m.vendor in ("ope", "12ai", "jimmyai")]
+
+
+@pytest.mark.parametrize("who", UNPRICED)
+def test_a_price_that_nobody_publishes_is_unknown_with_the_reason_and_the_setting(who: str) -> None:
+    found = quote(who)
+    assert (found.amount, found.usd_micros, found.brief()) == (None, None, "unknown")
+    assert "SEEDANCE_PRICES" in (found.unknown or "")
+    assert who in (found.unknown or "")
+    assert found.as_json().keys() == {"basis", "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("who", "basis", "why"),
+    [
+        ("ope/seedance-2-0", "not published", "publishes no price"),
+        ("12ai/seedance-2-official", "unit price in USD × 5 s", "publishes the formula but not the unit price"),
+        ("jimmyai/seedance2.0-sp", "unit price in JimiCoin × 5 s", "publishes the formula but not the unit price"),
+        ("jimmyai/seedance2.0-md", "unit price in JimiCoin per video", "publishes the formula but not the unit price"),
+        ("aigptimage/seedance-2.0-text-to-video", "unit price in credits × 5 s", "but not the unit price"),
+    ],
+)
+def test_an_unknown_price_has_as_much_of_its_formula_as_is_published(who: str, basis: str, why: str) -> None:
+    found = quote(who)
+    assert found.basis == basis
+    assert why in (found.unknown or "")
+
+
+@pytest.mark.parametrize("name", ["seedance2.0-mini-sp", "seedance2.0-md", "seedance2.0-fast-md"])
+def test_jimmyai_flat_models_are_billed_by_the_video(name: str) -> None:
+    assert model(f"jimmyai/{name}").billing.per == "video"
+
+
+@pytest.mark.parametrize("name", ["seedance2.0-sp", "sd2_mx_4k", "sd2_mx_video_fast_720p", "seedance2.0-mini"])
+def test_jimmyai_other_models_are_billed_by_the_second(name: str) -> None:
+    assert model(f"jimmyai/{name}").billing.per == "second"
+
+
+def test_an_operators_own_rates_make_a_price() -> None:
+    dollar = UnitPrice(rates={"720p": Decimal("0.1"), "": Decimal("0.05")}, per="second", unit="USD")
+    book = {"ope/seedance-2-0": dollar}
+    found = quote("ope/seedance-2-0", book, duration=7)
+    assert (found.usd_micros, found.unit, found.unknown) == (700_000, "USD", None)
+    assert found.basis == "0.1 USD per second × 7 s = 0.7 USD"
+    assert quote("ope/seedance-2-0", book, duration=7, resolution="480p").usd_micros == 350_000
+    assert quote("ope/seedance-2-0-fast", book, duration=7).usd_micros is None
+
+
+def test_an_operators_price_per_video_does_not_grow_with_its_length() -> None:
+    book = {
+        "jimmyai/seedance2.0-md": UnitPrice(rates={"": Decimal(2)}),
+        "jimmyai": UnitPrice(usd_per_unit=Decimal("0.5")),
+    }
+    found = quote("jimmyai/seedance2.0-md", book, duration=15)
+    assert (found.amount, found.unit, found.usd_micros) == (2, "JimiCoin", 1_000_000)
+    assert found.basis == "2 JimiCoin per video = 2 JimiCoin"
+
+
+def test_a_price_below_a_micro_dollar_is_rounded_up_and_never_to_nothing() -> None:
+    book = {"ope": UnitPrice(rates={"": Decimal("0.00000001")}, per="video", unit="USD")}
+    assert quote("ope/seedance-2-0", book).usd_micros == 1
+
+
+def test_a_rate_for_another_resolution_is_no_price() -> None:
+    book = {"ope": UnitPrice(rates={"1080p": Decimal(1)}, per="second", unit="USD")}
+    assert quote("ope/seedance-2-0", book, resolution="720p").usd_micros is None
+
+
+@pytest.mark.parametrize(
+    ("micros", "words"),
+    [
+        (2_400_000, "$2.40"),
+        (0, "$0.00"),
+        (47_900, "$0.0479"),
+        (1, "$0.000001"),
+        (123_000_000, "$123.00"),
+        (100, "$0.0001"),
+    ],
+)
+def test_dollars_are_written_as_people_do(micros: int, words: str) -> None:
+    assert dollars(micros) == words
+
+
+def test_cost_of_an_answer_leaves_out_what_is_not_known() -> None:
+    assert quote("seedanceapi/seedance-2.0", duration=5).as_json() == {
+        "usd": 2.4,
+        "amount": 240.0,
+        "unit": "credits",
+        "basis": "48 credits per second × 5 s = 240 credits",
+    }

@@ -1,0 +1,261 @@
+"""The schemas say exactly what `check` says: no problems ⇔ the model's schema accepts ⇒ every hull accepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.request import CONTROLS, FIELDS
+from seedance_mcp.catalog.rows import Link, Media, Model, Number, OneOf, Row, Schema, Text, Whole
+from seedance_mcp.catalog.schema import exact, hull
+from seedance_mcp.vendors import known_vendors
+
+MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
+HULLS: dict[str, Sequence[Model]] = {
+    **{slug: vendor.models for slug, vendor in known_vendors().items()},
+    **{m.id: [m] for m in MODELS},
+    "all": MODELS,
+}
+
+
+def accepts(schema: Schema) -> Callable[[Any], bool]:
+    return Draft202012Validator(schema).is_valid  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+EXACT = {m.id: accepts(exact(m)) for m in MODELS}
+HULL = {name: accepts(hull(models)) for name, models in HULLS.items()}
+
+by_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.id)
+by_hull = pytest.mark.parametrize("models", HULLS.values(), ids=HULLS.keys())
+
+
+def agree(model: Model, args: dict[str, Any]) -> bool:
+    """Assert that all three say the same of a request; return what they say."""
+    problems = check(model, args).problems
+    accepted = EXACT[model.id](args)
+    assert accepted == (not problems), (args, [p.sentence() for p in problems])
+    if accepted:
+        for name in ("all", model.vendor, model.id):
+            assert HULL[name](args), (name, args)
+    return accepted
+
+
+# ── values on both sides of each limit ──────────────────────────────────────────────────────────────────────────────
+
+_JUNK: tuple[Any, ...] = (None, True, False, 0, 1, -1, 2.5, "", "x", "5", [], [None], {}, {"a": 1}, 10**12)
+_URLS: tuple[Any, ...] = (
+    "https://example.com/a.png", "http://example.com/a.png", "https://example.com", "https://example.com/a.gif",
+    "https://example.com/a.gif?b", "https://example.com/a.png\n", "https://example.com/ a", "https:///a", "https://",
+    "HTTPS://example.com/a.png",
+    "ftp://example.com/a", "file:///a", "data:image/png;base64,AAAA", "example.com/a.png",
+    "asset://asset-1", "asset://asset_1.b", "asset://", "asset://a/b", "asset://a\n", "https://localhost/a",
+    "http://LOCALHOST:80", "https://localhost.example.com/a", "https://me@localhost/a", "https://127.0.0.1/a",
+    "https://10.0.0.1/a", "https://172.16.0.1", "https://172.15.0.1", "https://192.168.0.1/a",
+    "https://169.254.169.254/",
+    "https://0.0.0.0/a",
+    "https://[::1]/a", "https://[fe80::1]/a", "https://[2001:db8::1]/a", "https://猫.example/a.png",
+)  # fmt: skip
+_PROMPTS: tuple[Any, ...] = (
+    "A cat.", "猫", "@image1", "@image2 and @image1", "@image9", "@image10", "@image0", "@image01", "@image12a",
+    "@image",
+    "@image1_", "@IMAGE1", "me@image1.com", "@video1", "@video3", "@video4", "@audio1", "@audio2", "@audio99999999999",
+    "@image1@image2", "@image1\n@video1", "@image٣", "@image1٣", "@image1é",
+)  # fmt: skip
+
+
+def values(row: Row) -> list[Any]:
+    """Return values below, at and above each limit of a row, and of other types."""
+    return [*_around(row), *_JUNK]
+
+
+def _around(row: Row) -> Iterator[Any]:
+    match row:
+        case OneOf():
+            yield from row.values
+            for value in row.values:
+                yield from (value.upper(), f"{value} ", f"{value}\n")
+            yield from ("8k", "16:10", "Adaptive")
+        case Whole():
+            for bound in {row.least or 0, row.most or 10**6, *row.only}:
+                yield from (bound - 1, bound, bound + 1, float(bound), bound + 0.5, str(bound))
+        case Number():
+            yield from (row.least - 0.01, row.least, row.least + 0.01, 1e300)
+        case Text():
+            yield from _PROMPTS
+            if row.most:
+                yield from ("猫" * row.most, "𝕏" * row.most, "x" * (row.most + 1), "x" * (row.most - 7) + "@image1")
+        case Link():
+            yield from _URLS
+        case Media():
+            good = next(url for url in _URLS if row.link.wrong(url) is None)
+            yield from ([good] * n for n in {1, 2, 3, (row.most or 10) - 1, row.most or 10, (row.most or 10) + 1} - {0})
+            yield from ([url] for url in _URLS)
+            yield from ([good, good, "ftp://a"], [good, 5], good)
+        case _:
+            pass
+
+
+VALUES = {(m.id, name): values(row) for m in MODELS for name, row in [*m.rows.items(), *CONTROLS.items()]}
+LEGAL = {
+    (m.id, name): [v for v in VALUES[m.id, name] if row.wrong(v) is None]
+    for m in MODELS
+    for name, row in [*m.rows.items(), *CONTROLS.items()]
+}
+STRAY = ("drations", "image_urls", "model_id", "size", "")
+
+
+@st.composite
+def requests(draw: st.DrawFn, model: Model) -> dict[str, Any]:
+    """Draw a request of a few fields; most values are legal, since two wrong ones hide each other."""
+    fields = [*model.rows, *CONTROLS]
+    media = [name for name, row in model.rows.items() if isinstance(row, Link | Media)]
+    plain = [name for name in fields if name not in media and name != "prompt"]
+    args: dict[str, Any] = {"prompt": draw(st.sampled_from(LEGAL[model.id, "prompt"]))} if _once_in(draw, 3) else {}
+    args |= {} if _once_in(draw, 10) else {"prompt": "A cat.", **args}
+    args |= {"model": model.id} if _once_in(draw, 2) else {}
+    for names, most in ((media, 3), (plain, 4)):
+        for name in draw(st.lists(st.sampled_from(names), max_size=most, unique=True)) if names else ():
+            args[name] = draw(st.sampled_from(LEGAL[model.id, name]))
+    if _once_in(draw, 3):
+        name = draw(st.sampled_from(fields))
+        args[name] = draw(st.sampled_from(VALUES[model.id, name]))
+    if _once_in(draw, 15):
+        args[draw(st.sampled_from([*STRAY, *(f for f in FIELDS if f not in model.rows)]))] = draw(
+            st.sampled_from(_JUNK)
+        )
+    return args
+
+
+def _once_in(draw: st.DrawFn, times: int) -> bool:
+    return draw(st.integers(1, times)) == times
+
+
+@by_model
+def test_check_and_schemas_agree_on_any_request(model: Model) -> None:
+    verdicts: list[bool] = []
+
+    @given(requests(model))
+    def run(args: dict[str, Any]) -> None:
+        verdicts.append(agree(model, args))
+
+    run()
+    assert verdicts.count(True) > 5, "too few legal requests were drawn"
+    assert verdicts.count(False) > 5, "too few illegal requests were drawn"
+
+
+@by_model
+def test_check_and_schemas_agree_on_each_limit_alone(model: Model) -> None:
+    needed = {name: LEGAL[model.id, name][0] for name, row in model.rows.items() if row.required}
+    assert agree(model, needed or {"prompt": "A cat."})
+    for name in [*model.rows, *CONTROLS]:
+        for value in VALUES[model.id, name]:
+            agree(model, needed | {name: value})
+        agree(model, {k: v for k, v in needed.items() if k != name})
+    for name in [*STRAY, *FIELDS]:
+        if name not in model.rows:
+            assert not agree(model, needed | {name: "x"})
+
+
+@by_model
+def test_check_and_schemas_agree_on_names_of_references(model: Model) -> None:
+    pictures = [LEGAL[model.id, "reference_images"][0][0]] * 9 if "reference_images" in model.rows else []
+    for count in range(len(pictures) + 1):
+        for number in range(12):
+            given_ = {"reference_images": pictures[:count]} if count else {}
+            agree(model, {"prompt": f"@image{number} sleeps", **given_})
+
+
+# ── what the schemas are made of ────────────────────────────────────────────────────────────────────────────────────
+
+
+@by_model
+def test_exact_schema_is_a_valid_json_schema(model: Model) -> None:
+    Draft202012Validator.check_schema(exact(model))
+    assert exact(model)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for key, value in schema.items():  # pyright: ignore[reportUnknownVariableType]
+            yield from [value] if key == "pattern" else _patterns(value)
+    elif isinstance(schema, list):
+        for value in schema:  # pyright: ignore[reportUnknownVariableType]
+            yield from _patterns(value)
+
+
+@by_model
+def test_patterns_of_the_exact_schema_mean_the_same_in_ecma_262(model: Model) -> None:
+    """Nothing of Python's own may be in them, and no «$», which in Python lets a final newline by."""
+    assert list(_patterns(exact(model)))
+    for pattern in _patterns(exact(model)):
+        assert not re.search(r"\(\?[P#aiLmsux]|\\[AZzdwb]|\$$", pattern), pattern
+
+
+@by_hull
+def test_hull_is_built_of_what_every_client_takes(models: Sequence[Model]) -> None:
+    schema = hull(models)
+    Draft202012Validator.check_schema(schema)
+    assert schema.keys() == {"type", "properties", "required", "additionalProperties"}
+    assert schema["type"] == "object"
+    assert schema["additionalProperties"] is False
+    for name, field in schema["properties"].items():
+        assert re.fullmatch("[a-z0-9_]{1,40}", name)
+        assert field["type"] in ("string", "integer", "number", "boolean", "array")
+        assert field.keys() <= {
+            "type", "description", "enum", "items", "minimum", "maximum", "minLength", "maxLength", "maxItems"
+        }  # fmt: skip
+        assert field.get("description", "-").strip()
+        assert ("items" in field) == (field["type"] == "array")
+        if "items" in field:
+            assert field["items"] == {"type": "string"}
+        assert None not in field.get("enum", ())
+
+
+@by_hull
+def test_hull_has_every_field_that_some_model_takes_and_no_other(models: Sequence[Model]) -> None:
+    taken = {name for m in models for name in m.rows}
+    assert hull(models)["properties"].keys() == taken | CONTROLS.keys() | {"model"}
+
+
+@by_hull
+def test_hull_requires_what_all_its_models_require(models: Sequence[Model]) -> None:
+    needed = [{name for name, row in m.rows.items() if row.required} for m in models]
+    assert set(hull(models)["required"]) == set[str].intersection(*needed)
+
+
+@by_hull
+def test_ranges_of_the_hull_also_stand_in_words(models: Sequence[Model]) -> None:
+    """Some clients drop numbers from a schema before the model sees it."""
+    for name, field in hull(models)["properties"].items():
+        for key in ("minimum", "maximum", "maxItems", "maxLength"):
+            if key in field:
+                assert str(field[key]) in field["description"], f"{name} does not say its {key}"
+
+
+@by_hull
+def test_a_default_that_all_models_share_stands_in_words_and_no_other_does(models: Sequence[Model]) -> None:
+    for name, field in hull(models)["properties"].items():
+        defaults = {m.rows[name].default for m in models if name in m.rows} - {None}
+        said = re.findall(r"default (\S+)", field.get("description", ""))
+        assert said == ([str(defaults.pop()).lower()] if len(defaults) == 1 else []), name
+
+
+@pytest.mark.parametrize("slug", known_vendors())
+def test_a_vendors_models_can_be_chosen_from_a_list_where_they_are_few(slug: str) -> None:
+    models = known_vendors()[slug].models
+    field: Schema = hull(models)["properties"]["model"]
+    assert field.get("enum") == ([m.id for m in models] if len(models) <= 8 else None)
+
+
+def test_exact_schema_states_the_defaults() -> None:
+    mini = next(m for m in MODELS if m.id == "seedanceapi/seedance-2-mini")
+    properties = exact(mini)["properties"]
+    assert (properties["duration"]["default"], properties["resolution"]["default"]) == (5, "720p")
+    assert "default" not in properties["prompt"]

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seedance_mcp.vendors import Vendor, known_vendors
+from tests.vendors.contract import CHECKS
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("vendor", known_vendors().values(), ids=lambda vendor: vendor.slug)
+def test_vendor(vendor: Vendor, check: Callable[[Vendor, Path], None]) -> None:
+    check(vendor, HERE / vendor.slug)
+
+
+def test_no_two_vendors_share_a_model_or_a_setting() -> None:
+    vendors = known_vendors().values()
+    ids = [model.id for vendor in vendors for model in vendor.models]
+    assert len(set(ids)) == len(ids)
+    assert len({vendor.env_name for vendor in vendors}) == len(vendors)

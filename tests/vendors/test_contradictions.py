@@ -1,0 +1,329 @@
+"""Each entry of `contradictions` in facts/*.yaml is handled as its `do` says, by a test named for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from seedance_mcp.catalog.price import price
+from seedance_mcp.errors import Code
+from seedance_mcp.vendors import Answer, known_vendors
+from tests.facts import FACTS
+from tests.vendors.ask import CLIP, PICTURE, SOUND, advised, body, checked, look, model, refused
+
+KEPT: set[tuple[str, int]] = set()
+Test = Callable[..., None]
+
+
+def keeps(slug: str, number: int) -> Callable[[Test], Test]:
+    """Name the entry `contradictions.<number>` of a vendor's facts that a test is about."""
+    KEPT.add((slug, number))
+    return lambda test: test
+
+
+def test_every_contradiction_of_the_facts_has_a_test() -> None:
+    written = {(slug, number) for slug, facts in FACTS.items() for number in range(len(facts["contradictions"]))}
+    assert written == KEPT
+
+
+# ── ope ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@keeps("ope", 0)
+@pytest.mark.parametrize("word", ["queued", "QUEUED"])
+def test_ope_states_mean_the_same_in_both_cases(word: str) -> None:
+    assert look("ope", id="x", status=word).state == "queued"
+
+
+@keeps("ope", 1)
+@pytest.mark.parametrize("answer", [{"id": "a", "task_id": "a"}, {"id": "a"}, {"task_id": "a"}])
+def test_ope_id_is_taken_and_task_id_where_there_is_none(answer: dict[str, Any]) -> None:
+    assert known_vendors()["ope"].accepted(Answer(200, answer)).task_id == "a"
+
+
+@keeps("ope", 2)
+def test_ope_one_picture_is_the_first_frame_unless_the_caller_asks_for_a_reference() -> None:
+    first = body("ope/seedance-2-0", first_frame=PICTURE)["input_reference"]["content"]
+    reference = body("ope/seedance-2-0", reference_images=[PICTURE])["input_reference"]["content"]
+    assert [item["role"] for item in first] == ["first_frame"]
+    assert [item["role"] for item in reference] == ["reference_image"]
+
+
+@keeps("ope", 3)
+def test_ope_seed_is_sent_with_a_warning() -> None:
+    assert body("ope/seedance-2-0", seed=7)["seed"] == 7
+    assert "contradictions.3" in advised("ope/seedance-2-0", seed=7)
+    assert "seed" not in body("ope/seedance-2-0")
+
+
+@keeps("ope", 4)
+def test_ope_prompt_is_at_the_top_and_never_an_item_of_the_content() -> None:
+    sent = body("ope/seedance-2-0", reference_images=[PICTURE])
+    assert sent["prompt"] == "A cat."
+    assert [item["type"] for item in sent["input_reference"]["content"]] == ["image_url"]
+
+
+# ── seedanceapi ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@keeps("seedanceapi", 0)
+def test_seedanceapi_mini_at_1080p_is_refused_with_720p_as_the_nearest() -> None:
+    assert refused("seedanceapi/seedance-2-mini", resolution="1080p") == {"resolution": "720p"}
+
+
+@keeps("seedanceapi", 1)
+@pytest.mark.parametrize(("seconds", "problem"), [(3, True), (4, False), (7, False), (15, False), (16, True)])
+def test_seedanceapi_mini_takes_every_whole_second_from_4_to_15(seconds: int, problem: bool) -> None:
+    assert bool(refused("seedanceapi/seedance-2-mini", duration=seconds)) is problem
+
+
+@keeps("seedanceapi", 2)
+@pytest.mark.parametrize("name", ["seedance-2.0", "seedance-2.0-fast"])
+def test_seedanceapi_price_is_the_tables_and_1080p_is_marked_as_unverified(name: str) -> None:
+    plain, high = (checked(f"seedanceapi/{name}", resolution=r).request for r in ("720p", "1080p"))
+    assert plain
+    assert high
+    assert price(plain, {}).amount == price(high, {}).amount
+    assert price(plain, {}).caution is None
+    assert "1080p" in (price(high, {}).caution or "")
+
+
+@keeps("seedanceapi", 3)
+def test_seedanceapi_resolution_and_mini_exist_as_the_newer_page_says() -> None:
+    assert body("seedanceapi/seedance-2-mini", resolution="480p")["resolution"] == "480p"
+    assert body("seedanceapi/seedance-2.0")["resolution"] == "720p"
+
+
+@keeps("seedanceapi", 4)
+def test_seedanceapi_never_falls_back_to_the_names_of_v1() -> None:
+    mini = "seedanceapi/seedance-2-mini"
+    sent = body(mini, reference_images=[PICTURE], public=False, callback_url="https://example.com/done")
+    sent |= body(mini, reference_videos=[CLIP], reference_audios=[SOUND])
+    assert sent.keys() <= FACTS["seedanceapi"]["params"].keys()
+    assert refused("seedanceapi/seedance-2.0", generate_audio=True).keys() == {"generate_audio"}
+    assert refused("seedanceapi/seedance-2.0", duration=8) == {"duration": 10}
+    assert refused("seedanceapi/seedance-2.0", aspect_ratio="9:21").keys() == {"aspect_ratio"}
+    assert isinstance(body("seedanceapi/seedance-2.0")["duration"], int)
+
+
+@keeps("seedanceapi", 5)
+def test_seedanceapi_mini_with_clips_is_priced_by_the_films_seconds_and_may_cost_more() -> None:
+    request = checked("seedanceapi/seedance-2-mini", reference_videos=[CLIP], duration=10).request
+    assert request
+    quote = price(request, {})
+    assert quote.amount == Decimal(188)
+    assert "may add" in (quote.caution or "")
+
+
+@keeps("seedanceapi", 6)
+@pytest.mark.parametrize("field", ["first_frame", "reference_images", "reference_videos", "reference_audios"])
+def test_seedanceapi_data_urls_are_refused(field: str) -> None:
+    data = "data:image/png;base64,AAAA"
+    value = data if field == "first_frame" else [data]
+    assert refused("seedanceapi/seedance-2-mini", **{field: value}) == {field: None}
+
+
+# ── jimmyai ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@keeps("jimmyai", 0)
+def test_jimmyai_480p_is_taken_on_sp_with_a_warning_on_the_economy_models_only() -> None:
+    for name in ("seedance2.0-sp", "seedance2.0-fast-sp"):
+        assert "contradictions.0" in advised(f"jimmyai/{name}", resolution="480p")
+        assert "contradictions.0" not in advised(f"jimmyai/{name}", resolution="720p")
+    for name in ("seedance2.0-of-sp", "seedance2.0-of-fast-sp"):
+        assert "contradictions.0" not in advised(f"jimmyai/{name}", resolution="480p")
+
+
+@keeps("jimmyai", 1)
+@pytest.mark.parametrize("code", FACTS["jimmyai"]["errors"]["accept_as_success"])
+def test_jimmyai_every_success_code_is_a_success(code: Any) -> None:
+    answer = Answer(200, {"code": code, "msg": "ok", "data": {"task_id": "vid_1", "status": "queued"}})
+    assert known_vendors()["jimmyai"].refusal(answer) is None
+    assert known_vendors()["jimmyai"].accepted(answer).task_id == "vid_1"
+
+
+@keeps("jimmyai", 1)
+@pytest.mark.parametrize("code", [1, -1, "20001", 20002, 201, 400, "00", ""])
+def test_jimmyai_every_other_code_is_a_failure(code: Any) -> None:
+    assert known_vendors()["jimmyai"].refusal(Answer(200, {"code": code, "msg": "no", "data": None}))
+
+
+@keeps("jimmyai", 2)
+@pytest.mark.parametrize("url", [PICTURE, "asset://asset_abc123"])
+def test_jimmyai_sp_takes_both_https_and_assets(url: str) -> None:
+    assert body("jimmyai/seedance2.0-sp", reference_images=[url])["images"] == [url]
+    assert body("jimmyai/seedance2.0-sp", first_frame=url)["first_image"] == url
+
+
+@keeps("jimmyai", 3)
+@pytest.mark.parametrize(
+    ("name", "seconds", "verdict"),
+    [
+        ("sd2_mx_720p", 3, "refused"),
+        ("sd2_mx_720p", 12, "taken"),
+        ("sd2_mx_720p", 13, "refused"),
+        ("seedance2.0-md", 0, "refused"),
+        ("seedance2.0-md", 1, "advised"),
+        ("seedance2.0-md", 3, "advised"),
+        ("seedance2.0-md", 4, "taken"),
+        ("seedance2.0-md", 16, "refused"),
+        ("seedance2.0-fast-md", 9, "advised"),
+        ("seedance2.0-fast-md", 10, "taken"),
+        ("seedance2.0-fast-md", 12, "advised"),
+        ("seedance2.0-fast-md", 15, "taken"),
+    ],
+)
+def test_jimmyai_durations_of_the_seed_page_win_with_a_warning_outside_the_others(
+    name: str, seconds: int, verdict: str
+) -> None:
+    checked_ = checked(f"jimmyai/{name}", duration=seconds)
+    warned = "contradictions.3" in {a.source.fact for a in checked_.advice}
+    assert ("refused" if checked_.problems else "advised" if warned else "taken") == verdict
+
+
+@keeps("jimmyai", 4)
+@pytest.mark.parametrize("name", ["seedance2.0-md", "seedance2.0-fast-md"])
+def test_jimmyai_md_takes_no_sounds(name: str) -> None:
+    assert "reference_audios" in refused(f"jimmyai/{name}", reference_images=[PICTURE], reference_audios=[SOUND])
+
+
+@keeps("jimmyai", 5)
+def test_jimmyai_host_is_the_first_documented_one_and_stands_apart_from_the_paths() -> None:
+    vendor = known_vendors()["jimmyai"]
+    assert vendor.base_url == FACTS["jimmyai"]["base_url"]["value"]
+    assert vendor.status("vid_1").path.startswith("/api/open-api/")
+    assert vendor.env_name == "JIMMYAI"
+
+
+@keeps("jimmyai", 6)
+def test_jimmyai_film_is_read_with_and_without_the_data_around_it() -> None:
+    inner = {"task_id": "vid_1", "status": "completed", "result": {"video_url": CLIP}}
+    assert look("jimmyai", code="20000", data=inner).url == CLIP
+    assert look("jimmyai", **inner).url == CLIP
+
+
+@keeps("jimmyai", 7)
+@pytest.mark.parametrize("frame", ["first_frame", "last_frame"])
+def test_jimmyai_sp_takes_sounds_with_frames_and_warns(frame: str) -> None:
+    frames = {"first_frame": PICTURE, frame: PICTURE}
+    assert "contradictions.7" in advised("jimmyai/seedance2.0-sp", reference_audios=[SOUND], **frames)
+
+
+# ── 12ai ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+STANDARD = "12ai/seedance-2-official"
+
+
+@keeps("12ai", 0)
+@pytest.mark.parametrize("references", [{"reference_videos": [CLIP]}, {"reference_audios": [SOUND]}])
+def test_12ai_references_without_pictures_name_their_mode(references: dict[str, Any]) -> None:
+    sent = body(STANDARD, **references)
+    assert sent["metadata"]["action"] == "multi_ref"
+    assert "images" not in sent
+
+
+@keeps("12ai", 1)
+@pytest.mark.parametrize(("count", "named"), [(1, True), (2, True), (3, False), (9, False)])
+def test_12ai_reference_pictures_name_their_mode_where_their_number_would_choose_another(
+    count: int, named: bool
+) -> None:
+    fields = {"reference_images": [f"https://example.com/{n}.png" for n in range(count)]}
+    assert ("action" in body(STANDARD, **fields)["metadata"]) is named
+    assert ("contradictions.1" in advised(STANDARD, **fields)) is named
+
+
+@keeps("12ai", 1)
+@pytest.mark.parametrize("fields", [{}, {"first_frame": PICTURE}, {"first_frame": PICTURE, "last_frame": PICTURE}])
+def test_12ai_texts_and_frames_never_name_their_mode(fields: dict[str, Any]) -> None:
+    assert "action" not in body(STANDARD, **fields)["metadata"]
+
+
+@keeps("12ai", 2)
+def test_12ai_mode_is_named_in_the_metadata_as_the_page_says_and_not_at_the_top() -> None:
+    sent = body(STANDARD, reference_images=[PICTURE])
+    assert sent["metadata"]["action"] == "multi_ref"
+    assert "mode" not in sent
+
+
+@keeps("12ai", 3)
+def test_12ai_size_is_the_resolution() -> None:
+    sent = body(STANDARD, resolution="720p", aspect_ratio="9:16")
+    assert sent["size"] == "720p"
+    assert sent["metadata"]["ratio"] == "9:16"
+    assert "resolution" not in sent["metadata"]
+
+
+@keeps("12ai", 4)
+def test_12ai_keeps_the_shape_of_the_seed_page() -> None:
+    sent = body(STANDARD, reference_images=[PICTURE] * 3, reference_videos=[CLIP], reference_audios=[SOUND])
+    assert sent.keys() == {"model", "prompt", "duration", "size", "images", "metadata"}
+    assert sent["metadata"].keys() == {"ratio", "generate_audio", "video_urls", "audio_urls"}
+    assert refused(STANDARD, resolution="1080p") == {"resolution": "720p"}
+
+
+@keeps("12ai", 5)
+@pytest.mark.parametrize("percent", [0, 30, 100])
+def test_12ai_running_is_running_at_any_progress(percent: int) -> None:
+    assert look("12ai", id="t", progress=percent, status="in_progress").state == "running"
+
+
+@keeps("12ai", 6)
+@pytest.mark.parametrize(
+    ("said", "sent"), [({}, True), ({"generate_audio": False}, False), ({"generate_audio": True}, True)]
+)
+def test_12ai_sound_is_always_sent_explicitly(said: dict[str, Any], sent: bool) -> None:
+    assert body(STANDARD, **said)["metadata"]["generate_audio"] is sent
+
+
+@keeps("12ai", 7)
+def test_12ai_failed_at_100_percent_is_failed() -> None:
+    assert look("12ai", id="t", progress=100, status="failed").state == "failed"
+
+
+# ── aigptimage ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+REFERENCE = "aigptimage/seedance-2.0-reference-to-video"
+
+
+@keeps("aigptimage", 0)
+def test_aigptimage_409_means_wait_for_the_running_tasks() -> None:
+    answer = Answer(409, {"code": 409, "msg": "", "data": None})
+    no = known_vendors()["aigptimage"].refusal(answer)
+    assert no
+    assert no.code == Code.BUSY
+
+
+@keeps("aigptimage", 1)
+@pytest.mark.parametrize("model_", known_vendors()["aigptimage"].models, ids=lambda m: m.name)
+def test_aigptimage_sound_is_sent_explicitly_as_the_page_defaults_it(model_: Any) -> None:
+    first = {"first_frame": PICTURE} if "first_frame" in model(model_.id).rows else {}
+    assert body(model_.id, **first)["input"]["generate_audio"] is False
+    assert body(model_.id, **first, generate_audio=True)["input"]["generate_audio"] is True
+
+
+@keeps("aigptimage", 2)
+@pytest.mark.parametrize("result", [f'{{"resultUrls":["{CLIP}"]}}', {"resultUrls": [CLIP]}], ids=["text", "object"])
+def test_aigptimage_result_is_read_as_text_and_as_object(result: Any) -> None:
+    assert look("aigptimage", code=200, data={"taskId": "t", "state": "success", "resultJson": result}).url == CLIP
+
+
+@keeps("aigptimage", 3)
+def test_aigptimage_content_filter_is_on_unless_the_caller_opts_out() -> None:
+    assert body(REFERENCE)["input"]["nsfw_checker"] is True
+    assert body(REFERENCE, safety_filter=False)["input"]["nsfw_checker"] is False
+
+
+@keeps("aigptimage", 4)
+@pytest.mark.parametrize("param", [None, "", "{", 7, {"input": {}}])
+def test_aigptimage_look_does_not_rely_on_the_echo_of_the_request(param: Any) -> None:
+    data = {"taskId": "t", "state": "waiting", "param": param}
+    assert look("aigptimage", code=200, data=data).state == "queued"
+
+
+@keeps("aigptimage", 5)
+def test_aigptimage_takes_1080p() -> None:
+    assert body(REFERENCE, resolution="1080p")["input"]["resolution"] == "1080p"

@@ -1,0 +1,88 @@
+"""Every request example of the vendors' pages, made from a neutral request, is what the page shows.
+
+The only differences allowed are the defaults that a case lists because we send them explicitly, and ope's `size`,
+which is the same as `resolution` with `ratio` (the page wants one of the two).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.sizes import SIZES
+from seedance_mcp.vendors import Call, Vendor, known_vendors
+
+FOLDER = Path(__file__).parent / "golden"
+CASES = {f"{path.parent.name}-{path.stem}": path for path in sorted(FOLDER.glob("*/*.json"))}
+
+
+@pytest.mark.parametrize("path", CASES.values(), ids=CASES.keys())
+def test_request_is_the_one_on_the_vendors_page(path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    vendor = known_vendors()[path.parent.name]
+    wanted = case["sent"] | {"body": _with_defaults(_without_size(case["sent"]["body"]), case["defaults"])}
+    assert _canonical(_sent(vendor, _call(vendor, case))) == _canonical(wanted)
+
+
+def _call(vendor: Vendor, case: dict[str, Any]) -> Call:
+    if case["call"] == "submit":
+        model = next(m for m in vendor.models if m.id == case["request"]["model"])
+        checked = check(model, case["request"])
+        assert checked.request, [p.sentence() for p in checked.problems]
+        return vendor.submit(checked.request)
+    make = {"status": vendor.status, "film": vendor.film}[case["call"]]
+    assert make
+    return make(case["request"]["task_id"])
+
+
+def _sent(vendor: Vendor, call: Call) -> dict[str, Any]:
+    """Write a call out as the sender does: origin, key and content type are its only additions."""
+    query = f"?{urlencode(call.query)}" if call.query else ""
+    json_type = {} if call.body is None else {"Content-Type": "application/json"}
+    headers = {"Authorization": "Bearer ***", **json_type, **call.headers}
+    return {"method": call.method, "url": vendor.base_url + call.path + query, "headers": headers, "body": call.body}
+
+
+def _without_size(body: dict[str, Any] | None) -> dict[str, Any] | None:
+    pairs = {size: pair for pair, size in SIZES.items()}
+    if not body or body.get("size") not in pairs:
+        return body
+    resolution, ratio = pairs[body["size"]]
+    return {k: v for k, v in body.items() if k != "size"} | {"resolution": resolution, "ratio": ratio}
+
+
+def _with_defaults(body: dict[str, Any] | None, defaults: dict[str, Any]) -> dict[str, Any] | None:
+    for path, value in defaults.items():
+        assert body is not None
+        *parents, name = path.split(".")
+        place = body
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        assert name not in place, f"the page itself has {path}: it is no default of ours"
+        place[name] = value
+    return body
+
+
+def _canonical(sent: Any) -> str:
+    """JSON, so that 5 is not "5" and true is not 1."""
+    return json.dumps(sent, sort_keys=True, ensure_ascii=False, indent=1)
+
+
+@pytest.mark.parametrize(
+    ("slug", "least"), [("ope", 9), ("seedanceapi", 6), ("jimmyai", 4), ("12ai", 18), ("aigptimage", 2)]
+)
+def test_no_case_has_been_lost(slug: str, least: int) -> None:
+    assert len([name for name in CASES if name.startswith(f"{slug}-")]) >= least
+
+
+@pytest.mark.parametrize("path", CASES.values(), ids=CASES.keys())
+def test_case_says_where_it_stands(path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    assert case["source"].startswith("SEED")
+    assert case["form"] in ("curl", "json", "python", "http", "text")
+    assert "***" in case["sent"]["headers"]["Authorization"]

@@ -1,0 +1,94 @@
+"""The official upstream's error codes (facts/ark.yaml), which every reseller passes through, fall into our classes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from seedance_mcp.errors import Code
+from seedance_mcp.vendors.upstream import classify
+from tests.facts import load
+
+ARK = load("ark")["errors"]
+
+MEANING = {
+    "MissingParameter": Code.INVALID_REQUEST,
+    "InvalidParameter": Code.INVALID_REQUEST,
+    "InvalidParameter.content": Code.INVALID_REQUEST,
+    "InvalidParameter.TaskTypeMismatch": Code.INVALID_REQUEST,
+    "InvalidParameter.TaskTypeConstraint": Code.INVALID_REQUEST,
+    "InputTextSensitiveContentDetected": Code.CONTENT_POLICY,
+    "InputImageSensitiveContentDetected": Code.CONTENT_POLICY,
+    "InputImageSensitiveContentDetected.PrivacyInformation": Code.REAL_PERSON,
+    "InputImageSensitiveContentDetected.PolicyViolation": Code.CONTENT_POLICY,
+    "InputVideoSensitiveContentDetected": Code.CONTENT_POLICY,
+    "InputVideoSensitiveContentDetected.PrivacyInformation": Code.REAL_PERSON,
+    "InputAudioSensitiveContentDetected": Code.CONTENT_POLICY,
+    "AuthenticationError": Code.AUTH,
+    "AccountOverdueError": Code.NO_CREDIT,
+    "AccessDenied": Code.AUTH,
+    "InvalidEndpoint.NotFound": Code.NOT_FOUND,
+    "ModelNotOpen": Code.NOT_FOUND,
+    "RateLimitExceeded.EndpointRPMExceeded": Code.RATE_LIMITED,
+    "ModelAccountRpmRateLimitExceeded": Code.RATE_LIMITED,
+    "QuotaExceeded": Code.RATE_LIMITED,
+    "SetLimitExceeded": Code.RATE_LIMITED,
+    "ServerOverloaded": Code.BUSY,
+    "TaskRunningCannotCancel": Code.BUSY,
+    "InternalServiceError": Code.VENDOR_DOWN,
+}
+
+
+def _codes() -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for entry in ARK["table"]:
+        found.append((entry["http"], entry["code"]))
+        others = [entry["code"] + o if o.startswith(".") else o for o in entry.get("also", ())]
+        found += [(entry["http"], other) for other in others]
+    return found
+
+
+@pytest.mark.parametrize(("status", "code"), _codes())
+def test_upstream_code_falls_into_our_class_in_every_wrapping(status: int, code: str) -> None:
+    plain = classify(status, code, "The request failed. Request id: 0217")
+    wrapped: dict[str, Any] = {"error": {"code": code, "message": "The request failed. Request id: 0217"}}
+    passed_on = classify(status, "fail_to_fetch_task", json.dumps(wrapped))
+    assert plain.code == passed_on.code == MEANING[code]
+    assert passed_on.vendor_code == code
+    assert passed_on.words == "The request failed. Request id: 0217"
+
+
+@pytest.mark.parametrize("code", ARK["async_in_task"])
+def test_films_that_are_held_back_are_a_matter_of_content(code: str) -> None:
+    assert classify(200, code, "", Code.GENERATION_FAILED).code == Code.CONTENT_POLICY
+
+
+def test_an_upstream_sentence_about_a_real_person_says_so() -> None:
+    words = "The request failed because the input image 'content[1]' may contain real person."
+    assert classify(400, "", words).code == Code.REAL_PERSON
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "invalid_request"),
+        (401, "auth"),
+        (402, "no_credit"),
+        (403, "auth"),
+        (404, "not_found"),
+        (409, "busy"),
+        (413, "invalid_request"),
+        (418, "invalid_request"),
+        (422, "invalid_request"),
+        (429, "rate_limited"),
+        (500, "vendor_down"),
+        (502, "vendor_down"),
+        (503, "vendor_down"),
+        (504, "vendor_down"),
+    ],
+)
+def test_a_no_without_telling_words_is_classed_by_its_status(status: int, code: str) -> None:
+    no = classify(status, "", "no")
+    assert (no.code, no.status, no.words) == (code, status, "no")
