@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from seedance_mcp.catalog.price import MICROS, PriceBook, UnitPrice
+from seedance_mcp.catalog.price import MICROS, PriceBook, UnitPrice, price_book
 from seedance_mcp.errors import SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
 
@@ -109,7 +108,8 @@ class Settings:
     state_dir: Path
     output_dir: Path
     sandbox: bool = False
-    save: Literal["auto", "off"] = "auto"
+    saving: bool = True
+    """Whether films are saved where the transport leaves that open."""
     max_cost: int | None = None
     """Caps are whole micro-dollars."""
     daily_budget: int | None = None
@@ -132,10 +132,9 @@ class Settings:
         """Return a configured vendor by its slug."""
         return next((v for v in self.vendors if v.slug == slug), None)
 
-    @property
-    def capped(self) -> bool:
-        """Whether any cap in USD is set, so that an unknown price is a reason to refuse."""
-        return self.max_cost is not None or self.daily_budget is not None
+    def vendor_of(self, model: Model) -> Vendor:
+        """Return the configured vendor that sells a model."""
+        return next(v for v in self.vendors if v.slug == model.vendor)
 
 
 def load(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
@@ -168,7 +167,7 @@ class _Reader:
             state_dir=state / "sandbox" if sandbox else state,
             output_dir=self.path("SEEDANCE_OUTPUT_DIR") or _user_videos(),
             sandbox=sandbox,
-            save="off" if self.choice("SEEDANCE_SAVE", ("auto", "off"), "auto") == "off" else "auto",
+            saving=self.choice("SEEDANCE_SAVE") == "auto",
             max_cost=self.usd("SEEDANCE_MAX_COST"),
             daily_budget=self.usd("SEEDANCE_DAILY_BUDGET"),
             confirm_above=self.usd("SEEDANCE_CONFIRM_ABOVE"),
@@ -177,7 +176,7 @@ class _Reader:
             prices=self.prices("SEEDANCE_PRICES"),
             poll_interval=self.seconds("SEEDANCE_POLL_INTERVAL"),
             retention_days=self.whole("SEEDANCE_RETENTION_DAYS"),
-            log=self.choice("SEEDANCE_LOG", ("debug", "info", "warning", "error"), "warning"),
+            log=self.choice("SEEDANCE_LOG"),
             sources=self.sources,
         )
         if self.problems:
@@ -200,12 +199,13 @@ class _Reader:
             self.problems.append(f"{name} must be 1 or 0, not {value!r}.")
         return False
 
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.text(name).casefold() or default
-        if value in choices:
+    def choice(self, name: str) -> str:
+        setting = next(s for s in SETTINGS if s.name == name)
+        value = self.text(name).casefold() or setting.default
+        if value in setting.choices:
             return value
-        self.problems.append(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
-        return default
+        self.problems.append(f"{name} must be one of {', '.join(setting.choices)}, not {value!r}.")
+        return setting.default
 
     def _number(self, name: str, what: str) -> Decimal | None:
         value = self.text(name)
@@ -273,30 +273,10 @@ class _Reader:
         try:
             if not value.startswith("{"):
                 value = Path(value).expanduser().read_text(encoding="utf-8")
-            entries: dict[str, Any] = json.loads(value, parse_float=Decimal, parse_int=Decimal)
-            return {key: _unit_price(entry) for key, entry in entries.items()}
-        except (OSError, ValueError, TypeError, AttributeError, InvalidOperation) as error:
+            return price_book(value)
+        except (OSError, ValueError) as error:
             self.problems.append(f"{name} must be JSON as the README shows ({type(error).__name__}: {error}).")
             return {}
-
-
-def _unit_price(entry: dict[str, Any]) -> UnitPrice:
-    unknown = entry.keys() - {"usd_per_unit", "rates", "per", "unit"}
-    if unknown:
-        message = f"unknown key {min(unknown)!r}"
-        raise ValueError(message)
-    given: Any = entry.get("rates")
-    rates = cast("dict[str, Any] | None", given if given is None or isinstance(given, dict) else {"": given})
-    per = entry.get("per")
-    if per not in {None, "second", "video"}:
-        message = "`per` is «second» or «video»"
-        raise ValueError(message)
-    worth = entry.get("usd_per_unit")
-    numbers: list[Any] = [*(rates or {}).values(), *([] if worth is None else [worth])]
-    if any(not isinstance(n, Decimal) or not n.is_finite() or n < 0 for n in numbers):
-        message = "prices are numbers from 0"
-        raise ValueError(message)
-    return UnitPrice(worth, rates, per, entry.get("unit"))
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, mentions, nameable
 from seedance_mcp.catalog.rows import Advice, Args, Model, OneOf, Row, Source
 
+_LONGEST_SHOWN = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -23,7 +25,7 @@ class Problem:
 
     def sentence(self) -> str:
         """Say it so that the next request can be right."""
-        shown = "" if self.value is None or len(repr(self.value)) > 60 else f" {self.value!r}"
+        shown = "" if self.value is None or len(repr(self.value)) > _LONGEST_SHOWN else f" {self.value!r}"
         hint = "" if self.nearest is None else f"; nearest: {self.nearest!r}"
         return f"{self.field}{shown} {self.wrong}{hint}"
 
@@ -69,9 +71,7 @@ def unfit(rows: Mapping[str, Row], args: Args, who: str) -> list[Problem]:
 
 def _broken_rules(model: Model, args: Args) -> list[Problem]:
     return [
-        Problem(broken[0], None, broken[1], source=rule.source)
-        for rule in model.rules
-        if (broken := rule.broken(args))
+        Problem(broken[0], None, broken[1], source=rule.source) for rule in model.rules if (broken := rule.broken(args))
     ]
 
 
@@ -93,9 +93,7 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
 def _fill_in(model: Model, args: Args) -> VideoRequest:
     given = {n: _plain(v) for n, v in args.items() if n in model.rows}
     assumed: dict[str, Any] = {
-        name: value
-        for name in model.rows
-        if name not in given and (value := _default(model, name, args)) is not None
+        name: value for name in model.rows if name not in given and (value := _default(model, name, args)) is not None
     }
     values: dict[str, Any] = {**given, **assumed}
     return VideoRequest(model, **values, assumed=assumed)
@@ -112,4 +110,3 @@ def _plain(value: object) -> object:
     if isinstance(value, list):
         return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-

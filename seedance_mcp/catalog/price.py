@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
@@ -68,6 +69,36 @@ class UnitPrice:
 
 PriceBook = Mapping[str, UnitPrice]
 """Entries by model id, or by vendor for all its models; the model's own entry wins."""
+
+
+def price_book(text: str) -> PriceBook:
+    """Read what the operator says models cost, from the JSON of SEEDANCE_PRICES.
+
+    Raises:
+        ValueError: saying which entry cannot be used.
+    """
+    entries = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    if not isinstance(entries, dict):
+        raise ValueError("an object by model or vendor is expected")  # noqa: TRY004  (the caller told of one kind)
+    return {name: _unit_price(name, entry) for name, entry in cast("dict[str, Any]", entries).items()}
+
+
+def _unit_price(name: str, entry: Any) -> UnitPrice:
+    given = cast("dict[str, Any]", entry if isinstance(entry, dict) else {"": entry})
+    if unknown := given.keys() - _UNIT_PRICE_KEYS:
+        raise ValueError(f"{name}: {min(unknown) or 'an object'!r} is not one of {', '.join(sorted(_UNIT_PRICE_KEYS))}")
+    rates = given.get("rates")
+    by_resolution = cast("dict[str, Any] | None", rates if rates is None or isinstance(rates, dict) else {"": rates})
+    worth, per, unit = given.get("usd_per_unit"), given.get("per"), given.get("unit")
+    for number in (*(by_resolution or {}).values(), *(() if worth is None else (worth,))):
+        if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
+            raise ValueError(f"{name}: prices are numbers from 0")
+    if per not in {None, "second", "video"} or not isinstance(unit, str | None):
+        raise ValueError(f"{name}: «per» is second or video, «unit» a text such as USD")
+    return UnitPrice(worth, by_resolution, per, unit)
+
+
+_UNIT_PRICE_KEYS = {"usd_per_unit", "rates", "per", "unit"}
 
 
 def price(request: VideoRequest, book: PriceBook) -> Price:

@@ -93,8 +93,9 @@ class VideoRequest:
 
     def fields(self) -> dict[str, Any]:
         """Return the fields that are set, as plain JSON values, in the order of FIELDS."""
-        pairs = ((name, getattr(self, name)) for name in FIELDS)
-        return {n: list(v) if isinstance(v, tuple) else v for n, v in pairs if v is not None and v not in ((), "")}
+        pairs: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in FIELDS]
+        given = [(name, value) for name, value in pairs if value is not None and value not in ((), "")]
+        return {name: list(value) if name in REFERENCES else value for name, value in given}
 
 
 _MENTION = re.compile(r"@(image|video|audio)([0-9]+)(?![0-9A-Za-z_])")

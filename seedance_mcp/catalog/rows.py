@@ -246,9 +246,7 @@ class Text:
 
     def merged(self, other: Text) -> Text:
         most = None if self.most is None or other.most is None else max(self.most, other.most)
-        return replace(
-            self, most=most, least=min(self.least, other.least), required=self.required and other.required
-        )
+        return replace(self, most=most, least=min(self.least, other.least), required=self.required and other.required)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,9 @@ def _naming(model: Model) -> Iterable[Schema]:
         field = f"reference_{kind}s"
         most = nameable(model, field)
         for number in range(1, most + 1):
+            named = {"prompt": {"pattern": f"@{kind}0*{number}(?![0-9A-Za-z_])"}}
             yield {
-                "if": {"properties": {"prompt": {"pattern": f"@{kind}0*{number}(?![0-9A-Za-z_])"}}, "required": ["prompt"]},
+                "if": {"properties": named, "required": ["prompt"]},
                 "then": {"properties": {field: {"minItems": number}}, "required": [field]},
             }
         known = "|".join(map(str, range(1, most + 1)))
@@ -129,5 +130,3 @@ def takes(model: Model) -> Iterable[tuple[str, str]]:
         if row.required:
             words += "; required"
         yield name, words
-
-

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import secrets
 import time
@@ -14,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from seedance_mcp.catalog import choose
-from seedance_mcp.catalog.check import Checked, check
-from seedance_mcp.catalog.price import MICROS, Price, price
-from seedance_mcp.errors import InvalidRequest, JournalError, NotConfigured, SeedanceError, UnknownJob
+from seedance_mcp.catalog.price import MICROS
+from seedance_mcp.errors import InvalidRequest, JournalError, UnknownJob
 from seedance_mcp.jobs import submit as submitting
 from seedance_mcp.jobs.budget import Caps, admit
-from seedance_mcp.jobs.journal import OPEN, STATES, Job, Journal, NewJob, Page
+from seedance_mcp.jobs.heal import Healer
+from seedance_mcp.jobs.journal import OPEN, Job, Journal, NewJob, Page
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
 from seedance_mcp.jobs.owner import Owner
+from seedance_mcp.jobs.quote import Quote, quote
 from seedance_mcp.jobs.watch import FRESH, Watch
 from seedance_mcp.web import Web
 
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.budget import Spending
     from seedance_mcp.settings import Settings
-    from seedance_mcp.vendors.vendor import Call, Vendor
+    from seedance_mcp.vendors.vendor import Vendor
 
 log = logging.getLogger(__name__)
 
@@ -40,36 +38,7 @@ LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 _GRACE = 0.5
 _DAY = 86_400
-_KEY_LASTS = 3600
-"""Seconds for which an idempotency key is trusted; how long a vendor remembers one is not documented."""
-_HEALING = (2.5, 10, 60)
 _LOOK_BOUND = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a request would be and cost: a checked request, its price, and why this model."""
-
-    request: VideoRequest
-    price: Price
-    checked: Checked
-    vendor: Vendor
-    chosen: str | None = None
-    """Why this model was taken, where the caller left the choice to us."""
-
-    @property
-    def call(self) -> Call:
-        """The exact HTTP request that creating it sends."""
-        return self.vendor.submit(self.request)
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same request to the same model, and for nothing else."""
-        fields = self.request.fields()
-        canonical = json.dumps(
-            [self.request.model.id, fields], sort_keys=True, ensure_ascii=False, separators=(",", ":")
-        )
-        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +62,7 @@ class Studio:
         self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
         self._submitting: dict[str, anyio.Event] = {}
+        self._healer = Healer(journal, self._vendors, self._submit)
         self.watch = Watch(
             journal,
             web,
@@ -103,48 +73,9 @@ class Studio:
             interval=settings.poll_interval or (0.5 if settings.sandbox else None),
         )
 
-    # -- asking ---------------------------------------------------------------------------------------------------
-
     def quote(self, args: Mapping[str, Any]) -> Quote:
-        """Check and price a request; choose the cheapest model that can do it where none is named.
-
-        Raises:
-            InvalidRequest: listing every problem, the nearest legal values, and who else would do it.
-            NotConfigured: no vendor has a key, or the named model's vendor has none.
-        """
-        models = self.settings.models
-        if not models:
-            raise NotConfigured("No vendor is configured.")
-        args = dict(args)
-        name = args.pop("model", None)
-        if name is None:
-            return self._cheapest(args)
-        model = next((m for m in models if m.id == name), None)
-        if model is None:
-            raise _no_such_model(name, [m.id for m in models])
-        checked = check(model, args)
-        if checked.request is None:
-            raise _refusal(model.id, checked, choose.others(models, args, model), choose.nearest(model, args))
-        return Quote(
-            checked.request, price(checked.request, self.settings.prices), checked, self._vendors[model.vendor]
-        )
-
-    def _cheapest(self, args: dict[str, Any]) -> Quote:
-        models = self.settings.models
-        found = choose.offers(models, args, self.settings.prices)
-        if not found:
-            model, checked = choose.fewest_problems(models, args)
-            raise _refusal(model.id, checked, [], choose.nearest(model, args), of=len(models))
-        best = found[0]
-        unpriced = sum(o.price.usd_micros is None for o in found)
-        why = (
-            f"cheapest of {len(found)} that can"
-            if best.price.usd_micros is not None
-            else f"first of {len(found)} that can"
-        )
-        if unpriced:
-            why += f" ({unpriced} without a known price)"
-        return Quote(best.request, best.price, best.checked, self._vendors[best.model.vendor], why)
+        """Check and price a request; see `seedance_mcp.jobs.quote`."""
+        return quote(self.settings, args)
 
     # -- paying ---------------------------------------------------------------------------------------------------
 
@@ -199,7 +130,7 @@ class Studio:
         if admission.duplicate:
             return Created(quote, admission.job, duplicate=True)
         job = await self._submit(admission.job, quote.request, quote.vendor)
-        self._heal_later(job)
+        self._heal(job)
         return Created(quote, job)
 
     async def _submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
@@ -230,33 +161,9 @@ class Studio:
             raise outcome[0]
         return outcome[0]
 
-    async def heal(self, job: Job) -> Job:
-        """Find out the truth about an unknown job where asking again is free: at a vendor with an idempotency key."""
-        vendor = self._vendors.get(job.vendor)
-        asked_already = job.id in self._submitting or time.time() - job.updated_at < FRESH
-        if job.state != "unknown" or vendor is None or not vendor.idempotency_header or asked_already:
-            return job
-        model = next((m for m in vendor.models if m.id == job.model), None)
-        request = check(model, job.request).request if model else None
-        if request is None or time.time() - job.created_at > _KEY_LASTS:
-            return job
-        return await self._submit(job, request, vendor)
-
-    async def _heal_in_time(self, job: Job) -> None:
-        for pause in _HEALING:
-            await anyio.sleep(pause)
-            current = await self.journal.get(job.id)
-            if current is None or current.state != "unknown":
-                return
-            try:
-                await self.heal(current)
-            except SeedanceError as error:
-                log.warning("job %s: %s", job.id, error)
-
-    def _heal_later(self, job: Job) -> None:
-        vendor = self._vendors.get(job.vendor)
-        if self._group is not None and job.state == "unknown" and vendor and vendor.idempotency_header:
-            self._group.start_soon(self._heal_in_time, job)
+    def _heal(self, job: Job) -> None:
+        if self._group is not None and self._healer.can(job):
+            self._group.start_soon(self._healer.keep_at, job)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle an unknown job by hand: it is the vendor's task `task_id`, or (None) it was not charged.
@@ -294,7 +201,7 @@ class Studio:
             with anyio.move_on_after(_LOOK_BOUND):
                 await self.watch.look(job_id)
             job = await self.job(job_id)
-        job = await self.heal(job)
+        job = await self._healer.heal(job)
         await self.watch.follow(job)
         self.watch.keep_film(job)
         return job
@@ -326,7 +233,7 @@ class Studio:
         """Settle what a dead process left half done, and follow the jobs it watched."""
         for job in await self.journal.recover(self._owner.alive):
             log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
-            self._heal_later(job)
+            self._heal(job)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Studio]:
@@ -369,7 +276,7 @@ async def open_studio(settings: Settings, *, saving: bool | None = None) -> Asyn
         raise JournalError(f"{settings.state_dir} cannot be written ({error.strerror}).") from error
     web = open_web(settings)
     try:
-        studio = Studio(settings, web, journal, owner, saving=settings.save == "auto" if saving is None else saving)
+        studio = Studio(settings, web, journal, owner, saving=settings.saving if saving is None else saving)
         async with studio.running():
             yield studio
     finally:
@@ -399,30 +306,3 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 def _new_id() -> str:
     """Return a job id: 12 characters that nobody confuses when reading them aloud (59 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
-
-
-def _no_such_model(name: object, ids: Sequence[str]) -> InvalidRequest:
-    import difflib  # noqa: PLC0415  (only on this path)
-
-    close = difflib.get_close_matches(str(name), ids, n=3, cutoff=0.4)
-    hint = f"The closest are {', '.join(close)}." if close else "list_models shows those there are."
-    return InvalidRequest(f"There is no model {str(name)[:60]!r} at a configured vendor.", next_step=hint)
-
-
-def _refusal(
-    model: str, checked: Checked, others: Sequence[str], nearest: Mapping[str, Any] | None, of: int | None = None
-) -> InvalidRequest:
-    count = len(checked.problems)
-    head = f"{model} cannot do this" if of is None else f"None of {of} models can do this; the closest is {model}"
-    lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
-    lines += [f"- {problem.sentence()}" for problem in checked.problems]
-    if nearest is not None:
-        lines.append(f"It would do: {json.dumps(nearest, ensure_ascii=False)}")
-    if others:
-        shown = ", ".join(others[:6]) + (f" and {len(others) - 6} more" if len(others) > 6 else "")  # noqa: PLR2004
-        lines.append(f"As it is, it would be accepted by: {shown}.")
-    lines.append("Nothing was sent.")
-    return InvalidRequest("\n".join(lines), next_step="Correct these and call again.")
-
-
-__all__ = ["LONGEST_WAIT", "STATES", "Created", "Quote", "Studio", "open_studio"]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.rows import Advice
     from seedance_mcp.jobs.budget import Spending
     from seedance_mcp.jobs.journal import Job, Page
-    from seedance_mcp.jobs.studio import Created, Quote
+    from seedance_mcp.jobs.quote import Quote
+    from seedance_mcp.jobs.studio import Created
 
 Fields = dict[str, Any]
 

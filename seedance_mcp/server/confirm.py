@@ -13,7 +13,7 @@ from seedance_mcp.catalog.price import dollars
 from seedance_mcp.errors import Code, Refused
 
 if TYPE_CHECKING:
-    from seedance_mcp.jobs.studio import Quote
+    from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.settings import Settings
 
 Ask = Callable[[str, str], Awaitable[bool | None]]

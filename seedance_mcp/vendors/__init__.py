@@ -8,6 +8,7 @@ A package adds a vendor by naming its `Vendor` in the entry-point group `seedanc
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -15,6 +16,8 @@ from seedance_mcp.vendors import aigptimage, jimmyai, ope, seedanceapi, twelveai
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, Vendor
 
 __all__ = ["Accepted", "Answer", "Call", "Refusal", "Snapshot", "Vendor", "known_vendors"]
+
+log = logging.getLogger(__name__)
 
 OURS = (ope.VENDOR, seedanceapi.VENDOR, jimmyai.VENDOR, twelveai.VENDOR, aigptimage.VENDOR)
 
@@ -24,9 +27,13 @@ def known_vendors() -> dict[str, Vendor]:
     """Return every vendor by its slug; ours come first and cannot be replaced from outside."""
     found = {vendor.slug: vendor for vendor in OURS}
     for entry in entry_points(group="seedance_mcp.vendors"):
-        vendor = entry.load()
-        if not isinstance(vendor, Vendor):
-            message = f"entry point {entry.name!r} in seedance_mcp.vendors must name a Vendor, not {type(vendor).__name__}"
-            raise TypeError(message)
-        found.setdefault(vendor.slug, vendor)
+        try:
+            vendor = entry.load()
+        except Exception:
+            log.exception("the vendor %s could not be loaded, so it is left out", entry.name)
+            continue
+        if isinstance(vendor, Vendor):
+            found.setdefault(vendor.slug, vendor)
+        else:
+            log.error("the entry point %s names a %s, not a Vendor", entry.name, type(vendor).__name__)
     return found

@@ -37,7 +37,9 @@ _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 
 # «Common options» is not a closed list (SEED:56-67), so every ratio that Seedance knows is taken.
 _RATIO = OneOf(
-    ("16:9", "9:16", "1:1", "3:4", "4:3", "21:9", "adaptive"), Source("SEED:62-67; rest ARK", "params.input.ratio"), "16:9"
+    ("16:9", "9:16", "1:1", "3:4", "4:3", "21:9", "adaptive"),
+    Source("SEED:62-67; rest ARK", "params.input.ratio"),
+    "16:9",
 )
 _COMMON: dict[str, Row] = {
     "duration": Whole(1, None, Source("SEED:74-77 (no range stated)", "params.input.duration"), default=5, unit="s"),
@@ -86,8 +88,13 @@ def _references() -> Model:
         ),
     )
     upstream = tuple(
-        Advice((f,), f"The upstream takes at most {n} {f}.", Source("KIE", "reference_limits.upstream_warning"), outside=(0, n))
-        for f, n in zip(_REFERENCES, (9, 3, 3), strict=True)
+        Advice(
+            (field,),
+            f"The upstream takes at most {most} {field}.",
+            Source("KIE", "reference_limits.upstream_warning"),
+            outside=(0, most),
+        )
+        for field, most in zip(_REFERENCES, (9, 3, 3), strict=True)
     )
     alone = Advice(
         ("reference_audios",),
@@ -98,9 +105,8 @@ def _references() -> Model:
     rules = (NeedsOneOf(("prompt", *_REFERENCES), Source("INF: an empty input asks for nothing", "requires.0")),)
     name = "seedance-2.0-reference-to-video"
     source = Source("SEED:27,34,41", f"models.{name}")
-    return Model(
-        "aigptimage", name, "From references", rows, billing, source, rules, (*_ADVICE, *upstream, alone), prefers=_REFERENCES
-    )
+    advice = (*_ADVICE, *upstream, alone)
+    return Model("aigptimage", name, "From references", rows, billing, source, rules, advice, prefers=_REFERENCES)
 
 
 def _public(name: str, summary: str, page: str, frame: bool) -> Model:
@@ -203,8 +209,9 @@ def progress(answer: Answer) -> Snapshot:
     data = read(_Look, answer).data
     state = _STATES.get(data.state.casefold(), "running")
     urls = data.resultJson.resultUrls if data.resultJson else []
+    url = urls[0] if urls and state == "succeeded" else None
     why = classify(200, str(data.failCode or ""), data.failMsg or "", Code.GENERATION_FAILED)
-    return Snapshot(state, data.state, urls[0] if urls and state == "succeeded" else None, why if state == "failed" else None)
+    return Snapshot(state, data.state, url, why if state == "failed" else None)
 
 
 def refusal(answer: Answer) -> Refusal | None:
@@ -215,8 +222,11 @@ def refusal(answer: Answer) -> Refusal | None:
         return None
     if answer.status < 400 and str(envelope.code) == "200":
         return None
-    code = str(envelope.code)
-    return classify(int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status, code, envelope.msg or "")
+    code, words = str(envelope.code), envelope.msg or ""
+    status = int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
+    if status == 409 and "limit" in words.casefold():
+        status = 429  # «active task limit exceeded» (SEED:174) is a no until running tasks end, not a conflict
+    return classify(status, code, words)
 
 
 VENDOR = Vendor(

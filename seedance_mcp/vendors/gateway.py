@@ -47,5 +47,6 @@ def gateway_refusal(answer: Answer) -> Refusal | None:
 def reason(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:
     """Read why a task failed: `error.message` and `error.code`, or a plain sentence."""
     if isinstance(error, dict):
-        return classify(200, str(error.get("code") or ""), str(error.get("message") or fallback), Code.GENERATION_FAILED)
+        code, words = str(error.get("code") or ""), str(error.get("message") or fallback)
+        return classify(200, code, words, Code.GENERATION_FAILED)
     return classify(200, "", error or fallback, Code.GENERATION_FAILED)

@@ -5,9 +5,11 @@ Facts: facts/jimmyai.yaml. The seed page is the SP page; what only a sibling's o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -76,8 +78,13 @@ _NO_480P = Advice(
     values=("480p",),
 )
 _MANY = tuple(
-    Advice((f,), f"The vendor states no number; the upstream takes at most {n} {f}.", Source("ARK", "reference_limits.sp"), outside=(0, n))
-    for f, n in (("reference_images", 9), ("reference_videos", 3), ("reference_audios", 3))
+    Advice(
+        (field,),
+        f"The vendor states no number; the upstream takes at most {most} {field}.",
+        Source("ARK", "reference_limits.sp"),
+        outside=(0, most),
+    )
+    for field, most in (("reference_images", 9), ("reference_videos", 3), ("reference_audios", 3))
 )
 _LONG_PROMPT = Advice(
     ("prompt",),
@@ -301,6 +308,7 @@ _STATES: dict[str, TaskState] = {
 _SUCCESS = {"0", "200", "20000"}
 _STATUS_OF_CODE = {"20001": 401, "20002": 400, "-1": 500}
 """Business codes, which the vendor may send inside HTTP 200 (PUB:CLI)."""
+_TIMED_OUT = re.compile(r"timed? ?out|connection reset|超时", re.IGNORECASE)
 
 
 def submit(request: VideoRequest) -> Call:
@@ -379,10 +387,14 @@ def refusal(answer: Answer) -> Refusal | None:
     except ValueError:
         return None
     code = str(envelope.code)
-    if code in _SUCCESS and answer.status < 400:
+    refused = answer.status >= HTTPStatus.BAD_REQUEST
+    if code in _SUCCESS and not refused:
         return None
-    status = answer.status if answer.status >= 400 else _STATUS_OF_CODE.get(code, 400)
-    return classify(status, code, envelope.msg or "")
+    words = envelope.msg or ""
+    # A code nobody documents is a no, unless its words say that the vendor itself does not know how it ended.
+    undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(words) else HTTPStatus.BAD_REQUEST
+    status = answer.status if refused else _STATUS_OF_CODE.get(code, undocumented)
+    return classify(status, code, words)
 
 
 VENDOR = Vendor(

@@ -34,7 +34,7 @@ _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.c
 _FRAME = replace(_URL, source=Source("SEED:72-75,77-83", "params.item"))
 
 
-def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, seconds: bool = True) -> Media:
+def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, *, seconds: bool = True) -> Media:
     source = Source(f"SEED:{line}", f"reference_limits.{fact}")
     each, total = ((2, 15), 15.0) if seconds else (None, None)
     return Media(kind, _URL, source, most, FileLimits(source, under_mb, each, total))
@@ -48,9 +48,7 @@ def _model(name: str, summary: str, line: str, *, high: bool = True) -> Model:
         "prompt": Text(Source("SEED:59; required PUB:zh", "params.prompt"), required=True),
         "duration": Whole(4, 15, Source("SEED:63,89", "params.seconds"), default=5, unit="s"),
         "resolution": resolution,
-        "aspect_ratio": OneOf(
-            ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9"), Source("SEED:62", "params.ratio"), "16:9"
-        ),
+        "aspect_ratio": OneOf(("16:9", "4:3", "1:1", "3:4", "9:16", "21:9"), Source("SEED:62", "params.ratio"), "16:9"),
         "first_frame": _FRAME,
         "last_frame": _FRAME,
         "reference_images": _media("image", 9, "image", "94", 30, seconds=False),

@@ -96,7 +96,7 @@ def _standard(name: str, summary: str, per_second: int, lines: str, *advice: Adv
         cautions=(
             Advice(
                 ("resolution",),
-                "The page's table has no resolution column, though its text says resolution matters; 1080p may cost more.",
+                "The price table has no resolution column, though the page says it matters; 1080p may cost more.",
                 Source("SEED:33 vs 43-56", "contradictions.2"),
                 values=("1080p",),
             ),
@@ -160,9 +160,7 @@ def _mini() -> Model:
         ),
     )
     source = Source("SEED:61,86,92,96,110", "models.seedance-2-mini")
-    return Model(
-        "seedanceapi", "seedance-2-mini", "Mini", rows, billing, source, _MINI_RULES, _ADVICE + advice
-    )
+    return Model("seedanceapi", "seedance-2-mini", "Mini", rows, billing, source, _MINI_RULES, _ADVICE + advice)
 
 
 _STATES: dict[str, TaskState] = {

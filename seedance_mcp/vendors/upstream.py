@@ -25,6 +25,7 @@ _BY_STATUS = {
     429: Code.RATE_LIMITED,
 }
 
+_BAD = "(?:invalid|incorrect|missing|expired)"
 # Looked for in the vendor's code and words together, the more telling first.
 _BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
     (code, re.compile(words, re.IGNORECASE))
@@ -34,7 +35,10 @@ _BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
         (Code.NO_CREDIT, r"insufficient|quota is not enough|AccountOverdue|balance|余额不足|积分不足"),
         (Code.BUSY, r"task limit|ServerOverloaded|too many (?:running|active)"),
         (Code.RATE_LIMITED, r"rate.?limit|RateLimitExceeded|QuotaExceeded"),
-        (Code.AUTH, r"(?:invalid|incorrect|missing|expired)[ _]api.?key|invalid token|auth(?:entication)? (?:fail|err)|AuthenticationError|AccessDenied"),
+        (
+            Code.AUTH,
+            rf"{_BAD}[ _]api.?key|{_BAD} token|auth(?:entication)? ?(?:fail|err)|AccessDenied",
+        ),
         (Code.NOT_FOUND, r"task_not_exist|task.?not.?found|InvalidEndpoint"),
     )
 )

@@ -1,0 +1,106 @@
+"""What a request would be and cost: one model named or chosen, everything checked and priced, nothing sent."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seedance_mcp.catalog import choose
+from seedance_mcp.catalog.check import Checked, check
+from seedance_mcp.catalog.price import Price, price
+from seedance_mcp.errors import InvalidRequest, NotConfigured
+
+if TYPE_CHECKING:
+    from seedance_mcp.catalog.request import VideoRequest
+    from seedance_mcp.settings import Settings
+    from seedance_mcp.vendors.vendor import Call, Vendor
+
+_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a request would be and cost: a checked request, its price, and why this model."""
+
+    request: VideoRequest
+    price: Price
+    checked: Checked
+    vendor: Vendor
+    chosen: str | None = None
+    """Why this model was taken, where the caller left the choice to us."""
+
+    @property
+    def call(self) -> Call:
+        """The exact HTTP request that creating it sends."""
+        return self.vendor.submit(self.request)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same request to the same model, and for nothing else."""
+        fields = self.request.fields()
+        canonical = json.dumps(
+            [self.request.model.id, fields], sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def quote(settings: Settings, args: Mapping[str, Any]) -> Quote:
+    """Check and price a request; choose the cheapest configured model that can do it where none is named.
+
+    Raises:
+        InvalidRequest: listing every problem, the nearest legal values, and who else would do it.
+        NotConfigured: no vendor has a key.
+    """
+    if not settings.models:
+        raise NotConfigured("No vendor is configured.")
+    args = dict(args)
+    name = args.pop("model", None)
+    if name is None:
+        return _cheapest(settings, args)
+    model = next((m for m in settings.models if m.id == name), None)
+    if model is None:
+        raise _no_such_model(name, [m.id for m in settings.models])
+    checked = check(model, args)
+    if checked.request is None:
+        raise _refusal(model.id, checked, choose.others(settings.models, args, model), choose.nearest(model, args))
+    return Quote(checked.request, price(checked.request, settings.prices), checked, settings.vendor_of(model))
+
+
+def _cheapest(settings: Settings, args: dict[str, Any]) -> Quote:
+    found = choose.offers(settings.models, args, settings.prices)
+    if not found:
+        model, checked = choose.fewest_problems(settings.models, args)
+        raise _refusal(model.id, checked, [], choose.nearest(model, args), of=len(settings.models))
+    best = found[0]
+    unpriced = sum(o.price.usd_micros is None for o in found)
+    known = best.price.usd_micros is not None
+    why = f"{'cheapest' if known else 'first'} of {len(found)} that can"
+    if unpriced:
+        why += f" ({unpriced} without a known price)"
+    return Quote(best.request, best.price, best.checked, settings.vendor_of(best.model), why)
+
+
+def _no_such_model(name: object, ids: Sequence[str]) -> InvalidRequest:
+    close = difflib.get_close_matches(str(name), ids, n=3, cutoff=0.4)
+    hint = f"The closest are {', '.join(close)}." if close else "list_models shows those there are."
+    return InvalidRequest(f"There is no model {str(name)[:60]!r} at a configured vendor.", next_step=hint)
+
+
+def _refusal(
+    model: str, checked: Checked, others: Sequence[str], nearest: Mapping[str, Any] | None, of: int | None = None
+) -> InvalidRequest:
+    count = len(checked.problems)
+    head = f"{model} cannot do this" if of is None else f"None of {of} models can do this; the closest is {model}"
+    lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
+    lines += [f"- {problem.sentence()}" for problem in checked.problems]
+    if nearest is not None:
+        lines.append(f"It would do: {json.dumps(nearest, ensure_ascii=False)}")
+    if others:
+        shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
+        lines.append(f"As it is, it would be accepted by: {shown}.")
+    lines.append("Nothing was sent.")
+    return InvalidRequest("\n".join(lines), next_step="Correct these and call again.")
