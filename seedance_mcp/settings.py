@@ -17,7 +17,7 @@ from seedance_mcp.errors import SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.rows import Model
+    from seedance_mcp.catalog import Model
 
 Kind = Literal["text", "flag", "usd", "seconds", "whole", "path", "prices", "choice", "url"]
 

@@ -1,1 +1,31 @@
-"""What can be asked for, and what it costs: rows, and the pure functions that read them."""
+"""What can be asked for, and what it costs: rows, and the pure functions that read them.
+
+The names here are the vocabulary in which a vendor module is written.
+"""
+
+from seedance_mcp.catalog.media import FileLimits, Link, Media
+from seedance_mcp.catalog.model import Billing, Model
+from seedance_mcp.catalog.rows import Args, Flag, Number, OneOf, Row, Schema, Source, Text, Whole
+from seedance_mcp.catalog.rules import Advice, Needs, NeedsOneOf, NotTogether, Rule
+
+__all__ = [
+    "Advice",
+    "Args",
+    "Billing",
+    "FileLimits",
+    "Flag",
+    "Link",
+    "Media",
+    "Model",
+    "Needs",
+    "NeedsOneOf",
+    "NotTogether",
+    "Number",
+    "OneOf",
+    "Row",
+    "Rule",
+    "Schema",
+    "Source",
+    "Text",
+    "Whole",
+]

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, mentions, nameable
-from seedance_mcp.catalog.rows import Advice, Args, Model, OneOf, Row, Source
+from seedance_mcp.catalog.rows import Args, OneOf, Row, Source
+from seedance_mcp.catalog.rules import Advice
 
 _LONGEST_SHOWN = 60
 

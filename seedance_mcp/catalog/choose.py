@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedance_mcp.catalog.check import Checked, check
+from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.price import Price, PriceBook, price
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, VideoRequest
-from seedance_mcp.catalog.rows import Args, Model
+from seedance_mcp.catalog.rows import Args
 
 
 @dataclass(frozen=True, slots=True)

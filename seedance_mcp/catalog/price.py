@@ -9,8 +9,8 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
+    from seedance_mcp.catalog.model import Billing
     from seedance_mcp.catalog.request import VideoRequest
-    from seedance_mcp.catalog.rows import Billing
 
 MICROS = 1_000_000
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from seedance_mcp.catalog.rows import Flag, Media, Number, Source, Text
+from seedance_mcp.catalog.media import Media
+from seedance_mcp.catalog.rows import Flag, Number, Source, Text
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.rows import Model, Row
+    from seedance_mcp.catalog.model import Model
+    from seedance_mcp.catalog.rows import Row
 
 FIELDS: Mapping[str, str] = {
     "prompt": "@image1, @video1, @audio1 name the references",

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
+from seedance_mcp.catalog.media import Link, Media
+from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import CONTROL_WORDS, CONTROLS, FIELDS, nameable
-from seedance_mcp.catalog.rows import Flag, Link, Media, Model, Row, Schema, Text, Whole
+from seedance_mcp.catalog.rows import Flag, Row, Schema, Text, Whole
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -14,7 +14,7 @@ from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.rows import Billing, Model
+    from seedance_mcp.catalog import Billing, Model
     from seedance_mcp.settings import Settings
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from seedance_mcp.catalog.price import MICROS, UnitPrice
 
 if TYPE_CHECKING:
+    from seedance_mcp.catalog import Model
     from seedance_mcp.catalog.price import PriceBook
-    from seedance_mcp.catalog.rows import Model
     from seedance_mcp.jobs.journal import Job
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from seedance_mcp.catalog.rows import Model
+from seedance_mcp.catalog import Model
 from seedance_mcp.sandbox.fake import Fake, Json, No, Reply, Wire, given
 from seedance_mcp.sandbox.tasks import Look, Task
 from seedance_mcp.sandbox.upstream import REFUSED, failure

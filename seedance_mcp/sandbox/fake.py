@@ -15,8 +15,8 @@ from importlib.metadata import entry_points
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.price import PriceBook, UnitPrice
-from seedance_mcp.catalog.rows import Model
 from seedance_mcp.sandbox.tasks import Look, Task
 from seedance_mcp.vendors.vendor import Vendor
 

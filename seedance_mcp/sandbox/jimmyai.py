@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from seedance_mcp.catalog import Model, OneOf
 from seedance_mcp.catalog.price import UnitPrice
-from seedance_mcp.catalog.rows import Model, OneOf
 from seedance_mcp.sandbox.fake import Fake, Json, No, Reply, Wire, given
 from seedance_mcp.sandbox.tasks import Look, Task
 from seedance_mcp.sandbox.upstream import REFUSED

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from seedance_mcp.catalog.rows import Model
+from seedance_mcp.catalog import Model
 from seedance_mcp.sandbox.fake import Fake, Json, No, Reply, Wire, given
 from seedance_mcp.sandbox.tasks import Look, Task
 from seedance_mcp.sandbox.upstream import REFUSED, failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seedance_mcp.catalog.rows import Model
+from seedance_mcp.catalog import Model
 from seedance_mcp.sandbox.fake import Fake, Json, No, Reply, Wire, given
 from seedance_mcp.sandbox.gateway import gateway_reply
 from seedance_mcp.sandbox.tasks import Look, Task

@@ -16,7 +16,7 @@ from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.rows import Advice
+    from seedance_mcp.catalog import Advice
     from seedance_mcp.jobs.budget import Spending
     from seedance_mcp.jobs.journal import Job, Page
     from seedance_mcp.jobs.quote import Quote

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seedance_mcp.catalog import choose, schema
+from seedance_mcp.catalog import Flag, Media, Model, OneOf, Row, Schema, Source, Text, Whole, choose, schema
 from seedance_mcp.catalog.check import check, unfit
 from seedance_mcp.catalog.price import price
-from seedance_mcp.catalog.rows import Flag, Media, Model, OneOf, Row, Schema, Source, Text, Whole
 from seedance_mcp.errors import Code, InvalidRequest, VendorRefused
 from seedance_mcp.jobs.journal import STATES
 from seedance_mcp.jobs.schedule import expected

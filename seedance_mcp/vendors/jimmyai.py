@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from seedance_mcp.catalog.request import VideoRequest, in_plain_words
-from seedance_mcp.catalog.rows import (
+from seedance_mcp.catalog import (
     Advice,
     Billing,
     FileLimits,
@@ -31,6 +30,7 @@ from seedance_mcp.catalog.rows import (
     Text,
     Whole,
 )
+from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import (

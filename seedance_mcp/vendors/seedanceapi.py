@@ -11,21 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NotTogether, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
-from seedance_mcp.catalog.rows import (
-    Advice,
-    Billing,
-    Flag,
-    Link,
-    Media,
-    Model,
-    NotTogether,
-    OneOf,
-    Row,
-    Source,
-    Text,
-    Whole,
-)
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read

@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field
 
-from seedance_mcp.catalog.request import VideoRequest, with_names
-from seedance_mcp.catalog.rows import (
+from seedance_mcp.catalog import (
     Advice,
     Billing,
     FileLimits,
@@ -26,6 +25,7 @@ from seedance_mcp.catalog.rows import (
     Text,
     Whole,
 )
+from seedance_mcp.catalog.request import VideoRequest, with_names
 from seedance_mcp.vendors.gateway import gateway_refusal, reason
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 

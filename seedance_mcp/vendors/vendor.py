@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
+from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.catalog.rows import Model
 from seedance_mcp.errors import Code, UnexpectedAnswer
 
 TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]

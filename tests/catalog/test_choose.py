@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.choose import fewest_problems, fits, nearest, offers, others
 from seedance_mcp.catalog.price import UnitPrice
-from seedance_mcp.catalog.rows import Model
 from seedance_mcp.vendors import known_vendors
 from tests.vendors.ask import CLIP, PICTURE, model
 

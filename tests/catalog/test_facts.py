@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seedance_mcp.catalog.rows import Flag, Media, Model, OneOf, Row, Source, Text, Whole
+from seedance_mcp.catalog import Flag, Media, Model, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors import known_vendors
 from tests.facts import FACTS

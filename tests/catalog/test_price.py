@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.price import Price, PriceBook, UnitPrice, dollars, price
-from seedance_mcp.catalog.rows import Model
 from seedance_mcp.vendors import known_vendors
 from tests.facts import FACTS
 from tests.vendors.ask import CLIP, PICTURE, checked, model

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from seedance_mcp.catalog import Link, Media, Model, Number, OneOf, Row, Schema, Text, Whole
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import CONTROLS, FIELDS
-from seedance_mcp.catalog.rows import Link, Media, Model, Number, OneOf, Row, Schema, Text, Whole
 from seedance_mcp.catalog.schema import exact, hull
 from seedance_mcp.vendors import known_vendors
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import httpx2
 
+from seedance_mcp.catalog import Media, Model
 from seedance_mcp.catalog.check import check
-from seedance_mcp.catalog.rows import Media, Model
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.transport import SandboxTransport
 from seedance_mcp.vendors import Accepted, Answer, Call, Refusal, Snapshot, Vendor, known_vendors

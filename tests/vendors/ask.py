@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.check import Checked, check
-from seedance_mcp.catalog.rows import Model
 from seedance_mcp.vendors import Answer, Snapshot, known_vendors
 
 PICTURE = "https://example.com/cat.png"

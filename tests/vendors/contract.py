@@ -20,9 +20,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
+from seedance_mcp.catalog import Flag, Link, Media, Model, OneOf, Row, Text, Whole
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import FIELDS
-from seedance_mcp.catalog.rows import Flag, Link, Media, Model, OneOf, Row, Text, Whole
 from seedance_mcp.errors import UnexpectedAnswer
 from seedance_mcp.vendors import Answer, Vendor
 from seedance_mcp.vendors.vendor import TaskState

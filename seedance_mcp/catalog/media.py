@@ -1,0 +1,139 @@
+"""Rows for what is handed over as a URL: pictures, clips, sounds, and addresses to call back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from seedance_mcp.catalog.rows import Schema, Source
+
+_PRIVATE_HOST = (
+    r"(?:[^/?#]*@)?(?:[lL][oO][cC][aA][lL][hH][oO][sS][tT]\.?(?:[:/?#]|$)|127\.|0\.0\.0\.0|10\.|192\.168\.|169\.254\."
+    r"|172\.(?:1[6-9]|2[0-9]|3[01])\.|\[(?:::1?|[fF][cCdDeE][0-9a-fA-F:]*)\])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A URL of one of the `schemes`; `public` refuses localhost and private addresses, which no vendor can reach."""
+
+    schemes: tuple[str, ...]
+    source: Source
+    public: bool = False
+    never: tuple[str, ...] = ()
+    """File endings that are refused, such as gif."""
+    required: bool = False
+
+    default = None
+
+    @property
+    def pattern(self) -> str:
+        """One regular expression for both this row and the JSON Schema made from it (ECMA-262 and `re` agree on it)."""
+        private = f"(?!{_PRIVATE_HOST})" if self.public else ""
+        web = "|".join(s for s in self.schemes if s != "asset")
+        ending = f"(?!\\S*\\.(?:{'|'.join(self.never)})(?:[?#]|(?![\\s\\S])))" if self.never else ""
+        forms = [f"(?:{web})://{private}{ending}[^\\s/]+\\S*"] if web else []
+        if "asset" in self.schemes:
+            forms.append("asset://[A-Za-z0-9._-]+")
+        return f"^(?:{'|'.join(forms)})(?![\\s\\S])"  # not «$», which in Python lets a final newline by
+
+    def wrong(self, value: object) -> str | None:
+        fits = isinstance(value, str) and re.search(self.pattern, value)
+        return None if fits else f"must be {self.allowed()}"
+
+    def allowed(self) -> str:
+        forms = " or ".join(f"{s}://" for s in self.schemes)
+        public = ", reachable from the internet" if self.public else ""
+        return f"a URL beginning with {forms}{public}" + (f", not {'/'.join(self.never)}" if self.never else "")
+
+    def nearest(self, value: object) -> str | None:
+        if isinstance(value, str) and value.startswith("http://") and "http" not in self.schemes:
+            secure = "https" + value[4:]
+            return secure if self.wrong(secure) is None else None
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": self.pattern}
+
+    def merged(self, other: Link) -> Link:
+        schemes = self.schemes + tuple(s for s in other.schemes if s not in self.schemes)
+        never = tuple(e for e in self.never if e in other.never)
+        public, required = self.public and other.public, self.required and other.required
+        return replace(self, schemes=schemes, public=public, never=never, required=required)
+
+
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """What a vendor says of each file behind a URL. Not knowable from a URL, so shown, and checked on local files."""
+
+    source: Source
+    under_mb: float | None = None
+    seconds: tuple[float, float] | None = None
+    total_seconds: float | None = None
+    total_mb: float | None = None
+    pixels: tuple[int, int] | None = None
+
+    def words(self) -> str:
+        """Say the limits in a few words, for `list_models`."""
+        said: list[str] = []
+        if self.seconds:
+            low, high = self.seconds
+            said.append(f"each ≥ {low:g} s" if high == float("inf") else f"each {low:g}–{high:g} s")
+        if self.total_seconds:
+            said.append(f"together ≤ {self.total_seconds:g} s")
+        if self.under_mb:
+            said.append(f"each < {self.under_mb:g} MB")
+        if self.total_mb:
+            said.append(f"together ≤ {self.total_mb:g} MB")
+        if self.pixels:
+            said.append(f"{self.pixels[0]}–{self.pixels[1]} px")
+        return ", ".join(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Pictures, clips or sounds handed over as URLs. `most=None`: the vendor states no number."""
+
+    kind: Literal["image", "video", "audio"]
+    link: Link
+    source: Source
+    most: int | None = None
+    files: FileLimits | None = None
+    required: bool = False
+
+    default = None
+
+    def wrong(self, value: object) -> str | None:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return f"must be a list of {self.kind} URLs"
+        items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        if not items:
+            return "is an empty list"
+        bad = [str(i) for i, item in enumerate(items, 1) if self.link.wrong(item)]
+        said = [f"item {', '.join(bad)} must be {self.link.allowed()}"] if bad else []
+        if self.most is not None and len(items) > self.most:
+            said.append(f"has {len(items)} items; at most {self.most} are taken")
+        return "; ".join(said) or None
+
+    def allowed(self) -> str:
+        count = f"1–{self.most}" if self.most else "any number of"
+        return f"{count} {self.kind} URLs, each {self.link.allowed()}"
+
+    def nearest(self, value: object) -> None:
+        """Which pictures to leave out is the author's choice."""
+
+    def schema(self) -> Schema:
+        most = {} if self.most is None else {"maxItems": self.most}
+        return {"type": "array", "items": self.link.schema(), "minItems": 1} | most
+
+    def merged(self, other: Media) -> Media:
+        most = None if self.most is None or other.most is None else max(self.most, other.most)
+        return replace(
+            self,
+            link=self.link.merged(other.link),
+            most=most,
+            files=self.files if self.files == other.files else None,
+            required=self.required and other.required,
+        )

@@ -1,0 +1,70 @@
+"""A model of a vendor: all its rows in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from seedance_mcp.catalog.rows import Row, Source
+from seedance_mcp.catalog.rules import Advice, Needs, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """How a vendor charges for a model. Empty `rates` mean that the formula is published and the number is not.
+
+    `rates` are units for each second or video, by resolution ("" for any); `with_video` are those that hold when
+    reference videos are given. `usd_per_unit` is the documented worth of one unit.
+    """
+
+    per: Literal["second", "video"] | None
+    unit: str
+    source: Source
+    rates: Mapping[str, Decimal] | None = None
+    with_video: Mapping[str, Decimal] | None = None
+    usd_per_unit: Decimal | None = None
+    cautions: tuple[Advice, ...] = ()
+    failure_is_free: bool = False
+    """Whether the vendor documents that a failed job is not charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of one vendor: what it takes, and what it costs. A field without a row is a field it refuses."""
+
+    vendor: str
+    name: str
+    summary: str
+    rows: Mapping[str, Row]
+    billing: Billing
+    source: Source
+    rules: tuple[Rule, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    sizes: Mapping[tuple[str, str], str] | None = None
+    """Documented pixel size by (resolution, aspect ratio)."""
+    prefers: tuple[str, ...] = ()
+    """Fields without which the model is legal but not what its vendor made it for."""
+
+    @property
+    def id(self) -> str:
+        """The name callers use: `vendor/model`."""
+        return f"{self.vendor}/{self.name}"
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """What it can start from, read off the media rows: text, first_frame, first_last_frame, references."""
+        rows = self.rows
+        pictures = {"first_frame", "last_frame", "reference_images", "reference_videos", "reference_audios"}
+        found: list[str] = []
+        if not any(rows[f].required for f in pictures & rows.keys()):
+            found.append("text")
+        framed = [r.one_of for r in self.rules if isinstance(r, Needs) and r.field == "first_frame"]
+        if "first_frame" in rows and not framed:
+            found.append("first_frame")
+        if "last_frame" in rows:
+            found.append("first_last_frame")
+        if any(f.startswith("reference_") for f in rows):
+            found.append("references")
+        return tuple(found)
