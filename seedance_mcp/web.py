@@ -32,6 +32,15 @@ _LOOK_TIMEOUT = httpx2.Timeout(30, connect=10)
 _FILM_TIMEOUT = httpx2.Timeout(30, connect=10)
 
 
+_WHILE_CONNECTING = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+
+
 class NotSent(Exception):
     """The POST provably never left this machine: it may be tried again."""
 
@@ -96,9 +105,9 @@ class Web:
 
         async def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal sent
-            # A proxy's CONNECT is traced by the same event; only our own POST counts.
-            method = getattr(info.get("request"), "method", b"POST")
-            sent = sent or (event.endswith("send_request_headers.started") and method == b"POST")
+            # A proxy's CONNECT is traced by the same event, and is all that does not count.
+            connecting = getattr(info.get("request"), "method", None) in {"CONNECT", b"CONNECT"}
+            sent = sent or (event.endswith("send_request_headers.started") and not connecting)
 
         client = self._client("submit")
         request = client.build_request(
@@ -116,9 +125,10 @@ class Web:
             finally:
                 await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            if sent:
-                raise Ambiguous(_reason(error)) from None
-            raise NotSent(_reason(error)) from None
+            # Both must agree: what failed is the connecting, and the trace never saw the request begin.
+            if isinstance(error, _WHILE_CONNECTING) and not sent:
+                raise NotSent(_reason(error)) from None
+            raise Ambiguous(_reason(error)) from None
 
     async def look(self, vendor: Vendor, call: Call) -> Answer:
         """Send a GET that costs nothing and may be repeated.

@@ -87,7 +87,7 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
         count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]
         last = min(count, nameable(model, f"reference_{kind}s"))
         if not 1 <= number <= last:
-            known = f"the names go from @{kind}1 to @{kind}{last}" if last else f"there are no reference_{kind}s"
+            known = f"there are {last} reference_{kind}s" if last else f"no reference_{kind}s are given"
             found.append(Problem("prompt", None, f"names @{kind}{number}, but {known}"))
     return found
 

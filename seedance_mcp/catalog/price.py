@@ -121,8 +121,7 @@ def price(request: VideoRequest, book: PriceBook) -> Price:
     times = f" × {request.duration} s" if per == "second" else ""
     basis = f"{_plain(rate)} {unit} per {per}{times} = {_plain(amount)} {unit}"
     if worth is None:
-        setting = f'SEEDANCE_PRICES={{"{request.model.vendor}": {{"usd_per_unit": …}}}}'
-        why = f"{request.model.vendor} does not publish what one of its {unit} is worth; set {setting}."
+        why = f"{request.model.vendor} does not say what its {unit} are worth; SEEDANCE_PRICES can"
         return Price(basis, amount, unit, unknown=why, caution=caution)
     micros = int((amount * worth * MICROS).to_integral_value(ROUND_CEILING))
     return Price(basis, amount, unit, micros, caution=caution)
@@ -142,6 +141,5 @@ def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
 
 
 def _why(request: VideoRequest, per: str | None) -> str:
-    model = request.model
-    published = "publishes the formula but not the unit price" if per else "publishes no price"
-    return f'{model.vendor} {published}; set SEEDANCE_PRICES={{"{model.id}": {{"per": …, "unit": "USD", "rates": …}}}}.'
+    missing = "no unit price" if per else "no price"
+    return f"{request.model.vendor} publishes {missing}; SEEDANCE_PRICES can supply it"

@@ -112,7 +112,7 @@ class OneOf:
         return replace(self, values=self.values + extra, default=default, required=self.required and other.required)
 
 
-_RESOLUTION = re.compile(r"(\d{1,5})\s*([pk])", re.IGNORECASE)
+_RESOLUTION = re.compile(r"(\d{1,5})\s*([pk]?)", re.IGNORECASE)
 _RATIO = re.compile(r"(\d{1,3})\s*[:x/]\s*(\d{1,3})", re.IGNORECASE)
 
 
@@ -120,7 +120,7 @@ def _magnitude(value: str) -> float:
     """Put resolutions (lines) and ratios (width / height) on a scale, so that «nearest» has a meaning."""
     if found := _RESOLUTION.fullmatch(value.strip()):
         number = float(found[1])
-        return number if found[2] in "pP" else number * 540
+        return number * 540 if found[2] in {"k", "K"} else number
     if (found := _RATIO.fullmatch(value.strip())) and int(found[2]):
         return int(found[1]) / int(found[2])
     return 0.0

@@ -76,6 +76,8 @@ def created(made: Created) -> Fields:
 
 
 def _note(job: Job, *, duplicate: bool) -> str | None:
+    if duplicate and job.state == "unknown":
+        return "The same request is this job already, and how it ended is not known: it may be running and billed."
     if duplicate:
         return (
             "The same request is already under way as this job, so nothing new was paid. allow_duplicate makes another."
@@ -142,9 +144,12 @@ def cost(job: Job) -> Fields:
     return {"usd": job.cost / MICROS} | ({"reserved": True} if job.reserved else {})
 
 
+_BRIEF_COST = {"usd", "amount", "unit", "reserved"}
+
+
 def cost_words(job: Job) -> str:
     """Say what a job cost in a word or two."""
-    return _money({k: v for k, v in cost(job).items() if k in {"usd", "amount", "unit", "reserved"}})
+    return _money({k: v for k, v in cost(job).items() if k in _BRIEF_COST})
 
 
 def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
@@ -155,7 +160,7 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "job_id": job.id,
                 "state": job.state,
                 "model": job.model,
-                "cost": cost(job),
+                "cost": {k: v for k, v in cost(job).items() if k in _BRIEF_COST} or {"unknown": "no published price"},
                 "created_at": _when(job.created_at),
                 "prompt": _short(job.prompt),
                 "path": job.path,
@@ -180,6 +185,8 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
     for key, value in fields.items():
         if key == "cost":
             lines.append(f"{indent}cost: {_money(value)}")
+        elif key in {"models", "takes"}:
+            lines += [f"{name}: {said}" for name, said in cast("Mapping[str, str]", value).items()]
         elif isinstance(value, Mapping):
             flat = ", ".join(f"{k} {v}" for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
             lines.append(f"{indent}{key}: {flat}")

@@ -203,14 +203,12 @@ def _brief(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
     modes = [letters[m] for m in model.modes if m in letters]
     kinds = ["refs:" + "".join(k[0] for k in _KINDS if f"reference_{k}s" in model.rows)]
     values = resolution.values if isinstance(resolution, OneOf) else ()
-    seconds = duration.only or (duration.least, duration.most or "") if isinstance(duration, Whole) else ()
-    between = "/" if isinstance(duration, Whole) and duration.only else "-"
-    says = [
-        between.join(map(str, seconds)) + "s",
-        "/".join(values),
-        " ".join(modes + kinds * ("references" in model.modes)),
-    ]
-    return ", ".join([*says, _price_words(studio, model, shape)])
+    seconds = ""
+    if isinstance(duration, Whole):
+        ends = f"{duration.least}-{duration.most}s" if duration.most else f"{duration.least}s+"
+        seconds = "/".join(map(str, duration.only)) + "s" if duration.only else ends
+    starts = " ".join(modes + kinds * ("references" in model.modes))
+    return ", ".join([seconds, "/".join(values), starts, _price_words(studio, model, shape)])
 
 
 def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:

@@ -1,0 +1,122 @@
+"""The README is true: its commands, settings, links and examples."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docs.generate import CLIENTS, commands
+from seedance_mcp import cli
+from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.price import price
+from seedance_mcp.cli.config import snippet
+from seedance_mcp.sandbox import BEHAVIOURS
+from seedance_mcp.settings import every_setting, load
+from seedance_mcp.vendors import known_vendors
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "facts").glob("*.md")])
+
+
+def text_of(heading: str) -> str:
+    """Return what stands below a heading, up to the next one."""
+    return re.split(r"^#+ .*$", README.partition(f" {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_two_commands_stand_at_the_top() -> None:
+    assert re.findall(r"```sh\n(.*)\n```", text_of("Try it")) == [
+        "python3 -m pip install -q uv && uv run seedance-mcp demo",
+        "python3 -m pip install -q uv && uv run pytest",
+    ]
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "python3 -m pip install -q uv" in script
+    assert "uv run pytest" in script
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in every_setting()])
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"| `{name}` |" in text_of("Settings")
+
+
+def every_option(*path: str) -> Iterator[str]:
+    """Yield every command, with its options, that --help knows of."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        cli.main([*path, "--help"])
+    if path:
+        yield " ".join(path)
+        yield from re.findall(r"^  (?:-\w, )?(--[a-z-]+)", printed.getvalue(), re.MULTILINE)
+    for name in re.findall(r"^ {4}([a-z]+) ", printed.getvalue(), re.MULTILINE):
+        yield from every_option(*path, name)
+
+
+def test_every_command_and_option_is_documented() -> None:
+    found = set(every_option())
+    assert {"demo", "videos", "--json"} <= found
+    section = text_of("Commands")
+    assert [word for word in found if word not in section] == []
+    assert len(list(commands())) >= 7
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_is_told_what_config_prints(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["config", client]) == 0
+    assert capsys.readouterr().out.strip() == snippet(client)
+    assert f"\n{snippet(client)}\n```" in README
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_clients_configuration_can_be_read(client: str) -> None:
+    text = snippet(client)
+    if CLIENTS[client][1] == "jsonc":
+        (server,) = next(iter(json.loads(re.sub(r"^//.*$", "", text, flags=re.MULTILINE)).values())).values()
+        names = set(server["env"])
+    else:
+        names = set(re.findall(r"SEEDANCE_\w+", text))
+    assert names <= {s.name for s in every_setting()}
+    assert names
+
+
+def test_every_behaviour_of_the_sandbox_is_documented() -> None:
+    section = text_of("The sandbox").replace("\\|", "|")
+    for behaviour in BEHAVIOURS:
+        assert f"| `{behaviour.usage}` | {behaviour.help} |" in section
+
+
+def test_the_example_of_prices_is_taken_as_it_stands() -> None:
+    (example,) = re.findall(r"```json\n(.*?)\n```", text_of("Prices"), re.DOTALL)
+    book = load({"SEEDANCE_PRICES": example}).prices
+    models = {model.id: model for vendor in known_vendors().values() for model in vendor.models}
+    for name in book:
+        model = models.get(name) or next(m for m in models.values() if m.vendor == name)
+        request = check(model, {"prompt": "x", "reference_images": ["https://example.com/x.png"]}).request
+        assert request is not None
+        assert price(request, book).usd_micros, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_tree_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        if not link.startswith("https://"):
+            assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_and_commands_that_pages_name_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    known = {s.name for s in every_setting()} | {"SEEDANCE_"}
+    named = set(re.findall(r"SEEDANCE_[A-Z_]*[A-Z](?![A-Z_<{])", text))
+    assert {n for n in named - known if "TOY" not in n} == set()
+    known_commands = {usage.split()[1] for usage, _ in commands()}
+    assert set(re.findall(r"`seedance-mcp ([a-z]+)", text)) <= known_commands

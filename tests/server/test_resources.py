@@ -1,0 +1,80 @@
+"""Resources: the index of models, each model's exact schema, and the record of a job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import mcp_types as types
+import pytest
+from mcp.shared.exceptions import MCPError
+
+from tests.server.talking import PRICED, Talk, talking
+
+pytestmark = pytest.mark.anyio
+
+
+async def read(talk: Talk, uri: str) -> dict[str, Any]:
+    (contents,) = (await talk.client.read_resource(uri)).contents
+    assert isinstance(contents, types.TextResourceContents)
+    assert contents.mime_type == "application/json"
+    return json.loads(contents.text)
+
+
+async def test_the_index_is_listed_and_the_rest_is_behind_templates(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        (index,) = (await talk.client.list_resources()).resources
+        assert (index.uri, index.title) == ("seedance://models", "The 33 models")
+        templates = (await talk.client.list_resource_templates()).resource_templates
+    assert [t.uri_template for t in templates] == ["seedance://models/{vendor}/{model}", "seedance://videos/{job_id}"]
+
+
+async def test_the_index_names_every_model(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        assert list((await read(talk, "seedance://models"))["models"]) == [m.id for m in talk.settings.models]
+
+
+async def test_every_model_has_its_exact_schema_which_accepts_what_is_accepted(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        for model in talk.settings.models:
+            schema = await read(talk, f"seedance://models/{model.id}")
+            jsonschema.Draft202012Validator.check_schema(schema)
+            assert schema["title"] == model.id
+        schema = await read(talk, "seedance://models/seedanceapi/seedance-2-mini")
+    accepts = jsonschema.Draft202012Validator(schema).is_valid
+    assert accepts({"prompt": "a fox", "duration": 4, "resolution": "480p"})
+    assert not accepts({"prompt": "a fox", "duration": 4, "resolution": "1080p"})
+    assert not accepts({"prompt": "a fox like @image1"})
+
+
+async def test_a_job_has_its_record(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        done = await talk.film(**PRICED)
+        record = await read(talk, f"seedance://videos/{done['job_id']}")
+    assert record["state"] == "succeeded"
+    assert record["path"] == done["path"]
+    assert record["request"]["prompt"] == "a fox in the snow"
+    assert record["request"]["aspect_ratio"] == "16:9"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "seedance://models/ope/seedance-9",
+        "seedance://models/ope",
+        "seedance://videos/nosuchjob",
+        "seedance://videos/",
+        "seedance://elsewhere",
+        "seedance://models/..%2F..%2Fetc%2Fpasswd",
+        "file:///etc/passwd",
+        "https://example.com/",
+    ],
+)
+async def test_what_is_not_there_is_an_error_of_the_protocol(tmp_path: Path, era: str, uri: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        with pytest.raises(MCPError) as caught:
+            await talk.client.read_resource(uri)
+    assert caught.value.error.code == -32602
+    assert "There is no " in caught.value.error.message
