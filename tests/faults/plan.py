@@ -1,0 +1,119 @@
+"""What a child process is told to do, as JSON, and where the files of one scenario are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.faults.vendor import BASE_PATH, MODELS, PRICE, Orders
+
+KEY = "sk-faults-4f1c9a7be2d08356-do-not-show"
+"""The API key of every vendor here; it may be in no log, no journal and no answer."""
+
+Role = Literal["work", "recover", "crowd", "race", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files of one scenario."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state"
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal.sqlite3"
+
+    @property
+    def films(self) -> Path:
+        return self.path / "films"
+
+    @property
+    def said(self) -> Path:
+        return self.path / "said.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def go(self) -> Path:
+        return self.path / "go"
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Return what children said before they ended, whole lines only."""
+        if not self.said.exists():
+            return []
+        return [json.loads(line) for line in self.said.read_text("utf-8").split("\n")[:-1]]
+
+
+@dataclass(slots=True)
+class Job:
+    """One job to be created: at which vendor, and what it shall meet there."""
+
+    vendor: str
+    orders: Orders
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of create_video."""
+        shape = {"duration": 4, "resolution": "480p"}
+        return {"model": MODELS[self.vendor], "prompt": self.orders.prompt(), **shape}
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What one child does, and what befalls it."""
+
+    folder: str
+    origin: str
+    role: Role = "work"
+    jobs: Sequence[Job] = ()
+    workers: int = 1
+    kill: str | None = None
+    nth: int = 1
+    delay: float = 0.0
+    bug: str | None = None
+    disk_full: bool = False
+    """The disk fills up at the point `kill`, in place of a kill."""
+    save: bool = True
+    caps: dict[str, str] = field(default_factory=dict[str, str])
+    clock: float = 0.0
+    """Seconds by which this child's clock is ahead."""
+    lease: float | None = None
+    seed: int = 0
+    patience: float = 8.0
+    """Seconds in which all that a child began must come to rest."""
+
+    def environ(self) -> dict[str, str]:
+        """Return the settings of the server."""
+        folder = Folder(Path(self.folder))
+        prices = {m: {"per": "video", "unit": "USD", "rates": PRICE / 1e6} for m in MODELS.values() if "mini" not in m}
+        settings = {
+            "SEEDANCE_STATE_DIR": str(folder.state),
+            "SEEDANCE_OUTPUT_DIR": str(folder.films),
+            "SEEDANCE_SAVE": "auto" if self.save else "off",
+            "SEEDANCE_POLL_INTERVAL": "0.02",
+            "SEEDANCE_LOG": "debug",
+            "SEEDANCE_PRICES": json.dumps(prices),
+            **self.caps,
+        }
+        for vendor, base in BASE_PATH.items():
+            settings[f"SEEDANCE_{vendor.upper()}_API_KEY"] = KEY
+            settings[f"SEEDANCE_{vendor.upper()}_BASE_URL"] = self.origin + base
+        kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("SEEDANCE_")}
+        return {k: v for k, v in kept.items() if not k.upper().endswith("_PROXY")} | settings
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Plan:
+        jobs = [Job(job["vendor"], Orders(**job["orders"])) for job in data["jobs"]]
+        return Plan(**{**data, "jobs": jobs})
