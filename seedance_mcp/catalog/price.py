@@ -93,7 +93,7 @@ def _unit_price(name: str, entry: Any) -> UnitPrice:
     for number in (*(by_resolution or {}).values(), *(() if worth is None else (worth,))):
         if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
             raise ValueError(f"{name}: prices are numbers from 0")
-    if per not in {None, "second", "video"} or not isinstance(unit, str | None):
+    if per not in (None, "second", "video") or not isinstance(unit, str | None):
         raise ValueError(f"{name}: «per» is second or video, «unit» a text such as USD")
     return UnitPrice(worth, by_resolution, per, unit)
 

@@ -167,7 +167,7 @@ class Journal(Protocol):
         ...
 
     async def claim(self, job_id: str, owner: str, seconds: float) -> bool:
-        """Take the right to look at a job for so long; False while another process has it."""
+        """Take the right to look at a job, or to save its film, for so long; False while another process has it."""
         ...
 
     async def durations(self, model: str) -> Sequence[float]:

@@ -43,6 +43,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_state ON jobs (state);
 CREATE INDEX jobs_by_day ON jobs (day);
 CREATE INDEX jobs_by_hash ON jobs (request_hash, created_at);
+CREATE INDEX jobs_by_looker ON jobs (looker) WHERE looker IS NOT NULL;
 CREATE UNIQUE INDEX jobs_by_key ON jobs (request_key) WHERE request_key IS NOT NULL;
 CREATE TABLE latest_day (day TEXT NOT NULL) STRICT;
 """
@@ -99,10 +100,11 @@ class SqliteJournal:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # some errors end it by themselves, and others, of a COMMIT too, leave it open
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do a transaction in the worker thread, to its end, whatever happens to the caller meanwhile."""
@@ -146,6 +148,8 @@ class SqliteJournal:
         if unknown := changes.keys() - set(_COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
+        if changes.get("state") in TERMINAL:
+            sets += ", looker = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
         with self._writing() as db:
             done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*changes.values(), job_id, *when))
@@ -177,6 +181,7 @@ class SqliteJournal:
         return await self._run(self._recover, alive)
 
     def _recover(self, alive: Callable[[str], bool]) -> list[Job]:
+        self._release(alive)
         left = self._select("WHERE state IN ('intent', 'submitting')", ())
         dead = {owner for owner in {job.owner for job in left} if not alive(owner)}
         settled: list[Job] = []
@@ -184,13 +189,20 @@ class SqliteJournal:
             if job.owner not in dead:
                 continue
             changes = (
-                {"state": "abandoned", "reserved": 0}
+                {"state": "abandoned", "reserved": 0, "request_key": None}
                 if job.state == "intent"
                 else {"state": "unknown", "error_words": "The server stopped while it was submitting."}
             )
             if moved := self._change(job.id, changes, (job.state,)):
                 settled.append(moved)
         return settled
+
+    def _release(self, alive: Callable[[str], bool]) -> None:
+        """End the claims of dead processes, so that nobody waits for what they were looking at."""
+        lookers = self._db.execute("SELECT DISTINCT looker FROM jobs WHERE looker IS NOT NULL").fetchall()
+        for dead in [row for row in lookers if not alive(row["looker"])]:
+            with self._writing() as db:
+                db.execute("UPDATE jobs SET looker = NULL WHERE looker = ?", tuple(dead))
 
     async def claim(self, job_id: str, owner: str, seconds: float) -> bool:
         return await self._run(self._claim, job_id, owner, seconds)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import time
 import unicodedata
@@ -34,6 +35,7 @@ TRIES = 4
 _SPARE = 64 * 1024**2
 _GONE = {401, 403, 404, 410}
 _BLOCK = 1024 * 1024
+_RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
 
 
 class LinkExpired(SaveError):
@@ -129,9 +131,14 @@ def _checked(response: httpx2.Response, part: _Part) -> int | None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise SaveError("The film came compressed, which a film never is.")
     tag = response.headers.get("etag", "")
-    part.version = "" if tag.startswith("W/") else tag
     length = response.headers.get("content-length", "")
     total = part.received + int(length) if length.isdecimal() else None
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        found = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        if not found or int(found[1]) != part.received or (part.received and tag not in {"", part.version}):
+            raise SaveError("The film's host sent another part than asked for.")
+        total = total if found[2] == "*" else int(found[2])
+    part.version = "" if tag.startswith("W/") else tag or part.version
     if total is not None and total > LARGEST:
         raise SaveError(f"The film is said to be {total / 1e9:.1f} GB; at most {LARGEST / 1e9:.1f} GB are taken.")
     if total is not None and total - part.received + _SPARE > shutil.disk_usage(part.folder).free:
@@ -148,8 +155,10 @@ class _Part:
         self.received = 0
         self.version = ""
         self._digest = hashlib.sha256()
-        self._path = folder / f".{job.id}.part"
-        self._path.unlink(missing_ok=True)
+        for left in folder.glob(f".{job.id}.*.part"):  # by a server that was killed
+            left.unlink(missing_ok=True)
+        # A name of its own: should two servers ever save one film, neither can publish what the other is writing.
+        self._path = folder / f".{job.id}.{secrets.token_hex(4)}.part"
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
     def append(self, block: bytes) -> None:
@@ -176,14 +185,24 @@ class _Part:
             try:
                 os.link(self._path, final, follow_symlinks=False)
             except FileExistsError:
-                continue
+                if not self._is_in(final):
+                    continue
             except OSError:  # a file system without hard links
                 if final.exists():
-                    continue
-                self._path.rename(final)
+                    if not self._is_in(final):
+                        continue
+                else:
+                    self._path.rename(final)
             _sync_folder(self.folder)
             return Film(final, self.received, self._digest.hexdigest())
         raise SaveError(f"{self.folder} already holds a file named {file_name(job, more=len(job.id))}.")
+
+    def _is_in(self, final: Path) -> bool:
+        """Whether a file is this very film: a server was killed after it named the film and before it said so."""
+        if final.is_symlink() or final.stat().st_size != self.received:
+            return False
+        with final.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest() == self._digest.digest()
 
     def discard(self) -> None:
         """Close the file and take its working name away; a published film keeps its own."""

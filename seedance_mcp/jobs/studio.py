@@ -88,7 +88,7 @@ class Studio:
             s.daily_budget,
             s.max_open_jobs,
             s.allow_unpriced,
-            None if asked is None else int(asked * MICROS),
+            None if asked is None else round(asked * MICROS),
         )
 
     def url(self, quote: Quote) -> str:
@@ -145,8 +145,8 @@ class Studio:
                 sent = await submitting.submit(
                     job, request, vendor, self._web, self.journal, self.settings.prices, self._owner.id
                 )
-                await self.watch.follow(sent)
                 outcome.append(sent)
+                await self.watch.follow(sent)
             except Exception as error:  # noqa: BLE001  (it is raised again in the caller, who waits for it)
                 outcome.append(error)
             finally:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import Code, UnexpectedAnswer
+from seedance_mcp.errors import Code, JournalError, UnexpectedAnswer
 from seedance_mcp.jobs.settle import charged_usd
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import Ambiguous, NotSent
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 NOT_SENT_TRIES = 4
 BUSY_TRIES = 3
+WRITING_PAUSES = (0.5, 1, 2, 4)
+"""Seconds before each further try to write an outcome down."""
 LONGEST_RETRY_AFTER = 30.0
 REJECTING = {400, 401, 402, 403, 404, 413, 415, 422}
 ASKING_TO_WAIT = {421, 425, 429}
@@ -72,9 +74,30 @@ async def submit(
         raise
     if job.state == "unknown" and outcome.accepted is None:
         outcome = _Outcome(ambiguous=outcome.ambiguous or (outcome.refusal.words if outcome.refusal else ""))
-    if job.state == "unknown" and outcome.refusal is not None:
-        outcome = _Outcome(ambiguous=outcome.refusal.words)
-    return await _write(job, outcome, journal, book, request) or moved
+    for pause in WRITING_PAUSES:
+        try:
+            return await _write(job, outcome, journal, book, request) or moved
+        except JournalError as error:  # a full disk may have room again, a stopped process may go on
+            log.warning("job %s: %s", job.id, error.sentence)
+            await anyio.sleep(pause)
+    try:
+        return await _write(job, outcome, journal, book, request) or moved
+    except JournalError as error:
+        raise _unwritten(job, outcome, error) from error
+
+
+def _unwritten(job: Job, outcome: _Outcome, error: JournalError) -> JournalError:
+    """Say what cannot be written down, for then this is the only place where it stands."""
+    if outcome.accepted is not None:
+        words = f"The vendor took job {job.id} as its task {outcome.accepted.task_id}."
+    else:
+        words = f"Job {job.id} was sent; {outcome.refusal.words if outcome.refusal else outcome.ambiguous}."
+    log.error("%s %s", words, error.sentence)
+    next_step = (
+        "Do NOT call create_video again. When the journal can be written and this server was restarted, the user can "
+        f"settle it with `seedance-mcp videos resolve {job.id}`."
+    )
+    return JournalError(f"{words} {error.sentence}", next_step=next_step)
 
 
 async def _send(vendor: Vendor, call: Call, web: Web) -> _Outcome:

@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 from seedance_mcp.errors import SaveError, SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
 from seedance_mcp.jobs.journal import OPEN
-from seedance_mcp.jobs.save import Film, LinkExpired, save
+from seedance_mcp.jobs.save import LONGEST, Film, LinkExpired, save
 from seedance_mcp.jobs.settle import settled
 
 if TYPE_CHECKING:
@@ -194,10 +194,23 @@ class Watch:
             self._group.start_soon(self._save, job, self._folder)
 
     async def _save(self, job: Job, folder: Path) -> None:
-        vendor = self._vendors.get(job.vendor)
         try:
             async with self._save_limit:
-                film = await self._fetch(job, vendor, folder)
+                # While another server has the claim, it is saving the film.
+                if await self._journal.claim(job.id, self._owner, 2 * LONGEST):
+                    await self._bring(job, folder)
+        except SeedanceError as error:
+            log.warning("job %s: %s", job.id, error)
+        finally:
+            self._saving.discard(job.id)
+            self._tell(job.id)
+
+    async def _bring(self, job: Job, folder: Path) -> None:
+        try:
+            job = await self._journal.get(job.id) or job
+            if job.path:  # it was saved while the caller still read of it as unsaved
+                return
+            film = await self._fetch(job, self._vendors.get(job.vendor), folder)
             await self._journal.note(job.id, path=str(film.path), size=film.size, sha256=film.sha256, save_error=None)
         except SaveError as error:
             log.warning("job %s: %s", job.id, error.sentence)
@@ -205,9 +218,11 @@ class Watch:
                 await self._journal.note(job.id, save_error=error.sentence)
         except Exception:
             log.exception("saving job %s failed", job.id)
+            with suppress(SeedanceError):
+                await self._journal.note(job.id, save_error="The film could not be saved; the server's log says why.")
         finally:
-            self._saving.discard(job.id)
-            self._tell(job.id)
+            with suppress(SeedanceError):
+                await self._journal.claim(job.id, self._owner, 0)
 
     async def _fetch(self, job: Job, vendor: Vendor | None, folder: Path) -> Film:
         if vendor is None:

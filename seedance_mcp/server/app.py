@@ -20,7 +20,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from seedance_mcp import version
 from seedance_mcp.errors import JournalError, SeedanceError
 from seedance_mcp.jobs.studio import Studio, open_studio
-from seedance_mcp.server import resources
+from seedance_mcp.server import player, resources
 from seedance_mcp.server.answers import words
 from seedance_mcp.server.confirm import Ask
 from seedance_mcp.server.tools import Call, Tool, tools
@@ -59,7 +59,7 @@ class App:
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings)
+        return tools(self.settings) | {player.READ_FILM: player.tool()}
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -78,6 +78,7 @@ class App:
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
         )
+        server.extensions[player.EXTENSION] = {}
         if self.settings.confirm_above is not None:
             from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity  # noqa: PLC0415  (slow import)
 
@@ -136,8 +137,9 @@ class App:
 
     # -- handlers -------------------------------------------------------------------------------------------------
 
-    async def _list_tools(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[_shown(tool) for tool in self.tools.values()])
+    async def _list_tools(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        hidden = () if player.knows(ctx) else (player.READ_FILM,)
+        return types.ListToolsResult(tools=[_shown(t) for t in self.tools.values() if t.name not in hidden])
 
     async def _call_tool(
         self, ctx: Context, params: types.CallToolRequestParams
@@ -159,11 +161,13 @@ class App:
                 f"internal: {params.name} failed in a way it should not. See the server's log, and list_videos before "
                 "trying again."
             )
-        text = types.TextContent(type="text", text=words(fields))
+        said = {name: value for name, value in fields.items() if name != player.BYTES}
+        text = types.TextContent(type="text", text=words(said))
         return types.CallToolResult(content=[text], structured_content=fields)
 
-    async def _list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=resources.listed(self.settings))
+    async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+        views = [player.listed(self.settings)] if player.knows(ctx) else []
+        return types.ListResourcesResult(resources=resources.listed(self.settings) + views)
 
     async def _list_templates(
         self, _: Context, __: types.PaginatedRequestParams | None
@@ -172,6 +176,8 @@ class App:
 
     async def _read_resource(self, _: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
+        if uri == player.URI:
+            return types.ReadResourceResult(contents=[player.view(self.settings)])
         try:
             text = await resources.read(uri, self.settings, self.studio)
         except SeedanceError as error:
@@ -187,6 +193,7 @@ def _shown(tool: Tool) -> types.Tool:
         description=tool.description,
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
+        meta=player.META.get(tool.name),
         # create_video says nothing of being idempotent: clients repeat calls that do by themselves.
         annotations=types.ToolAnnotations(
             read_only_hint=True if tool.read_only else None,

@@ -202,17 +202,18 @@ def _brief(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
     letters = {"text": "text", "first_frame": "first", "first_last_frame": "last"}
     modes = [letters[m] for m in model.modes if m in letters]
     kinds = ["refs:" + "".join(k[0] for k in _KINDS if f"reference_{k}s" in model.rows)]
-    values = resolution.values if isinstance(resolution, OneOf) else ()
+    values = resolution.values if isinstance(resolution, OneOf) else ("",)
+    lines = "/".join([*(v.removesuffix("p") for v in values[:-1]), values[-1]])
     seconds = ""
     if isinstance(duration, Whole):
         ends = f"{duration.least}-{duration.most}s" if duration.most else f"{duration.least}s+"
         seconds = "/".join(map(str, duration.only)) + "s" if duration.only else ends
     starts = " ".join(modes + kinds * ("references" in model.modes))
-    return ", ".join([seconds, "/".join(values), starts, _price_words(studio, model, shape)])
+    return ", ".join([seconds, lines, starts, _price_words(studio, model, shape)])
 
 
 def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
-    """The price of the shape with the model's defaults for the rest, such as «$1.54 for 5s 720p»."""
+    """The price of the shape with the model's defaults for the rest, such as «$1.54/5s»."""
     fields = {k: v for k, v in shape.items() if k in {"duration", "resolution", "aspect_ratio", "generate_audio"}}
     sample = {"prompt": "x", **fields}
     for name, row in model.rows.items():
@@ -222,7 +223,7 @@ def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
     cost = price(request, studio.settings.prices) if request else None
     if request is None or cost is None or cost.amount is None:
         return "price unknown"
-    return f"{cost.brief()} for {request.duration}s {request.resolution or ''}".rstrip()
+    return f"{cost.brief()}/{request.duration}s"
 
 
 # -- create_video -------------------------------------------------------------------------------------------------
@@ -260,6 +261,8 @@ async def check_video(studio: Studio, call: Call) -> Fields:
         await call.report(elapsed, max(typical, elapsed), f"{job.state}, {elapsed:.0f} s")
         await studio.watch.wait(job.id, min(left, 5.0))
         job = await studio.job(job.id)
+    if settled := studio.watch.settled(job):
+        job = await studio.job(job.id)  # the film may have been saved while the job was being read
     vendor = studio.settings.vendor(job.vendor)
     expires_at = (
         job.finished_at + vendor.film_days * 86_400 if vendor and vendor.film_days and job.finished_at else None
@@ -267,7 +270,7 @@ async def check_video(studio: Studio, call: Call) -> Fields:
     return answers.checked(
         job,
         saving=studio.saving,
-        again_in=None if studio.watch.settled(job) else studio.again_in(job, typical),
+        again_in=None if settled else studio.again_in(job, typical),
         expires_at=expires_at,
         keyed=vendor is not None and vendor.film is not None,
     )

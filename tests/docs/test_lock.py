@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import seedance_mcp
+from tests.test_house import imported
 
 ROOT = Path(__file__).parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -34,6 +39,15 @@ def test_the_pin_of_each_dependency_is_within_its_bounds(asked: Requirement) -> 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_each_dependency_has_a_lower_and_an_upper_bound(asked: Requirement) -> None:
     assert {s.operator for s in asked.specifier} == {">=", "<"}
+
+
+def test_what_the_package_imports_is_declared() -> None:
+    """mcp_types is the one exception: it comes with mcp, at exactly its version."""
+    names = {canonicalize_name(r.name) for r in ASKED if str(r) not in PYPROJECT["dependency-groups"]["dev"]}
+    homes = {**packages_distributions(), "mcp_types": ["mcp"]}
+    for path in Path(seedance_mcp.__file__).parent.rglob("*.py"):
+        for module in imported(path) - sys.stdlib_module_names - {"seedance_mcp"}:
+            assert canonicalize_name(homes[module][0]) in names, f"{path.name} imports {module}"
 
 
 def test_every_pin_is_hashed() -> None:

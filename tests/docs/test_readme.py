@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import seedance_mcp
 from docs.generate import CLIENTS, commands
 from seedance_mcp import cli
 from seedance_mcp.catalog.check import check
@@ -120,3 +121,11 @@ def test_settings_and_commands_that_pages_name_exist(page: Path) -> None:
     assert {n for n in named - known if "TOY" not in n} == set()
     known_commands = {usage.split()[1] for usage, _ in commands()}
     assert set(re.findall(r"`seedance-mcp ([a-z]+)", text)) <= known_commands
+
+
+def test_the_rooms_of_the_design_are_those_of_the_package() -> None:
+    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    (drawing,) = re.findall(r"```\nseedance_mcp/\n(.*?)```", page, re.DOTALL)
+    drawn = set(re.findall(r"^  ([a-z_]+)(?:/|\.py) ", drawing, re.MULTILINE))
+    package = Path(seedance_mcp.__file__).parent
+    assert drawn == {p.stem for p in package.iterdir() if (p.suffix == ".py" or p.is_dir()) and p.name[0] != "_"}

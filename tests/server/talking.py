@@ -19,6 +19,7 @@ from mcp.client import Client
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Settings, load
+from tests.alone import alone
 
 ERAS = ("legacy", "2026-07-28")
 VENDORS = ("ope", "seedanceapi", "jimmyai", "12ai", "aigptimage")
@@ -117,16 +118,6 @@ async def talking(
                 yield Talk(talker, fakes, settings, app)
         except BaseExceptionGroup as group:  # each layer of task groups wraps what a test has found
             raise alone(group) from None
-
-
-def alone(error: BaseException) -> BaseException:
-    """Return the one error that groups are wrapped around."""
-    while isinstance(error, BaseExceptionGroup):
-        errors = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        if len(errors) != 1:
-            break
-        error = errors[0]
-    return error
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

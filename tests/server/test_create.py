@@ -146,24 +146,21 @@ async def test_an_unknown_model_is_refused_with_those_that_are_close(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("prompt", "arguments", "words"),
+    ("name", "arguments"),
     [
-        ("look at @image9", {}, "names @image9, but there are no reference_images"),
-        (
-            "look at @image2",
-            {"reference_images": [PICTURE]},
-            "names @image2, but the names go from @image1 to @image1",
-        ),
-        ("look at @audio1", {"reference_images": [PICTURE]}, "names @audio1, but there are no reference_audios"),
+        ("@image9", {}),
+        ("@image2", {"reference_images": [PICTURE]}),
+        ("@image0", {"reference_images": [PICTURE]}),
+        ("@audio1", {"reference_images": [PICTURE]}),
     ],
 )
 async def test_a_name_that_no_reference_has_is_refused(
-    tmp_path: Path, era: str, prompt: str, arguments: dict[str, Any], words: str
+    tmp_path: Path, era: str, name: str, arguments: dict[str, Any]
 ) -> None:
     async with talking(tmp_path, era) as talk:
-        said = await talk.refused(prompt, model="ope/seedance-2-0", **arguments)
+        said = await talk.refused(f"look at {name}", model="ope/seedance-2-0", **arguments)
         assert talk.sandbox.tasks == {}
-    assert words in said
+    assert f"- prompt names {name}, but " in said
 
 
 @pytest.mark.parametrize("arguments", [{}, {"prompt": ""}, {"prompt": None}, {"prompt": 5}, {"prompt": ["a"]}])

@@ -148,7 +148,7 @@ async def test_a_listed_model_can_make_what_was_asked_for_and_at_that_price(tmp_
         for model, brief in models.items():
             quoted = await talk.create(model=model, dry_run=True, **shape)
             if "usd" in quoted["cost"]:
-                assert brief.endswith(f"${quoted['cost']['usd']:.2f} for 5s 480p")
+                assert brief.endswith(f"${quoted['cost']['usd']:.2f}/5s")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Files on this machine: films that an assistant looks at, and pictures, clips and sounds that become references."""

@@ -1,0 +1,177 @@
+"""The player: a view that shows a job in the conversation and plays its film, where the client has MCP Apps.
+
+The view is one HTML file behind `ui://seedance/player.html`. It may load films from the configured vendors' hosts and
+from nowhere else, and gets the rest by calling tools through the client; `read_film` is there for it alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+import stat
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import mcp_types as types
+from anyio import to_thread
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_supports_apps
+
+from seedance_mcp.catalog import Row, Source, Text, Whole
+from seedance_mcp.catalog.check import unfit
+from seedance_mcp.errors import InvalidRequest
+from seedance_mcp.jobs.schedule import expected
+from seedance_mcp.server.tools import Call, Tool
+
+if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+
+    from seedance_mcp.jobs.studio import Studio
+    from seedance_mcp.server.answers import Fields
+    from seedance_mcp.settings import Settings
+
+EXTENSION = EXTENSION_ID
+URI = "ui://seedance/player.html"
+READ_FILM = "read_film"
+RANGE = 3 * 2**17
+"""Bytes of a film in one answer: divisible by three, so that the pieces' base64 joins, and small enough for clients
+that take no answer above a megabyte."""
+BYTES = "data"
+"""The field of an answer that is for the player's eyes only, and not repeated in words."""
+
+META: dict[str, dict[str, Any]] = {
+    "create_video": {"ui": {"resourceUri": URI}},
+    "check_video": {"ui": {"resourceUri": URI}},
+    READ_FILM: {"ui": {"visibility": ["app"]}},
+}
+"""What clients are told about tools and the player; those that do not know it pass over it."""
+
+_OURS = Source("OURS", "player")
+_ROWS: dict[str, Row] = {"job_id": Text(_OURS, required=True), "offset": Whole(0, None, _OURS)}
+_STRING, _NUMBER = {"type": "string"}, {"type": "number"}
+
+
+def knows(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Whether the client says that it shows such views, and so keeps the player's own tool from the model."""
+    return client_supports_apps(ctx)
+
+
+# -- the view -----------------------------------------------------------------------------------------------------
+
+
+def origins(settings: Settings) -> list[str]:
+    """Return where the view may load films from: the film hosts of the vendors, and the vendors themselves.
+
+    A vendor whose films need the key gives no link, and the embedded sandbox cannot be reached from a browser.
+    """
+    if settings.sandbox:
+        return []
+    found = {f"https://{host}" for vendor in settings.vendors for host in vendor.film_hosts}
+    found |= {_origin(settings.base_urls[v.slug]) for v in settings.vendors if v.film is None}
+    return sorted(filter(_PLAIN.fullmatch, found))
+
+
+_PLAIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
+
+
+@cache
+def _page() -> str:
+    return files("seedance_mcp.server").joinpath("player.html").read_text("utf-8")
+
+
+def listed(settings: Settings) -> types.Resource:
+    """Return the view as a resource."""
+    return types.Resource(
+        uri=URI, name="player", title="Seedance player", mime_type=APP_MIME_TYPE, meta=_meta(settings)
+    )
+
+
+def view(settings: Settings) -> types.TextResourceContents:
+    """Return the view itself, which knows the origins too, so as not to ask for what the client would block."""
+    known = html.escape(" ".join(origins(settings)))
+    text = _page().replace('name="film-origins" content=""', f'name="film-origins" content="{known}"')
+    return types.TextResourceContents(uri=URI, mime_type=APP_MIME_TYPE, text=text, meta=_meta(settings))
+
+
+def _meta(settings: Settings) -> dict[str, Any]:
+    csp = ResourceCsp(connect_domains=[], resource_domains=origins(settings))
+    return {"ui": {"csp": csp.model_dump(by_alias=True, exclude_none=True), "prefersBorder": True}}
+
+
+# -- its tool -----------------------------------------------------------------------------------------------------
+
+
+def tool() -> Tool:
+    """Return the tool that only the view calls."""
+    return Tool(
+        READ_FILM,
+        "Read film",
+        "For the player: what a job is about and, from offset, a piece of its saved film",
+        {
+            "type": "object",
+            "properties": {"job_id": _STRING, "offset": {"type": "integer"}},
+            "required": ["job_id"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "job_id": _STRING, "model": _STRING, "prompt": _STRING, "expected_seconds": _NUMBER, "name": _STRING,
+                "mime_type": _STRING, "total": _NUMBER, "offset": _NUMBER, BYTES: _STRING,
+            },
+            "required": ["job_id"],
+            "additionalProperties": False,
+        },
+        read_film,
+    )  # fmt: skip
+
+
+async def read_film(studio: Studio, call: Call) -> Fields:
+    """Say what a job is about and how large its saved film is; with an offset, give the film's bytes from there."""
+    if problems := unfit(_ROWS, call.args, READ_FILM):
+        raise InvalidRequest(f"{READ_FILM}: " + "; ".join(p.sentence() for p in problems) + ".", next_step="")
+    job = await studio.job(call.args["job_id"])
+    typical, _ = expected(await studio.journal.durations(job.model))
+    fields: Fields = {"job_id": job.id, "model": job.model, "prompt": job.prompt, "expected_seconds": round(typical)}
+    offset: int | None = call.args.get("offset")
+    if job.path is None or job.size is None:
+        if offset is None:
+            return fields
+        raise InvalidRequest(f"The film of job {job.id} is not saved.", next_step="Call check_video.")
+    path = Path(job.path)
+    piece = await to_thread.run_sync(_read, path, job.size, offset or 0)
+    if piece is None and offset is not None:
+        raise InvalidRequest(f"{path.name} is not where it was saved, or is another file now.", next_step="")
+    if piece is None:
+        return fields
+    fields |= {"name": path.name, "mime_type": "video/mp4", "total": job.size}
+    if offset is not None:
+        fields |= {"offset": offset, BYTES: base64.b64encode(piece).decode()}
+    return fields
+
+
+_OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+
+
+def _read(path: Path, size: int, offset: int) -> bytes | None:
+    """Return a piece of a film, or None where the film that was saved is there no longer."""
+    try:
+        handle = os.open(path, os.O_RDONLY | _OPENING)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size or file.read(8)[4:] != b"ftyp":
+            return None
+        file.seek(offset)
+        return file.read(RANGE)

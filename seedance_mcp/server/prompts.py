@@ -1,0 +1,161 @@
+"""Slash commands: ready questions that a person picks in the client, and the completion of what they type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import mcp_types as types
+
+from seedance_mcp.catalog import OneOf, Whole
+from seedance_mcp.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from seedance_mcp.catalog import Model
+    from seedance_mcp.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A slash command: what it asks the person for, and what it then asks the assistant."""
+
+    name: str
+    title: str
+    description: str
+    arguments: Mapping[str, tuple[str, bool]]
+    """Name to (description, required)."""
+    write: Callable[[Mapping[str, str], Settings], str]
+
+
+def _model(given: Mapping[str, str], settings: Settings) -> Model | None:
+    name = given.get("model")
+    if not name:
+        return None
+    model = next((m for m in settings.models if m.id == name), None)
+    if model is None:
+        raise InvalidRequest(f"There is no model {name!r} here.", next_step="list_models shows those there are.")
+    return model
+
+
+def _shots(model: Model | None) -> str:
+    """Say what one shot can be, so that every shot of a storyboard is legal."""
+    if model is None:
+        return "Use list_models to choose one model for all shots, and keep each shot to its limits."
+    duration, ratio = model.rows.get("duration"), model.rows.get("aspect_ratio")
+    seconds = duration.allowed() if isinstance(duration, Whole) else "as long as the model allows"
+    ratios = ratio.allowed() if isinstance(ratio, OneOf) else "any"
+    chained = "first_frame" in model.rows
+    chain = (
+        "Begin each shot on the last frame of the one before (preview_video gives it as last_frame)." if chained else ""
+    )
+    return f"Every shot is made with {model.id}: {seconds} each, aspect ratio {ratios}. {chain}".strip()
+
+
+def _storyboard(given: Mapping[str, str], settings: Settings) -> str:
+    return (
+        f"Make a storyboard for this idea: {given['idea']}\n\n"
+        f"{_shots(_model(given, settings))}\n"
+        "For each shot write one create_video prompt: subject, action, camera, light, sound. Price every shot with "
+        "dry_run, show me the table with the total, and wait for my yes before you make anything."
+    )
+
+
+def _animate(given: Mapping[str, str], settings: Settings) -> str:
+    model = _model(given, settings)
+    with_model = f" with {model.id}" if model else ""
+    motion = given.get("motion") or "a slow push in with natural movement"
+    return (
+        f"Animate the picture {given['picture']}{with_model}: give it to create_video as first_frame, with the motion "
+        f"«{motion}». Keep everything that I did not name as it is in the picture. Tell me the price first."
+    )
+
+
+def _resume(_: Mapping[str, str], __: Settings) -> str:
+    return (
+        "Look with list_videos at what is not finished, and follow each of those jobs with check_video until it ends. "
+        "Make nothing new. Then tell me for each where its film is, what it cost, or why it failed."
+    )
+
+
+_MODEL = ("vendor/model; the cheapest that can if left out", False)
+PROMPTS: Mapping[str, Prompt] = {
+    prompt.name: prompt
+    for prompt in (
+        Prompt(
+            "storyboard",
+            "Storyboard an idea",
+            "Turn an idea into shots that the model can make, with prices, before anything is paid",
+            {"idea": ("What the film is about", True), "model": _MODEL},
+            _storyboard,
+        ),
+        Prompt(
+            "animate_picture",
+            "Animate a picture",
+            "Make a picture move",
+            {"picture": ("URL or path", True), "motion": ("What moves and how", False), "model": _MODEL},
+            _animate,
+        ),
+        Prompt("resume", "Resume what is pending", "Follow every unfinished video to its end", {}, _resume),
+    )
+}
+
+
+def listed() -> list[types.Prompt]:
+    """Return the slash commands as a client lists them."""
+    return [
+        types.Prompt(
+            name=p.name,
+            title=p.title,
+            description=p.description,
+            arguments=[
+                types.PromptArgument(name=n, description=words, required=needed)
+                for n, (words, needed) in p.arguments.items()
+            ],
+        )
+        for p in PROMPTS.values()
+    ]
+
+
+def written(name: str, given: Mapping[str, str], settings: Settings) -> types.GetPromptResult:
+    """Return what a slash command asks the assistant.
+
+    Raises:
+        InvalidRequest: there is no such command, or an argument is missing or unknown; all at once.
+    """
+    prompt = PROMPTS.get(name)
+    if prompt is None:
+        raise InvalidRequest(f"There is no prompt {name[:60]!r}.", next_step=f"There are {', '.join(PROMPTS)}.")
+    missing = [n for n, (_, needed) in prompt.arguments.items() if needed and not given.get(n)]
+    unknown = [n for n in given if n not in prompt.arguments]
+    problems = [f"{n} is required" for n in missing] + [f"{n} is not an argument" for n in unknown]
+    if problems:
+        raise InvalidRequest(f"{name}: {', '.join(problems)}.", next_step="")
+    text = prompt.write(given, settings)
+    message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
+    return types.GetPromptResult(description=prompt.description, messages=[message])
+
+
+_MOTIONS = (
+    "a slow push in",
+    "a slow orbit to the left",
+    "hair and clothes move in the wind",
+    "the subject turns and smiles",
+)
+MOST = 100
+"""Values that one completion may hold."""
+
+
+def completed(argument: str, typed: str, settings: Settings, job_ids: Sequence[str]) -> list[str]:
+    """Return the values that begin with, or else hold, what was typed for an argument of a prompt or template."""
+    ids = [m.id for m in settings.models]
+    values: Mapping[str, Sequence[str]] = {
+        "model": [*ids, *(i.partition("/")[2] for i in ids)] if "/" not in typed else ids,
+        "vendor": [v.slug for v in settings.vendors],
+        "job_id": job_ids,
+        "motion": _MOTIONS,
+    }
+    known = values.get(argument, ())
+    begin = [v for v in known if v.startswith(typed)]
+    hold = [v for v in known if typed in v and not v.startswith(typed)]
+    return list(dict.fromkeys(begin + hold))[:MOST]
