@@ -1,4 +1,4 @@
-"""Logs go to standard error, and neither keys nor signed links go with them."""
+"""Logs go to standard error, and neither keys nor signed links go with them; nor do a vendor's words go on unwashed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class Redaction(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self.redact(record.getMessage()), ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = self.redact(logging.Formatter().formatException(record.exc_info))
+        if record.exc_info:
+            record.exc_text = self.redact(record.exc_text or logging.Formatter().formatException(record.exc_info))
+        if record.stack_info:
+            record.stack_info = self.redact(record.stack_info)
         return True
 
 
@@ -42,3 +44,14 @@ def log_to_stderr(settings: Settings) -> None:
     # The HTTP client logs full URLs, signatures included, at INFO.
     for name in ("httpx2", "httpcore2", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+"
+)
+
+
+def clean(text: str) -> str:
+    """Make a vendor's words safe to show: no control, bidirectional, zero-width or tag characters, at most 500 long."""
+    seen = _UNSEEN.sub(" ", text).strip()
+    return seen if len(seen) <= 500 else seen[:499] + "…"  # noqa: PLR2004

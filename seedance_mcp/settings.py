@@ -1,100 +1,28 @@
-"""Every setting, once: its environment name, type, default and meaning. README, `doctor` and manifests print this."""
+"""The settings in force, read from the environment; `seedance_mcp.environment` says which there are."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from seedance_mcp.catalog.price import MICROS, PriceBook, UnitPrice, price_book
+from seedance_mcp.environment import SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
 
-Kind = Literal["text", "flag", "usd", "seconds", "whole", "path", "prices", "choice", "url"]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable."""
-
-    name: str
-    help: str
-    kind: Kind = "text"
-    default: str = ""
-    secret: bool = False
-    choices: tuple[str, ...] = ()
-    default_words: str = ""
-    """What the default is, where it is computed."""
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
-    Setting(
-        "SEEDANCE_OUTPUT_DIR", "Folder for finished films.", "path", default_words="Seedance in your videos folder"
-    ),
-    Setting("SEEDANCE_STATE_DIR", "Folder of the job journal.", "path", default_words="your user state folder"),
-    Setting(
-        "SEEDANCE_SAVE",
-        "Whether finished films are downloaded: auto (yes on stdio, no on HTTP) or off.",
-        "choice",
-        "auto",
-        choices=("auto", "off"),
-    ),
-    Setting("SEEDANCE_MAX_COST", "Most USD that one video may cost.", "usd"),
-    Setting("SEEDANCE_DAILY_BUDGET", "Most USD that may be spent or reserved in one day, from local midnight.", "usd"),
-    Setting("SEEDANCE_CONFIRM_ABOVE", "Ask the user before spending more than this many USD on one video.", "usd"),
-    Setting("SEEDANCE_MAX_OPEN_JOBS", "Most paid jobs that may run at the same time.", "whole"),
-    Setting("SEEDANCE_ALLOW_UNPRICED", "1 = models without a known price may be used although a cap is set.", "flag"),
-    Setting(
-        "SEEDANCE_PRICES",
-        "Unit prices that a vendor does not publish: JSON, or the path of a JSON file. "
-        'By model or vendor: {"jimmyai": {"usd_per_unit": 0.14}, '
-        '"12ai/seedance-2-official": {"per": "second", "unit": "USD", "rates": {"480p": 0.05, "720p": 0.1}}}.',
-        "prices",
-    ),
-    Setting(
-        "SEEDANCE_RETENTION_DAYS",
-        "Days after which prompts and links of finished jobs are wiped from the journal; costs stay.",
-        "whole",
-        default_words="never",
-    ),
-    Setting(
-        "SEEDANCE_POLL_INTERVAL", "Seconds between looks at a running job, instead of the adaptive schedule.", "seconds"
-    ),
-    Setting(
-        "SEEDANCE_LOG",
-        "Log level on standard error.",
-        "choice",
-        "warning",
-        choices=("debug", "info", "warning", "error"),
-    ),
-)
-
-
-def vendor_settings(vendor: Vendor) -> tuple[Setting, Setting, Setting]:
-    """Return the three settings of one vendor: its key, a file with the key, and where it lives."""
-    prefix = f"SEEDANCE_{vendor.env_name}"
-    return (
-        Setting(f"{prefix}_API_KEY", f"API key of {vendor.name}; without one the vendor is not used.", secret=True),
-        Setting(f"{prefix}_API_KEY_FILE", f"File that holds the API key of {vendor.name}.", "path"),
-        Setting(f"{prefix}_BASE_URL", f"Where {vendor.name} is asked.", "url", vendor.base_url),
-    )
-
-
-def every_setting() -> Iterator[Setting]:
-    """Yield all settings, the vendors' included, in the order of the docs."""
-    yield from SETTINGS
-    for vendor in known_vendors().values():
-        yield from vendor_settings(vendor)
+__all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "is_loopback", "load", "vendor_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +47,10 @@ class Settings:
     prices: PriceBook = field(default_factory=dict[str, UnitPrice])
     poll_interval: float | None = None
     retention_days: int | None = None
+    media_roots: tuple[Path, ...] = ()
+    """Folders whose files may be used in requests; none: no local files at all."""
+    upload_url: str = ""
+    """The user's bucket for files that a vendor cannot take itself."""
     log: str = "warning"
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is set comes from: «environment» or the file it was read from."""
@@ -176,6 +108,8 @@ class _Reader:
             prices=self.prices("SEEDANCE_PRICES"),
             poll_interval=self.seconds("SEEDANCE_POLL_INTERVAL"),
             retention_days=self.whole("SEEDANCE_RETENTION_DAYS"),
+            media_roots=self.folders("SEEDANCE_MEDIA_ROOTS"),
+            upload_url=self.bucket("SEEDANCE_UPLOAD_URL"),
             log=self.choice("SEEDANCE_LOG"),
             sources=self.sources,
         )
@@ -207,7 +141,7 @@ class _Reader:
         self.problems.append(f"{name} must be one of {', '.join(setting.choices)}, not {value!r}.")
         return setting.default
 
-    def _number(self, name: str, what: str) -> Decimal | None:
+    def _number(self, name: str, what: str, *, whole: bool = False) -> Decimal | None:
         value = self.text(name)
         if not value:
             return None
@@ -215,7 +149,7 @@ class _Reader:
             number = Decimal(value.removeprefix("$"))
         except InvalidOperation:
             number = Decimal(-1)
-        if number.is_finite() and number >= 0:
+        if number.is_finite() and number >= 0 and not (whole and number != number.to_integral_value()):
             return number
         self.problems.append(f"{name} must be {what}, not {value!r}.")
         return None
@@ -229,20 +163,47 @@ class _Reader:
         return None if number is None else float(number)
 
     def whole(self, name: str) -> int | None:
-        number = self._number(name, "a whole number")
+        number = self._number(name, "a whole number", whole=True)
         return None if number is None else int(number)
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)
-        return Path(value).expanduser().absolute() if value else None
+        try:
+            return Path(value).expanduser().absolute() if value else None
+        except RuntimeError:
+            self.problems.append(f"{name}: nobody has the home folder that {value!r} begins with.")
+            return None
+
+    def folders(self, name: str) -> tuple[Path, ...]:
+        folders: list[Path] = []
+        for part in filter(None, map(str.strip, self.text(name).split(os.pathsep))):
+            folder = Path(os.path.expanduser(part))  # noqa: PTH111  (Path raises where there is no such home)
+            if folder.is_absolute():
+                folders.append(folder)
+            else:
+                self.problems.append(f"{name}: {part!r} is not a whole path.")
+        return tuple(folders)
+
+    def bucket(self, name: str) -> str:
+        value = self.text(name)
+        if value:
+            from seedance_mcp.media.bucket import wrong  # noqa: PLC0415  (only where one is set)
+
+            if said := wrong(value):
+                self.problems.append(f"{name} {said}.")
+        return value
 
     def url(self, vendor: Vendor) -> str:
         name = vendor_settings(vendor)[2].name
         value = self.text(name).rstrip("/") or vendor.base_url
-        parts = urlsplit(value)
-        if parts.username or not parts.hostname:
-            self.problems.append(f"{name} must be a plain URL without user name.")
-        elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        try:
+            parts = urlsplit(value)
+            host = None if parts.port == 0 or {*"@?#"} & {*value} else parts.hostname
+        except ValueError:
+            host = None
+        if host is None:
+            self.problems.append(f"{name} must be a plain URL without user name and query.")
+        elif not re.match("https://" if not is_loopback(host) else "https?://", value, re.IGNORECASE):
             self.problems.append(f"{name} must begin with https:// (http:// is for loopback addresses only).")
         return value
 
@@ -274,14 +235,17 @@ class _Reader:
             if not value.startswith("{"):
                 value = Path(value).expanduser().read_text(encoding="utf-8")
             return price_book(value)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             self.problems.append(f"{name} must be JSON as the README shows ({type(error).__name__}: {error}).")
             return {}
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host name can only be this machine."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _faked() -> list[str]:

@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,15 @@ _WHILE_CONNECTING = (
     httpx2.ProxyError,
     httpx2.UnsupportedProtocol,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that a call takes along."""
+
+    name: str
+    content: bytes = field(repr=False)
+    mime: str
 
 
 class NotSent(Exception):
@@ -91,8 +101,8 @@ class Web:
         return self._clients[purpose]
 
     def _headers(self, vendor: Vendor, call: Call) -> dict[str, str]:
-        key = self._settings.keys[vendor.slug].get_secret_value()
-        return {"authorization": f"Bearer {key}", "accept": "application/json", **call.headers}
+        key = "" if call.public else f"Bearer {self._settings.keys[vendor.slug].get_secret_value()}"
+        return {**({"authorization": key} if key else {}), "accept": "application/json", **call.headers}
 
     async def post_once(self, vendor: Vendor, call: Call) -> Answer:
         """Send a POST exactly once.
@@ -130,17 +140,27 @@ class Web:
                 raise NotSent(_reason(error)) from None
             raise Ambiguous(_reason(error)) from None
 
-    async def look(self, vendor: Vendor, call: Call) -> Answer:
-        """Send a GET that costs nothing and may be repeated.
+    async def look(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
+        """Send a call that costs nothing and may be repeated.
 
         Raises:
             VendorUnreachable: no whole answer came back.
         """
-        client = self._client("look")
-        headers = self._headers(vendor, call)
+        client = self._client("look" if file is None else "submit")
+        request = client.build_request(
+            call.method,
+            self.url(vendor, call),
+            headers=self._headers(vendor, call),
+            params=call.query or None,
+            json=call.body,
+            files={call.file_field: (file.name, file.content, file.mime)} if file else None,
+        )
         try:
-            async with client.stream("GET", self.url(vendor, call), headers=headers, params=call.query or None) as r:
-                return await _answer(r)
+            response = await client.send(request, stream=True)
+            try:
+                return await _answer(response)
+            finally:
+                await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 
@@ -183,24 +203,27 @@ class Web:
         self, client: httpx2.AsyncClient, url: str, headers: Mapping[str, str], *, local: bool
     ) -> httpx2.Request:
         """Build a request to an address that was checked, so that a name cannot point elsewhere a moment later."""
-        parts = httpx2.URL(url)
-        if parts.userinfo or parts.scheme not in ({"https", "http"} if local else {"https"}):
+        try:
+            parts = httpx2.URL(url)
+            name, port = parts.raw_host.decode("ascii"), parts.port or (443 if parts.scheme == "https" else 80)
+        except (httpx2.InvalidURL, ValueError):
+            parts, name, port = httpx2.URL(), "", 0
+        plain = name and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004
+        if not plain or parts.scheme not in ({"https", "http"} if local else {"https"}):
             raise SaveError("The film's link is not a plain https URL, so it was not fetched.")
         if self._transport is not None:
             return client.build_request("GET", url, headers=headers)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            found = await anyio.getaddrinfo(parts.host, port, type=socket.SOCK_STREAM)
-        except OSError:
-            raise SaveError(f"The film's host {parts.host} has no address.") from None
+            found = await anyio.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise SaveError(f"The film's host {name} has no address.") from None
         addresses = [str(info[4][0]) for info in found]
         if not addresses or not all(_may_be_fetched(a, local=local) for a in addresses):
             raise SaveError("The film's link points into a private network, so it was not fetched.")
-        host = parts.host if parts.port is None else f"{parts.host}:{parts.port}"
         pinned = parts.copy_with(host=addresses[0])
-        request = client.build_request("GET", pinned, headers={**headers, "host": host})
+        request = client.build_request("GET", pinned, headers={**headers, "host": parts.netloc.decode("ascii")})
         if parts.scheme == "https":
-            request.extensions["sni_hostname"] = parts.host
+            request.extensions["sni_hostname"] = name
         return request
 
 
@@ -213,7 +236,7 @@ async def _answer(response: httpx2.Response) -> Answer:
             break
     try:
         body = json.loads(read) if len(read) <= MAX_ANSWER else None
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     wait = response.headers.get("retry-after", "")
     return Answer(response.status_code, body, float(wait) if wait.isdecimal() else None)
@@ -236,11 +259,11 @@ _DENIED = [
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3",
-        "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "fc00::/7", "fe80::/10",
-        "fec0::/10", "ff00::/8",
+        "::/3", "4000::/2", "8000::/1", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
     )
 ]  # fmt: skip
-"""`is_global` alone lets some of these by (NAT64, 6to4, site-local), each a way to a private address."""
+"""`is_global` alone lets some of these by (NAT64, 6to4, site-local), each a way to a private address. Of IPv6, only
+2000::/3 is handed out to anybody."""
 
 
 def _may_be_fetched(address: str, *, local: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.price import Price, PriceBook, price
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, VideoRequest
 from seedance_mcp.catalog.rows import Args
+
+Check = Callable[[Model, Args], Checked]
+"""How a request is held against a model: `check`, or one that knows the caller's own files as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Offer:
         return self.request.model
 
 
-def offers(models: Iterable[Model], args: Args, book: PriceBook) -> list[Offer]:
+def offers(models: Iterable[Model], args: Args, book: PriceBook, check: Check = check) -> list[Offer]:
     """Return who can do the request, cheapest first; those without a known price in USD come last.
 
     A model that is asked for something legal that its vendor did not make it for (a reference model without
@@ -44,12 +47,12 @@ def offers(models: Iterable[Model], args: Args, book: PriceBook) -> list[Offer]:
     return [offer for *_, offer in sorted(found, key=lambda f: f[:4])]
 
 
-def others(models: Iterable[Model], args: Args, but: Model) -> list[str]:
+def others(models: Iterable[Model], args: Args, but: Model, check: Check = check) -> list[str]:
     """Return the ids of the other models that accept the request unchanged."""
     return [m.id for m in models if m.id != but.id and not check(m, args).problems]
 
 
-def nearest(model: Model, args: Args) -> dict[str, Any] | None:
+def nearest(model: Model, args: Args, check: Check = check) -> dict[str, Any] | None:
     """Return the arguments closest to these that the model accepts, or None where a person has to decide."""
     mended = {k: v for k, v in args.items() if k in model.rows or k in CONTROLS}
     for problem in check(model, mended).problems:
@@ -59,7 +62,7 @@ def nearest(model: Model, args: Args) -> dict[str, Any] | None:
     return None if check(model, mended).problems else mended
 
 
-def fewest_problems(models: Sequence[Model], args: Args) -> tuple[Model, Checked]:
+def fewest_problems(models: Sequence[Model], args: Args, check: Check = check) -> tuple[Model, Checked]:
     """Return the model that comes closest to the request when none can do it."""
     verdicts = [(m, check(m, args)) for m in models]
     return min(verdicts, key=lambda v: len(v[1].problems))

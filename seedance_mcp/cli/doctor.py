@@ -8,6 +8,7 @@ import platform
 import sqlite3
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,20 @@ from rich.console import Console
 
 from seedance_mcp import version
 from seedance_mcp.errors import SeedanceError
+from seedance_mcp.jobs.studio import open_web
+from seedance_mcp.media import bucket, look
+from seedance_mcp.redaction import clean
 from seedance_mcp.settings import every_setting, load
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
+    from seedance_mcp.vendors import Vendor
+    from seedance_mcp.vendors.vendor import Listed, Question
+    from seedance_mcp.web import Web
 
-_LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs", "av")
+_LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
+_EXTRAS = {"av": "media", "pillow": "media", "obstore": "upload"}
+_FOR = {"media": "previews, sandbox films, seconds and pixels of files", "upload": "a bucket for local files"}
 
 
 async def doctor(as_json: bool, offline: bool) -> int:
@@ -41,9 +50,12 @@ async def doctor(as_json: bool, offline: bool) -> int:
     report["folders"] = {
         name: _folder(path, problems) for name, path in (("state", settings.state_dir), ("films", settings.output_dir))
     }
+    report["files"] = _files(settings, problems)
     report["journal"] = await _journal(settings, problems)
     if not offline and not settings.sandbox:
         report["reach"] = {v.slug: await _reach(settings.base_urls[v.slug], problems) for v in settings.vendors}
+    if not offline:
+        report |= await _vendors_say(settings)
     report["problems"] = problems
     if as_json:
         print(json.dumps(report, indent=2, ensure_ascii=False))
@@ -54,11 +66,12 @@ async def doctor(as_json: bool, offline: bool) -> int:
 
 def _versions() -> dict[str, str]:
     found = {"seedance-mcp": version(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *_EXTRAS):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed (extra «media»: previews, sandbox films)" if name == "av" else "missing"
+            extra = _EXTRAS.get(name)
+            found[name] = f"not installed (extra «{extra}»: {_FOR[extra]})" if extra else "missing"
     return found
 
 
@@ -76,7 +89,7 @@ def _folder(path: Path, problems: list[str]) -> dict[str, Any]:
     existing = path
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
-    writable = os.access(existing, os.W_OK)
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
     if not writable:
         problems.append(f"{path} cannot be written.")
     return {"path": str(path), "exists": path.exists(), "writable": writable}
@@ -111,9 +124,63 @@ async def _reach(url: str, problems: list[str]) -> str:
     return f"HTTP {response.status_code} in {(time.perf_counter() - started) * 1000:.0f} ms"
 
 
+def _files(settings: Settings, problems: list[str]) -> dict[str, Any]:
+    """What may be used in requests from this machine, and where it goes."""
+    for root in settings.media_roots:
+        if not root.is_dir():
+            problems.append(f"SEEDANCE_MEDIA_ROOTS: {root} is no folder.")
+        elif root == Path(root.anchor):
+            problems.append(f"SEEDANCE_MEDIA_ROOTS: {root} is the whole disk; name the folders with the pictures.")
+    if settings.upload_url and not bucket.installed():
+        problems.append("SEEDANCE_UPLOAD_URL needs the extra «upload»: install seedance-mcp[upload].")
+    roots = os.pathsep.join(map(str, settings.media_roots))
+    takers = ", ".join(v.slug for v in settings.vendors if v.upload)
+    return {
+        "media roots": roots or "none: local files are refused",
+        "upload": settings.upload_url or "no bucket",
+        "vendors that take files themselves": takers or "none",
+        "seconds and pixels": "checked" if look.available() else "not checked (extra «media»)",
+    }
+
+
+async def _vendors_say(settings: Settings) -> dict[str, Any]:
+    """What vendors answer to questions that cost nothing: the account's balance, and the public price list."""
+    web = open_web(settings)
+    said: dict[str, Any] = {"account": {}, "catalogue": {}}
+    try:
+        for vendor in settings.vendors:
+            answers = [await _ask(web, vendor, question) for question in vendor.account]
+            if answers:
+                said["account"][vendor.slug] = "; ".join(map(str, answers))
+            if vendor.catalogue:
+                said["catalogue"][vendor.slug] = _listed(vendor, await _ask(web, vendor, vendor.catalogue))
+    finally:
+        await web.aclose()
+    return {title: found for title, found in said.items() if found}
+
+
+async def _ask(web: Web, vendor: Vendor, question: Question[Any]) -> Any:
+    """Return the answer, or in words why there is none; that is no problem of ours."""
+    try:
+        answer = await web.look(vendor, question.call)
+        refusal = vendor.refusal(answer)
+        return f"refused: {clean(refusal.words)}" if refusal else question.read(answer)
+    except SeedanceError as error:
+        return f"not known ({error.sentence.rstrip('.')})"
+
+
+def _listed(vendor: Vendor, found: Mapping[str, Listed] | str) -> str:
+    """Say what a price list says of the models that we know by the same name."""
+    if isinstance(found, str):
+        return found
+    ours = {model.name: found[model.name] for model in vendor.models if model.name in found}
+    prices = ", ".join(f"{name} {entry.price:f} {entry.unit}/{entry.per}" for name, entry in ours.items())
+    return prices or f"{len(found)} prices, none of a model that is called the same here"
+
+
 def _print(report: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True, file=sys.stdout)
-    for title in ("versions", "settings", "vendors", "folders", "journal", "reach"):
+    for title in ("versions", "settings", "vendors", "folders", "files", "journal", "reach", "account", "catalogue"):
         if title not in report:
             continue
         console.print(f"[bold]{title}[/bold]")

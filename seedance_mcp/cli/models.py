@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.catalog.schema import takes
@@ -34,7 +34,8 @@ def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
         for model in everything:
             _print_model(console, model)
         return 0
-    table = Table("model", "key", "seconds", "resolution", "starts from", "price", box=None, header_style="bold")
+    whole = Column("model", no_wrap=True)
+    table = Table(whole, "key", "seconds", "resolution", "starts from", "price", box=None, header_style="bold")
     for model in everything:
         configured = "yes" if settings.vendor(model.vendor) else ""
         row = model.rows["resolution"]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.jobs.studio import open_studio
@@ -45,7 +45,8 @@ async def _list(studio: Studio, settings: Settings, limit: int, *, as_json: bool
     if as_json:
         print(json.dumps(answers.listed(page, spending, settings.daily_budget), ensure_ascii=False, indent=2))
         return
-    table = Table("job", "when", "state", "model", "cost", "prompt", "film", box=None, header_style="bold")
+    job_id, where = Column("job", no_wrap=True), Column("film", overflow="fold")
+    table = Table(job_id, "when", "state", "model", "cost", "prompt", where, box=None, header_style="bold")
     for job in page.jobs:
         when = time.strftime("%m-%d %H:%M", time.localtime(job.created_at))
         film = job.path or job.url or answers.clean(job.error_words or "")

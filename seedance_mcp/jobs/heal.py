@@ -38,8 +38,10 @@ class Healer:
         journal: Journal,
         vendors: Mapping[str, Vendor],
         send: Callable[[Job, VideoRequest, Vendor], Awaitable[Job]],
+        as_sent: Callable[[VideoRequest, Vendor], Awaitable[VideoRequest | None]],
     ) -> None:
-        self._journal, self._vendors, self._send = journal, vendors, send
+        """`as_sent` puts the real URLs into a request from the journal, where files of this machine only stand in."""
+        self._journal, self._vendors, self._send, self._as_sent = journal, vendors, send, as_sent
         self._under_way: set[str] = set()
 
     def can(self, job: Job) -> bool:
@@ -55,7 +57,8 @@ class Healer:
         vendor = self._vendors[job.vendor]
         model = next((m for m in vendor.models if m.id == job.model), None)
         request = check(model, job.request).request if model else None
-        if request is None:  # the model has changed since, so the repeat would not be the same request
+        request = await self._as_sent(request, vendor) if request else None
+        if request is None:  # the model or a link has changed since, so the repeat would not be the same request
             return job
         self._under_way.add(job.id)
         try:

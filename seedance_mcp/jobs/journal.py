@@ -11,6 +11,7 @@ Each step is durable before the next begins, so that whatever one killed process
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -166,8 +167,11 @@ class Journal(Protocol):
         """Settle what dead processes left: intent becomes abandoned, submitting becomes unknown."""
         ...
 
-    async def claim(self, job_id: str, owner: str, seconds: float) -> bool:
-        """Take the right to look at a job, or to save its film, for so long; False while another process has it."""
+    async def claim(self, job_id: str, owner: str, seconds: float, *, when: Sequence[str]) -> bool:
+        """Take the right to look at a job, or to save its film, for so long, or until that is done.
+
+        False while another process has it, and where the job is in none of the states `when`.
+        """
         ...
 
     async def durations(self, model: str) -> Sequence[float]:
@@ -185,3 +189,11 @@ class Journal(Protocol):
     async def spending(self) -> Spending:
         """Return what today has cost so far."""
         ...
+
+
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+def new_id() -> str:
+    """Return a job id: 12 characters that nobody confuses when reading them aloud (59 bits)."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(12))

@@ -148,7 +148,7 @@ class SqliteJournal:
         if unknown := changes.keys() - set(_COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
-        if changes.get("state") in TERMINAL:
+        if changes.get("state") in TERMINAL or "save_error" in changes:  # looked at, or saved, to the end
             sets += ", looker = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
         with self._writing() as db:
@@ -204,15 +204,15 @@ class SqliteJournal:
             with self._writing() as db:
                 db.execute("UPDATE jobs SET looker = NULL WHERE looker = ?", tuple(dead))
 
-    async def claim(self, job_id: str, owner: str, seconds: float) -> bool:
-        return await self._run(self._claim, job_id, owner, seconds)
+    async def claim(self, job_id: str, owner: str, seconds: float, *, when: Sequence[str]) -> bool:
+        return await self._run(self._claim, job_id, owner, seconds, when)
 
-    def _claim(self, job_id: str, owner: str, seconds: float) -> bool:
+    def _claim(self, job_id: str, owner: str, seconds: float, when: Sequence[str]) -> bool:
         now = time.time()
         with self._writing() as db:
             # A lease that ends further ahead than any lease lasts was made before the clock was set back.
             done = db.execute(
-                "UPDATE jobs SET looker = ?, looker_until = ? WHERE id = ? AND "
+                f"UPDATE jobs SET looker = ?, looker_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
                 "(looker IS NULL OR looker = ? OR looker_until < ? OR looker_until > ?)",
                 (owner, now + seconds, job_id, owner, now, now + 10 * seconds),
             )

@@ -6,13 +6,14 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import choose
-from seedance_mcp.catalog.check import Checked, check
+from seedance_mcp.catalog.check import Checked
 from seedance_mcp.catalog.price import Price, price
 from seedance_mcp.errors import InvalidRequest, NotConfigured
+from seedance_mcp.media.inputs import Inputs, Parcel
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
@@ -32,11 +33,24 @@ class Quote:
     vendor: Vendor
     chosen: str | None = None
     """Why this model was taken, where the caller left the choice to us."""
+    parcels: Mapping[str, Parcel] = field(default_factory=dict[str, Parcel])
+    """Files of this machine that have to be handed over first, by the URLs that stand for them in the request."""
 
     @property
     def call(self) -> Call:
         """The exact HTTP request that creating it sends."""
         return self.vendor.submit(self.request)
+
+    @property
+    def with_consent(self) -> str | None:
+        """What to do about the picture of a real person, where the vendor reviews such pictures for this model."""
+        upload = self.vendor.upload
+        if upload is None or "person" not in upload.reviews(self.request.model):
+            return None
+        return (
+            f"{self.vendor.name} takes pictures of real persons after a review of its own. With the person's consent, "
+            "give each as a path below SEEDANCE_MEDIA_ROOTS that ends in #person; else use other pictures."
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -48,8 +62,13 @@ class Quote:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def quote(settings: Settings, args: Mapping[str, Any]) -> Quote:
+NO_FILES = Inputs()
+
+
+def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs = NO_FILES) -> Quote:
     """Check and price a request; choose the cheapest configured model that can do it where none is named.
+
+    `inputs` are the files that it names.
 
     Raises:
         InvalidRequest: listing every problem, the nearest legal values, and who else would do it.
@@ -60,28 +79,33 @@ def quote(settings: Settings, args: Mapping[str, Any]) -> Quote:
     args = dict(args)
     name = args.pop("model", None)
     if name is None:
-        return _cheapest(settings, args)
+        return _cheapest(settings, args, inputs)
     model = next((m for m in settings.models if m.id == name), None)
     if model is None:
         raise _no_such_model(name, [m.id for m in settings.models])
+    check = inputs.check
     checked = check(model, args)
     if checked.request is None:
-        raise _refusal(model.id, checked, choose.others(settings.models, args, model), choose.nearest(model, args))
-    return Quote(checked.request, price(checked.request, settings.prices), checked, settings.vendor_of(model))
+        others = choose.others(settings.models, args, model, check)
+        raise _refusal(model.id, checked, others, choose.nearest(model, args, check))
+    cost, vendor = price(checked.request, settings.prices), settings.vendor_of(model)
+    return Quote(checked.request, cost, checked, vendor, parcels=inputs.parcels(model, args))
 
 
-def _cheapest(settings: Settings, args: dict[str, Any]) -> Quote:
-    found = choose.offers(settings.models, args, settings.prices)
+def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs) -> Quote:
+    check = inputs.check
+    found = choose.offers(settings.models, args, settings.prices, check)
     if not found:
-        model, checked = choose.fewest_problems(settings.models, args)
-        raise _refusal(model.id, checked, [], choose.nearest(model, args), of=len(settings.models))
+        model, checked = choose.fewest_problems(settings.models, args, check)
+        raise _refusal(model.id, checked, [], choose.nearest(model, args, check), of=len(settings.models))
     best = found[0]
     unpriced = sum(o.price.usd_micros is None for o in found)
     known = best.price.usd_micros is not None
     why = f"{'cheapest' if known else 'first'} of {len(found)} that can"
     if unpriced:
         why += f" ({unpriced} without a known price)"
-    return Quote(best.request, best.price, best.checked, settings.vendor_of(best.model), why)
+    parcels = inputs.parcels(best.model, args)
+    return Quote(best.request, best.price, best.checked, settings.vendor_of(best.model), why, parcels)
 
 
 def _no_such_model(name: object, ids: Sequence[str]) -> InvalidRequest:

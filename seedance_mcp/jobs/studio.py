@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from seedance_mcp.catalog.price import MICROS
-from seedance_mcp.errors import InvalidRequest, JournalError, UnknownJob
+from seedance_mcp.errors import InvalidRequest, JournalError, SeedanceError, UnknownJob
 from seedance_mcp.jobs import submit as submitting
 from seedance_mcp.jobs.budget import Caps, admit
 from seedance_mcp.jobs.heal import Healer
-from seedance_mcp.jobs.journal import OPEN, Job, Journal, NewJob, Page
+from seedance_mcp.jobs.journal import OPEN, Job, Journal, NewJob, Page, new_id
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
 from seedance_mcp.jobs.owner import Owner
-from seedance_mcp.jobs.quote import Quote, quote
+from seedance_mcp.jobs.quote import NO_FILES, Quote, quote
 from seedance_mcp.jobs.watch import FRESH, Watch
+from seedance_mcp.media.inputs import Inputs, look_at
+from seedance_mcp.media.upload import Porter
 from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Studio:
         self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
         self._submitting: dict[str, anyio.Event] = {}
-        self._healer = Healer(journal, self._vendors, self._submit)
+        self._porter = Porter(settings, web)
+        self._healer = Healer(journal, self._vendors, self._submit, self._porter.known)
         self.watch = Watch(
             journal,
             web,
@@ -73,9 +75,13 @@ class Studio:
             interval=settings.poll_interval or (0.5 if settings.sandbox else None),
         )
 
-    def quote(self, args: Mapping[str, Any]) -> Quote:
+    async def inputs(self, args: Mapping[str, Any]) -> Inputs:
+        """Find and look at the files of this machine that a request names."""
+        return await look_at(args, self.settings)
+
+    def quote(self, args: Mapping[str, Any], inputs: Inputs = NO_FILES) -> Quote:
         """Check and price a request; see `seedance_mcp.jobs.quote`."""
-        return quote(self.settings, args)
+        return quote(self.settings, args, inputs)
 
     # -- paying ---------------------------------------------------------------------------------------------------
 
@@ -104,17 +110,21 @@ class Studio:
         admit(quote.price.usd_micros, self.caps(args), await self.journal.spending(), quote.request.model.id)
 
     async def create(self, quote: Quote, args: Mapping[str, Any]) -> Created:
-        """Pay for a quote: write the intent, send it once, write down what became of it.
+        """Pay for a quote: hand its files over, write the intent, send it once, write down what became of it.
 
         Cancelling this call does not cancel the submission, whose outcome is in the journal all the same.
 
         Raises:
-            OverBudget, KeyReused, JournalError: nothing was sent.
+            OverBudget, KeyReused, JournalError, or why a file cannot be handed over: nothing was sent.
         """
         await self.recover()
+        request = quote.request
+        if quote.parcels:
+            await self.afford(quote, args)
+            request = await self._porter.hand_over(request, quote.parcels, quote.vendor, self._group)
         admission = await self.journal.admit(
             NewJob(
-                id=_new_id(),
+                id=new_id(),
                 vendor=quote.vendor.slug,
                 model=quote.request.model.id,
                 request=quote.request.fields(),
@@ -129,7 +139,7 @@ class Studio:
         )
         if admission.duplicate:
             return Created(quote, admission.job, duplicate=True)
-        job = await self._submit(admission.job, quote.request, quote.vendor)
+        job = await self._submit(admission.job, request, quote.vendor)
         self._heal(job)
         return Created(quote, job)
 
@@ -238,17 +248,22 @@ class Studio:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Studio]:
         """Watch jobs in the background while the block runs; on leaving, submissions get a moment to finish."""
+        failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group:
             await self._group.start(self.watch.run)
             self._group.start_soon(self._take_up)
             try:
                 yield self
+            except SeedanceError as error:  # raised again below, because the group would wrap it
+                failed = error
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(_GRACE):
                     for done in list(self._submitting.values()):
                         await done.wait()
                 self._group.cancel_scope.cancel()
         self._group = None
+        if failed is not None:
+            raise failed
 
     async def _take_up(self) -> None:
         """Follow the jobs that are open from before, and keep to the retention that is set."""
@@ -298,11 +313,3 @@ def open_web(settings: Settings) -> Web:
     return Web(
         settings, SandboxTransport(sandbox), {v.slug: sandbox.base_url(v.slug, origin) for v in settings.vendors}
     )
-
-
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-
-
-def _new_id() -> str:
-    """Return a job id: 12 characters that nobody confuses when reading them aloud (59 bits)."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(12))

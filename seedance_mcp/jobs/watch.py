@@ -139,7 +139,7 @@ class Watch:
         if vendor is None or job.task_id is None:
             await self._journal.note(job.id, error_words=f"{job.vendor} has no key any more, so it cannot be asked.")
             return
-        if not await self._journal.claim(job.id, self._owner, LEASE):
+        if not await self._journal.claim(job.id, self._owner, LEASE, when=OPEN):
             await self._plan(job, FRESH)  # another process looks; what it finds is in the journal
             return
         await self._take_turn(vendor.slug)
@@ -154,6 +154,7 @@ class Watch:
             pause = schedule.after_error(errors, retry_after)
             self._quiet_until[vendor.slug] = time.monotonic() + pause
             await self._journal.note(job.id, error_words=error.sentence, looked_at=time.time(), looks=job.looks + 1)
+            await self._journal.claim(job.id, self._owner, 0)  # another server, with another key, may see more
             await self._plan(job, pause)
             return
         self._errors.pop(vendor.slug, None)
@@ -197,7 +198,7 @@ class Watch:
         try:
             async with self._save_limit:
                 # While another server has the claim, it is saving the film.
-                if await self._journal.claim(job.id, self._owner, 2 * LONGEST):
+                if await self._journal.claim(job.id, self._owner, 2 * LONGEST, when=("succeeded",)):
                     await self._bring(job, folder)
         except SeedanceError as error:
             log.warning("job %s: %s", job.id, error)
@@ -220,9 +221,6 @@ class Watch:
             log.exception("saving job %s failed", job.id)
             with suppress(SeedanceError):
                 await self._journal.note(job.id, save_error="The film could not be saved; the server's log says why.")
-        finally:
-            with suppress(SeedanceError):
-                await self._journal.claim(job.id, self._owner, 0)
 
     async def _fetch(self, job: Job, vendor: Vendor | None, folder: Path) -> Film:
         if vendor is None:

@@ -124,13 +124,14 @@ class _opened:  # noqa: N801  (reads as what it does)
     def __enter__(self) -> Any:
         try:
             import av  # noqa: PLC0415  (slow, and only there with the extra)
+            from av.error import FFmpegError  # noqa: PLC0415
         except ImportError:
             raise NoMedia(
                 "Looking into films needs the extra «media».", next_step="Install seedance-mcp[media]."
             ) from None
         try:
             self._film = av.open(str(self._path), options={"protocol_whitelist": "file"})
-        except (av.error.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             raise self._unreadable(error) from None
         if not self._film.streams.video:
             self._film.close()
@@ -138,10 +139,10 @@ class _opened:  # noqa: N801  (reads as what it does)
         return self._film
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import av  # noqa: PLC0415
+        from av.error import FFmpegError  # noqa: PLC0415
 
         self._film.close()
-        if isinstance(error, av.error.FFmpegError):
+        if isinstance(error, FFmpegError):
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: BaseException) -> Unreadable:

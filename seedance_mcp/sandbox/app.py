@@ -20,8 +20,8 @@ from seedance_mcp.sandbox import film
 from seedance_mcp.sandbox.behaviour import LOSSY, Wishes
 from seedance_mcp.sandbox.connection import Lost, Silence
 from seedance_mcp.sandbox.delivery import Delivery
-from seedance_mcp.sandbox.entrance import EMPTY_KEY, Refuses, authenticate, key_of, parse, understand
-from seedance_mcp.sandbox.fake import Fake, No, NoKind, Reply, known_fakes
+from seedance_mcp.sandbox.entrance import EMPTY_KEY, Refuses, authenticate, key_of, parse, received, understand
+from seedance_mcp.sandbox.fake import Fake, Kept, No, NoKind, Reply, Service, Visit, known_fakes
 from seedance_mcp.sandbox.tasks import TOTAL_SECONDS, Charge, Look, Task, new_id
 
 _PAGE = "<!doctype html><title>Sandbox</title><p>This is a page, not what was asked for."
@@ -40,6 +40,8 @@ class Sandbox:
         self.pace = pace
         self.tasks: dict[str, Task] = {}
         self.charges: list[Charge] = []
+        self.kept: dict[str, dict[str, Kept]] = {slug: {} for slug in known_fakes()}
+        """What each vendor keeps of the files that were handed over, by URL or asset id."""
         self._clock = clock
         self._by_request_id: dict[tuple[str, str, str], Task] = {}
         self._times: Counter[str] = Counter()
@@ -72,7 +74,25 @@ class Sandbox:
         ]
         if fake.content_path:
             routes.append(Route(fake.prefix + fake.content_path, bound(self._content)))
+        routes += [self._service(fake, service) for service in fake.services]
         return routes
+
+    def _service(self, fake: Fake, service: Service) -> Route:
+        """Return the route of an endpoint beside creating and looking."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                if not service.public:
+                    authenticate(request)
+                file = await received(request, service.form_field) if service.form_field else None
+                posted = service.method == "POST" and file is None
+                body: Mapping[str, Any] = parse(request, await request.body()) if posted else {}
+            except Refuses as refused:
+                return _reply(fake.refuse(refused.no), note=refused.no.words)
+            spent = float(sum(c.amount or 0 for c in self.charges if c.slug == fake.slug))
+            return _reply(service.answer(Visit(body, file, self.kept[fake.slug], self._clock(), self.pace, spent)))
+
+        return Route(fake.prefix + service.path, endpoint, methods=[service.method])
 
     async def _create(self, fake: Fake, request: Request) -> Response:
         raw = await request.body()

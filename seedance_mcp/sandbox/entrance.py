@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.sandbox.fake import Fake, No, Wire
+from seedance_mcp.sandbox.fake import Fake, Kept, No, Wire
 
 BAD_KEY, EMPTY_KEY = "bad-key", "no-credit"
 """The keys that a fake vendor does not know, and whose account is empty; every other key is good."""
@@ -52,6 +53,15 @@ def parse(request: Request, raw: bytes) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refuses(No("malformed", "the body must be a JSON object"))
     return cast("dict[str, Any]", body)
+
+
+async def received(request: Request, field: str) -> Kept:
+    """Return the file that a form brings under a name."""
+    async with request.form() as form:
+        file = form.get(field)
+        if not isinstance(file, UploadFile):
+            raise Refuses(No("malformed", f"a form with a file named {field} is expected"))
+        return Kept(file.filename or "", await file.read(), file.content_type or "")
 
 
 def _not_json(constant: str) -> None:

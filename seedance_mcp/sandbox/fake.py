@@ -106,6 +106,50 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@dataclass(slots=True)
+class Kept:
+    """A file that was uploaded, or an asset that was made of one."""
+
+    name: str
+    content: bytes = b""
+    mime: str = ""
+    kind: str = ""
+    url: str = ""
+    ready_at: float = 0.0
+    """On the sandbox's clock."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether its content asks for the vendor's review to fail."""
+        return b"sandbox: asset-failed" in self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request for something beside creating and looking; none of it is charged."""
+
+    body: Mapping[str, Any]
+    file: Kept | None
+    kept: dict[str, Kept]
+    """What this vendor keeps, by URL or asset id."""
+    now: float
+    pace: float
+    spent: float
+    """What the vendor has charged so far, in its own unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An endpoint beside creating and looking."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    answer: Callable[[Visit], Reply]
+    form_field: str = ""
+    """The name under which a file comes, as a form."""
+    public: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fake:
     """One vendor's API, as its page documents it. Paths are below the vendor's base URL."""
@@ -124,6 +168,7 @@ class Fake:
     created: Callable[[Task], Json]
     looked: Callable[[Look], Json]
     refuse: Callable[[No], Reply]
+    services: tuple[Service, ...] = ()
     prices: PriceBook = field(default_factory=dict[str, UnitPrice])
     """What the fake charges where the vendor publishes no number."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from decimal import Decimal
 from typing import Any
 
 from seedance_mcp.catalog import Model, OneOf
 from seedance_mcp.catalog.price import UnitPrice
-from seedance_mcp.sandbox.fake import Fake, Json, No, Reply, Wire, given
+from seedance_mcp.sandbox.fake import Fake, Json, Kept, No, Reply, Service, Visit, Wire, given
 from seedance_mcp.sandbox.tasks import Look, Task
 from seedance_mcp.sandbox.upstream import REFUSED
 from seedance_mcp.vendors.jimmyai import VENDOR
+from seedance_mcp.vendors.jimmyai_files import UPLOAD
 
 _STATES = {
     "queued": "queued",
@@ -114,6 +116,140 @@ def refuse(no: No) -> Reply:
     return Reply(status, {"code": code, "msg": words, "data": None})
 
 
+_HOST = "https://files.jimmyai.example"
+"""Where uploaded files are said to be. Nobody fetches them: what is here is in `Sandbox.kept`."""
+_REVIEW_SECONDS = 1.0
+"""How long an asset is looked at, at pace 1."""
+_LARGEST = 100 * 1024 * 1024
+
+
+def _said(data: Json) -> Reply:
+    return Reply(200, {"code": 20000, "msg": "ok", "data": data})
+
+
+def _upload(visit: Visit) -> Reply:
+    """Take a file (PUB:CLI): at most 100 MB, of the formats that are listed."""
+    file = visit.file or Kept("")
+    ending = file.name.rpartition(".")[2].casefold()
+    if ending not in UPLOAD.endings | {"jpeg", "svg"} or not 0 < len(file.content) <= _LARGEST:
+        return refuse(No("invalid_request", "unsupported file"))
+    url = f"{_HOST}/uploads/{secrets.token_hex(8)}/{file.name}"
+    visit.kept[url] = file
+    return _said({"url": url, "filename": file.name, "size": len(file.content), "mime_type": file.mime})
+
+
+def _asset(visit: Visit, url: object, kind: str, name: str = "") -> str | None:
+    """Begin to look at what is behind a link; None if nothing can be there."""
+    if not isinstance(url, str) or not url.startswith("https://"):
+        return None
+    asset = f"asset_{secrets.token_hex(6)}"
+    content = visit.kept[url].content if url in visit.kept else b""
+    visit.kept[asset] = Kept(name, content, kind=kind, url=url, ready_at=visit.now + _REVIEW_SECONDS * visit.pace)
+    return asset
+
+
+def _state(visit: Visit, asset: Kept) -> str:
+    full = asset.kind == "full"
+    if visit.now < asset.ready_at:
+        return "Pending" if full else "Processing"
+    return ("Rejected" if full else "Failed") if asset.bad else "Active"
+
+
+def _sp_upload(visit: Visit) -> Reply:
+    body = visit.body
+    known = isinstance(body.get("name"), str) and body.get("type") in {"image", "video", "audio", "text"}
+    asset = _asset(visit, body.get("url"), "sp", str(body.get("name"))) if known else None
+    return _said({"asset_id": asset}) if asset else refuse(No("invalid_request", "bad request"))
+
+
+def _sp_status(visit: Visit) -> Reply:
+    found = {a: visit.kept[a] for a in _asked_for(visit) if a in visit.kept}
+    return _said({"items": [{"asset_id": a, "status": _state(visit, k), "name": k.name} for a, k in found.items()]})
+
+
+def _asked_for(visit: Visit) -> list[str]:
+    ids: Any = visit.body.get("asset_ids")
+    return [str(a) for a in ids] if isinstance(ids, list) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _sp_detail(visit: Visit) -> Reply:
+    asset = str(visit.body.get("asset_id"))
+    kept = visit.kept.get(asset)
+    if kept is None:
+        return refuse(No("invalid_request", "asset not found"))
+    return _said({"asset_id": asset, "status": _state(visit, kept), "name": kept.name, "url": kept.url})
+
+
+def _person(visit: Visit, asset: str) -> Reply:
+    kept = visit.kept[asset]
+    state = _state(visit, kept)
+    reference = f"asset://{asset}" if state == "Active" else None
+    return _said({"asset_id": asset, "status": state, "asset_ref": reference, "name": kept.name, "url": kept.url})
+
+
+def _person_submit(visit: Visit) -> Reply:
+    named = isinstance(visit.body.get("name"), str)
+    asset = _asset(visit, visit.body.get("url"), "person", str(visit.body.get("name"))) if named else None
+    return _person(visit, asset) if asset else refuse(No("invalid_request", "bad request"))
+
+
+def _person_status(visit: Visit) -> Reply:
+    asset = str(visit.body.get("asset_id"))
+    return _person(visit, asset) if asset in visit.kept else refuse(No("invalid_request", "asset not found"))
+
+
+def _audit(visit: Visit) -> Reply:
+    """Full: several links at once, each either looked at or refused."""
+    items: list[Json] = []
+    failed: list[Json] = []
+    for kind in ("image", "video", "audio"):
+        urls: list[Any] = visit.body.get(f"{kind}_urls") or []
+        for url in urls:
+            if asset := _asset(visit, url, "full"):
+                state = _state(visit, visit.kept[asset])
+                items.append({"asset_id": asset, "original_url": url, "asset_type": kind, "status": state})
+            else:
+                failed.append({"original_url": url, "asset_type": kind})
+    return _said({"items": items, "failed_items": failed})
+
+
+def _balance(visit: Visit) -> Reply:
+    return _said({"balance": 100.5, "used_coin": visit.spent, "available": 100.5 - visit.spent})
+
+
+def _key_balance(visit: Visit) -> Reply:
+    left = 50 - visit.spent
+    data = {"name": "sandbox", "total_quota": 50, "used_quota": visit.spent, "available_quota": left}
+    return _said(data | {"unlimited": False})
+
+
+def _catalog(visit: Visit) -> Reply:
+    """The public price list. SP is listed under other names than it is ordered by (PUB:CLI)."""
+    del visit
+    modes = {"second": "per_second", "video": "per_task"}
+    prices = [
+        (m.name, m.summary, modes[m.billing.per or "second"], _PLAY_PRICES[m.id].rates)
+        for m in VENDOR.models
+        if not m.name.endswith(("-sp", "-of-sp"))
+    ]
+    listed: list[Json] = [
+        {
+            "model_name": name,
+            "display_name": f"Seedance 2.0 {summary}",
+            "model_type": "video",
+            "price_mode": mode,
+            "unit_price": float((rates or {})[""]),
+            "official_price": 0.08,
+            "remark": "",
+            "group": "Seedance 2.0 Video",
+        }
+        for name, summary, mode, rates in [*prices, ("sd2_sp_720p", "SP", "per_second", {"": Decimal("0.5")})]
+    ]
+    return _said({"list": listed})
+
+
+_API = "/api/open-api/v1"
+
 FAKE = Fake(
     vendor=VENDOR,
     create_path="/api/open-api/v1/seedance/videos",
@@ -123,5 +259,18 @@ FAKE = Fake(
     created=created,
     looked=looked,
     refuse=refuse,
+    services=(
+        Service("POST", f"{_API}/files/upload", _upload, form_field="file"),
+        Service("POST", f"{_API}/seedance/sp/assets/upload", _sp_upload),
+        Service("POST", f"{_API}/seedance/sp/assets/detail", _sp_detail),
+        Service("POST", f"{_API}/seedance/sp/assets/status", _sp_status),
+        Service("POST", f"{_API}/seedance/sp/realperson/submit", _person_submit),
+        Service("POST", f"{_API}/seedance/sp/realperson/status", _person_status),
+        Service("POST", f"{_API}/seedance/assets/audit", _audit),
+        Service("POST", f"{_API}/seedance/assets/status", _sp_status),
+        Service("GET", f"{_API}/user/balance", _balance),
+        Service("GET", f"{_API}/key/balance", _key_balance),
+        Service("GET", "/api/openapi/model/catalog", _catalog, public=True),
+    ),
     prices=_PLAY_PRICES,
 )

@@ -6,7 +6,6 @@ left out, never null.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
+from seedance_mcp.redaction import clean
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice
@@ -47,9 +47,13 @@ def quoted(quote: Quote, url: str) -> Fields:
             "assumed": dict(quote.request.assumed),
             "advice": _say(quote.checked.advice),
             "request": {"method": call.method, "url": url, "body": call.body},
+            "note": _STANDING_IN if quote.parcels else None,
             "next_step": "Nothing was sent. Call create_video without dry_run to make it.",
         }
     )
+
+
+_STANDING_IN = "Local files are not handed over yet; a URL with «local» in it stands for each."
 
 
 def created(made: Created) -> Fields:
@@ -209,17 +213,6 @@ def _money(value: Mapping[str, Any]) -> str:
         said = "unknown"
     extra = [str(value[k]) for k in ("basis", "unknown", "caution") if k in value]
     return said + (f" ({'; '.join(extra)})" if extra else "")
-
-
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+"
-)
-
-
-def clean(text: str) -> str:
-    """Make a vendor's words safe to show: no control, bidirectional, zero-width or tag characters, at most 500 long."""
-    seen = _UNSEEN.sub(" ", text).strip()
-    return seen if len(seen) <= 500 else seen[:499] + "…"  # noqa: PLR2004
 
 
 def _short(prompt: str) -> str:

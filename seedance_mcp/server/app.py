@@ -193,7 +193,7 @@ def _shown(tool: Tool) -> types.Tool:
         description=tool.description,
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
-        meta=player.META.get(tool.name),
+        _meta=player.META.get(tool.name),
         # create_video says nothing of being idempotent: clients repeat calls that do by themselves.
         annotations=types.ToolAnnotations(
             read_only_hint=True if tool.read_only else None,

@@ -92,7 +92,7 @@ def _page() -> str:
 def listed(settings: Settings) -> types.Resource:
     """Return the view as a resource."""
     return types.Resource(
-        uri=URI, name="player", title="Seedance player", mime_type=APP_MIME_TYPE, meta=_meta(settings)
+        uri=URI, name="player", title="Seedance player", mime_type=APP_MIME_TYPE, _meta=_meta(settings)
     )
 
 
@@ -100,7 +100,7 @@ def view(settings: Settings) -> types.TextResourceContents:
     """Return the view itself, which knows the origins too, so as not to ask for what the client would block."""
     known = html.escape(" ".join(origins(settings)))
     text = _page().replace('name="film-origins" content=""', f'name="film-origins" content="{known}"')
-    return types.TextResourceContents(uri=URI, mime_type=APP_MIME_TYPE, text=text, meta=_meta(settings))
+    return types.TextResourceContents(uri=URI, mime_type=APP_MIME_TYPE, text=text, _meta=_meta(settings))
 
 
 def _meta(settings: Settings) -> dict[str, Any]:
@@ -160,18 +160,17 @@ async def read_film(studio: Studio, call: Call) -> Fields:
     return fields
 
 
-_OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+_OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))
 
 
 def _read(path: Path, size: int, offset: int) -> bytes | None:
     """Return a piece of a film, or None where the film that was saved is there no longer."""
     try:
-        handle = os.open(path, os.O_RDONLY | _OPENING)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _OPENING)) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size != size or file.read(8)[4:] != b"ftyp":
+                return None
+            file.seek(offset)
+            return file.read(RANGE)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != size or file.read(8)[4:] != b"ftyp":
-            return None
-        file.seek(offset)
-        return file.read(RANGE)

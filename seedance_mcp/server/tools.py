@@ -231,7 +231,7 @@ def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
 
 async def create_video(studio: Studio, call: Call) -> Fields:
     """Quote, confirm, pay once, and answer with the job."""
-    quote = studio.quote(call.args)
+    quote = studio.quote(call.args, await studio.inputs(call.args))
     if call.args.get("dry_run") is True:
         await studio.afford(quote, call.args)
         return answers.quoted(quote, studio.url(quote))
@@ -243,6 +243,7 @@ async def create_video(studio: Studio, call: Call) -> Fields:
         raise VendorRefused(
             f"{quote.vendor.name} refused job {made.job.id}: {said or 'no reason given'}. Nothing was charged.",
             code=code,
+            next_step=quote.with_consent if code is Code.REAL_PERSON else None,
         )
     return answers.created(made)
 

@@ -32,6 +32,7 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
+from seedance_mcp.vendors.jimmyai_files import ACCOUNT, CATALOGUE, UPLOAD
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import (
     Accepted,
@@ -419,6 +420,9 @@ VENDOR = Vendor(
     status=status,
     progress=progress,
     refusal=refusal,
+    upload=UPLOAD,
+    account=ACCOUNT,
+    catalogue=CATALOGUE,
     film_days=3,
     docs="https://docs.jimmyai.cn/zh/api-reference/seedance/sp/create",
 )

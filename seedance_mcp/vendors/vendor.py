@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from seedance_mcp.catalog import Model
+from seedance_mcp.catalog import Model, Source
+from seedance_mcp.catalog.files import FileKind
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code, UnexpectedAnswer
 
@@ -31,6 +32,10 @@ class Call:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    file_field: str = ""
+    """The name under which a file is sent along, as a form instead of JSON; the sender adds the file."""
+    public: bool = False
+    """Whether it is answered without a key, so that none is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,70 @@ class Snapshot:
     """Percent, for show only: no state is ever derived from it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that a vendor keeps and has to look at before it may be used."""
+
+    id: str
+    state: Literal["pending", "usable", "failed"]
+    reference: str = ""
+    """What stands for it in a request, where that is not asset://id."""
+    words: str = ""
+    """The vendor's own word for the state."""
+
+    @property
+    def address(self) -> str:
+        """What stands for it in a request."""
+        return self.reference or f"asset://{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """How a link becomes an asset: submitted, then looked at until it is usable. None of this costs anything."""
+
+    submit: Callable[[str, FileKind, str], Call]
+    """From the link, what it is, and a name for it."""
+    submitted: Callable[[Answer], Asset]
+    status: Callable[[str], Call]
+    looked: Callable[[Answer], Asset]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """How a vendor takes files from this machine. None of this costs anything."""
+
+    call: Call
+    link: Callable[[Answer], str]
+    endings: frozenset[str]
+    """The formats that it takes."""
+    most_mb: float
+    days: float
+    """How long the link is documented to last."""
+    reviews: Callable[[Model], Mapping[str, Review]]
+    """By purpose: `asset`, and `person` for pictures of a real person."""
+    source: Source
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """A GET that costs nothing, and how its answer is read."""
+
+    call: Call
+    read: Callable[[Answer], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a vendor's public catalogue says of one model."""
+
+    per: Literal["second", "video"]
+    price: Decimal
+    unit: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """One reseller of Seedance: who it is, what it sells, and how it is asked."""
@@ -101,6 +170,12 @@ class Vendor:
     """Where finished films are known to live, besides the vendor's own origin."""
     film_days: float | None = None
     """How long a film's link is documented to last."""
+    upload: Upload | None = None
+    """How it takes files from this machine, where it does."""
+    account: tuple[Question[str], ...] = ()
+    """What can be asked of the account, answered in words."""
+    catalogue: Question[Mapping[str, Listed]] | None = None
+    """Its public price list, by the names of models."""
     env: str = ""
     docs: str = ""
     """The public page the rows were read from."""

@@ -29,7 +29,8 @@ import httpx2
 from seedance_mcp import settings as product_settings
 from seedance_mcp import web
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.jobs import schedule, studio as studio_module, submit, watch
+from seedance_mcp.jobs import heal, save, schedule, submit, watch
+from seedance_mcp.jobs import studio as studio_module
 from seedance_mcp.jobs.budget import Caps
 from seedance_mcp.jobs.journal import Job, NewJob
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
@@ -50,7 +51,7 @@ _HASTE = 0.02
 
 
 class Voice:
-    """Says things in a file, a line at a time; what is said is there even if the process dies at the next instruction."""
+    """Says things in a file, a line at a time; what is said stays, even if the process dies at once."""
 
     def __init__(self, folder: Folder) -> None:
         self._fd = os.open(folder.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -87,14 +88,21 @@ def _hurry(plan: Plan) -> None:
     async def short_sleep(seconds: float) -> None:
         await anyio.sleep(seconds * _HASTE)
 
+    patch(save, "_BLOCK", 16 * 1024)
     patch(submit, "anyio", SimpleNamespace(**{**vars(anyio), "sleep": short_sleep}))
-    patch(schedule, "after_error", lambda *_: _HASTE)
+
+    def in_peace(*_: object) -> float:
+        return _HASTE
+
+    patch(schedule, "after_error", in_peace)
     for module in (studio_module, watch):
         patch(module, "FRESH", 0.01)
-    patch(studio_module, "_HEALING", (0.05, 0.2, 1.0))
+    patch(heal, "PAUSES", (0.05, 0.2, 1.0))
+    patch(heal, "_REST", 0.01)
     patch(watch, "LOOKS_PER_SECOND", 1000)
     if plan.lease is not None:
         patch(watch, "LEASE", plan.lease)
+        patch(watch, "LONGEST", plan.lease)
     if plan.clock:
         now = time.time
         patch(time, "time", lambda: now() + plan.clock)
@@ -149,7 +157,9 @@ def _restless(studio: Studio, job: Job, looks: Mapping[str, int]) -> bool:
     if job.state == "succeeded":
         return studio.saving and not job.path and (not job.save_error or looks.get(job.id, 0) < 3)
     vendor = studio.settings.vendor(job.vendor)
-    return job.state == "unknown" and vendor is not None and bool(vendor.idempotency_header) and looks.get(job.id, 0) < 3
+    return (
+        job.state == "unknown" and vendor is not None and bool(vendor.idempotency_header) and looks.get(job.id, 0) < 3
+    )
 
 
 async def _come_to_rest(studio: Studio, patience: float) -> bool:
@@ -157,7 +167,9 @@ async def _come_to_rest(studio: Studio, patience: float) -> bool:
     looks: dict[str, int] = {}
     ends = time.monotonic() + patience
     while time.monotonic() < ends:
-        jobs = await studio.journal.in_states(("intent", "submitting", "submitted", "queued", "running", "unknown", "succeeded"))
+        jobs = await studio.journal.in_states(
+            ("intent", "submitting", "submitted", "queued", "running", "unknown", "succeeded")
+        )
         if not (restless := [job for job in jobs if _restless(studio, job, looks)]):
             return True
         for job in restless:
@@ -186,6 +198,7 @@ async def _work(plan: Plan, voice: Voice, killer: Killer) -> int:
 
 async def _recover(plan: Plan, voice: Voice, _: Killer) -> int:
     async with _open(voice) as studio:
+        voice.say(unknown=[job.id for job in await studio.journal.in_states(("unknown",))])
         rested = await _come_to_rest(studio, plan.patience)
         voice.say(rested=rested)
     return 0 if rested else 3
@@ -207,8 +220,10 @@ async def _crowd(plan: Plan, voice: Voice, killer: Killer) -> int:
                 made += 1
                 post = rng.choice((*_USUAL, *_QUICK))
                 look = rng.choice((*_USUAL, *LOOKS)) if post != "accept_with_an_earlier_id" else "normal"
-                orders = Orders(f"{plan.seed}-{number}-{made}", post, look)
-                job = await _create(studio, Wanted(rng.choice(("seedanceapi", "aigptimage", "ope")), orders), voice, killer)
+                orders = Orders(f"{plan.name}.{plan.seed}-{number}-{made}", post, look)
+                job = await _create(
+                    studio, Wanted(rng.choice(("seedanceapi", "aigptimage", "ope")), orders), voice, killer
+                )
                 if job is not None and rng.random() < 0.1:
                     with suppress(SeedanceError):
                         await studio.check(job.id)
@@ -225,7 +240,7 @@ async def _race(plan: Plan, voice: Voice, _: Killer) -> int:
     caps = Caps(per_day=int(plan.caps["SEEDANCE_DAILY_BUDGET"]))
     journal = SqliteJournal(folder.state)
     voice.say(ready=True)
-    while not folder.go.exists():
+    while not folder.go.exists():  # noqa: ASYNC110  (another process makes it)
         await anyio.sleep(0.001)
     admitted = 0
     for number in range(plan.nth):
@@ -329,7 +344,7 @@ def nursery() -> None:
 def serve(plan: Plan) -> None:
     """Be the whole MCP server on standard input and output."""
     killer = prepare(plan)
-    from seedance_mcp.server import app, tools  # noqa: PLC0415  (slow to import, and only this child needs it)
+    from seedance_mcp.server import app, tools
 
     create = tools.create_video
 

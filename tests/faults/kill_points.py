@@ -13,7 +13,7 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -21,10 +21,10 @@ from typing import Any, cast
 import httpx2
 
 from seedance_mcp.jobs import save, submit
+from seedance_mcp.jobs.heal import Healer
 from seedance_mcp.jobs.journal import TERMINAL, Job
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
 from seedance_mcp.jobs.owner import Owner
-from seedance_mcp.jobs.studio import Studio
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import Web
 
@@ -56,6 +56,8 @@ MIGRATION = ("migrate.before", "migrate.statement", "migrate.in", "migrate.commi
 RECOVERY = (
     "recover.before",
     "recover.owner_looked_at",
+    "recover.in",
+    "recover.commit",
     "recover.change.before",
     "recover.change.in",
     "recover.change.commit",
@@ -109,6 +111,11 @@ def patch(owner: object, name: str, value: object) -> None:
     setattr(owner, name, value)
 
 
+def private(owner: object, name: str) -> Any:
+    """Return an attribute that has no public face."""
+    return getattr(owner, name)
+
+
 def install(killer: Killer) -> None:
     """Wrap the product so that it says when it reaches each point."""
     _journal(killer)
@@ -145,7 +152,7 @@ class _Statements:
 def _journal(killer: Killer) -> None:
     label = threading.local()
     writing = cast(
-        "Callable[[SqliteJournal], AbstractContextManager[sqlite3.Connection]]", getattr(SqliteJournal, "_writing")
+        "Callable[[SqliteJournal], AbstractContextManager[sqlite3.Connection]]", private(SqliteJournal, "_writing")
     )
 
     @contextmanager
@@ -195,9 +202,7 @@ def _post(killer: Killer) -> None:
     post_once = Web.post_once
 
     async def sending(self: httpx2.AsyncClient, request: httpx2.Request, **how: Any) -> httpx2.Response:
-        trace = cast(
-            "Callable[[str, Mapping[str, Any]], Awaitable[None]] | None", request.extensions.get("trace")
-        )
+        trace = cast("Callable[[str, Mapping[str, Any]], Awaitable[None]] | None", request.extensions.get("trace"))
         if trace is not None:
 
             async def both(event: str, info: Mapping[str, Any]) -> None:
@@ -241,7 +246,7 @@ def _look(killer: Killer) -> None:
 
 
 def _film(killer: Killer) -> None:
-    part = cast(Any, getattr(save, "_Part"))
+    part = private(save, "_Part")
 
     def after(method: str, point: str) -> None:
         inner = getattr(part, method)
@@ -298,15 +303,15 @@ def _owner(killer: Killer) -> None:
 
 
 def _healing(killer: Killer) -> None:
-    heal = cast("Callable[..., Coroutine[Any, Any, Job]]", Studio.heal)
+    heal = Healer.heal
 
-    async def healing(self: Studio, job: Job) -> Job:
-        if job.state == "unknown":
+    async def healing(self: Healer, job: Job) -> Job:
+        if self.can(job):
             killer.healing = True
             killer.reach("heal.before")
         return await heal(self, job)
 
-    patch(Studio, "heal", healing)
+    patch(Healer, "heal", healing)
 
 
 def commit_delay(rng: random.Random) -> float:

@@ -73,6 +73,8 @@ class Plan:
 
     folder: str
     origin: str
+    name: str = ""
+    """How the names of all its intents begin."""
     role: Role = "work"
     jobs: Sequence[Job] = ()
     workers: int = 1
@@ -115,5 +117,6 @@ class Plan:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Plan:
-        jobs = [Job(job["vendor"], Orders(**job["orders"])) for job in data["jobs"]]
-        return Plan(**{**data, "jobs": jobs})
+        plan = Plan(**data)
+        plan.jobs = [Job(job["vendor"], Orders(**job["orders"])) for job in data["jobs"]]
+        return plan

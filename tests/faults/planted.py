@@ -19,11 +19,7 @@ from seedance_mcp.jobs.quote import Quote
 from seedance_mcp.jobs.studio import Created, Studio
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import Ambiguous, Web
-from tests.faults.kill_points import patch
-
-
-def _private(owner: object, name: str) -> Any:
-    return getattr(owner, name)
+from tests.faults.kill_points import patch, private
 
 
 def resend_like_an_sdk() -> None:
@@ -44,7 +40,7 @@ def journal_after_the_answer() -> None:
     create = Studio.create
 
     async def creating(self: Studio, quote: Quote, args: Mapping[str, Any]) -> Created:
-        web = cast(Web, _private(self, "_web"))
+        web = cast(Web, private(self, "_web"))
         with suppress(Ambiguous):
             answer = await web.post_once(quote.vendor, quote.call)
 
@@ -63,7 +59,9 @@ def server_errors_are_free() -> None:
 
     def reading(vendor: Vendor, answer: Answer) -> Any:
         if answer.status >= 500:
-            answer = Answer(400, {"code": 400, "message": "server error", "msg": "server error", "error": {"message": ""}})
+            answer = Answer(
+                400, {"code": 400, "message": "server error", "msg": "server error", "error": {"message": ""}}
+            )
         return read(vendor, answer)
 
     patch(submit, "read", reading)
@@ -82,7 +80,7 @@ def resend_on_recovery() -> None:
             assert vendor is not None
             assert request is not None
             with suppress(Ambiguous):
-                web = cast(Web, _private(self, "_web"))
+                web = cast(Web, private(self, "_web"))
                 task = vendor.accepted(await web.post_once(vendor, vendor.submit(request))).task_id
                 await self.journal.move(job.id, "submitted", when=("unknown",), task_id=task)
 
@@ -91,18 +89,22 @@ def resend_on_recovery() -> None:
 
 def check_then_write() -> None:
     """The budget is read in one transaction and the reservation written in the next."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", _private(SqliteJournal, "_admit"))
-    spending = cast("Callable[[SqliteJournal], Spending]", _private(SqliteJournal, "_read_spending"))
+    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
+    spending = cast("Callable[[SqliteJournal], Spending]", private(SqliteJournal, "_read_spending"))
 
     def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
         budget.admit(new.reserve, caps, spending(self), new.model)
+        time.sleep(0.001)
         return admit(self, new, Caps())
 
     patch(SqliteJournal, "_admit", admitting)
 
 
 def _on_change(alter: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    change = cast("Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]", _private(SqliteJournal, "_change"))
+    change = cast(
+        "Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]",
+        private(SqliteJournal, "_change"),
+    )
 
     def changing(self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
         return change(self, job_id, alter(changes), when)
@@ -117,20 +119,20 @@ def unknown_releases_its_reservation() -> None:
 
 def film_published_before_complete() -> None:
     """The film is written under its final name from the start."""
-    part = _private(save, "_Part")
+    part = private(save, "_Part")
     init = part.__init__
 
     def opening(self: Any, folder: Path, job: Job) -> None:
         init(self, folder, job)
         with suppress(FileExistsError):
-            os.link(_private(self, "_path"), folder / save.file_name(job))
+            os.link(private(self, "_path"), folder / save.file_name(job))
 
     patch(part, "__init__", opening)
 
 
 def key_logged() -> None:
     """The headers of a request are logged, for debugging."""
-    headers = cast("Callable[[Web, Vendor, Call], dict[str, str]]", _private(Web, "_headers"))
+    headers = cast("Callable[[Web, Vendor, Call], dict[str, str]]", private(Web, "_headers"))
 
     def making(self: Web, vendor: Vendor, call: Call) -> dict[str, str]:
         made = headers(self, vendor, call)
@@ -153,7 +155,7 @@ def recovery_looks_away() -> None:
 
 def key_in_the_request() -> None:
     """The journal remembers the whole HTTP request, its headers included."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", _private(SqliteJournal, "_admit"))
+    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
     key = os.environ["SEEDANCE_OPE_API_KEY"]
 
     def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
@@ -165,8 +167,11 @@ def key_in_the_request() -> None:
 
 def answer_before_the_journal() -> None:
     """The job id is answered while the intent is still in memory only."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", _private(SqliteJournal, "_admit"))
-    change = cast("Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]", _private(SqliteJournal, "_change"))
+    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
+    change = cast(
+        "Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]",
+        private(SqliteJournal, "_change"),
+    )
     kept: dict[str, tuple[NewJob, Caps]] = {}
 
     def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
@@ -181,7 +186,18 @@ def answer_before_the_journal() -> None:
         new, caps = kept[job_id]
         if changes.get("state") == "submitting":
             now = time.time()
-            values = (new.id, "submitting", new.vendor, new.model, new.request, new.request_hash, now, now, new.owner, "")
+            values = (
+                new.id,
+                "submitting",
+                new.vendor,
+                new.model,
+                new.request,
+                new.request_hash,
+                now,
+                now,
+                new.owner,
+                "",
+            )
             return Job(*values, reserved=new.reserve or 0)
         del kept[job_id]
         admit(self, new, caps)
@@ -193,7 +209,11 @@ def answer_before_the_journal() -> None:
 
 def yesterday_comes_back() -> None:
     """The day of the budget is what the clock says, also when it is set back."""
-    patch(journal_sqlite, "_today", lambda _db, now: time.strftime("%Y-%m-%d", time.localtime(now)))
+
+    def today(_: object, now: float) -> str:
+        return time.strftime("%Y-%m-%d", time.localtime(now))
+
+    patch(journal_sqlite, "_today", today)
 
 
 BUGS: Mapping[str, Callable[[], None]] = {

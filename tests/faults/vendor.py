@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import json
 import os
-import random
 import re
 import socket
 import struct
@@ -23,6 +22,7 @@ import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import parse_qs, urlsplit
@@ -80,6 +80,20 @@ POSTS: dict[str, Behaviour] = {
     "close_at_the_door": Behaviour(False, "unknown", door=True),
     "no_door": Behaviour(False, "rejected", door=True),
 }
+_REFUSED = {
+    "accept_then_500": 500,
+    "accept_then_408": 408,
+    "refuse_408": 408,
+    "refuse_409": 409,
+    "refuse_400": 400,
+    "refuse_402": 402,
+    "busy_once_then_accept": 429,
+    "busy_always": 429,
+}
+"""Answered with a status, in the vendor's own envelope."""
+_PAGES = {"accept_then_502_page": 502, "accept_then_504_page": 504, "accept_then_200_page": 200, "refuse_503_page": 503}
+_BROKEN = {"accept_then_reset": 0, "accept_then_close": 0, "accept_then_half_a_head": 20, "accept_then_truncate": -5}
+"""How much of the answer comes before the connection ends."""
 LOOKS = ("normal", "fails", "error_once", "page_once", "strange_word_once")
 FILMS = ("whole", "cut_once", "cut_without_range", "slow")
 
@@ -90,6 +104,7 @@ MODELS = {
     "ope": "ope/seedance-2-0-fast",
 }
 _ORDERS = re.compile(r"\[intent-(\S+) (\w+) (\w+) (\w+)\]")
+_JSON = {"content-type": "application/json"}
 _PAGE = b"<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>"
 
 
@@ -138,19 +153,6 @@ class Books:
     def write(self, **line: Any) -> None:
         os.write(self._fd, json.dumps(line).encode() + b"\n")
         os.fsync(self._fd)
-
-
-def charges(path: Path) -> tuple[list[Charge], set[str]]:
-    """Return every charge in the books, and the tasks that were refunded."""
-    found: list[Charge] = []
-    refunded: set[str] = set()
-    for line in path.read_text("utf-8").splitlines():
-        entry = json.loads(line)
-        if task := entry.get("refund"):
-            refunded.add(task)
-        else:
-            found.append(Charge(**entry))
-    return found, refunded
 
 
 @dataclass(slots=True)
@@ -226,13 +228,13 @@ class Shop:
             _json(request, 200, _created(vendor, self.by_key[key].id))
             return
         nth = self.posts[orders.intent] = self.posts.get(orders.intent, 0) + 1
-        post = orders.post
+        post = "normal" if POSTS[orders.post].door else orders.post
         if nth > 1 and (post == "busy_once_then_accept" or (key and POSTS[post].outcome == "unknown")):
             post = "normal"
         task: _Task | None = None
         if post != "busy_once_then_accept" and POSTS[post].charges:
             task = self._charge(vendor, orders, key)
-        await self._misbehave(request, vendor, post, task)
+        await self._reply(request, vendor, post, task)
 
     def _charge(self, vendor: str, orders: Orders, key: str) -> _Task:
         task = _Task(f"task-{orders.intent}-{os.urandom(3).hex()}", orders)
@@ -242,59 +244,47 @@ class Shop:
             self.by_key[key] = task
         return task
 
-    async def _misbehave(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:  # noqa: C901, PLR0912
+    async def _reply(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
+        whole = _whole(200, json.dumps(_created(vendor, task.id if task else "")).encode(), _JSON)
+        if post in _REFUSED:
+            status = _REFUSED[post]
+            wait = {"retry-after": "1"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+            _json(request, status, _refused(vendor, status, HTTPStatus(status).phrase), wait)
+        elif post in _PAGES:
+            request.writer.write(_whole(_PAGES[post], _PAGE, {"content-type": "text/html"}))
+        elif post in _BROKEN:
+            request.writer.write(whole[: _BROKEN[post]])
+            raise _Hangup(reset=post == "accept_then_reset")
+        elif task and post == "normal":
+            if task.orders.look == "normal":
+                self.latest = task.id
+            request.writer.write(whole)
+        else:
+            await self._misbehave(request, vendor, post, task)
+
+    async def _misbehave(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
         answer = _created(vendor, task.id if task else "")
+        whole = _whole(200, json.dumps(answer).encode(), _JSON)
         match post:
-            case "normal":
-                if task and task.orders.look == "normal":
-                    self.latest = task.id
-                _json(request, 200, answer)
             case "slow":
                 await asyncio.sleep(SLOW)
-                _json(request, 200, answer)
+                request.writer.write(whole)
             case "accept_then_drip":
-                whole = _whole(200, json.dumps(answer).encode(), {"content-type": "application/json"})
                 for at in range(0, len(whole), 16):
                     request.writer.write(whole[at : at + 16])
                     await request.writer.drain()
                     await asyncio.sleep(0.01)
             case "accept_with_an_earlier_id":
                 _json(request, 200, _created(vendor, self.latest or (task.id if task else "")))
-            case "busy_once_then_accept" | "busy_always":
-                _json(request, 429, _refused(vendor, 429, "Too many requests"), {"retry-after": "1"})
-            case "accept_then_reset":
-                raise _Hangup(reset=True)
-            case "accept_then_close":
-                raise _Hangup
-            case "accept_then_half_a_head":
-                request.writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: appli")
-                raise _Hangup
-            case "accept_then_truncate":
-                whole = _whole(200, json.dumps(answer).encode(), {"content-type": "application/json"})
-                request.writer.write(whole[:-5])
-                raise _Hangup
             case "accept_then_half_json":
-                request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], {"content-type": "application/json"}))
+                request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], _JSON))
             case "accept_then_hang":
                 await asyncio.wait_for(request.reader.read(1), HANG)
                 raise _Hangup
-            case "accept_then_500":
-                _json(request, 500, _refused(vendor, 500, "Internal error"))
-            case "accept_then_502_page" | "accept_then_504_page" | "accept_then_200_page" | "refuse_503_page":
-                status = int(post.split("_")[-2])
-                request.writer.write(_whole(status, _PAGE, {"content-type": "text/html"}))
             case "accept_without_id":
                 _json(request, 200, {"code": 200, "message": "success", "data": {"status": "IN_PROGRESS"}})
             case "accept_then_307":
                 request.writer.write(_whole(307, b"", {"location": request.path}))
-            case "accept_then_408" | "refuse_408":
-                _json(request, 408, _refused(vendor, 408, "Request timeout"))
-            case "refuse_409":
-                _json(request, 409, _refused(vendor, 409, "Conflict"))
-            case "refuse_400":
-                _json(request, 400, _refused(vendor, 400, "Prompt is not understood"))
-            case "refuse_402":
-                _json(request, 402, _refused(vendor, 402, "Insufficient credits"))
             case "refuse_402_inside_200":
                 _json(request, 402 if vendor == "ope" else 200, _refused(vendor, 402, "Insufficient credits"))
             case _:
@@ -304,29 +294,39 @@ class Shop:
 
     def _look(self, request: _Request, task: _Task) -> None:
         task.looks += 1
-        vendor = "seedanceapi" if request.path == "/v2/status" else ("ope" if "/v1/videos/" in request.path else "aigptimage")
+        vendor = (
+            "seedanceapi"
+            if request.path == "/v2/status"
+            else ("ope" if "/v1/videos/" in request.path else "aigptimage")
+        )
         look = task.orders.look
         if task.looks == 1 and look == "error_once":
             _json(request, 500, _refused(vendor, 500, "Internal error"))
         elif task.looks == 1 and look == "page_once":
             request.writer.write(_whole(200, _PAGE, {"content-type": "text/html"}))
         elif task.looks == 1:
-            _json(request, 200, _seen(vendor, task.id, "dreaming" if look == "strange_word_once" else "processing", None))
+            _json(
+                request, 200, _seen(vendor, task.id, "dreaming" if look == "strange_word_once" else "processing", None)
+            )
         elif look == "fails":
             if task.looks == 2:
                 self.books.write(refund=task.id)
             _json(request, 200, _seen(vendor, task.id, "failed", None))
         else:
             host = request.headers["host"]
-            _json(request, 200, _seen(vendor, task.id, "completed", f"http://{host}/films/{task.id}.mp4?signature=s3cr3t"))
+            _json(
+                request, 200, _seen(vendor, task.id, "completed", f"http://{host}/films/{task.id}.mp4?signature=s3cr3t")
+            )
 
     async def _film(self, request: _Request, task: _Task) -> None:
         task.downloads += 1
+        self.books.write(download=task.id)
         whole, how = film(task.id), task.orders.film
         head = {"content-type": "video/mp4", "etag": f'"{task.id}"'}
         start, status = 0, 200
         if how != "cut_without_range" and (asked := re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))):
             start, status = int(asked[1]), 206
+            head["content-range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
         if how.startswith("cut_") and task.downloads == 1:
             request.writer.write(_whole(status, whole[start:], head)[: len(whole) // 2])
             await request.writer.drain()
@@ -336,7 +336,7 @@ class Shop:
             for at in range(0, len(sent), len(sent) // 6):
                 request.writer.write(sent[at : at + len(sent) // 6])
                 await request.writer.drain()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
             return
         request.writer.write(_whole(status, whole[start:], head))
 
@@ -377,7 +377,7 @@ def _seen(vendor: str, task: str, word: str, url: str | None) -> dict[str, Any]:
 
 
 def _json(request: _Request, status: int, body: Mapping[str, Any], more: Mapping[str, str] | None = None) -> None:
-    request.writer.write(_whole(status, json.dumps(body).encode(), {"content-type": "application/json", **(more or {})}))
+    request.writer.write(_whole(status, json.dumps(body).encode(), {**_JSON, **(more or {})}))
 
 
 def _whole(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -444,7 +444,7 @@ async def _opened(path: Path) -> AsyncGenerator[Doors]:
         servers = [await asyncio.start_server(each, "127.0.0.1", 0, backlog=512) for each in (shop.serve, reset, close)]
         ports = [server.sockets[0].getsockname()[1] for server in servers]
         try:
-            yield Doors(*ports, unheard.getsockname()[1])
+            yield Doors(**dict(zip(Doors.__slots__, [*ports, unheard.getsockname()[1]], strict=True)))
         finally:
             for server in servers:
                 server.close()
@@ -472,5 +472,4 @@ async def _main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    random.seed(0)
     asyncio.run(_main(Path(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""A client in conversation with our server in memory, in either era of the protocol, over a sandbox it can look into."""
+"""A client in conversation with our server in memory, in either era of the protocol, over a sandbox to look into."""
 
 from __future__ import annotations
 

@@ -135,5 +135,16 @@ async def test_a_folder_that_cannot_be_written_is_a_note_and_the_next_check_trie
         assert done["next_step"].startswith("Call check_video")
         (tmp_path / "films").unlink()
         done = await talk.end(done["job_id"])
-    assert Path(done["path"]).exists()
+    assert seen(done["path"]).codec == "h264"
     assert "note" not in done
+
+
+async def test_a_server_that_cannot_look_leaves_it_to_the_one_that_can(tmp_path: Path, era: str) -> None:
+    """Two servers of one user may have different keys; here, the second one's vendors do not know the task."""
+    async with talking(tmp_path, era) as one:
+        begun = await one.create("a fox. sandbox: slow 1", **PRICED)
+        async with talking(tmp_path, era) as two:
+            seen_there = (await two.call("check_video", job_id=begun["job_id"])).fields
+            assert "could not say how the job is" in seen_there["note"]
+            with anyio.fail_after(20):
+                assert (await one.end(begun["job_id"]))["state"] == "succeeded"

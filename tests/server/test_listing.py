@@ -11,6 +11,7 @@ import jsonschema
 import mcp_types as types
 import pytest
 
+from seedance_mcp.vendors import known_vendors
 from tests.server.talking import VENDORS, Talk, talking
 
 pytestmark = pytest.mark.anyio
@@ -68,8 +69,7 @@ def within(schema: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str
 
 @pytest.mark.parametrize("vendor", ["", *VENDORS])
 async def test_input_schemas_stay_within_what_every_client_takes(tmp_path: Path, era: str, vendor: str) -> None:
-    one = {} if not vendor else {"SEEDANCE_SANDBOX": "0", key_name(vendor): "key-for-tests"}
-    async with talking(tmp_path, era, **one) as talk:
+    async with talking(tmp_path, era, **(only(vendor) if vendor else {})) as talk:
         tools = await listed(talk)
     assert all(re.fullmatch(r"[a-z0-9_]{1,30}", name) for name in tools)
     for tool in tools.values():
@@ -89,14 +89,15 @@ async def test_input_schemas_stay_within_what_every_client_takes(tmp_path: Path,
             assert re.fullmatch(r"[a-z0-9_]{1,40}", name)
 
 
-def key_name(vendor: str) -> str:
-    return f"SEEDANCE_{ {'12ai': 'TWELVEAI'}.get(vendor, vendor.upper()) }_API_KEY".replace(" ", "")
+def only(vendor: str) -> dict[str, Any]:
+    """Return the settings in which one vendor has a key."""
+    name = known_vendors()[vendor].env_name
+    return {"SEEDANCE_SANDBOX": "0", f"SEEDANCE_{name}_API_KEY": "key-for-tests"}
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_with_one_vendor_only_its_own_fields_and_models_are_shown(tmp_path: Path, era: str, vendor: str) -> None:
-    one = {"SEEDANCE_SANDBOX": "0", key_name(vendor): "key-for-tests"}
-    async with talking(tmp_path, era, **one) as talk:
+    async with talking(tmp_path, era, **only(vendor)) as talk:
         shown = (await listed(talk))["create_video"].input_schema["properties"]
         ids = [m.id for m in talk.settings.models]
     taken = {name for m in talk.settings.models for name in m.rows}

@@ -165,9 +165,7 @@ class Person:
 
 async def test_who_agrees_is_asked_once_and_gets_the_film(tmp_path: Path, era: str) -> None:
     person = Person("accept", {"ok": True})
-    async with talking(
-        tmp_path, era, client={"elicitation_callback": person}, SEEDANCE_CONFIRM_ABOVE="0.10"
-    ) as talk:
+    async with talking(tmp_path, era, client={"elicitation_callback": person}, SEEDANCE_CONFIRM_ABOVE="0.10") as talk:
         cost = await price(talk)
         assert person.asked == []  # a dry run costs nothing, so nobody is asked
         done = await talk.film(**PRICED)
@@ -187,9 +185,7 @@ async def test_whoever_does_not_agree_pays_nothing(
     tmp_path: Path, era: str, action: str, content: dict[str, Any] | None
 ) -> None:
     person = Person(action, content)
-    async with talking(
-        tmp_path, era, client={"elicitation_callback": person}, SEEDANCE_CONFIRM_ABOVE="0.10"
-    ) as talk:
+    async with talking(tmp_path, era, client={"elicitation_callback": person}, SEEDANCE_CONFIRM_ABOVE="0.10") as talk:
         said = await talk.refused(**PRICED)
         assert said.startswith("confirmation_required: The user did not agree, so nothing was sent.")
         assert await untouched(talk)
@@ -218,9 +214,7 @@ async def test_what_costs_little_enough_is_made_without_a_question(tmp_path: Pat
 
 async def test_a_duplicate_is_not_paid_for_either_way(tmp_path: Path, era: str) -> None:
     person = Person("accept", {"ok": True})
-    async with talking(
-        tmp_path, era, client={"elicitation_callback": person}, SEEDANCE_CONFIRM_ABOVE="0.10"
-    ) as talk:
+    async with talking(tmp_path, era, client={"elicitation_callback": person}, SEEDANCE_CONFIRM_ABOVE="0.10") as talk:
         first = await talk.create(SLOW, **PRICED)
         assert (await talk.create(SLOW, **PRICED))["duplicate_of"] == first["job_id"]
         assert talk.paid == 1

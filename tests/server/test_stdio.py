@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -146,7 +146,7 @@ class Process:
 
 
 @contextmanager
-def running(folder: Path, era: str, **more: str) -> Iterator[Process]:
+def running(folder: Path, era: str, **more: str) -> Generator[Process]:
     """Start a server and do the handshake; at the end it is gone, one way or the other."""
     with (
         (folder / "stderr").open("a") as log,

@@ -1,0 +1,97 @@
+"""Every setting, once: its environment name, type, default and meaning. README, `doctor` and manifests print this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from seedance_mcp.vendors import Vendor, known_vendors
+
+Kind = Literal["text", "flag", "usd", "seconds", "whole", "path", "prices", "choice", "url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable."""
+
+    name: str
+    help: str
+    kind: Kind = "text"
+    default: str = ""
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    default_words: str = ""
+    """What the default is, where it is computed."""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
+    Setting(
+        "SEEDANCE_OUTPUT_DIR", "Folder for finished films.", "path", default_words="Seedance in your videos folder"
+    ),
+    Setting("SEEDANCE_STATE_DIR", "Folder of the job journal.", "path", default_words="your user state folder"),
+    Setting(
+        "SEEDANCE_SAVE",
+        "Whether finished films are downloaded: auto (yes on stdio, no on HTTP) or off.",
+        "choice",
+        "auto",
+        choices=("auto", "off"),
+    ),
+    Setting("SEEDANCE_MAX_COST", "Most USD that one video may cost.", "usd"),
+    Setting("SEEDANCE_DAILY_BUDGET", "Most USD that may be spent or reserved in one day, from local midnight.", "usd"),
+    Setting("SEEDANCE_CONFIRM_ABOVE", "Ask the user before spending more than this many USD on one video.", "usd"),
+    Setting("SEEDANCE_MAX_OPEN_JOBS", "Most paid jobs that may run at the same time.", "whole"),
+    Setting("SEEDANCE_ALLOW_UNPRICED", "1 = models without a known price may be used although a cap is set.", "flag"),
+    Setting(
+        "SEEDANCE_PRICES",
+        "Unit prices that a vendor does not publish: JSON, or the path of a JSON file. "
+        'By model or vendor: {"jimmyai": {"usd_per_unit": 0.14}, '
+        '"12ai/seedance-2-official": {"per": "second", "unit": "USD", "rates": {"480p": 0.05, "720p": 0.1}}}.',
+        "prices",
+    ),
+    Setting(
+        "SEEDANCE_RETENTION_DAYS",
+        "Days after which prompts and links of finished jobs are wiped from the journal; costs stay.",
+        "whole",
+        default_words="never",
+    ),
+    Setting(
+        "SEEDANCE_MEDIA_ROOTS",
+        "Folders whose pictures, clips and sounds may be used by path; several are separated as in PATH.",
+        default_words="none: local files are refused",
+    ),
+    Setting(
+        "SEEDANCE_UPLOAD_URL",
+        "Your bucket for local files that a vendor cannot take itself: s3://bucket/prefix (with ?region=…&endpoint=… "
+        "where needed), gs://bucket/prefix or az://container/prefix. Credentials come from the provider's own "
+        "variables, such as AWS_ACCESS_KEY_ID.",
+    ),
+    Setting(
+        "SEEDANCE_POLL_INTERVAL", "Seconds between looks at a running job, instead of the adaptive schedule.", "seconds"
+    ),
+    Setting(
+        "SEEDANCE_LOG",
+        "Log level on standard error.",
+        "choice",
+        "warning",
+        choices=("debug", "info", "warning", "error"),
+    ),
+)
+
+
+def vendor_settings(vendor: Vendor) -> tuple[Setting, Setting, Setting]:
+    """Return the three settings of one vendor: its key, a file with the key, and where it lives."""
+    prefix = f"SEEDANCE_{vendor.env_name}"
+    return (
+        Setting(f"{prefix}_API_KEY", f"API key of {vendor.name}; without one the vendor is not used.", secret=True),
+        Setting(f"{prefix}_API_KEY_FILE", f"File that holds the API key of {vendor.name}.", "path"),
+        Setting(f"{prefix}_BASE_URL", f"Where {vendor.name} is asked.", "url", vendor.base_url),
+    )
+
+
+def every_setting() -> Iterator[Setting]:
+    """Yield all settings, the vendors' included, in the order of the docs."""
+    yield from SETTINGS
+    for vendor in known_vendors().values():
+        yield from vendor_settings(vendor)

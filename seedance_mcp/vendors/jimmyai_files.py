@@ -1,0 +1,196 @@
+"""Jimmy AI beside its models: files and assets, the account, and the public price catalogue. None of it costs anything.
+
+Facts: facts/jimmyai.yaml (`endpoints`, `asset_status`, `media_url_rules`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from seedance_mcp.catalog import Media, Model, Source
+from seedance_mcp.catalog.files import FileKind
+from seedance_mcp.errors import UnexpectedAnswer
+from seedance_mcp.vendors.vendor import Answer, Asset, Call, Listed, Question, Review, Upload, read
+
+_API = "/api/open-api/v1"
+_STATES: Mapping[str, Literal["usable", "failed"]] = {
+    "active": "usable",
+    "failed": "failed",
+    "rejected": "failed",
+    "expired": "failed",
+    "deleted": "failed",
+}
+"""Every other word means that it is not decided yet (asset_status)."""
+
+
+class _File(BaseModel):
+    url: str = Field(pattern="^https?://")
+
+
+class _Uploaded(BaseModel):
+    data: _File
+
+
+class _Asset(BaseModel):
+    asset_id: str = Field(pattern="^[A-Za-z0-9._-]+$")
+    status: str = ""
+    asset_ref: str | None = Field(default=None, pattern="^asset://[A-Za-z0-9._-]+$")
+
+    def seen(self) -> Asset:
+        return Asset(self.asset_id, _STATES.get(self.status.casefold(), "pending"), self.asset_ref or "", self.status)
+
+
+class _One(BaseModel):
+    data: _Asset
+
+
+class _Items(BaseModel):
+    items: list[_Asset] = []
+    failed_items: list[Any] | None = None
+
+
+class _Many(BaseModel):
+    data: _Items
+
+
+def _one(answer: Answer) -> Asset:
+    return read(_One, answer).data.seen()
+
+
+def _first(answer: Answer) -> Asset:
+    """The only one that was asked about; audit names those that it refuses at once apart."""
+    found = read(_Many, answer).data
+    if found.items:
+        return found.items[0].seen()
+    if found.failed_items:
+        return Asset("", "failed", words="refused")
+    raise UnexpectedAnswer("The vendor's answer names no asset.")
+
+
+def _post(path: str, **body: Any) -> Call:
+    return Call("POST", _API + path, body)
+
+
+_SP = Review(
+    submit=lambda url, kind, name: _post("/seedance/sp/assets/upload", name=name, type=kind, url=url),
+    submitted=_one,
+    status=lambda asset: _post("/seedance/sp/assets/status", asset_ids=[asset]),
+    looked=_first,
+)
+_PERSON = Review(
+    submit=lambda url, kind, name: _post("/seedance/sp/realperson/submit", name=name, url=url),  # noqa: ARG005
+    submitted=_one,
+    status=lambda asset: _post("/seedance/sp/realperson/status", asset_id=asset),
+    looked=_one,
+)
+
+
+def _audit(url: str, kind: FileKind, name: str) -> Call:
+    del name
+    urls: dict[str, list[str]] = {f"{k}_urls": [url] if k == kind else [] for k in ("image", "video", "audio")}
+    return _post("/seedance/assets/audit", **urls)
+
+
+_FULL = Review(
+    submit=_audit,
+    submitted=_first,
+    status=lambda asset: _post("/seedance/assets/status", asset_ids=[asset]),
+    looked=_first,
+)
+
+
+def reviews(model: Model) -> Mapping[str, Review]:
+    """Full takes assets only, after an audit; SP takes them beside links, and pictures of real persons that way."""
+    row = model.rows["reference_images"]
+    schemes = row.link.schemes if isinstance(row, Media) else ()
+    if "asset" not in schemes:
+        return {}
+    return {"asset": _SP, "person": _PERSON} if "https" in schemes else {"asset": _FULL}
+
+
+UPLOAD = Upload(
+    call=replace(_post("/files/upload"), body=None, file_field="file"),
+    link=lambda answer: read(_Uploaded, answer).data.url,
+    endings=frozenset(
+        "jpg png gif webp bmp mp4 mov avi webm mkv m4v flv mp3 wav aac m4a flac ogg".split()  # noqa: SIM905
+    ),
+    most_mb=100,
+    days=3,
+    reviews=reviews,
+    source=Source("PUB:CLI", "endpoints.file_upload"),
+)
+
+
+class _Balance(BaseModel):
+    balance: Decimal
+    used_coin: Decimal
+    available: Decimal
+
+
+class _BalanceAnswer(BaseModel):
+    data: _Balance
+
+
+class _Quota(BaseModel):
+    total_quota: Decimal = Decimal(0)
+    used_quota: Decimal = Decimal(0)
+    available_quota: Decimal = Decimal(0)
+    unlimited: bool = False
+
+
+class _QuotaAnswer(BaseModel):
+    data: _Quota
+
+
+def _balance(answer: Answer) -> str:
+    found = read(_BalanceAnswer, answer).data
+    return f"{found.available:f} JimiCoin available ({found.used_coin:f} used, balance {found.balance:f})"
+
+
+def _quota(answer: Answer) -> str:
+    found = read(_QuotaAnswer, answer).data
+    if found.unlimited:
+        return "this key has no limit of its own"
+    return f"this key may use {found.available_quota:f} more of {found.total_quota:f}"
+
+
+ACCOUNT = (
+    Question(Call("GET", f"{_API}/user/balance"), _balance),
+    Question(Call("GET", f"{_API}/key/balance"), _quota),
+)
+
+
+class _Entry(BaseModel):
+    model_name: str
+    price_mode: str = ""
+    unit_price: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class _List(BaseModel):
+    entries: list[_Entry] = Field(alias="list")
+
+
+class _Catalogue(BaseModel):
+    data: _List
+
+
+_PER: Mapping[str, Literal["second", "video"]] = {"per_second": "second", "per_task": "video"}
+
+
+def _prices(answer: Answer) -> dict[str, Listed]:
+    return {
+        entry.model_name: Listed(_PER[entry.price_mode], entry.unit_price, "JimiCoin")
+        for entry in read(_Catalogue, answer).data.entries
+        if entry.unit_price is not None and entry.price_mode in _PER
+    }
+
+
+# The path is /api/openapi here, not /api/open-api; it asks for no key (PUB:cat).
+CATALOGUE: Question[Mapping[str, Listed]] = Question(
+    Call("GET", "/api/openapi/model/catalog", query={"search": "seedance"}, public=True), _prices
+)

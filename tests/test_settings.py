@@ -1,0 +1,331 @@
+"""Settings: what is read, from where, and what is said of what cannot be used."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from seedance_mcp.errors import SettingError
+from seedance_mcp.settings import SETTINGS, every_setting, is_loopback, load, vendor_settings
+from seedance_mcp.vendors import known_vendors
+
+KEY = "sk-test-123456"
+ENV_NAMES = {
+    "ope": "OPE",
+    "seedanceapi": "SEEDANCEAPI",
+    "jimmyai": "JIMMYAI",
+    "12ai": "TWELVEAI",
+    "aigptimage": "AIGPTIMAGE",
+}
+
+
+def refused(**environ: str) -> str:
+    """Load settings that cannot be used; return what is said of them."""
+    with pytest.raises(SettingError) as caught:
+        load(environ)
+    assert caught.value.code == "setting"
+    return caught.value.sentence
+
+
+def test_without_any_setting_nothing_is_configured() -> None:
+    settings = load({})
+    assert settings.vendors == ()
+    assert settings.models == ()
+    assert not settings.sandbox
+    assert settings.saving
+    assert settings.sources == {}
+    assert (settings.max_cost, settings.daily_budget, settings.confirm_above, settings.max_open_jobs) == (None,) * 4
+
+
+@pytest.mark.parametrize("slug", ENV_NAMES)
+def test_a_key_configures_its_vendor_and_no_other(slug: str) -> None:
+    settings = load({f"SEEDANCE_{ENV_NAMES[slug]}_API_KEY": f"  {KEY}\n"})
+    assert [v.slug for v in settings.vendors] == [slug]
+    assert settings.keys[slug].get_secret_value() == KEY
+    assert settings.sources == {f"SEEDANCE_{ENV_NAMES[slug]}_API_KEY": "environment"}
+    assert {m.vendor for m in settings.models} == {slug}
+
+
+def test_an_address_alone_configures_nobody() -> None:
+    settings = load({"SEEDANCE_OPE_BASE_URL": "https://proxy.example.com/ope/"})
+    assert settings.vendors == ()
+    assert settings.base_urls["ope"] == "https://proxy.example.com/ope"
+
+
+def test_without_an_address_a_vendor_lives_where_its_page_says() -> None:
+    assert load({}).base_urls == {
+        "ope": "https://api-platform.ope.ai",
+        "seedanceapi": "https://seedanceapi.org/v2",
+        "jimmyai": "https://www.jimmyai.cn",
+        "12ai": "https://cdn.12ai.org",
+        "aigptimage": "https://aigptimage.com",
+    }
+
+
+def test_a_key_can_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n", "utf-8")
+    settings = load({"SEEDANCE_TWELVEAI_API_KEY_FILE": str(file)})
+    assert settings.keys["12ai"].get_secret_value() == KEY
+    assert settings.sources["SEEDANCE_TWELVEAI_API_KEY"] == str(file)
+
+
+def test_a_key_itself_wins_over_its_file(tmp_path: Path) -> None:
+    settings = load({"SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_OPE_API_KEY_FILE": str(tmp_path / "missing")})
+    assert settings.keys["ope"].get_secret_value() == KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot read"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "cannot read")]
+)
+def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: bytes | None, words: str) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    said = refused(SEEDANCE_OPE_API_KEY_FILE=str(file))
+    assert said.startswith("SEEDANCE_OPE_API_KEY_FILE: ")
+    assert words in said
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "tab\tbed", "sk-\u200b1234567"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    said = refused(SEEDANCE_OPE_API_KEY=key)
+    assert said == "SEEDANCE_OPE_API_KEY holds characters that cannot be in an HTTP header."
+
+
+def test_no_key_shows_in_what_settings_look_like() -> None:
+    settings = load({"SEEDANCE_OPE_API_KEY": KEY})
+    assert KEY not in repr(settings)
+    assert KEY not in str(settings.keys)
+
+
+@pytest.mark.parametrize("value", ["${user_config.ope_key}", "${SEEDANCE_OPE_API_KEY}", "", "   "])
+def test_a_placeholder_that_nobody_filled_in_counts_as_unset(value: str) -> None:
+    settings = load({"SEEDANCE_OPE_API_KEY": value, "SEEDANCE_MAX_COST": value, "SEEDANCE_SANDBOX": value})
+    assert settings.vendors == ()
+    assert settings.max_cost is None
+    assert not settings.sandbox
+    assert settings.sources == {}
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    wrong = {
+        "SEEDANCE_SANDBOX": "maybe",
+        "SEEDANCE_SAVE": "always",
+        "SEEDANCE_MAX_COST": "much",
+        "SEEDANCE_DAILY_BUDGET": "-1",
+        "SEEDANCE_CONFIRM_ABOVE": "NaN",
+        "SEEDANCE_MAX_OPEN_JOBS": "2.5",
+        "SEEDANCE_ALLOW_UNPRICED": "2",
+        "SEEDANCE_PRICES": "{",
+        "SEEDANCE_RETENTION_DAYS": "a week",
+        "SEEDANCE_POLL_INTERVAL": "Infinity",
+        "SEEDANCE_LOG": "loud",
+        "SEEDANCE_OPE_API_KEY": "two words",
+        "SEEDANCE_JIMMYAI_API_KEY_FILE": str(tmp_path / "missing"),
+        "SEEDANCE_AIGPTIMAGE_BASE_URL": "http://aigptimage.com",
+        "SEEDANCE_TWELVEAI_BASE_URL": "ftp://cdn.12ai.org",
+    }
+    said = refused(**wrong)
+    for name in wrong:
+        assert name in said
+
+
+@pytest.mark.parametrize("name", ["SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE"])
+@pytest.mark.parametrize(
+    ("value", "micros"), [("2.50", 2_500_000), ("$2", 2_000_000), ("0", 0), ("0.29", 290_000), (" 1.13 ", 1_130_000)]
+)
+def test_amounts_are_exact(name: str, value: str, micros: int) -> None:
+    settings = load({name: value})
+    assert getattr(settings, name.removeprefix("SEEDANCE_").lower()) == micros
+
+
+@pytest.mark.parametrize("name", ["SEEDANCE_MAX_OPEN_JOBS", "SEEDANCE_RETENTION_DAYS"])
+def test_what_is_counted_is_whole(name: str) -> None:
+    assert getattr(load({name: "3"}), name.removeprefix("SEEDANCE_").lower()) == 3
+    for wrong in ("2.5", "-1", "three", "NaN"):
+        assert refused(**{name: wrong}) == f"{name} must be a whole number, not {wrong!r}."
+
+
+@pytest.mark.parametrize("yes", ["1", "true", "YES", "on"])
+@pytest.mark.parametrize("no", ["0", "False", "no", "OFF", ""])
+def test_switches_can_be_written_in_several_ways(yes: str, no: str) -> None:
+    assert load({"SEEDANCE_ALLOW_UNPRICED": yes}).allow_unpriced
+    assert not load({"SEEDANCE_ALLOW_UNPRICED": no}).allow_unpriced
+
+
+def test_seconds_may_have_a_fraction() -> None:
+    assert load({"SEEDANCE_POLL_INTERVAL": "0.5"}).poll_interval == 0.5
+
+
+# -- addresses ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com:8443/v2",
+        "http://localhost:8080/ope",
+        "http://127.0.0.1:8080",
+        "http://127.8.9.10",
+        "http://[::1]:8080",
+    ],
+)
+def test_a_vendor_can_live_elsewhere(url: str) -> None:
+    assert load({"SEEDANCE_OPE_BASE_URL": url}).base_urls["ope"] == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "http://127.example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://2130706433",
+        "http://0x7f.0.0.1",
+        "http://[::ffff:10.0.0.1]",
+        "ftp://localhost",
+        "file:///etc/passwd",
+        "example.com",
+        "https://",
+        "https://[",
+        "https://user@example.com",
+        "https://user:secret-word@example.com",
+        "https://:secret-word@example.com",
+        "https://example.com:99999",
+        "https://example.com?key=secret-word",
+    ],
+)
+def test_an_address_that_would_give_the_key_away_is_refused(url: str) -> None:
+    said = refused(SEEDANCE_OPE_BASE_URL=url)
+    assert said.startswith("SEEDANCE_OPE_BASE_URL must ")
+    assert "secret-word" not in said
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.255.254", True),
+        ("::1", True),
+        ("127.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("128.0.0.1", False),
+        ("::2", False),
+        ("", False),
+        ("example.com", False),
+    ],
+)
+def test_only_this_machine_is_this_machine(host: str, local: bool) -> None:
+    assert is_loopback(host) is local
+
+
+# -- prices -------------------------------------------------------------------------------------------------------
+
+PRICES = (
+    '{"jimmyai": {"usd_per_unit": 0.14}, '
+    '"12ai/seedance-2-official": {"per": "second", "unit": "USD", "rates": {"480p": 0.05, "720p": 0.1}}}'
+)
+
+
+def test_prices_can_be_given_in_place(tmp_path: Path) -> None:
+    settings = load({"SEEDANCE_PRICES": PRICES})
+    assert settings.prices["jimmyai"].usd_per_unit == Decimal("0.14")
+    official = settings.prices["12ai/seedance-2-official"]
+    assert (official.per, official.unit) == ("second", "USD")
+    assert official.rates == {"480p": Decimal("0.05"), "720p": Decimal("0.1")}
+
+
+def test_prices_can_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(PRICES, "utf-8")
+    assert load({"SEEDANCE_PRICES": str(file)}).prices == load({"SEEDANCE_PRICES": PRICES}).prices
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        "{",
+        "{}{}",
+        "/no/such/file.json",
+        "~nobody-of-that-name/prices.json",
+        '{"ope": 5}',
+        '{"ope": null}',
+        '{"ope": []}',
+        '{"ope": {"price": 5}}',
+        '{"ope": {"usd_per_unit": "5"}}',
+        '{"ope": {"usd_per_unit": -1}}',
+        '{"ope": {"usd_per_unit": NaN}}',
+        '{"ope": {"usd_per_unit": Infinity}}',
+        '{"ope": {"usd_per_unit": true}}',
+        '{"ope": {"rates": {"480p": "cheap"}}}',
+        '{"ope": {"rates": {"480p": null}}}',
+        '{"ope": {"rates": [1]}}',
+        '{"ope": {"per": "minute"}}',
+        '{"ope": {"per": []}}',
+        '{"ope": {"unit": 5}}',
+    ],
+)
+def test_prices_that_cannot_be_used_are_said(prices: str) -> None:
+    assert refused(SEEDANCE_PRICES=prices).startswith("SEEDANCE_PRICES must be JSON as the README shows ")
+
+
+# -- folders and the sandbox --------------------------------------------------------------------------------------
+
+
+def test_folders_may_begin_with_a_tilde(tmp_path: Path) -> None:
+    settings = load({"SEEDANCE_OUTPUT_DIR": "~/films", "SEEDANCE_STATE_DIR": "~/state"})
+    assert settings.output_dir == tmp_path / "films"
+    assert settings.state_dir == tmp_path / "state"
+
+
+@pytest.mark.parametrize("name", ["SEEDANCE_STATE_DIR", "SEEDANCE_OUTPUT_DIR", "SEEDANCE_OPE_API_KEY_FILE"])
+def test_a_home_that_nobody_has_is_said(name: str) -> None:
+    assert refused(**{name: "~nobody-of-that-name/x"}).startswith(f"{name}: ")
+
+
+def test_without_a_setting_folders_are_the_users_own(tmp_path: Path) -> None:
+    settings = load({})
+    assert settings.state_dir.is_relative_to(tmp_path)
+    assert settings.output_dir.is_relative_to(tmp_path)
+    assert settings.output_dir.name == "Seedance"
+
+
+def test_loading_writes_nothing(tmp_path: Path) -> None:
+    load({"SEEDANCE_STATE_DIR": str(tmp_path / "a"), "SEEDANCE_OUTPUT_DIR": str(tmp_path / "b")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sandbox_has_every_vendor_and_no_real_key(tmp_path: Path) -> None:
+    settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_STATE_DIR": str(tmp_path)})
+    assert [v.slug for v in settings.vendors] == list(ENV_NAMES)
+    assert {key.get_secret_value() for key in settings.keys.values()} == {"sandbox"}
+    assert len(settings.models) == 33
+
+
+def test_the_sandbox_keeps_its_own_journal(tmp_path: Path) -> None:
+    real = load({"SEEDANCE_STATE_DIR": str(tmp_path)})
+    play = load({"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_SANDBOX": "1"})
+    assert real.state_dir == tmp_path
+    assert play.state_dir != real.state_dir
+    assert load({"SEEDANCE_STATE_DIR": str(tmp_path)}, sandbox=True).state_dir == play.state_dir
+
+
+def test_each_setting_is_described_and_named_once() -> None:
+    names = [setting.name for setting in every_setting()]
+    assert len(names) == len(set(names)) == len(SETTINGS) + 3 * len(known_vendors())
+    assert all(name.startswith("SEEDANCE_") for name in names)
+    assert all(setting.help.endswith(".") or setting.kind == "prices" for setting in every_setting())
+    for slug, name in ENV_NAMES.items():
+        key, file, url = vendor_settings(known_vendors()[slug])
+        assert (key.name, file.name, url.name) == tuple(
+            f"SEEDANCE_{name}_{what}" for what in ("API_KEY", "API_KEY_FILE", "BASE_URL")
+        )
+        assert key.secret

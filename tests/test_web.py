@@ -1,0 +1,427 @@
+"""Who gets a vendor's key, and which addresses are fetched from: over real connections wherever there is one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from seedance_mcp.errors import SaveError, VendorUnreachable
+from seedance_mcp.vendors import Call, Vendor, known_vendors
+from seedance_mcp.web import MAX_ANSWER, Ambiguous, NotSent, Web, _may_be_fetched  # pyright: ignore[reportPrivateUsage]
+from tests.hosting import KEY, Asked, Reply, hosting, settings_for
+
+pytestmark = pytest.mark.anyio
+
+FILM = b"\0\0\0\x20ftypisom" + b"film" * 100
+VIDEO = {"content-type": "video/mp4"}
+POST = Call("POST", "/v1/videos", {"prompt": "a fox"})
+GET = Call("GET", "/v1/videos/1")
+PRIVATE = "The film's link points into a private network, so it was not fetched."
+CIRCLES = "The film's link redirects in circles."
+NOT_PLAIN = "The film's link is not a plain https URL, so it was not fetched."
+
+
+@asynccontextmanager
+async def opened(folder: Path, base_url: str = "", slug: str = "12ai") -> AsyncGenerator[tuple[Web, Vendor]]:
+    web = Web(settings_for(folder, slug, base_url))
+    try:
+        yield web, known_vendors()[slug]
+    finally:
+        await web.aclose()
+
+
+async def fetched(web: Web, vendor: Vendor, source: str | Call) -> bytes:
+    with anyio.fail_after(30):
+        async with web.film(vendor, source, {}) as response:
+            return await response.aread()
+
+
+async def refusal(web: Web, vendor: Vendor, source: str | Call) -> str:
+    with pytest.raises(SaveError) as caught:
+        await fetched(web, vendor, source)
+    assert caught.value.__cause__ is None  # nothing of the HTTP client's own words goes along
+    return caught.value.sentence
+
+
+def film(_: Asked) -> Reply:
+    return Reply(FILM, headers=VIDEO)
+
+
+def to(location: str, status: int = 302) -> Reply:
+    return Reply(status=status, headers={"location": location})
+
+
+# -- the key ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_post_carries_the_key_to_the_vendor(tmp_path: Path) -> None:
+    async with hosting(lambda _: Reply(b'{"id": "1"}')) as host, opened(tmp_path, host.origin) as (web, vendor):
+        answer = await web.post_once(vendor, POST)
+    assert (answer.status, answer.body) == (200, {"id": "1"})
+    (asked,) = host.asked
+    assert (asked.method, asked.target) == ("POST", "/v1/videos")
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert asked.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_neither_a_post_nor_a_look_follows_a_redirect(tmp_path: Path, status: int) -> None:
+    async with (
+        hosting(film) as other,
+        hosting(lambda _: to(f"{other.origin}/", status)) as host,
+        opened(tmp_path, host.origin) as (web, vendor),
+    ):
+        assert (await web.post_once(vendor, POST)).status == status
+        assert (await web.look(vendor, GET)).status == status
+    assert len(host.asked) == 2
+    assert other.asked == []
+
+
+async def test_a_film_without_a_link_is_fetched_with_the_key_from_the_vendor_itself(tmp_path: Path) -> None:
+    async with hosting(film) as host, opened(tmp_path, host.origin, "ope") as (web, vendor):
+        assert vendor.film is not None
+        assert await fetched(web, vendor, vendor.film("task-1")) == FILM
+    (asked,) = host.asked
+    assert asked.target == "/v1/videos/task-1/content"
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert asked.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_the_key_does_not_go_along_when_a_film_is_elsewhere(tmp_path: Path, status: int) -> None:
+    async with (
+        hosting(film) as other,
+        hosting(lambda _: to(f"{other.origin}/x.mp4", status)) as host,
+        opened(tmp_path, host.origin, "ope") as (web, vendor),
+    ):
+        assert vendor.film is not None
+        assert await fetched(web, vendor, vendor.film("1")) == FILM
+    assert [asked.headers.get("authorization") for asked in host.asked] == [f"Bearer {KEY}"]
+    assert [asked.headers.get("authorization") for asked in other.asked] == [None]
+
+
+async def test_the_key_does_not_come_back_when_a_redirect_returns(tmp_path: Path) -> None:
+    async with hosting(film) as host, hosting(lambda _: to(f"{host.origin}/back.mp4")) as other:
+
+        def answer(asked: Asked) -> Reply:
+            return film(asked) if asked.target == "/back.mp4" else to(f"{other.origin}/")
+
+        host.answer = answer
+        async with opened(tmp_path, host.origin, "ope") as (web, vendor):
+            assert vendor.film is not None
+            assert await fetched(web, vendor, vendor.film("1")) == FILM
+    assert [asked.headers.get("authorization") for asked in (*host.asked, *other.asked)] == [
+        f"Bearer {KEY}",
+        None,
+        None,
+    ]
+
+
+async def test_a_link_is_fetched_without_the_key_on_whatever_host(tmp_path: Path) -> None:
+    async with hosting(film) as other, hosting(film) as host, opened(tmp_path, host.origin) as (web, vendor):
+        for origin in (host.origin, other.origin):
+            assert await fetched(web, vendor, f"{origin}/film.mp4?signature=1") == FILM
+    for asked in (*host.asked, *other.asked):
+        assert asked.target == "/film.mp4?signature=1"
+        assert KEY not in str(asked.headers)
+
+
+async def test_a_proxy_from_the_environment_does_not_get_to_see_films(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosting(film) as proxy, hosting(film) as host:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.origin)
+        async with opened(tmp_path, host.origin) as (web, vendor):
+            assert await fetched(web, vendor, f"{host.origin}/film.mp4") == FILM
+    assert proxy.asked == []
+
+
+# -- redirects ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("times", "arrives"), [(1, True), (5, True), (6, False), (50, False)])
+async def test_redirects_are_followed_five_times(tmp_path: Path, times: int, arrives: bool) -> None:
+    def answer(asked: Asked) -> Reply:
+        number = int(asked.target.strip("/"))
+        return film(asked) if number == times else to(f"/{number + 1}")
+
+    async with hosting(answer) as host, opened(tmp_path, host.origin) as (web, vendor):
+        if arrives:
+            assert await fetched(web, vendor, f"{host.origin}/0") == FILM
+        else:
+            assert await refusal(web, vendor, f"{host.origin}/0") == CIRCLES
+    assert len(host.asked) == min(times, 5) + 1
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("http://10.0.0.1/film.mp4", PRIVATE),
+        ("http://169.254.169.254/latest/meta-data", PRIVATE),
+        ("http://[fd00::1]/film.mp4", PRIVATE),
+        ("http://[::ffff:192.168.0.1]/film.mp4", PRIVATE),
+        ("http://[64:ff9b::10.0.0.1]/film.mp4", PRIVATE),
+        ("//10.0.0.1/film.mp4", PRIVATE),
+        ("file:///etc/passwd", NOT_PLAIN),
+        ("ftp://127.0.0.1/film.mp4", NOT_PLAIN),
+        ("gopher://127.0.0.1/", NOT_PLAIN),
+        ("http://user:password@127.0.0.1/film.mp4", NOT_PLAIN),
+        ("http://user@127.0.0.1/film.mp4", NOT_PLAIN),
+        ("http://127.0.0.1:99999/", NOT_PLAIN),
+        ("http:///film.mp4?", CIRCLES),
+    ],
+)
+async def test_every_redirect_is_checked_again(tmp_path: Path, location: str, words: str) -> None:
+    async with hosting(lambda _: to(location)) as host, opened(tmp_path, host.origin) as (web, vendor):
+        assert await refusal(web, vendor, f"{host.origin}/film.mp4") == words
+    assert len(host.asked) == (6 if words == CIRCLES else 1)
+
+
+# -- addresses ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/film.mp4",
+        "https://user@example.com/film.mp4",
+        "https://user:password@example.com/film.mp4",
+        "https://:password@example.com/film.mp4",
+        "ftp://example.com/film.mp4",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "data:video/mp4;base64,AAAA",
+        "/films/1.mp4",
+        "films/1.mp4",
+        "https:///films/1.mp4",
+        "https://example.com:99999/film.mp4",
+        "",
+    ],
+)
+async def test_a_link_that_is_not_plain_https_is_not_fetched(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving(monkeypatch, "93.184.215.14")
+    async with opened(tmp_path) as (web, vendor):
+        assert await refusal(web, vendor, url) == NOT_PLAIN
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "0",
+        "0.0.0.0",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "[64:ff9b:1::a00:1]",
+        "[2002:7f00:1::1]",
+        "[2001::1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[fec0::1]",
+        "[ff02::1]",
+    ],
+)
+async def test_no_way_of_writing_a_private_address_gets_through(tmp_path: Path, host: str) -> None:
+    async with opened(tmp_path) as (web, vendor):
+        said = await refusal(web, vendor, f"https://{host}/film.mp4")
+    assert said in {PRIVATE, NOT_PLAIN, f"The film's host {host} has no address."}
+
+
+@pytest.mark.parametrize("host", ["nothing.invalid", "a" * 64 + ".example", "a..b.example", "xn--a.example"])
+async def test_a_host_that_has_no_address_is_said(tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nowhere(name: Any, *_: Any, **__: Any) -> list[Any]:
+        if isinstance(name, str):
+            name.encode("idna")  # as the real one does
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(anyio, "getaddrinfo", nowhere)
+    async with opened(tmp_path) as (web, vendor):
+        said = await refusal(web, vendor, f"https://{host}/film.mp4")
+    assert said in {f"The film's host {host} has no address.", NOT_PLAIN}
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Let every name have these addresses; return the names that are asked for."""
+    names: list[str] = []
+
+    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        names.append(host)
+        found: list[Any] = []
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            found.append((family, socket.SOCK_STREAM, 6, "", (address, port)))
+        return found
+
+    monkeypatch.setattr(anyio, "getaddrinfo", resolve)
+    return names
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["10.0.0.1"],
+        ["127.0.0.1"],
+        ["::1"],
+        ["93.184.215.14", "10.0.0.1"],
+        ["10.0.0.1", "93.184.215.14"],
+        ["93.184.215.14", "::ffff:169.254.169.254"],
+        ["2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::a00:1"],
+        ["fe80::1%eth0"],
+        [],
+    ],
+)
+async def test_a_name_that_leads_into_a_private_network_is_not_fetched(
+    tmp_path: Path, addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = resolving(monkeypatch, *addresses)
+    async with opened(tmp_path) as (web, vendor):
+        assert await refusal(web, vendor, "https://films.example.com/1.mp4") == PRIVATE
+    assert names == ["films.example.com"]
+
+
+async def test_a_vendor_on_this_machine_may_have_its_films_here_but_not_in_the_network_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosting(film) as host, opened(tmp_path, host.origin) as (web, vendor):
+        assert await fetched(web, vendor, f"{host.origin}/film.mp4") == FILM
+        resolving(monkeypatch, "192.168.0.1")
+        assert await refusal(web, vendor, "http://films.example/1.mp4") == PRIVATE
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that points elsewhere a moment later changes nothing: it is asked for once."""
+    async with hosting(film) as host, opened(tmp_path, host.origin) as (web, vendor):
+        names = resolving(monkeypatch, "127.0.0.1")
+        url = f"http://films.example:{host.port}/1.mp4"
+        assert await fetched(web, vendor, url) == FILM
+    assert names == ["films.example"]
+    (asked,) = host.asked
+    assert asked.headers["host"] == f"films.example:{host.port}"
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "pinned", "said", "name"),
+    [
+        ("https://a.example/1.mp4?s=1", "93.184.215.14", "https://93.184.215.14/1.mp4?s=1", "a.example", "a.example"),
+        ("https://a.example:8443/1", "93.184.215.14", "https://93.184.215.14:8443/1", "a.example:8443", "a.example"),
+        ("https://a.example/1", "2606:2800::1", "https://[2606:2800::1]/1", "a.example", "a.example"),
+        ("https://[2606::1]:84/1", "2606::1", "https://[2606::1]:84/1", "[2606::1]:84", "2606::1"),
+        ("https://bü.example/1", "93.184.215.14", "https://93.184.215.14/1", "xn--b-eha.example", "xn--b-eha.example"),
+    ],
+)  # fmt: skip
+async def test_a_checked_request_still_says_whom_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, address: str, pinned: str, said: str, name: str
+) -> None:
+    resolving(monkeypatch, address)
+    async with opened(tmp_path) as (web, _):
+        request = await web._guarded(web._client("film"), url, {}, local=False)  # pyright: ignore[reportPrivateUsage]
+    assert str(request.url) == pinned
+    assert request.headers["host"] == said
+    assert request.extensions["sni_hostname"] == name
+
+
+def table() -> Iterator[tuple[str, bool, bool]]:
+    """Yield addresses; whether any vendor's films may be there; and whether those of one on this machine may."""
+    for address in (
+        "93.184.215.14", "8.8.8.8", "1.1.1.1", "223.255.255.254", "2606:4700::1111", "2a00:1450:4001::200e",
+        "::ffff:8.8.8.8",
+    ):  # fmt: skip
+        yield address, True, True
+    for address in ("127.0.0.1", "127.255.255.255", "::1", "::ffff:127.0.0.1"):
+        yield address, False, True
+    for address in (
+        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "169.254.0.1",
+        "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.170", "192.0.2.1", "192.88.99.1",
+        "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.255",
+        "240.0.0.1", "255.255.255.255", "::", "::2", "::127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
+        "::ffff:0:10.0.0.1", "64:ff9b::1", "64:ff9b::a00:1", "64:ff9b::808:808", "64:ff9b:1::1", "100::1", "2001::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:10::1", "2001:20::1", "2001:db8::1", "2002::1",
+        "2002:a00:1::1", "2002:7f00:1::1", "fc00::1", "fd12:3456::1", "fe80::1", "fe80::1%eth0", "fec0::1",
+        "ff02::1", "ff0e::1", "5f00::1", "3fff::1",
+    ):  # fmt: skip
+        yield address, False, False
+
+
+@pytest.mark.parametrize(("address", "anywhere", "here"), list(table()))
+def test_only_public_addresses_are_fetched_from(address: str, anywhere: bool, here: bool) -> None:
+    assert _may_be_fetched(address, local=False) is anywhere
+    assert _may_be_fetched(address, local=True) is here
+
+
+# -- answers ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_port_where_nobody_listens_is_not_sent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    async with opened(tmp_path, f"http://127.0.0.1:{port}") as (web, vendor):
+        with pytest.raises(NotSent):
+            await web.post_once(vendor, POST)
+        with pytest.raises(VendorUnreachable, match="could not be reached"):
+            await web.look(vendor, GET)
+        assert "did not answer" in await refusal(web, vendor, f"http://127.0.0.1:{port}/film.mp4")
+
+
+@pytest.mark.parametrize("reply", [Reply(b'{"id"', length=100, cut=5), Reply(b"", length=5)])
+async def test_an_answer_that_breaks_off_leaves_open_what_happened(tmp_path: Path, reply: Reply) -> None:
+    async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
+        with pytest.raises(Ambiguous):
+            await web.post_once(vendor, POST)
+        with pytest.raises(VendorUnreachable):
+            await web.look(vendor, GET)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"{", b"\xff\xfe\x00", b"[" * 200_000, b'"' + b"x" * MAX_ANSWER + b'"'],
+    ids=["empty", "html", "half", "bytes", "deep", "long"],
+)
+async def test_an_answer_that_is_no_json_of_a_sane_size_has_no_body(tmp_path: Path, body: bytes) -> None:
+    async with hosting(lambda _: Reply(body)) as host, opened(tmp_path, host.origin) as (web, vendor):
+        for answer in (await web.post_once(vendor, POST), await web.look(vendor, GET)):
+            assert (answer.status, answer.body) == (200, None)
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("²", None)])
+async def test_how_long_to_wait_is_read_where_it_is_a_number(tmp_path: Path, said: str, seconds: float | None) -> None:
+    reply = Reply(b"{}", 429, {"retry-after": said})
+    async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
+        assert (await web.look(vendor, GET)).retry_after == seconds
+
+
+async def test_a_reason_never_holds_the_key_or_the_address(tmp_path: Path) -> None:
+    def broken(_: Asked) -> Reply:
+        return Reply(b"", length=5)
+
+    async with hosting(broken) as host, opened(tmp_path, host.origin) as (web, vendor):
+        with pytest.raises(VendorUnreachable) as caught:
+            await web.look(vendor, Call("GET", "/v1", query={"signature": "secret-word"}))
+    assert "secret-word" not in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert host.origin not in str(caught.value)
