@@ -31,6 +31,9 @@ MAX_REDIRECTS = 5
 _SUBMIT_TIMEOUT = httpx2.Timeout(120, connect=10)
 _LOOK_TIMEOUT = httpx2.Timeout(30, connect=10)
 _FILM_TIMEOUT = httpx2.Timeout(30, connect=10)
+_LONGEST_SUBMIT = 300.0
+_LONGEST_LOOK = 60.0
+"""Seconds that one call may take in all: an answer that comes in drips never runs into a time-out for reading."""
 
 
 _WHILE_CONNECTING = (
@@ -129,11 +132,12 @@ class Web:
         )
         request.extensions["trace"] = trace
         try:
-            response = await client.send(request, stream=True)
-            try:
-                return await _answer(response)
-            finally:
-                await response.aclose()
+            with anyio.fail_after(_LONGEST_SUBMIT):
+                response = await client.send(request, stream=True)
+                try:
+                    return await _answer(response)
+                finally:
+                    await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # Both must agree: what failed is the connecting, and the trace never saw the request begin.
             if isinstance(error, _WHILE_CONNECTING) and not sent:
@@ -156,11 +160,12 @@ class Web:
             files={call.file_field: (file.name, file.content, file.mime)} if file else None,
         )
         try:
-            response = await client.send(request, stream=True)
-            try:
-                return await _answer(response)
-            finally:
-                await response.aclose()
+            with anyio.fail_after(_LONGEST_LOOK if file is None else None):
+                response = await client.send(request, stream=True)
+                try:
+                    return await _answer(response)
+                finally:
+                    await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 
@@ -248,6 +253,7 @@ def _reason(error: Exception) -> str:
         "ConnectError": "connection refused or no such host",
         "ConnectTimeout": "no connection within 10 s",
         "ReadTimeout": "no answer in time",
+        "TimeoutError": "no whole answer in time",
         "ReadError": "connection lost",
         "RemoteProtocolError": "connection closed without a whole answer",
         "ProxyError": "the proxy refused",

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.rows import Row
 
 FIELDS: Mapping[str, str] = {
-    "prompt": "@image1, @video1, @audio1 name the references",
+    "prompt": "@image1, @video1, @audio1 name references",
     "duration": "Seconds",
     "resolution": "",
     "aspect_ratio": "",
-    "first_frame": "URL",
-    "last_frame": "URL",
-    "reference_images": "URLs",
-    "reference_videos": "URLs",
-    "reference_audios": "URLs",
+    "first_frame": "",
+    "last_frame": "",
+    "reference_images": "",
+    "reference_videos": "",
+    "reference_audios": "",
     "generate_audio": "",
     "seed": "",
     "web_search": "text only",
     "watermark": "",
     "safety_filter": "Vendor's content filter",
-    "callback_url": "Public URL",
+    "callback_url": "",
     "public": "May be shown in the vendor's gallery",
 }
 """What a video can be asked for, with what the name alone does not say (every word is paid for in each conversation).
@@ -52,7 +52,7 @@ CONTROL_WORDS: Mapping[str, str] = {
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",
-    "dry_run": "Check and price only",
+    "dry_run": "Price only",
 }
 
 

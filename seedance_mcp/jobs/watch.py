@@ -154,7 +154,7 @@ class Watch:
             pause = schedule.after_error(errors, retry_after)
             self._quiet_until[vendor.slug] = time.monotonic() + pause
             await self._journal.note(job.id, error_words=error.sentence, looked_at=time.time(), looks=job.looks + 1)
-            await self._journal.claim(job.id, self._owner, 0)  # another server, with another key, may see more
+            await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # a server with another key may see more
             await self._plan(job, pause)
             return
         self._errors.pop(vendor.slug, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from seedance_mcp import version
 from seedance_mcp.errors import JournalError, SeedanceError
 from seedance_mcp.jobs.studio import Studio, open_studio
-from seedance_mcp.server import player, resources
+from seedance_mcp.server import player, preview, prompts, resources
 from seedance_mcp.server.answers import words
 from seedance_mcp.server.confirm import Ask
 from seedance_mcp.server.tools import Call, Tool, tools
@@ -77,6 +78,9 @@ class App:
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
+            on_list_prompts=self._list_prompts,
+            on_get_prompt=self._get_prompt,
+            on_completion=self._complete,
         )
         server.extensions[player.EXTENSION] = {}
         if self.settings.confirm_above is not None:
@@ -150,7 +154,7 @@ class App:
         question: list[types.InputRequiredResult] = []
         call = Call(_tidy(params.arguments or {}), ctx.session.report_progress, _asker(ctx, params, question))
         try:
-            fields = await tool.run(await self.studio(), call)
+            answer = await tool.run(await self.studio(), call)
         except SeedanceError as error:
             if question:
                 return question[0]
@@ -161,9 +165,31 @@ class App:
                 f"internal: {params.name} failed in a way it should not. See the server's log, and list_videos before "
                 "trying again."
             )
-        said = {name: value for name, value in fields.items() if name != player.BYTES}
+        if isinstance(answer, preview.Shown):
+            picture = types.ImageContent(
+                type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
+            )
+            return types.CallToolResult(content=[picture, types.TextContent(type="text", text=words(answer.fields))])
+        said = {name: value for name, value in answer.items() if name != player.BYTES}
         text = types.TextContent(type="text", text=words(said))
-        return types.CallToolResult(content=[text], structured_content=fields)
+        return types.CallToolResult(content=[text], structured_content=answer)
+
+    async def _list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=prompts.listed())
+
+    async def _get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        try:
+            return prompts.written(params.name, params.arguments or {}, self.settings)
+        except SeedanceError as error:
+            raise MCPError(code=types.INVALID_PARAMS, message=str(error)) from None
+
+    async def _complete(self, _: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+        name, typed = params.argument.name, params.argument.value
+        ids = (
+            [job.id for job in (await (await self.studio()).page(limit=prompts.MOST)).jobs] if name == "job_id" else []
+        )
+        values = prompts.completed(name, typed, self.settings, ids)
+        return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
     async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         views = [player.listed(self.settings)] if player.knows(ctx) else []

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from seedance_mcp.catalog import Number, Row, Source, Text, Whole
-from seedance_mcp.errors import Code, Refused
+from seedance_mcp.catalog.check import unfit
+from seedance_mcp.errors import Code, InvalidRequest, Refused
 from seedance_mcp.media import look
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ ROWS: dict[str, Row] = {
     "at": Number(0, _OURS, unit="s"),
     "frames": Whole(1, look.MOST_FRAMES, _OURS, default=6),
 }
-WORDS = {"job_id": "", "at": "One frame, at this second", "frames": "default 6"}
 
 
 class NoFilm(Refused):
@@ -34,7 +34,7 @@ class NoFilm(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An answer with a picture beside its fields."""
+    """An answer with a picture. It carries no structured content, in whose place some clients show nothing else."""
 
     fields: Fields
     jpeg: bytes
@@ -46,6 +46,8 @@ async def preview_video(studio: Studio, call: Call) -> Shown:
     Raises:
         NoFilm: the film is not (yet) on disk.
     """
+    if problems := unfit(ROWS, call.args, "preview_video"):
+        raise InvalidRequest("preview_video: " + "; ".join(p.sentence() for p in problems) + ".", next_step="")
     job = await studio.check(call.args["job_id"])
     if job.path is None or not Path(job.path).is_file():  # noqa: ASYNC240  (one look at a local file)
         said = "is not finished" if not job.terminal else "has no saved film"

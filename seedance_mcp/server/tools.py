@@ -14,7 +14,8 @@ from seedance_mcp.errors import Code, InvalidRequest, VendorRefused
 from seedance_mcp.jobs.journal import STATES
 from seedance_mcp.jobs.schedule import expected
 from seedance_mcp.jobs.studio import LONGEST_WAIT
-from seedance_mcp.server import answers
+from seedance_mcp.media import look
+from seedance_mcp.server import answers, preview
 from seedance_mcp.server.confirm import Ask, confirm
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class Tool:
     title: str
     description: str
     input_schema: Schema
-    output_schema: Schema
-    run: Callable[[Studio, Call], Awaitable[Fields]]
+    output_schema: Schema | None
+    run: Callable[[Studio, Call], Awaitable[Fields | preview.Shown]]
     read_only: bool = True
 
 
@@ -92,7 +93,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "create_video",
             "Create video",
-            "Start a paid video, answer its job_id; then call check_video. Without model: the cheapest that can",
+            "Start a paid video; then check_video. No model: the cheapest. Media: URLs or paths",
             schema.hull(settings.models),
             _outputs(
                 {
@@ -125,15 +126,23 @@ def tools(settings: Settings) -> dict[str, Tool]:
             "list_videos",
             "List videos",
             "Jobs, newest first, and today's cost",
-            _inputs(_LIST_VIDEO_ROWS, {"state": "", "limit": "max 50, default 10", "cursor": ""}),
+            _inputs(_LIST_VIDEO_ROWS, {"state": "", "limit": "", "cursor": ""}),
             _outputs(
                 {"videos": {"type": "array", "items": _OBJECT}, "next_cursor": _STRING, "spent_today": _OBJECT},
                 "videos",
             ),
             list_videos,
         ),
+        Tool(
+            "preview_video",
+            "Preview video",
+            "Look at a film: 6 frames, or the one at a second",
+            _inputs(preview.ROWS, dict.fromkeys(preview.ROWS, "")),
+            None,
+            preview.preview_video,
+        ),
     )  # fmt: skip
-    return {tool.name: tool for tool in made}
+    return {tool.name: tool for tool in made if tool.name != "preview_video" or look.available()}
 
 
 def _outputs(properties: dict[str, Schema], *required: str) -> Schema:
@@ -145,7 +154,7 @@ def _inputs(rows: Mapping[str, Row], words: Mapping[str, str]) -> Schema:
     for name in _UNLISTED & properties.keys():
         properties[name].pop("enum", None)
     required = [name for name, row in rows.items() if row.required]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
 
 
 def _list_rows(models: tuple[Model, ...]) -> dict[str, Row]:

@@ -72,6 +72,12 @@ def _first(answer: Answer) -> Asset:
     raise UnexpectedAnswer("The vendor's answer names no asset.")
 
 
+def _found(answer: Answer) -> Asset:
+    """A look at the only one that was asked about, which may be gone."""
+    found = read(_Many, answer).data.items
+    return found[0].seen() if found else Asset("", "failed", words="no longer there")
+
+
 def _post(path: str, **body: Any) -> Call:
     return Call("POST", _API + path, body)
 
@@ -80,7 +86,7 @@ _SP = Review(
     submit=lambda url, kind, name: _post("/seedance/sp/assets/upload", name=name, type=kind, url=url),
     submitted=_one,
     status=lambda asset: _post("/seedance/sp/assets/status", asset_ids=[asset]),
-    looked=_first,
+    looked=_found,
 )
 _PERSON = Review(
     submit=lambda url, kind, name: _post("/seedance/sp/realperson/submit", name=name, url=url),  # noqa: ARG005
@@ -100,7 +106,7 @@ _FULL = Review(
     submit=_audit,
     submitted=_first,
     status=lambda asset: _post("/seedance/assets/status", asset_ids=[asset]),
-    looked=_first,
+    looked=_found,
 )
 
 
