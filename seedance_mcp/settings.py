@@ -88,7 +88,7 @@ class _Reader:
 
     def settings(self, sandbox: bool) -> Settings:
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
-        keys = {slug: SecretStr("sandbox") for slug in _faked()} if sandbox else dict(self._keys())
+        keys = {slug: SecretStr("key-of-the-sandbox") for slug in _faked()} if sandbox else dict(self._keys())
         # The sandbox keeps its own journal, so that its play money never counts against a real budget.
         state = self.path("SEEDANCE_STATE_DIR") or _user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}

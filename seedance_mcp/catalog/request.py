@@ -52,7 +52,7 @@ CONTROL_WORDS: Mapping[str, str] = {
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",
-    "dry_run": "Price only",
+    "dry_run": "",
 }
 
 

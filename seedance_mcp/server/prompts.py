@@ -150,7 +150,7 @@ def completed(argument: str, typed: str, settings: Settings, job_ids: Sequence[s
     """Return the values that begin with, or else hold, what was typed for an argument of a prompt or template."""
     ids = [m.id for m in settings.models]
     values: Mapping[str, Sequence[str]] = {
-        "model": [*ids, *(i.partition("/")[2] for i in ids)] if "/" not in typed else ids,
+        "model": ids,
         "vendor": [v.slug for v in settings.vendors],
         "job_id": job_ids,
         "motion": _MOTIONS,

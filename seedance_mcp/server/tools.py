@@ -64,7 +64,7 @@ _UNLISTED = {"state", "resolution", "aspect_ratio"}
 """Filters whose values stand elsewhere in the conversation, or in the refusal of a wrong one."""
 _KINDS = ("image", "video", "audio")
 _LIST_WORDS = {
-    "model": "Show its exact limits",
+    "model": "",
     "mode": "",
     "references": "",
     "duration": "",
@@ -85,7 +85,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "list_models",
             "List models",
-            "Models, limits and prices; arguments filter",
+            "Models, limits, prices; arguments filter, model shows one",
             _inputs(_list_rows(settings.models), _LIST_WORDS),
             _outputs({"models": _OBJECT, "model": _STRING, "takes": _OBJECT, "rules": _LIST, "price": _STRING}),
             list_models,
@@ -109,7 +109,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "check_video",
             "Check video",
-            "A job's state; when done, its file and link",
+            "A job's state, at the end its film",
             _inputs(_CHECK_ROWS, _CHECK_WORDS),
             _outputs(
                 {
@@ -125,7 +125,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "list_videos",
             "List videos",
-            "Jobs, newest first, and today's cost",
+            "Jobs and today's cost",
             _inputs(_LIST_VIDEO_ROWS, {"state": "", "limit": "", "cursor": ""}),
             _outputs(
                 {"videos": {"type": "array", "items": _OBJECT}, "next_cursor": _STRING, "spent_today": _OBJECT},
@@ -136,7 +136,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
         Tool(
             "preview_video",
             "Preview video",
-            "Look at a film: 6 frames, or the one at a second",
+            "See 6 frames of a film, or one at a second",
             _inputs(preview.ROWS, dict.fromkeys(preview.ROWS, "")),
             None,
             preview.preview_video,
@@ -154,7 +154,8 @@ def _inputs(rows: Mapping[str, Row], words: Mapping[str, str]) -> Schema:
     for name in _UNLISTED & properties.keys():
         properties[name].pop("enum", None)
     required = [name for name, row in rows.items() if row.required]
-    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+    root: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return root | ({"required": required} if required else {})
 
 
 def _list_rows(models: tuple[Model, ...]) -> dict[str, Row]:

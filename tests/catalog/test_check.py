@@ -294,8 +294,8 @@ def test_a_name_in_the_prompt_needs_its_reference(prompt: str, fits: bool) -> No
 def test_an_unknown_name_says_which_there_are() -> None:
     (two,) = checked(OPE, prompt="@image9", reference_images=[PICTURE, PICTURE]).problems
     (none,) = checked(OPE, prompt="@image1").problems
-    assert two.sentence() == "prompt names @image9, but the names go from @image1 to @image2"
-    assert none.sentence() == "prompt names @image1, but there are no reference_images"
+    assert two.sentence() == "prompt names @image9, but there are 2 reference_images"
+    assert none.sentence() == "prompt names @image1, but no reference_images are given"
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ class Talk:
 
     async def call(self, tool: str, /, **arguments: Any) -> Said:
         said = Said(await self.client.call_tool(tool, arguments))
-        if not said.result.is_error:
-            jsonschema.validate(said.fields, self.app.tools[tool].output_schema)
+        if not said.result.is_error and (shape := self.app.tools[tool].output_schema) is not None:
+            jsonschema.validate(said.fields, shape)
         return said
 
     async def create(self, prompt: str = PROMPT, /, **arguments: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ TITLES = {
     "create_video": "Create video",
     "check_video": "Check video",
     "list_videos": "List videos",
+    "preview_video": "Preview video",
 }
 EVERYWHERE = {"type", "properties", "required", "additionalProperties", "description", "enum", "items", "default"}
 NUMBERS = {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern"}
@@ -53,6 +54,9 @@ async def test_only_create_video_is_not_read_only_and_nothing_invites_a_client_t
 async def test_every_output_schema_is_an_object_at_the_root(tmp_path: Path, era: str) -> None:
     async with talking(tmp_path, era) as talk:
         for tool in (await listed(talk)).values():
+            if tool.name == "preview_video":  # a picture, in whose place clients would show the structure
+                assert tool.output_schema is None
+                continue
             assert tool.output_schema is not None
             assert tool.output_schema["type"] == "object"
             jsonschema.Draft202012Validator.check_schema(tool.output_schema)
@@ -77,7 +81,7 @@ async def test_input_schemas_stay_within_what_every_client_takes(tmp_path: Path,
         assert len(tool.description) <= 2000
         jsonschema.Draft202012Validator.check_schema(tool.input_schema)
         assert tool.input_schema["additionalProperties"] is False
-        assert set(tool.input_schema["required"]) <= tool.input_schema["properties"].keys()
+        assert set(tool.input_schema.get("required", [])) <= tool.input_schema["properties"].keys()
         for where, schema in within(tool.input_schema):
             assert isinstance(schema["type"], str), where
             assert not schema.keys() - EVERYWHERE - NUMBERS, where
