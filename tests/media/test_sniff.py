@@ -1,0 +1,116 @@
+"""What a file is, by its content: every format that is known, and much that only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from seedance_mcp.media.sniff import HEAD, MIME, sniff
+from seedance_mcp.media.streams import Undecodable, look_into
+from tests.media.making import clip, picture, sound
+
+MADE = {
+    "jpg": picture(form="JPEG"),
+    "png": picture(),
+    "gif": picture(form="GIF"),
+    "webp": picture(form="WEBP"),
+    "bmp": picture(form="BMP"),
+    "tiff": picture(form="TIFF"),
+    "mp4": clip(),
+    "mov": clip(form="mov"),
+    "mkv": clip(form="matroska"),
+    "avi": clip(form="avi"),
+    "flv": clip(form="flv", codec="flv1"),
+    "mp3": sound(form="mp3", codec="libmp3lame"),
+    "wav": sound(),
+    "m4a": sound(form="ipod", codec="aac"),
+    "aac": sound(form="adts", codec="aac"),
+    "flac": sound(form="flac", codec="flac"),
+}
+HEADS = {
+    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    "avif": b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
+    "m4v": b"\0\0\0\x18ftypM4V \0\0\0\0M4V isom",
+    "webm": b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm",
+    "ogg": b"OggS\0\x02" + bytes(20),
+    "mov": b"\0\0\0\x08wide\0\0\0\0mdat",
+}
+
+
+@pytest.mark.parametrize("ending", MADE)
+def test_a_file_is_what_its_content_is(ending: str) -> None:
+    data = MADE[ending]
+    assert sniff(data[:HEAD]) == ending
+    seen = look_into(data, MIME[ending][0], ending)
+    kind = MIME[ending][0]
+    assert seen.pixels == {"image": (640, 360), "video": (1280, 720), "audio": None}[kind]
+    assert seen.seconds is None if kind == "image" else seen.seconds == pytest.approx(2, abs=0.15)
+
+
+@pytest.mark.parametrize("ending", HEADS)
+def test_a_head_is_enough(ending: str) -> None:
+    assert sniff(HEADS[ending]) == ending
+
+
+def test_every_known_format_is_tried_here() -> None:
+    assert {*MADE, *HEADS} == set(MIME)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"root:x:0:0:root:/root:/bin/bash\n",
+        b"BM, said the driver, and was gone",
+        b"ID3 is not a tag in this sentence",
+        b"\xff\xfe\xff\xff not a frame",
+        b"\xff\xfb\xff\x00 a bit rate that there is not",
+        b"RIFF\0\0\0\0CDDA",
+        b"%PDF-1.7\n",
+        b"PK\x03\x04" + bytes(40),
+        b"\x7fELF" + bytes(40),
+        b"#!/bin/sh\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<?xml version='1.0'?><svg/>",
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"v=0\no=- 0 0 IN IP4 127.0.0.1\n",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff",
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\n",
+        b"\0\0\0\x08ftyp",
+        b"SQLite format 3\0",
+        b"\x1a\x45\xdf\xa3 something else",
+    ],
+)
+def test_what_only_looks_like_one_is_none(content: bytes) -> None:
+    assert sniff(content) is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        ("png", picture()[:40] + b"root:x:0:0:root:/root:/bin/bash\n"),
+        ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+        ("jpg", b"\xff\xd8\xff\xe0root:x:0:0"),
+        ("mp4", b"\0\0\0\x18ftypisom\0\0\0\0isommp42root:x:0:0"),
+        ("wav", b"RIFF\0\0\0\0WAVEroot:x:0:0"),
+        ("mkv", HEADS["webm"].replace(b"webm", b"mkv!") + b"root"),
+    ],
+)
+def test_a_beginning_alone_makes_no_picture(ending: str, content: bytes) -> None:
+    with pytest.raises(Undecodable):
+        look_into(content, MIME[ending][0], ending)
+
+
+def test_a_sound_is_no_clip_whatever_its_box() -> None:
+    data = sound(form="mp4", codec="aac")
+    assert sniff(data[:HEAD]) == "mp4"
+    with pytest.raises(Undecodable, match="no picture"):
+        look_into(data, "video", "mp4")
+
+
+def test_a_picture_of_a_billion_pixels_is_not_decoded() -> None:
+    data = bytearray(picture())
+    data[16:24] = (40_000).to_bytes(4, "big") * 2
+    with pytest.raises(Undecodable):
+        look_into(bytes(data), "image", "png")
