@@ -1,0 +1,162 @@
+"""The player in a real browser, in a host built on `@modelcontextprotocol/ext-apps`; `.ci/browsers` installs both.
+
+Each scene of scenes.mjs runs against a server of its own in the sandbox. It fails on any word on the console, any
+breach of the view's policy and any request to where the view may not go.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+from mcp.client.extension import advertise
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
+
+from seedance_mcp.sandbox import Sandbox, known_fakes
+from seedance_mcp.sandbox.serve import serve
+from seedance_mcp.server.player import origins
+from seedance_mcp.vendors import known_vendors
+from tests.browser.relay import HERE, MODULES, relay
+from tests.server.talking import ERAS, PRICED, Talk, alone, talking
+
+PICTURES = os.environ.get("PLAYER_PICTURES")
+"""A folder for the pictures of the docs: set, they are made anew."""
+
+
+def missing() -> str | None:
+    """Say what a browser test needs and does not find."""
+    if not MODULES.is_dir():
+        return "tests/browser/node_modules is missing: run .ci/browsers"
+    if not node():
+        return "node is missing: run .ci/browsers"
+    return None if browser() else "chromium is missing: run .ci/browsers"
+
+
+def node() -> str | None:
+    own = MODULES / "node" / "bin" / "node"
+    return str(own) if own.exists() else shutil.which("node")
+
+
+def browser() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
+
+
+async def act(name: str, talk: Talk, **known: Any) -> None:
+    """Play a scene against a conversation."""
+    facts = {"origins": origins(talk.settings)} | known
+    async with relay(talk) as address:
+        command = [node() or "", "run.mjs", name, address, browser() or "", json.dumps(facts)]
+        with anyio.fail_after(50):
+            done = await anyio.run_process(command, check=False, cwd=HERE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        pytest.fail(done.stdout.decode(errors="replace")[-4000:], pytrace=False)
+
+
+@asynccontextmanager
+async def chat(folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str) -> AsyncGenerator[Talk]:
+    """Talk as a client that shows views. `linked`: the vendors are on loopback, so that links can be followed."""
+    client = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]}
+    fakes = Sandbox(pace=0)
+    try:
+        async with anyio.create_task_group() as group:
+            if linked:
+                port = await group.start(functools.partial(serve, 0, sandbox=fakes))
+                more["SEEDANCE_SANDBOX"] = "0"
+                for slug in known_fakes():
+                    prefix = f"SEEDANCE_{known_vendors()[slug].env_name}"
+                    more[f"{prefix}_API_KEY"] = "sandbox"
+                    more[f"{prefix}_BASE_URL"] = fakes.base_url(slug, f"http://127.0.0.1:{port}")
+            async with talking(folder, era, sandbox=fakes, client=client, **more) as talk:
+                yield talk
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise alone(group) from None
+
+
+ALONE = (
+    "running", "becomes_done", "failed", "unknown", "refused", "quoted", "keyed", "blob_only", "chinese_and_dark",
+    "dark_by_itself", "little", "words_alone", "again", "keyboard", "teardown",
+    "cancelled",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_film_plays_in_the_conversation(tmp_path: Path, era: str) -> None:
+    async with chat(tmp_path, era) as talk:
+        await act("done", talk)
+
+
+@pytest.mark.parametrize("scene", ALONE)
+async def test_a_scene(tmp_path: Path, scene: str) -> None:
+    async with chat(tmp_path) as talk:
+        await act(scene, talk)
+
+
+@pytest.mark.parametrize("scene", ["check", "list"])
+async def test_a_job_from_before(tmp_path: Path, scene: str) -> None:
+    async with chat(tmp_path) as talk:
+        made = await talk.film("made before", **PRICED)
+        await act(scene, talk, job_id=made["job_id"])
+
+
+@pytest.mark.parametrize("scene", ["link", "expired_link", "keyed_unsaved"])
+async def test_a_film_that_is_not_saved(tmp_path: Path, scene: str) -> None:
+    async with chat(tmp_path, linked=True, SEEDANCE_SAVE="off") as talk:
+        await act(scene, talk)
+
+
+async def test_a_large_film_plays_when_asked_for(tmp_path: Path) -> None:
+    async with chat(tmp_path) as talk:
+        job_id, size = await large(talk)
+        await act("large", talk, job_id=job_id, size=size)
+
+
+async def test_a_film_whose_link_has_expired_plays_from_the_saved_file(tmp_path: Path) -> None:
+    async with chat(tmp_path, linked=True) as talk:
+        job_id, _ = await large(talk)
+        await act("expired_then_saved", talk, job_id=job_id)
+
+
+async def test_a_saved_film_that_is_gone(tmp_path: Path) -> None:
+    async with chat(tmp_path) as talk:
+        made = await talk.film("made before", **PRICED)
+        await anyio.Path(made["path"]).unlink()
+        await act("gone", talk, job_id=made["job_id"])
+
+
+def append(path: Path, more: bytes) -> int:
+    """Lengthen a file; return how long it is now."""
+    with path.open("ab") as file:
+        file.write(more)
+        return file.tell()
+
+
+async def large(talk: Talk) -> tuple[str, int]:
+    """Make a film of twenty megabytes: a box that players pass over is put at its end."""
+    made = await talk.film("made before", **PRICED)
+    free = 20 * 2**20 - made["film_bytes"]
+    size = await to_thread.run_sync(append, Path(made["path"]), free.to_bytes(4, "big") + b"free" + bytes(free - 8))
+    await (await talk.app.studio()).journal.note(made["job_id"], size=size)
+    return made["job_id"], size
+
+
+@pytest.mark.skipif(not PICTURES, reason="PLAYER_PICTURES names no folder")
+@pytest.mark.parametrize("picture", ["done", "running", "chinese", "unknown"])
+async def test_a_picture_for_the_docs(tmp_path: Path, picture: str) -> None:
+    async with chat(tmp_path) as talk:
+        for prompt in ("A red fox trots through fresh snow at dawn", "Steam rises from a bowl of noodles, close-up"):
+            await talk.film(prompt, **PRICED)
+        await act(f"picture_{picture}", talk, picture=str(Path(PICTURES or "") / f"player-{picture}.png"))
