@@ -64,6 +64,11 @@ class Settings:
         """Return a configured vendor by its slug."""
         return next((v for v in self.vendors if v.slug == slug), None)
 
+    @property
+    def frames_dir(self) -> Path:
+        """Where last frames are left: the one folder of ours whose files can always be references."""
+        return self.output_dir / "last-frames"
+
     def vendor_of(self, model: Model) -> Vendor:
         """Return the configured vendor that sells a model."""
         return next(v for v in self.vendors if v.slug == model.vendor)

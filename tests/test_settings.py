@@ -306,7 +306,7 @@ def test_loading_writes_nothing(tmp_path: Path) -> None:
 def test_the_sandbox_has_every_vendor_and_no_real_key(tmp_path: Path) -> None:
     settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_STATE_DIR": str(tmp_path)})
     assert [v.slug for v in settings.vendors] == list(ENV_NAMES)
-    assert {key.get_secret_value() for key in settings.keys.values()} == {"sandbox"}
+    assert {key.get_secret_value() for key in settings.keys.values()} == {"key-of-the-sandbox"}
     assert len(settings.models) == 33
 
 

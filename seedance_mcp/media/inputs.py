@@ -172,13 +172,15 @@ async def look_at(args: Args, settings: Settings) -> Inputs:
 
 def _look(paths: Sequence[str], settings: Settings) -> dict[str, Named]:
     named: dict[str, Named] = {}
+    # The end of one film may always begin the next; without that folder there is nothing of ours to allow.
+    roots = (*settings.media_roots, *([settings.frames_dir] if settings.frames_dir.is_dir() else []))
     for number, text in enumerate(paths, 1):
         mark = next((m for m in MARKS if text.endswith(f"#{m}")), "")
         if number > MOST:
             named[text] = Named(mark, wrong=f"is one file too many; {MOST} are the most")
             continue
         try:
-            file = local.find(text.removesuffix(f"#{mark}") if mark else text, settings.media_roots)
+            file = local.find(text.removesuffix(f"#{mark}") if mark else text, roots)
         except NotUsable as error:
             named[text] = Named(mark, wrong=str(error))
         else:

@@ -130,7 +130,7 @@ def _resolve(path: str, roots: Sequence[Path]) -> tuple[str, str]:
         if _below(real, root) and (os.path.isabs(path) or os.path.lexists(real)):  # noqa: PTH117
             return real, root
     allowed = ", ".join(map(str, roots))
-    raise NotUsable(f"is not a file below the folders of SEEDANCE_MEDIA_ROOTS ({allowed})")
+    raise NotUsable(f"is not a file below {allowed}; the user can allow more folders with SEEDANCE_MEDIA_ROOTS")
 
 
 def _below(real: str, root: str) -> bool:

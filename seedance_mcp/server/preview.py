@@ -58,7 +58,9 @@ async def preview_video(studio: Studio, call: Call) -> Shown:
         picture = await to_thread.run_sync(look.contact_sheet, film, int(call.args.get("frames", 6)))
     else:
         picture = await to_thread.run_sync(look.frame_at, film, float(at))
-    last = await to_thread.run_sync(look.last_frame, film, film.with_suffix(".last.jpg"))
+    frames = studio.settings.frames_dir
+    frames.mkdir(parents=True, exist_ok=True)
+    last = await to_thread.run_sync(look.last_frame, film, frames / f"{film.stem}.jpg")
     fields: Fields = {
         "job_id": job.id,
         "path": job.path,

@@ -57,7 +57,17 @@ def test_every_pin_is_hashed() -> None:
 
 
 HOSTS = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org")
-SKIPPED = {"node_modules", ".git", ".venv", ".hypothesis", ".pytest_cache", ".ruff_cache", "__pycache__", "dist", "build"}
+SKIPPED = {
+    "node_modules",
+    ".git",
+    ".venv",
+    ".hypothesis",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "dist",
+    "build",
+}
 
 
 def test_no_registry_is_named_anywhere() -> None:

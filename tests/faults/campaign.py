@@ -116,6 +116,7 @@ class Campaign:
     """Plays scenarios on several stages at once."""
 
     def __init__(self, folder: Path, seed: int, stages: int, report: Callable[[str], None] = lambda _: None) -> None:
+        self.keep = False
         self.tally = Tally(seed)
         self._folder, self._seed, self._stages, self._report = folder, seed, stages, report
         self._lock = threading.Lock()
@@ -135,7 +136,9 @@ class Campaign:
     def _stage(self) -> Stage:
         if not hasattr(self._mine, "stage"):
             with self._lock:
-                self._mine.stage = self._exits.enter_context(open_stage(self._folder / f"stage{next(self._numbers)}"))
+                stage = self._exits.enter_context(open_stage(self._folder / f"stage{next(self._numbers)}"))
+                stage.kept = self.keep
+                self._mine.stage = stage
         return self._mine.stage
 
     def _all(self, work: Iterable[Callable[[], None]]) -> None:
@@ -151,6 +154,8 @@ class Campaign:
 
         def one(scenario: Scenario) -> None:
             told = self._stage().play(scenario)
+            for violation in told.violations:
+                self._report(f"VIOLATION {violation}: {scenario}")
             with self._lock:
                 self.tally.add(f"{scenario}", told)
                 if scenario.kill in told.killed_at:
@@ -199,20 +204,24 @@ def _bound(work: Callable[[_T], None], what: _T) -> Callable[[], None]:
 
 
 def drawn(seed: int, count: int) -> Iterator[Scenario]:
-    """Yield scenarios that go through all pairs of kill point and behaviour, in a random order, again and again."""
-    number = 0
+    """Yield scenarios that go through all pairs of kill point and behaviour, again and again.
+
+    Each round kills once at every point, under the behaviours that were met least, so that a short campaign is wide.
+    """
     order = random.Random(f"{seed}")
-    while True:
-        pairs = [(point, post) for point in POINTS for post in posts_for(point)]
-        order.shuffle(pairs)
-        # The first of each point come first, so that even a short campaign kills at all of them.
-        met: Counter[str] = Counter()
-        ranks = {pair: met.update([pair[0]]) or met[pair[0]] for pair in pairs}
-        for point, post in sorted(pairs, key=ranks.__getitem__):
-            if number == count:
-                return
-            yield draw(random.Random(f"{seed}/{number}"), f"k{number}", point, post)
-            number += 1
+    used: Counter[str] = Counter()
+    left: dict[str, list[str]] = {}
+    points: Iterator[str] = iter(())
+    for number in range(count):
+        if number % len(POINTS) == 0:
+            points = iter(order.sample(POINTS, len(POINTS)))
+        point = next(points)
+        if not left.get(point):
+            left[point] = order.sample(posts_for(point), len(posts_for(point)))
+        post = min(left[point], key=used.__getitem__)
+        left[point].remove(post)
+        used[post] += 1
+        yield draw(random.Random(f"{seed}/{number}"), f"k{number}", point, post)
 
 
 _TRAPS: dict[str, Scenario] = {

@@ -60,10 +60,10 @@ class Nursery:
             os.kill(pid, signal.SIGKILL)
         return self.wait(pid, 10)
 
-    def run(self, plan: Plan, seconds: float = 20) -> int | None:
+    def run(self, plan: Plan) -> int | None:
         """Let a child live to its end, or to a bound; None means that it hung and was killed."""
         pid = self.bear(plan)
-        code = self.wait(pid, seconds)
+        code = self.wait(pid, plan.patience + 20)
         if code is None:
             self.end(pid)
         return code

@@ -90,7 +90,7 @@ class Plan:
     """Seconds by which this child's clock is ahead."""
     lease: float | None = None
     seed: int = 0
-    patience: float = 8.0
+    patience: float = 20.0
     """Seconds in which all that a child began must come to rest."""
 
     def environ(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from tests.faults.invariants import Findings, Ledger, inspect
 from tests.faults.kill_points import POINTS, commit_delay
 from tests.faults.nursery import KILLED, Nursery, open_nursery
 from tests.faults.plan import Folder, Job, Plan
-from tests.faults.vendor import BASE_PATH, FILMS, LOOKS, POSTS, PRICE, Doors, Orders, open_vendor
+from tests.faults.vendor import BASE_PATH, FILMS, LOOKS, POSTS, PRICE, SLOW_POSTS, Doors, Orders, open_vendor
 
 VENDORS = tuple(BASE_PATH)
 _OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "heal": "unknown"}
@@ -35,8 +35,6 @@ _LEFTOVERS = {
     "recover.commit": ("look.answered", "part.block"),
 }
 """Where an earlier server is killed, so that the next has something to do at a point of its recovery."""
-_RARE = {"slow", "accept_then_hang"}
-"""They take more than a second each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def posts_for(point: str) -> Sequence[str]:
     if part in _FILMING or point in {"recover.in", "recover.commit"}:
         return [name for name, each in POSTS.items() if each.outcome == "submitted"]
     if point in {"post.answer_head", "post.answer_body", "post.read"}:
-        cut = {"accept_then_truncate"} if point != "post.answer_head" else set[str]()
+        cut = {"accept_then_truncate", "accept_then_drip_without_end"} if point != "post.answer_head" else set[str]()
         return [name for name in POSTS if name not in _SILENT | cut]
     if part == "post":
         return [
@@ -95,7 +93,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
     point = point or rng.choice(POINTS)
     fitting = posts_for(point)
     if post is None or post not in fitting:
-        post = rng.choice([each for each in fitting if each not in _RARE or rng.random() < 0.2] or ["normal"])
+        post = rng.choice([each for each in fitting if each not in SLOW_POSTS or rng.random() < 0.2] or ["normal"])
     filming = point.split(".")[0] in {"film", "part"}
     look = rng.choice(("normal", "normal", *(each for each in LOOKS if not (filming and each == "fails"))))
     if post == "accept_with_an_earlier_id":
@@ -183,7 +181,7 @@ class Stage:
         pids = [self.nursery.bear(plan) for plan in plans]
         wrong: list[str] = []
         for pid, plan in zip(pids, plans, strict=True):
-            if (code := self.nursery.wait(pid, plan.patience + 12)) != 0:
+            if (code := self.nursery.wait(pid, plan.patience + 20)) != 0:
                 self.nursery.end(pid)
                 wrong.append(f"H recovery ended with {code}")
         return wrong

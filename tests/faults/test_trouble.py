@@ -138,7 +138,7 @@ def test_two_servers_bring_a_film_once(stage: Stage) -> None:
     first = stage.nursery.bear(Plan(folder=str(folder.path), origin=stage.doors.origin(), jobs=jobs))
     _until(lambda: any(charge.task in stage.ledger.downloads for charge in stage.ledger.of(name)))
     assert stage.nursery.run(stage.recovering(folder)) == 0
-    assert stage.nursery.wait(first, 20) == 0
+    assert stage.nursery.wait(first, 40) == 0
     assert inspect(folder, stage.ledger, name).violations == []
     [charge] = stage.ledger.of(name)
     assert stage.ledger.downloads[charge.task] == 1
@@ -238,7 +238,7 @@ def test_a_server_stopped_for_longer_than_its_lease_is_overtaken_and_does_no_har
     other = stage.recovering(folder, lease=0.1)
     assert stage.nursery.run(other) == 0
     go_on(stopped)
-    assert stage.nursery.wait(stopped, 20) == 0
+    assert stage.nursery.wait(stopped, 40) == 0
     assert stage.nursery.run(stage.recovering(folder)) == 0
     found = inspect(folder, stage.ledger, name)
     assert found.violations == []
@@ -262,13 +262,13 @@ def test_a_stopped_server_keeps_what_it_is_submitting(stage: Stage) -> None:
         db.close()
     finally:
         go_on(sleeper)
-    assert stage.nursery.wait(sleeper, 20) == 0
+    assert stage.nursery.wait(sleeper, 40) == 0
     found = inspect(folder, stage.ledger, name)
     assert found.violations == []
     assert found.states == {"succeeded": 1}
 
 
-def _until(true: Callable[[], bool], seconds: float = 10) -> None:
+def _until(true: Callable[[], bool], seconds: float = 30) -> None:
     ends = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < ends, "it did not come to pass"

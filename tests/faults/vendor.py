@@ -62,6 +62,7 @@ POSTS: dict[str, Behaviour] = {
     "accept_then_truncate": Behaviour(True, "unknown"),
     "accept_then_half_json": Behaviour(True, "unknown"),
     "accept_then_hang": Behaviour(True, "unknown"),
+    "accept_then_drip_without_end": Behaviour(True, "unknown"),
     "accept_then_500": Behaviour(True, "unknown"),
     "accept_then_502_page": Behaviour(True, "unknown"),
     "accept_then_504_page": Behaviour(True, "unknown"),
@@ -80,6 +81,8 @@ POSTS: dict[str, Behaviour] = {
     "close_at_the_door": Behaviour(False, "unknown", door=True),
     "no_door": Behaviour(False, "rejected", door=True),
 }
+SLOW_POSTS = {"slow", "accept_then_hang", "accept_then_drip_without_end"}
+"""They take more than half a second each."""
 _REFUSED = {
     "accept_then_500": 500,
     "accept_then_408": 408,
@@ -94,7 +97,7 @@ _REFUSED = {
 _PAGES = {"accept_then_502_page": 502, "accept_then_504_page": 504, "accept_then_200_page": 200, "refuse_503_page": 503}
 _BROKEN = {"accept_then_reset": 0, "accept_then_close": 0, "accept_then_half_a_head": 20, "accept_then_truncate": -5}
 """How much of the answer comes before the connection ends."""
-LOOKS = ("normal", "fails", "error_once", "page_once", "strange_word_once")
+LOOKS = ("normal", "fails", "error_once", "page_once", "strange_word_once", "drips_once")
 FILMS = ("whole", "cut_once", "cut_without_range", "slow")
 
 BASE_PATH = {"seedanceapi": "/v2", "aigptimage": "", "ope": ""}
@@ -214,7 +217,7 @@ class Shop:
             await self._film(request, self.tasks[task])
         else:
             given = request.query.get("task_id") or request.query.get("taskId") or [request.path.rpartition("/")[2]]
-            self._look(request, self.tasks[given[0]])
+            await self._look(request, self.tasks[given[0]])
 
     # -- creating ---------------------------------------------------------------------------------------------------
 
@@ -234,7 +237,10 @@ class Shop:
         task: _Task | None = None
         if post != "busy_once_then_accept" and POSTS[post].charges:
             task = self._charge(vendor, orders, key)
-        await self._reply(request, vendor, post, task)
+        if post in SLOW_POSTS:
+            await self._take_long(request, vendor, post, task)
+        else:
+            await self._reply(request, vendor, post, task)
 
     def _charge(self, vendor: str, orders: Orders, key: str) -> _Task:
         task = _Task(f"task-{orders.intent}-{os.urandom(3).hex()}", orders)
@@ -262,13 +268,20 @@ class Shop:
         else:
             await self._misbehave(request, vendor, post, task)
 
+    async def _take_long(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
+        if post == "slow":
+            await asyncio.sleep(SLOW)
+            _json(request, 200, _created(vendor, task.id if task else ""))
+        elif post == "accept_then_hang":
+            await asyncio.wait_for(request.reader.read(1), HANG)
+            raise _Hangup
+        else:
+            await _drip(request)
+
     async def _misbehave(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
         answer = _created(vendor, task.id if task else "")
         whole = _whole(200, json.dumps(answer).encode(), _JSON)
         match post:
-            case "slow":
-                await asyncio.sleep(SLOW)
-                request.writer.write(whole)
             case "accept_then_drip":
                 for at in range(0, len(whole), 16):
                     request.writer.write(whole[at : at + 16])
@@ -278,9 +291,6 @@ class Shop:
                 _json(request, 200, _created(vendor, self.latest or (task.id if task else "")))
             case "accept_then_half_json":
                 request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], _JSON))
-            case "accept_then_hang":
-                await asyncio.wait_for(request.reader.read(1), HANG)
-                raise _Hangup
             case "accept_without_id":
                 _json(request, 200, {"code": 200, "message": "success", "data": {"status": "IN_PROGRESS"}})
             case "accept_then_307":
@@ -292,7 +302,7 @@ class Shop:
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
-    def _look(self, request: _Request, task: _Task) -> None:
+    async def _look(self, request: _Request, task: _Task) -> None:
         task.looks += 1
         vendor = (
             "seedanceapi"
@@ -302,6 +312,8 @@ class Shop:
         look = task.orders.look
         if task.looks == 1 and look == "error_once":
             _json(request, 500, _refused(vendor, 500, "Internal error"))
+        elif task.looks == 1 and look == "drips_once":
+            await _drip(request)
         elif task.looks == 1 and look == "page_once":
             request.writer.write(_whole(200, _PAGE, {"content-type": "text/html"}))
         elif task.looks == 1:
@@ -374,6 +386,16 @@ def _seen(vendor: str, task: str, word: str, url: str | None) -> dict[str, Any]:
             return {"code": 200, "msg": "success", "data": {"taskId": task, "state": word, "resultJson": result}}
         case _:
             return {"id": task, "status": word, "progress": 100 if url else 30}
+
+
+async def _drip(request: _Request) -> None:
+    """Send an answer that never ends, a byte at a time."""
+    request.writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n")
+    for _ in range(int(HANG / 0.05)):
+        request.writer.write(b" ")
+        await request.writer.drain()
+        await asyncio.sleep(0.05)
+    raise _Hangup
 
 
 def _json(request: _Request, status: int, body: Mapping[str, Any], more: Mapping[str, str] | None = None) -> None:
