@@ -17,6 +17,7 @@ from seedance_mcp.server import answers
 if TYPE_CHECKING:
     import argparse
 
+    from seedance_mcp.jobs.budget import Spending
     from seedance_mcp.jobs.studio import Studio
     from seedance_mcp.settings import Settings
 
@@ -33,7 +34,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
             wiped = await studio.journal.wipe(time.time() - options.days * _DAY)
             print(f"Wiped {wiped} finished job{'' if wiped == 1 else 's'}; their costs stay.")
         elif options.spend:
-            await _spend(studio, as_json=options.json)
+            await _spend(studio, settings, as_json=options.json)
         else:
             await _list(studio, settings, options.limit, as_json=options.json)
     return 0
@@ -54,10 +55,18 @@ async def _list(studio: Studio, settings: Settings, limit: int, *, as_json: bool
         table.add_row(job.id, when, job.state, job.model, answers.cost_words(job), prompt, film)
     console = Console(highlight=False)
     console.print(table if page.jobs else "No videos yet.")
-    console.print(f"\nToday: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved.")
+    console.print(f"\n{_today(spending, settings)}")
 
 
-async def _spend(studio: Studio, *, as_json: bool) -> None:
+def _today(spending: Spending, settings: Settings) -> str:
+    said = f"Today: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved"
+    if settings.daily_budget is None:
+        return f"{said}."
+    left = max(0, settings.daily_budget - spending.spent - spending.reserved)
+    return f"{said}, {dollars(left)} of {dollars(settings.daily_budget)} left."
+
+
+async def _spend(studio: Studio, settings: Settings, *, as_json: bool) -> None:
     totals = await studio.journal.totals(31)
     if as_json:
         print(json.dumps([asdict(total) for total in totals], indent=2))
@@ -66,4 +75,6 @@ async def _spend(studio: Studio, *, as_json: bool) -> None:
     for t in totals:
         unpriced = str(t.unpriced or "")
         table.add_row(t.day, t.model, str(t.jobs), dollars(t.spent), dollars(t.reserved), unpriced)
-    Console(highlight=False).print(table if totals else "Nothing was spent yet.")
+    console = Console(highlight=False)
+    console.print(table if totals else "Nothing was spent yet.")
+    console.print(f"\n{_today(await studio.spending(), settings)}")

@@ -5,6 +5,7 @@ However many callers wait for a job, it is looked at once; with several servers 
 
 from __future__ import annotations
 
+import functools
 import heapq
 import logging
 import random
@@ -37,6 +38,8 @@ FRESH = 2.0
 """A look younger than this many seconds is not repeated."""
 LOOKS_PER_SECOND = 5
 LEASE = 60.0
+_RECENT = 0.8
+"""Of a planned pause: a look by another server within it counts as ours."""
 SAVES_AT_ONCE = 3
 
 
@@ -59,6 +62,7 @@ class Watch:
         self._book, self._folder, self._interval = book, folder, interval
         self._queue: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self._woken = anyio.Event()
         self._changed: dict[str, anyio.Event] = {}
         self._looking: dict[str, anyio.Event] = {}
@@ -83,7 +87,7 @@ class Watch:
                     due, job_id = heapq.heappop(self._queue)
                     if self._due.get(job_id) == due:
                         del self._due[job_id]
-                        self._group.start_soon(self.look, job_id)
+                        self._group.start_soon(functools.partial(self.look, job_id, asked=False))
 
     async def follow(self, job: Job) -> None:
         """Begin to look after a job that is at its vendor."""
@@ -98,7 +102,7 @@ class Watch:
             durations = await self._journal.durations(job.model)
             pause = schedule.next_look(elapsed, durations, random.uniform(-1, 1))  # noqa: S311
         due = time.monotonic() + pause
-        self._due[job.id] = due
+        self._due[job.id], self._pauses[job.id] = due, pause
         heapq.heappush(self._queue, (due, job.id))
         self._woken.set()
 
@@ -115,8 +119,11 @@ class Watch:
         if event := self._changed.pop(job_id, None):
             event.set()
 
-    async def look(self, job_id: str) -> None:
-        """Look at a job once; callers that come meanwhile wait for the same look."""
+    async def look(self, job_id: str, *, asked: bool = True) -> None:
+        """Look at a job once; callers that come meanwhile wait for the same look.
+
+        A look that nobody `asked` for is left out where another server on the journal has just looked.
+        """
         if under_way := self._looking.get(job_id):
             await under_way.wait()
             return
@@ -124,7 +131,7 @@ class Watch:
         try:
             job = await self._journal.get(job_id)
             if job is not None and job.open:
-                await self._look(job)
+                await self._look(job, asked=asked)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
         except Exception:
@@ -134,18 +141,32 @@ class Watch:
             done.set()
             self._tell(job_id)
 
-    async def _look(self, job: Job) -> None:
+    async def _look(self, job: Job, *, asked: bool) -> None:
         vendor = self._vendors.get(job.vendor)
         if vendor is None or job.task_id is None:
             await self._journal.note(job.id, error_words=f"{job.vendor} has no key any more, so it cannot be asked.")
             return
-        if not await self._journal.claim(job.id, self._owner, LEASE, when=OPEN):
-            await self._plan(job, FRESH)  # another process looks; what it finds is in the journal
+        if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
+            await self._plan(job, quiet)  # what the vendor asked for wins over who asks
             return
+        age = time.time() - (job.looked_at or 0)
+        if not asked and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):
+            await self._plan(job)
+            return
+        if not await self._journal.claim(job.id, self._owner, LEASE, when=OPEN):
+            await self._plan(job, FRESH)  # another server looks; what it finds is in the journal
+            return
+        try:
+            await self._ask(job, vendor, job.task_id)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # the next who is asked may look
+
+    async def _ask(self, job: Job, vendor: Vendor, task_id: str) -> None:
         await self._take_turn(vendor.slug)
         retry_after: float | None = None
         try:
-            answer = await self._web.look(vendor, vendor.status(job.task_id))
+            answer = await self._web.look(vendor, vendor.status(task_id))
             retry_after = answer.retry_after
             snapshot = _read(vendor, answer)
         except (VendorUnreachable, UnexpectedAnswer) as error:
@@ -154,16 +175,15 @@ class Watch:
             pause = schedule.after_error(errors, retry_after)
             self._quiet_until[vendor.slug] = time.monotonic() + pause
             await self._journal.note(job.id, error_words=error.sentence, looked_at=time.time(), looks=job.looks + 1)
-            await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # a server with another key may see more
             await self._plan(job, pause)
             return
         self._errors.pop(vendor.slug, None)
         await self._record(job, vendor, snapshot)
 
     async def _take_turn(self, slug: str) -> None:
-        """Keep to the rate that every vendor bears, and to the quiet it asked for."""
+        """Keep to the rate that every vendor bears."""
         now = time.monotonic()
-        slot = max(now, self._next_slot.get(slug, 0.0), min(self._quiet_until.get(slug, 0.0), now + 5))
+        slot = max(now, self._next_slot.get(slug, 0.0))
         self._next_slot[slug] = slot + 1 / LOOKS_PER_SECOND
         if slot > now:
             await anyio.sleep(slot - now)
@@ -175,6 +195,7 @@ class Watch:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_words=None, **changes)
             await self._plan(moved or job)
             return
+        self._pauses.pop(job.id, None)
         model = next((m for m in vendor.models if m.id == job.model), None)
         changes |= settled(job, model, found.state, found.charged, self._book)
         if found.refusal:
@@ -200,6 +221,7 @@ class Watch:
                 # While another server has the claim, it is saving the film.
                 if await self._journal.claim(job.id, self._owner, 2 * LONGEST, when=("succeeded",)):
                     await self._bring(job, folder)
+                    await self._journal.claim(job.id, self._owner, 0, when=("succeeded",))
         except SeedanceError as error:
             log.warning("job %s: %s", job.id, error)
         finally:

@@ -1,0 +1,64 @@
+"""Several servers of one user on one journal: each job is looked at by one of them, and whoever is asked may look."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from seedance_mcp.jobs.studio import Studio, open_studio
+from seedance_mcp.sandbox import Sandbox
+from seedance_mcp.sandbox.serve import serve
+from seedance_mcp.settings import load
+
+pytestmark = pytest.mark.anyio
+REQUEST = {"model": "seedanceapi/seedance-2-mini", "duration": 4, "resolution": "480p"}
+
+
+@asynccontextmanager
+async def two_servers(tmp_path: Path, interval: str) -> AsyncGenerator[tuple[Sandbox, Studio, Studio]]:
+    sandbox = Sandbox()
+    async with anyio.create_task_group() as group:
+        port = await group.start(functools.partial(serve, 0, sandbox=sandbox))
+        settings = load(
+            {
+                "SEEDANCE_SEEDANCEAPI_API_KEY": "sandbox",
+                "SEEDANCE_SEEDANCEAPI_BASE_URL": sandbox.base_url("seedanceapi", f"http://127.0.0.1:{port}"),
+                "SEEDANCE_STATE_DIR": str(tmp_path / "state"),
+                "SEEDANCE_OUTPUT_DIR": str(tmp_path / "films"),
+                "SEEDANCE_POLL_INTERVAL": interval,
+            }
+        )
+        async with open_studio(settings) as one, open_studio(settings) as other:
+            yield sandbox, one, other
+        group.cancel_scope.cancel()
+
+
+async def test_a_server_that_is_asked_looks_even_while_another_follows_the_job(tmp_path: Path) -> None:
+    with anyio.fail_after(30):
+        async with two_servers(tmp_path, "3600") as (sandbox, one, other):
+            args = {**REQUEST, "prompt": "sandbox: instant"}
+            made = await one.create(one.quote(args), args)
+            assert (await other.check(made.job.id)).state == "succeeded"
+            (task,) = sandbox.tasks.values()
+            assert task.looks == 1
+
+
+async def test_both_follow_a_job_and_one_of_them_looks(tmp_path: Path) -> None:
+    with anyio.fail_after(30):
+        async with two_servers(tmp_path, "0.2") as (sandbox, one, other):
+            args = {**REQUEST, "prompt": "a fox in the snow"}
+            began = time.monotonic()
+            made = await one.create(one.quote(args), args)
+            await other.watch.follow(await other.job(made.job.id))
+            while not one.watch.settled(job := await one.job(made.job.id)) or job.path is None:
+                await one.watch.wait(made.job.id, 0.5)
+            took = time.monotonic() - began
+    (task,) = sandbox.tasks.values()
+    assert task.looks <= 1.5 * took / 0.2 + 2
+    assert task.downloads == 1
