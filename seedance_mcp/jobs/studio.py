@@ -39,6 +39,8 @@ LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 _GRACE = 0.5
 _DAY = 86_400
+_UNSAVED = 50
+"""Of the latest jobs, how many are looked through at the start for films that are not on disk."""
 _LOOK_BOUND = 15.0
 
 
@@ -266,13 +268,16 @@ class Studio:
             raise failed
 
     async def _take_up(self) -> None:
-        """Follow the jobs that are open from before, and keep to the retention that is set."""
+        """Follow the jobs that are open from before, fetch films that were not, and keep to the retention."""
         await self.recover()
         if self.settings.retention_days is not None:
             await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
         for job in await self.journal.in_states(OPEN):
             if job.vendor in self._vendors:
                 await self.watch.follow(job)
+        for job in (await self.journal.page(("succeeded",), _UNSAVED, None)).jobs:
+            if time.time() - (job.finished_at or 0) < _DAY:  # an older link is rarely good for anything
+                self.watch.keep_film(job)
 
 
 @asynccontextmanager

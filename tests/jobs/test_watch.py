@@ -62,3 +62,16 @@ async def test_both_follow_a_job_and_one_of_them_looks(tmp_path: Path) -> None:
     (task,) = sandbox.tasks.values()
     assert task.looks <= 1.5 * took / 0.2 + 2
     assert task.downloads == 1
+
+
+async def test_a_film_that_a_dead_server_did_not_save_is_saved_by_the_next_without_being_asked(tmp_path: Path) -> None:
+    with anyio.fail_after(30):
+        async with two_servers(tmp_path, "3600") as (_, one, other):
+            args = {**REQUEST, "prompt": "sandbox: instant"}
+            one.watch.keep_film = lambda job: None  # it ends before it saves
+            made = await one.create(one.quote(args), args)
+            await one.watch.look(made.job.id)
+            assert (await one.job(made.job.id)).path is None
+            async with open_studio(other.settings) as third:
+                while (await third.job(made.job.id)).path is None:
+                    await third.watch.wait(made.job.id, 0.2)
