@@ -9,10 +9,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -240,11 +242,29 @@ async def _answer(response: httpx2.Response) -> Answer:
         if len(read) > MAX_ANSWER:
             break
     try:
-        body = json.loads(read) if len(read) <= MAX_ANSWER else None
+        body = _sound(json.loads(read)) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
-    wait = response.headers.get("retry-after", "")
-    return Answer(response.status_code, body, float(wait) if wait.isdecimal() else None)
+    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")))
+
+
+def _sound(value: Any) -> Any:
+    """Mend half characters, which JSON can carry and neither a database nor a client can."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_sound(k): _sound(v) for k, v in cast("dict[str, Any]", value).items()}
+    return [_sound(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _retry_after(said: str) -> float | None:
+    """Read how long to wait: seconds, or a date."""
+    if said.isdecimal():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _reason(error: Exception) -> str:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from seedance_mcp.catalog.price import dollars
+from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import OverBudget
+
+if TYPE_CHECKING:
+    from seedance_mcp.settings import Settings
+
+_LARGEST = 10**9
+"""USD beyond which a cap caps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,18 @@ class Caps:
     allow_unpriced: bool = False
     asked: int | None = None
     """The caller's own max_cost: it can lower a cap and never raise one."""
+
+
+def caps(settings: Settings, args: Mapping[str, Any]) -> Caps:
+    """Return the caps in force for a call: the settings, lowered by the caller's max_cost."""
+    asked = args.get("max_cost")
+    return Caps(
+        settings.max_cost,
+        settings.daily_budget,
+        settings.max_open_jobs,
+        settings.allow_unpriced,
+        None if asked is None else round(min(asked, _LARGEST) * MICROS),
+    )
 
 
 @dataclass(frozen=True, slots=True)

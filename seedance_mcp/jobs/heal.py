@@ -70,10 +70,10 @@ class Healer:
         """Ask again after a while, and again, until the truth is known."""
         for pause in PAUSES:
             await anyio.sleep(pause)
-            current = await self._journal.get(job.id)
-            if current is None or not self.can(current):
-                return
             try:
+                current = await self._journal.get(job.id)
+                if current is None or not self.can(current):
+                    return
                 await self.heal(current)
             except SeedanceError as error:
                 log.warning("job %s: %s", job.id, error)

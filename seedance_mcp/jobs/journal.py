@@ -24,6 +24,7 @@ OPEN = ("submitted", "queued", "running")
 UNFINISHED = ("intent", "submitting", *OPEN)
 TERMINAL = ("succeeded", "failed", "cancelled", "expired", "rejected", "abandoned")
 STATES = (*UNFINISHED, "unknown", *TERMINAL)
+STOPPED = "The server stopped while it was submitting."
 CHARGED = ("submitting", *OPEN, "unknown", "succeeded", "failed", "cancelled", "expired")
 """States in which money is, or may have been, spent."""
 

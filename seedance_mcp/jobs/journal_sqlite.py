@@ -22,10 +22,10 @@ from typing import Any, ParamSpec, TypeVar
 import anyio
 from anyio import to_thread
 
-from seedance_mcp.errors import JournalError, KeyReused
+from seedance_mcp.errors import Code, JournalError, KeyReused
 from seedance_mcp.jobs import budget
 from seedance_mcp.jobs.budget import Caps, Spending
-from seedance_mcp.jobs.journal import CHARGED, TERMINAL, UNFINISHED, Admission, Job, NewJob, Page, Total
+from seedance_mcp.jobs.journal import CHARGED, STOPPED, TERMINAL, UNFINISHED, Admission, Job, NewJob, Page, Total
 
 VERSION = 1
 DUPLICATE_WINDOW = 600
@@ -112,7 +112,7 @@ class SqliteJournal:
         try:
             with anyio.CancelScope(shield=True):
                 done.append(await to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self._one_at_a_time))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError, OverflowError) as error:
             raise _broken(self.path, error) from error
         return done[0]
 
@@ -191,7 +191,7 @@ class SqliteJournal:
             changes = (
                 {"state": "abandoned", "reserved": 0, "request_key": None}
                 if job.state == "intent"
-                else {"state": "unknown", "error_words": "The server stopped while it was submitting."}
+                else {"state": "unknown", "error_code": Code.UNKNOWN_OUTCOME, "error_words": STOPPED}
             )
             if moved := self._change(job.id, changes, (job.state,)):
                 settled.append(moved)

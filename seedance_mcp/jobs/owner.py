@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -51,14 +52,20 @@ class Owner:
         except FileNotFoundError:
             return False
         try:
-            if not _lock(fd):
-                return True
-            path.unlink(missing_ok=True)
-            return False
+            lives = not _lock(fd)
         finally:
             os.close(fd)
+        if not lives:
+            _remove(path)
+        return lives
 
     def release(self) -> None:
         """Give the lock up: this process ends in order."""
         os.close(self._fd)
-        self._path.unlink(missing_ok=True)
+        _remove(self._path)
+
+
+def _remove(path: Path) -> None:
+    """Take a lock file away; where another server has it open just now (Windows), it stays, and does no harm."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

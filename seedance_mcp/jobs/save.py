@@ -35,6 +35,8 @@ TRIES = 4
 _SPARE = 64 * 1024**2
 _GONE = {401, 403, 404, 410}
 _BLOCK = 1024 * 1024
+# Without O_BINARY, Windows would change every line feed in a film.
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
 
 
@@ -159,7 +161,7 @@ class _Part:
             left.unlink(missing_ok=True)
         # A name of its own: should two servers ever save one film, neither can publish what the other is writing.
         self._path = folder / f".{job.id}.{secrets.token_hex(4)}.part"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        self._file = os.open(self._path, _FLAGS, 0o600)
 
     def append(self, block: bytes) -> None:
         if self.received == 0 and block[4:8] != b"ftyp":

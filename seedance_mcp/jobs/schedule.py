@@ -41,3 +41,8 @@ def after_error(errors_in_a_row: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return min(retry_after, 600.0)
     return float(min(60, 2 ** max(0, errors_in_a_row - 1)))
+
+
+def worth_asking_in(elapsed: float, typical: float, longest: float) -> int:
+    """Return in how many seconds a question is worth its tokens: about when the film should be there."""
+    return round(min(longest, max(STEADY, typical - elapsed)))

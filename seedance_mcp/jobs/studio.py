@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from seedance_mcp.catalog.price import MICROS
 from seedance_mcp.errors import InvalidRequest, JournalError, SeedanceError, UnknownJob
 from seedance_mcp.jobs import submit as submitting
-from seedance_mcp.jobs.budget import Caps, admit
+from seedance_mcp.jobs.budget import admit, caps
 from seedance_mcp.jobs.heal import Healer
 from seedance_mcp.jobs.journal import OPEN, Job, Journal, NewJob, Page, new_id
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
@@ -39,8 +38,8 @@ LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 _GRACE = 0.5
 _DAY = 86_400
-_UNSAVED = 50
-"""Of the latest jobs, how many are looked through at the start for films that are not on disk."""
+_TAKE_UP, _UNSAVED = 30.0, 50
+"""Seconds after which a call takes up anew what nobody follows, and how many of the latest films it looks for."""
 _LOOK_BOUND = 15.0
 
 
@@ -65,6 +64,7 @@ class Studio:
         self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
         self._submitting: dict[str, anyio.Event] = {}
+        self._taken_up = float("-inf")
         self._porter = Porter(settings, web)
         self._healer = Healer(journal, self._vendors, self._submit, self._porter.known)
         self.watch = Watch(
@@ -87,18 +87,6 @@ class Studio:
 
     # -- paying ---------------------------------------------------------------------------------------------------
 
-    def caps(self, args: Mapping[str, Any]) -> Caps:
-        """Return the caps in force for a call: the settings, lowered by the caller's max_cost."""
-        s = self.settings
-        asked = args.get("max_cost")
-        return Caps(
-            s.max_cost,
-            s.daily_budget,
-            s.max_open_jobs,
-            s.allow_unpriced,
-            None if asked is None else round(asked * MICROS),
-        )
-
     def url(self, quote: Quote) -> str:
         """Return the URL to which creating a quote would POST."""
         return self._web.url(quote.vendor, quote.call)
@@ -109,7 +97,7 @@ class Studio:
         Raises:
             OverBudget: as creating it would.
         """
-        admit(quote.price.usd_micros, self.caps(args), await self.journal.spending(), quote.request.model.id)
+        admit(quote.price.usd_micros, caps(self.settings, args), await self.journal.spending(), quote.request.model.id)
 
     async def create(self, quote: Quote, args: Mapping[str, Any]) -> Created:
         """Pay for a quote: hand its files over, write the intent, send it once, write down what became of it.
@@ -137,7 +125,7 @@ class Studio:
                 request_key=args.get("request_key"),
                 allow_duplicate=args.get("allow_duplicate") is True,
             ),
-            self.caps(args),
+            caps(self.settings, args),
         )
         if admission.duplicate:
             return Created(quote, admission.job, duplicate=True)
@@ -168,7 +156,10 @@ class Studio:
         self._group.start_soon(work)
         await done.wait()
         if not outcome:
-            raise JournalError(f"The server is stopping; job {job.id} is in the journal.")
+            raise JournalError(
+                f"The server is stopping, and job {job.id} may be running and billed.",
+                next_step=f"Do NOT call create_video again; call check_video with job_id {job.id}.",
+            )
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
@@ -192,7 +183,13 @@ class Studio:
         else:
             words = "Settled by hand: not charged."
             settled = await self.journal.move(
-                job_id, "rejected", when=("unknown",), reserved=0, finished_at=time.time(), error_words=words
+                job_id,
+                "rejected",
+                when=("unknown",),
+                reserved=0,
+                finished_at=time.time(),
+                error_code=None,
+                error_words=words,
             )
         if settled is None:
             raise InvalidRequest(f"Job {job_id} is {job.state}, so there is nothing to settle.", next_step="")
@@ -218,13 +215,6 @@ class Studio:
         self.watch.keep_film(job)
         return job
 
-    def again_in(self, job: Job, typical: float) -> int:
-        """Return in how many seconds a check is worth its tokens: about when the film should be there."""
-        if self.settings.sandbox:
-            return 2
-        elapsed = time.time() - (job.submitted_at or job.created_at)
-        return round(min(LONGEST_WAIT, max(5.0, typical - elapsed)))
-
     async def job(self, job_id: str) -> Job:
         """Return a job from the journal, or raise UnknownJob."""
         job = await self.journal.get(job_id)
@@ -242,10 +232,12 @@ class Studio:
         return await self.journal.spending()
 
     async def recover(self) -> None:
-        """Settle what a dead process left half done, and follow the jobs it watched."""
+        """Settle what a dead process left half done, and now and then take up the jobs that it followed."""
         for job in await self.journal.recover(self._owner.alive):
             log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
             self._heal(job)
+        if time.monotonic() - self._taken_up > _TAKE_UP:
+            await self._take_up()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Studio]:
@@ -253,7 +245,7 @@ class Studio:
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group:
             await self._group.start(self.watch.run)
-            self._group.start_soon(self._take_up)
+            self._group.start_soon(self._begin)
             try:
                 yield self
             except SeedanceError as error:  # raised again below, because the group would wrap it
@@ -267,11 +259,18 @@ class Studio:
         if failed is not None:
             raise failed
 
+    async def _begin(self) -> None:
+        """Do at the start what is done at every call, and keep to the retention that is set."""
+        try:
+            await self.recover()
+            if self.settings.retention_days is not None:
+                await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
+        except SeedanceError as error:
+            log.warning("%s", error.sentence)
+
     async def _take_up(self) -> None:
-        """Follow the jobs that are open from before, fetch films that were not, and keep to the retention."""
-        await self.recover()
-        if self.settings.retention_days is not None:
-            await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
+        """Follow every open job, and fetch the films of late that are not on disk, whoever made them."""
+        self._taken_up = time.monotonic()
         for job in await self.journal.in_states(OPEN):
             if job.vendor in self._vendors:
                 await self.watch.follow(job)

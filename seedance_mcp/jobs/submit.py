@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, UnexpectedAnswer
+from seedance_mcp.jobs.journal import STOPPED
 from seedance_mcp.jobs.settle import charged_usd
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import Ambiguous, NotSent
@@ -41,6 +42,7 @@ WRITING_PAUSES = (0.5, 1, 2, 4)
 LONGEST_RETRY_AFTER = 30.0
 REJECTING = {400, 401, 402, 403, 404, 413, 415, 422}
 ASKING_TO_WAIT = {421, 425, 429}
+_PASSING = {Code.RATE_LIMITED, Code.BUSY, Code.VENDOR_DOWN, Code.NO_CREDIT, Code.AUTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ async def submit(
     try:
         outcome = await _send(vendor, call, web)
     except BaseException:  # cancelled at shutdown, most likely: the request may be on its way
-        await journal.move(job.id, "unknown", when=("submitting",), error_words="The server stopped while submitting.")
+        code = Code.UNKNOWN_OUTCOME
+        await journal.move(job.id, "unknown", when=("submitting",), error_code=code, error_words=STOPPED)
         raise
     if job.state == "unknown" and outcome.accepted is None:
         outcome = _Outcome(ambiguous=outcome.ambiguous or (outcome.refusal.words if outcome.refusal else ""))
@@ -159,6 +162,8 @@ async def _write(job: Job, outcome: _Outcome, journal: Journal, book: PriceBook,
         )
     if outcome.refusal is not None:
         log.info("job %s rejected: %s", job.id, outcome.refusal.code)
+        # A no that says nothing of the request leaves its request_key free for the next try.
+        freed = {"request_key": None} if outcome.refusal.code in _PASSING else {}
         return await journal.move(
             job.id,
             "rejected",
@@ -167,6 +172,7 @@ async def _write(job: Job, outcome: _Outcome, journal: Journal, book: PriceBook,
             finished_at=time.time(),
             error_code=outcome.refusal.code,
             error_words=outcome.refusal.words,
+            **freed,
         )
     log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
     return await journal.move(

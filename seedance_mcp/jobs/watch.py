@@ -38,6 +38,8 @@ FRESH = 2.0
 """A look younger than this many seconds is not repeated."""
 LOOKS_PER_SECOND = 5
 LEASE = 60.0
+LATER = 30.0
+"""Seconds after which a look is tried again that failed in a way it should not."""
 _RECENT = 0.8
 """Of a planned pause: a look by another server within it counts as ours."""
 SAVES_AT_ONCE = 3
@@ -63,6 +65,7 @@ class Watch:
         self._queue: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
+        self._ended: set[str] = set()
         self._woken = anyio.Event()
         self._changed: dict[str, anyio.Event] = {}
         self._looking: dict[str, anyio.Event] = {}
@@ -101,9 +104,12 @@ class Watch:
             elapsed = time.time() - (job.submitted_at or job.created_at)
             durations = await self._journal.durations(job.model)
             pause = schedule.next_look(elapsed, durations, random.uniform(-1, 1))  # noqa: S311
+        self._push(job.id, pause)
+
+    def _push(self, job_id: str, pause: float) -> None:
         due = time.monotonic() + pause
-        self._due[job.id], self._pauses[job.id] = due, pause
-        heapq.heappush(self._queue, (due, job.id))
+        self._due[job_id], self._pauses[job_id] = due, pause
+        heapq.heappush(self._queue, (due, job_id))
         self._woken.set()
 
     def settled(self, job: Job) -> bool:
@@ -130,7 +136,9 @@ class Watch:
         done = self._looking[job_id] = anyio.Event()
         try:
             job = await self._journal.get(job_id)
-            if job is not None and job.open:
+            if job is None or not job.open:
+                self._ended.add(job_id)
+            else:
                 await self._look(job, asked=asked)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
@@ -138,6 +146,11 @@ class Watch:
             log.exception("looking at job %s failed", job_id)  # one job's trouble must not end the watch over all
         finally:
             del self._looking[job_id]
+            if job_id not in self._due and job_id not in self._ended:
+                self._push(job_id, LATER)  # what went wrong with this look, or who gave it up, ends no watch
+            if job_id in self._ended:
+                self._ended.discard(job_id)
+                self._pauses.pop(job_id, None)
             done.set()
             self._tell(job_id)
 
@@ -145,6 +158,7 @@ class Watch:
         vendor = self._vendors.get(job.vendor)
         if vendor is None or job.task_id is None:
             await self._journal.note(job.id, error_words=f"{job.vendor} has no key any more, so it cannot be asked.")
+            self._ended.add(job.id)
             return
         if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
             await self._plan(job, quiet)  # what the vendor asked for wins over who asks
@@ -195,7 +209,7 @@ class Watch:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_words=None, **changes)
             await self._plan(moved or job)
             return
-        self._pauses.pop(job.id, None)
+        self._ended.add(job.id)
         model = next((m for m in vendor.models if m.id == job.model), None)
         changes |= settled(job, model, found.state, found.charged, self._book)
         if found.refusal:

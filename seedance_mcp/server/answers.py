@@ -62,6 +62,8 @@ def created(made: Created) -> Fields:
     step = f"Call check_video with job_id {job.id} and wait_seconds 50 until it is done."
     if job.state == "unknown":
         step = NEXT_STEP[Code.UNKNOWN_OUTCOME]
+    elif job.terminal:
+        step = f"Call check_video with job_id {job.id} for its film or why there is none."
     return _only(
         {
             "job_id": job.id,
@@ -82,6 +84,8 @@ def created(made: Created) -> Fields:
 def _note(job: Job, *, duplicate: bool) -> str | None:
     if duplicate and job.state == "unknown":
         return "The same request is this job already, and how it ended is not known: it may be running and billed."
+    if duplicate and job.terminal:
+        return "This request_key was used before: this is its job, and nothing new was paid."
     if duplicate:
         return (
             "The same request is already under way as this job, so nothing new was paid. allow_duplicate makes another."
@@ -118,8 +122,7 @@ def checked(job: Job, *, saving: bool, again_in: int | None, expires_at: float |
 
 
 def _error(job: Job) -> Fields:
-    code = Code(job.error_code) if job.error_code else Code.GENERATION_FAILED
-    return _only({"code": str(code), "vendor_message": clean(job.error_words or "")})
+    return _only({"code": job.error_code, "vendor_message": clean(job.error_words or "")})
 
 
 def _next(job: Job, *, saving: bool, keyed: bool) -> str:
@@ -128,7 +131,7 @@ def _next(job: Job, *, saving: bool, keyed: bool) -> str:
             "Do NOT create it again: it may be running and billed. The user can look at the vendor's site and settle "
             f"it with `seedance-mcp videos resolve {job.id}`."
         )
-    if job.state == "abandoned":
+    if job.state == "abandoned" or (job.state == "rejected" and not job.error_code):
         return "Nothing was sent and nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
         return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]

@@ -246,11 +246,16 @@ def _asker(ctx: Context, params: types.CallToolRequestParams, question: list[typ
         if not ctx.session.check_client_capability(types.ClientCapabilities(elicitation=form)):
             return None
         if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            result = await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id)
-            return _agreed(result)
+            try:
+                return _agreed(await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id))
+            except (MCPError, ValueError):
+                return None  # it said that it can ask, and cannot
         given = (params.input_responses or {}).get("confirm")
         if given is not None and params.request_state == about:
-            return _agreed(given if isinstance(given, types.ElicitResult) else types.ElicitResult.model_validate(given))
+            try:
+                return _agreed(types.ElicitResult.model_validate(given, from_attributes=True))
+            except ValueError:
+                return None
         request = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=_CONFIRM))
         question.append(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
         return False
@@ -259,7 +264,7 @@ def _asker(ctx: Context, params: types.CallToolRequestParams, question: list[typ
 
 
 def _agreed(result: types.ElicitResult) -> bool:
-    return result.action == "accept" and bool((result.content or {}).get("ok"))
+    return result.action == "accept" and (result.content or {}).get("ok") is True
 
 
 async def serve_stdio(settings: Settings) -> None:

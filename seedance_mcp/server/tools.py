@@ -12,7 +12,7 @@ from seedance_mcp.catalog.check import check, unfit
 from seedance_mcp.catalog.price import price
 from seedance_mcp.errors import Code, InvalidRequest, VendorRefused
 from seedance_mcp.jobs.journal import STATES
-from seedance_mcp.jobs.schedule import expected
+from seedance_mcp.jobs.schedule import expected, worth_asking_in
 from seedance_mcp.jobs.studio import LONGEST_WAIT
 from seedance_mcp.media import look
 from seedance_mcp.server import answers, preview
@@ -278,10 +278,12 @@ async def check_video(studio: Studio, call: Call) -> Fields:
     expires_at = (
         job.finished_at + vendor.film_days * 86_400 if vendor and vendor.film_days and job.finished_at else None
     )
+    elapsed = time.time() - (job.submitted_at or job.created_at)
+    again_in = 2 if studio.settings.sandbox else worth_asking_in(elapsed, typical, LONGEST_WAIT)
     return answers.checked(
         job,
         saving=studio.saving,
-        again_in=None if settled else studio.again_in(job, typical),
+        again_in=None if settled else again_in,
         expires_at=expires_at,
         keyed=vendor is not None and vendor.film is not None,
     )

@@ -152,7 +152,7 @@ class _Created(BaseModel):
 
 
 class _Result(BaseModel):
-    resultUrls: list[str] = Field(default_factory=list)
+    resultUrls: list[str] | None = None
 
 
 class _Look(BaseModel):
@@ -195,7 +195,7 @@ def progress(answer: Answer) -> Snapshot:
     """Read a look: the film is the first of `resultUrls` (SEED: success result structure)."""
     data = read(_Look, answer).data
     state = _STATES.get(data.state.casefold(), "running")
-    urls = data.resultJson.resultUrls if data.resultJson else []
+    urls = (data.resultJson.resultUrls if data.resultJson else None) or []
     url = urls[0] if urls and state == "succeeded" else None
     why = classify(200, str(data.failCode or ""), data.failMsg or "", Code.GENERATION_FAILED)
     return Snapshot(state, data.state, url, why if state == "failed" else None)

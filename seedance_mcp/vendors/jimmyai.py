@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -36,6 +35,7 @@ from seedance_mcp.vendors.jimmyai_files import ACCOUNT, CATALOGUE, UPLOAD
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import (
     Accepted,
+    Amount,
     Answer,
     Call,
     Percent,
@@ -332,19 +332,19 @@ def submit(request: VideoRequest) -> Call:
 
 
 class _Result(BaseModel):
-    video_url: str = ""
+    video_url: str | None = None
 
 
 class _Created(BaseModel):
     task_id: str = Field(min_length=1)
-    cost: Decimal | None = None
+    cost: Amount = None
 
 
 class _Look(BaseModel):
     status: str
     progress: Percent = None
     result: _Result | None = None
-    cost: Decimal | None = None
+    cost: Amount = None
     error_message: str | None = None
 
 
@@ -375,7 +375,7 @@ def progress(answer: Answer) -> Snapshot:
     """Read a look. Old answers could carry a relative storage key as video_url, which is no link: none is given."""
     look = read(_Look, _inside(answer))
     state = _STATES.get(look.status.casefold(), "running")
-    url = look.result.video_url if look.result and state == "succeeded" else ""
+    url = (look.result.video_url if look.result and state == "succeeded" else None) or ""
     why = classify(200, "", look.error_message or "", Code.GENERATION_FAILED) if state == "failed" else None
     usable = url if url.startswith(("https://", "http://")) else None
     return Snapshot(state, look.status, usable, why, look.cost, look.progress)

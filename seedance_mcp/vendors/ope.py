@@ -139,7 +139,7 @@ class _Look(BaseModel):
     status: str
     progress: Percent = None
     error: dict[str, Any] | str | None = None
-    fail_reason: str = ""
+    fail_reason: str | None = None
 
 
 def accepted(answer: Answer) -> Accepted:
@@ -156,7 +156,7 @@ def progress(answer: Answer) -> Snapshot:
     """Read a look at a task: states come in two cases, and never with a URL (SEED §5)."""
     look = read(_Look, answer)
     state = _STATES.get(look.status.casefold(), "running")
-    refusal = reason(look.error, look.fail_reason) if state == "failed" else None
+    refusal = reason(look.error, look.fail_reason or "") if state == "failed" else None
     return Snapshot(state, look.status, refusal=refusal, progress=look.progress)
 
 

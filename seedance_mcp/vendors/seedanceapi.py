@@ -15,7 +15,7 @@ from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NotT
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import Accepted, Amount, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
 
 _PICTURE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
 _CLIP = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
@@ -182,7 +182,7 @@ def submit(request: VideoRequest) -> Call:
 class _Data(BaseModel):
     task_id: str = Field(min_length=1)
     status: str = ""
-    consumed_credits: Decimal | None = None
+    consumed_credits: Amount = None
     response: list[str] | None = None
     error_message: str | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -192,6 +192,22 @@ def _percent(value: object) -> float | None:
 
 Percent = Annotated[float | None, BeforeValidator(_percent)]
 """Progress, for show only: one that cannot be read must not make the whole look unreadable."""
+
+
+_MOST = 10**9
+
+
+def _amount(value: object) -> object:
+    """Take a charge for what it is: an amount that no vendor could have charged is none."""
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount <= _MOST else None
+
+
+Amount = Annotated[Decimal | None, BeforeValidator(_amount)]
+"""What a vendor says it charged: one that cannot be read must not hide the id or the film beside it."""
 
 
 def in_path(task_id: str) -> str:
