@@ -65,7 +65,6 @@ class Watch:
         self._queue: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
-        self._ended: set[str] = set()
         self._woken = anyio.Event()
         self._changed: dict[str, anyio.Event] = {}
         self._looking: dict[str, anyio.Event] = {}
@@ -134,49 +133,46 @@ class Watch:
             await under_way.wait()
             return
         done = self._looking[job_id] = anyio.Event()
+        over = False
         try:
             job = await self._journal.get(job_id)
-            if job is None or not job.open:
-                self._ended.add(job_id)
-            else:
-                await self._look(job, asked=asked)
+            over = job is None or not job.open or await self._look(job, asked=asked)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
         except Exception:
             log.exception("looking at job %s failed", job_id)  # one job's trouble must not end the watch over all
         finally:
             del self._looking[job_id]
-            if job_id not in self._due and job_id not in self._ended:
-                self._push(job_id, LATER)  # what went wrong with this look, or who gave it up, ends no watch
-            if job_id in self._ended:
-                self._ended.discard(job_id)
+            if over:
                 self._pauses.pop(job_id, None)
+            elif job_id not in self._due:
+                self._push(job_id, LATER)  # what went wrong with this look, or who gave it up, ends no watch
             done.set()
             self._tell(job_id)
 
-    async def _look(self, job: Job, *, asked: bool) -> None:
+    async def _look(self, job: Job, *, asked: bool) -> bool:
+        """Look if it is this server's turn; returns whether there is nothing more to look at."""
         vendor = self._vendors.get(job.vendor)
         if vendor is None or job.task_id is None:
             await self._journal.note(job.id, error_words=f"{job.vendor} has no key any more, so it cannot be asked.")
-            self._ended.add(job.id)
-            return
+            return True
         if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
             await self._plan(job, quiet)  # what the vendor asked for wins over who asks
-            return
+            return False
         age = time.time() - (job.looked_at or 0)
         if not asked and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):
             await self._plan(job)
-            return
+            return False
         if not await self._journal.claim(job.id, self._owner, LEASE, when=OPEN):
             await self._plan(job, FRESH)  # another server looks; what it finds is in the journal
-            return
+            return False
         try:
-            await self._ask(job, vendor, job.task_id)
+            return await self._ask(job, vendor, job.task_id)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # the next who is asked may look
 
-    async def _ask(self, job: Job, vendor: Vendor, task_id: str) -> None:
+    async def _ask(self, job: Job, vendor: Vendor, task_id: str) -> bool:
         await self._take_turn(vendor.slug)
         retry_after: float | None = None
         try:
@@ -190,9 +186,9 @@ class Watch:
             self._quiet_until[vendor.slug] = time.monotonic() + pause
             await self._journal.note(job.id, error_words=error.sentence, looked_at=time.time(), looks=job.looks + 1)
             await self._plan(job, pause)
-            return
+            return False
         self._errors.pop(vendor.slug, None)
-        await self._record(job, vendor, snapshot)
+        return await self._record(job, vendor, snapshot)
 
     async def _take_turn(self, slug: str) -> None:
         """Keep to the rate that every vendor bears."""
@@ -202,14 +198,13 @@ class Watch:
         if slot > now:
             await anyio.sleep(slot - now)
 
-    async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> None:
+    async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> bool:
         now = time.time()
         changes = {"word": found.word, "progress": found.progress, "looked_at": now, "looks": job.looks + 1}
         if found.state in OPEN:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_words=None, **changes)
             await self._plan(moved or job)
-            return
-        self._ended.add(job.id)
+            return False
         model = next((m for m in vendor.models if m.id == job.model), None)
         changes |= settled(job, model, found.state, found.charged, self._book)
         if found.refusal:
@@ -220,6 +215,7 @@ class Watch:
         if moved is not None:
             log.info("job %s %s", job.id, moved.state)
             self.keep_film(moved)
+        return True
 
     def keep_film(self, job: Job) -> None:
         """Begin to save the film of a succeeded job, unless that is under way, done or switched off."""
