@@ -59,12 +59,16 @@ def _plain(number: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """What the operator says a model (or a vendor's unit) costs: one entry of the setting SEEDANCE_PRICES."""
+    """What a model (or a vendor's unit) costs: an entry of the setting SEEDANCE_PRICES, or of a vendor's price list."""
 
     usd_per_unit: Decimal | None = None
     rates: Mapping[str, Decimal] | None = None
     per: Literal["second", "video"] | None = None
     unit: str | None = None
+    with_video: Mapping[str, Decimal] | None = None
+    """The rates that hold when reference videos are given; None: the same."""
+    source: str = ""
+    """Which price list it is from, or why that gives none, in a few words."""
 
 
 PriceBook = Mapping[str, UnitPrice]
@@ -102,7 +106,7 @@ _UNIT_PRICE_KEYS = {"usd_per_unit", "rates", "per", "unit"}
 
 
 def price(request: VideoRequest, book: PriceBook) -> Price:
-    """Price a checked request from the model's billing row and the operator's own prices."""
+    """Price a checked request from the model's billing row and the prices that are known besides."""
     billing = request.model.billing
     for_vendor = book.get(request.model.vendor, UnitPrice())
     own = book.get(request.model.id, for_vendor)
@@ -114,12 +118,13 @@ def price(request: VideoRequest, book: PriceBook) -> Price:
         worth = Decimal(1)
     caution = " ".join(c.text for c in billing.cautions if c.applies(request.fields())) or None
     if rate is None or per is None:
-        return Price(_formula(request, per, unit), unknown=_why(request, per), caution=caution)
+        return Price(_formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution)
     amount = rate * (request.duration or 0) if per == "second" else rate
     if unit == "credits":  # vendors that sell credits sell whole ones, and round up
         amount = amount.to_integral_value(ROUND_CEILING)
     times = f" × {request.duration} s" if per == "second" else ""
-    basis = f"{_plain(rate)} {unit} per {per}{times} = {_plain(amount)} {unit}"
+    source = f" ({own.source})" if own.source else ""
+    basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
     if worth is None:
         why = f"{request.model.vendor} does not say what its {unit} are worth; SEEDANCE_PRICES can"
         return Price(basis, amount, unit, unknown=why, caution=caution)
@@ -128,7 +133,8 @@ def price(request: VideoRequest, book: PriceBook) -> Price:
 
 
 def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | None:
-    rates = own.rates or (billing.with_video if request.reference_videos and billing.with_video else billing.rates)
+    said = own if own.rates else billing
+    rates = said.with_video if request.reference_videos and said.with_video is not None else said.rates
     if not rates:
         return None
     return rates.get(request.resolution or "", rates.get(""))
@@ -140,6 +146,6 @@ def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
     return f"unit price in {unit} per video" if per else "not published"
 
 
-def _why(request: VideoRequest, per: str | None) -> str:
-    missing = "no unit price" if per else "no price"
-    return f"{request.model.vendor} publishes {missing}; SEEDANCE_PRICES can supply it"
+def _why(request: VideoRequest, per: str | None, source: str) -> str:
+    missing = f"gives no unit price ({source})" if source else f"publishes no {'unit ' if per else ''}price"
+    return f"{request.model.vendor} {missing}; SEEDANCE_PRICES can supply it"

@@ -26,7 +26,8 @@ async def demo(settings: Settings, args: dict[str, Any]) -> int:
     args = {"prompt": PROMPT, "allow_duplicate": True, **args}
     async with open_studio(settings, saving=True) as studio:
         console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, nothing is paid\n")
-        able = choose.offers(settings.models, {k: v for k, v in args.items() if k != "model"}, settings.prices)
+        await studio.prices.ready()
+        able = choose.offers(settings.models, {k: v for k, v in args.items() if k != "model"}, studio.prices)
         priced = [o for o in able if o.price.usd_micros is not None]
         console.print(
             f"1 choose   {len(able)} of {len(settings.models)} models can do it, {len(priced)} with a known price"

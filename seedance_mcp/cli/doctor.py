@@ -24,9 +24,10 @@ from seedance_mcp.redaction import clean
 from seedance_mcp.settings import every_setting, load
 
 if TYPE_CHECKING:
+    from seedance_mcp.catalog.price import UnitPrice
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors import Vendor
-    from seedance_mcp.vendors.vendor import Listed, Question
+    from seedance_mcp.vendors.vendor import Question
     from seedance_mcp.web import Web
 
 _LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
@@ -169,13 +170,19 @@ async def _ask(web: Web, vendor: Vendor, question: Question[Any]) -> Any:
         return f"not known ({error.sentence.rstrip('.')})"
 
 
-def _listed(vendor: Vendor, found: Mapping[str, Listed] | str) -> str:
+def _listed(vendor: Vendor, found: Mapping[str, UnitPrice] | str) -> str:
     """Say what a price list says of the models that we know by the same name."""
     if isinstance(found, str):
         return found
     ours = {model.name: found[model.name] for model in vendor.models if model.name in found}
-    prices = ", ".join(f"{name} {entry.price:f} {entry.unit}/{entry.per}" for name, entry in ours.items())
+    prices = ", ".join(f"{name} {_rates(entry)} {entry.unit}/{entry.per}" for name, entry in ours.items())
     return prices or f"{len(found)} prices, none of a model that is called the same here"
+
+
+def _rates(entry: UnitPrice) -> str:
+    return " or ".join(
+        f"{rate:f} ({resolution})" if resolution else f"{rate:f}" for resolution, rate in (entry.rates or {}).items()
+    )
 
 
 def _print(report: dict[str, Any]) -> None:

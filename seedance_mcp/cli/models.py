@@ -14,7 +14,7 @@ from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog import Billing, Model
+    from seedance_mcp.catalog import Model
     from seedance_mcp.settings import Settings
 
 
@@ -41,17 +41,19 @@ def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
         row = model.rows["resolution"]
         resolutions = " ".join(getattr(row, "values", ()))
         duration = model.rows["duration"].allowed().removesuffix(" s")
-        table.add_row(model.id, configured, duration, resolutions, ", ".join(model.modes), rate_words(model.billing))
+        table.add_row(model.id, configured, duration, resolutions, ", ".join(model.modes), rate_words(model))
     console.print(table)
     return 0
 
 
-def rate_words(billing: Billing) -> str:
+def rate_words(model: Model) -> str:
     """Say a model's published rates, such as «48 credits/second»."""
+    billing = model.billing
     if billing.per is None:
         return "not published"
     if not billing.rates:
-        return f"per {billing.per}, rate not published"
+        listed = known_vendors()[model.vendor].catalogue is not None
+        return f"per {billing.per}, rate " + ("in the vendor's catalogue" if listed else "not published")
     rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.rates.items())
     worth = f" (1 = {dollars(int(billing.usd_per_unit * 1_000_000))})" if billing.usd_per_unit else ""
     return f"{rates.removeprefix('any ')} {billing.unit}/{billing.per}{worth}"
@@ -72,7 +74,7 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
             {"rule": r.words(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
         ],
         "advice": [{"says": a.text, "source": a.source.where} for a in model.advice],
-        "price": rate_words(model.billing),
+        "price": rate_words(model),
         "price_source": model.billing.source.where,
     }
 
@@ -85,5 +87,5 @@ def _print_model(console: Console, model: Model) -> None:
         table.add_row("rule", rule.words(), rule.source.where)
     for advice in model.advice:
         table.add_row("advice", advice.text, advice.source.where)
-    table.add_row("price", rate_words(model.billing), model.billing.source.where)
+    table.add_row("price", rate_words(model), model.billing.source.where)
     console.print(table)

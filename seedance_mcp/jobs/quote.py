@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import choose
 from seedance_mcp.catalog.check import Checked
-from seedance_mcp.catalog.price import Price, price
+from seedance_mcp.catalog.price import Price, PriceBook, price
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.media.inputs import Inputs, Parcel
 
@@ -65,10 +65,10 @@ class Quote:
 NO_FILES = Inputs()
 
 
-def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs = NO_FILES) -> Quote:
+def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs, book: PriceBook) -> Quote:
     """Check and price a request; choose the cheapest configured model that can do it where none is named.
 
-    `inputs` are the files that it names.
+    `inputs` are the files that it names, `book` what is known of prices besides the models' rows.
 
     Raises:
         InvalidRequest: listing every problem, the nearest legal values, and who else would do it.
@@ -79,7 +79,7 @@ def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs = NO_FILES
     args = dict(args)
     name = args.pop("model", None)
     if name is None:
-        return _cheapest(settings, args, inputs)
+        return _cheapest(settings, args, inputs, book)
     model = next((m for m in settings.models if m.id == name), None)
     if model is None:
         raise _no_such_model(name, [m.id for m in settings.models])
@@ -88,13 +88,13 @@ def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs = NO_FILES
     if checked.request is None:
         others = choose.others(settings.models, args, model, check)
         raise _refusal(model.id, checked, others, choose.nearest(model, args, check))
-    cost, vendor = price(checked.request, settings.prices), settings.vendor_of(model)
+    cost, vendor = price(checked.request, book), settings.vendor_of(model)
     return Quote(checked.request, cost, checked, vendor, parcels=inputs.parcels(model, args))
 
 
-def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs) -> Quote:
+def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs, book: PriceBook) -> Quote:
     check = inputs.check
-    found = choose.offers(settings.models, args, settings.prices, check)
+    found = choose.offers(settings.models, args, book, check)
     if not found:
         model, checked = choose.fewest_problems(settings.models, args, check)
         raise _refusal(model.id, checked, [], choose.nearest(model, args, check), of=len(settings.models))

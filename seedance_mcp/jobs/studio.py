@@ -18,6 +18,7 @@ from seedance_mcp.jobs.heal import Healer
 from seedance_mcp.jobs.journal import OPEN, Job, Journal, NewJob, Page, new_id
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
 from seedance_mcp.jobs.owner import Owner
+from seedance_mcp.jobs.prices import Prices
 from seedance_mcp.jobs.quote import NO_FILES, Quote, quote
 from seedance_mcp.jobs.watch import FRESH, Watch
 from seedance_mcp.media.inputs import Inputs, look_at
@@ -59,7 +60,7 @@ class Studio:
         self.settings = settings
         self.journal = journal
         self.saving = saving
-        self._web = web
+        self._web, self.prices = web, Prices(settings, web)
         self._owner = owner
         self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
@@ -72,7 +73,7 @@ class Studio:
             web,
             self._vendors,
             owner.id,
-            book=settings.prices,
+            book=self.prices,
             folder=settings.output_dir if saving else None,
             interval=settings.poll_interval or (0.5 if settings.sandbox else None),
         )
@@ -83,7 +84,7 @@ class Studio:
 
     def quote(self, args: Mapping[str, Any], inputs: Inputs = NO_FILES) -> Quote:
         """Check and price a request; see `seedance_mcp.jobs.quote`."""
-        return quote(self.settings, args, inputs)
+        return quote(self.settings, args, inputs, self.prices)
 
     # -- paying ---------------------------------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ class Studio:
         async def work() -> None:
             try:
                 sent = await submitting.submit(
-                    job, request, vendor, self._web, self.journal, self.settings.prices, self._owner.id
+                    job, request, vendor, self._web, self.journal, self.prices, self._owner.id
                 )
                 outcome.append(sent)
                 await self.watch.follow(sent)
@@ -243,7 +244,7 @@ class Studio:
     async def running(self) -> AsyncGenerator[Studio]:
         """Watch jobs in the background while the block runs; on leaving, submissions get a moment to finish."""
         failed: SeedanceError | None = None
-        async with anyio.create_task_group() as self._group:
+        async with anyio.create_task_group() as self._group, self.prices.renewed(self._group):
             await self._group.start(self.watch.run)
             self._group.start_soon(self._begin)
             try:

@@ -40,11 +40,28 @@ _FAILURES = {
     "generation_failed": "Read timed out",
 }
 _ORIENTATIONS = {"landscape": "16:9", "portrait": "9:16"}
-_PLAY_PRICES = {
-    model.id: UnitPrice(rates={"": Decimal("0.5") if model.billing.per == "second" else Decimal("2.5")})
-    for model in VENDOR.models
+_LISTED_AS = {
+    "seedance2.0-mini": "seedance2.0-mini-{}",
+    "seedance2.0-mini-sp": "seedance2.0-mini-sp-{}",
+    "seedance2.0-sp": "sd2_sp_{}",
 }
-"""JimiCoin a second, or a video: the vendor publishes no number, so the fake has its own."""
+"""The names in the price list of those whose price depends on the resolution (PUB:mini, PUB:mini-sp, PUB:CLI)."""
+_SP_WITH_CLIPS = "sd2_sp_video_{}"
+_DEARER = {"480p": Decimal("0.6"), "720p": Decimal(1), "1080p": Decimal(2)}
+
+
+def _play_price(model: Model) -> UnitPrice:
+    each = Decimal("0.5") if model.billing.per == "second" else Decimal("2.5")
+    row = model.rows["resolution"]
+    if model.name not in _LISTED_AS or not isinstance(row, OneOf):
+        return UnitPrice(rates={"": each})
+    rates = {resolution: each * _DEARER[resolution] for resolution in row.values}
+    with_clips = {resolution: rate + Decimal("0.1") for resolution, rate in rates.items()}
+    return UnitPrice(rates=rates, with_video=with_clips if model.name == "seedance2.0-sp" else None)
+
+
+_PLAY_PRICES = {model.id: _play_price(model) for model in VENDOR.models}
+"""JimiCoin a second, or a video: no page shows the list's own numbers, so the fake has others."""
 
 
 def read(wire: Wire, model: Model) -> dict[str, Any]:
@@ -224,28 +241,28 @@ def _key_balance(visit: Visit) -> Reply:
 
 
 def _catalog(visit: Visit) -> Reply:
-    """The public price list. SP is listed under other names than it is ordered by (PUB:CLI)."""
+    """The public price list. Mini and SP are listed by resolution; under which names the other SP, nobody says."""
     del visit
-    modes = {"second": "per_second", "video": "per_task"}
-    prices = [
-        (m.name, m.summary, modes[m.billing.per or "second"], _PLAY_PRICES[m.id].rates)
-        for m in VENDOR.models
-        if not m.name.endswith(("-sp", "-of-sp"))
-    ]
-    listed: list[Json] = [
-        {
-            "model_name": name,
-            "display_name": f"Seedance 2.0 {summary}",
-            "model_type": "video",
-            "price_mode": mode,
-            "unit_price": float((rates or {})[""]),
-            "official_price": 0.08,
-            "remark": "",
-            "group": "Seedance 2.0 Video",
-        }
-        for name, summary, mode, rates in [*prices, ("sd2_sp_720p", "SP", "per_second", {"": Decimal("0.5")})]
-    ]
+    listed: list[Json] = []
+    for model in VENDOR.models:
+        price = _PLAY_PRICES[model.id]
+        if name := _LISTED_AS.get(model.name, "" if model.name.endswith("-sp") else model.name):
+            listed += [_entry(model, name.format(r), rate) for r, rate in (price.rates or {}).items()]
+            listed += [_entry(model, _SP_WITH_CLIPS.format(r), rate) for r, rate in (price.with_video or {}).items()]
     return _said({"list": listed})
+
+
+def _entry(model: Model, name: str, unit_price: Decimal) -> Json:
+    return {
+        "model_name": name,
+        "display_name": f"Seedance 2.0 {model.summary}",
+        "model_type": "video",
+        "price_mode": {"second": "per_second", "video": "per_task"}[model.billing.per or "second"],
+        "unit_price": float(unit_price),
+        "official_price": 0.08,
+        "remark": "",
+        "group": "Seedance 2.0 Video",
+    }
 
 
 _API = "/api/open-api/v1"

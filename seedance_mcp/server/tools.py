@@ -183,6 +183,7 @@ async def list_models(studio: Studio, call: Call) -> Fields:
     """Say which models can do a shape and for how much, or what exactly one model takes."""
     models = studio.settings.models
     _fit(_list_rows(models), call, "list_models")
+    await studio.prices.ready(call.args.get("model"))
     shape = dict(call.args)
     if name := shape.pop("model", None):
         quote_for = next((m for m in models if m.id == name), None)
@@ -219,7 +220,7 @@ def _brief(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
         ends = f"{duration.least}-{duration.most}s" if duration.most else f"{duration.least}s+"
         seconds = "/".join(map(str, duration.only)) + "s" if duration.only else ends
     starts = " ".join(modes + kinds * ("references" in model.modes))
-    return ", ".join([seconds, lines, starts, _price_words(studio, model, shape)])
+    return ",".join([seconds, lines, starts, _price_words(studio, model, shape)])
 
 
 def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
@@ -230,7 +231,7 @@ def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
         if row.required and name not in sample:
             sample[name] = "asset://x" if isinstance(row, Media) else "https://example.com/x"
     request = check(model, sample).request
-    cost = price(request, studio.settings.prices) if request else None
+    cost = price(request, studio.prices) if request else None
     if request is None or cost is None or cost.amount is None:
         return "price unknown"
     return f"{cost.brief()}/{request.duration}s"
@@ -241,6 +242,7 @@ def _price_words(studio: Studio, model: Model, shape: Mapping[str, Any]) -> str:
 
 async def create_video(studio: Studio, call: Call) -> Fields:
     """Quote, confirm, pay once, and answer with the job."""
+    await studio.prices.ready(call.args.get("model"))
     quote = studio.quote(call.args, await studio.inputs(call.args))
     if call.args.get("dry_run") is True:
         await studio.afford(quote, call.args)

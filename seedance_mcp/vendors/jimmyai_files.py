@@ -5,17 +5,20 @@ Facts: facts/jimmyai.yaml (`endpoints`, `asset_status`, `media_url_rules`).
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from seedance_mcp.catalog import Media, Model, Source
 from seedance_mcp.catalog.files import FileKind
+from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.errors import UnexpectedAnswer
-from seedance_mcp.vendors.vendor import Answer, Asset, Call, Listed, Question, Review, Upload, read
+from seedance_mcp.vendors.vendor import Amount, Answer, Asset, Call, Question, Review, Upload, read
 
 _API = "/api/open-api/v1"
 _STATES: Mapping[str, Literal["usable", "failed"]] = {
@@ -174,7 +177,7 @@ ACCOUNT = (
 class _Entry(BaseModel):
     model_name: str
     price_mode: str = ""
-    unit_price: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
+    unit_price: Amount = None
 
 
 class _List(BaseModel):
@@ -186,17 +189,45 @@ class _Catalogue(BaseModel):
 
 
 _PER: Mapping[str, Literal["second", "video"]] = {"per_second": "second", "per_task": "video"}
+_MINI = re.compile(r"(seedance2\.0-mini(?:-sp)?)-([0-9]+p)")
+_SP_NAMES = re.compile(r"sd2_sp(_video)?_([0-9]+p)")
+_SP_MODEL = "seedance2.0-sp"
+_FINEST = Decimal("0.000001")
 
 
-def _prices(answer: Answer) -> dict[str, Listed]:
-    return {
-        entry.model_name: Listed(_PER[entry.price_mode], entry.unit_price, "JimiCoin")
-        for entry in read(_Catalogue, answer).data.entries
-        if entry.unit_price is not None and entry.price_mode in _PER
-    }
+def _ordered(listed: str) -> tuple[str, str, bool]:
+    """Which model is billed under a listed name, at which resolution ("" for any), and if only with reference clips.
+
+    Most are listed as they are ordered; mini and SP once for each resolution (pricing.catalog_names). The names of the
+    other SP models are nowhere said, so they stay without a price.
+    """
+    if mini := _MINI.fullmatch(listed):
+        return mini[1], mini[2], False
+    if sp := _SP_NAMES.fullmatch(listed):
+        return _SP_MODEL, sp[2], sp[1] is not None
+    return listed, "", False
+
+
+def _prices(answer: Answer) -> dict[str, UnitPrice]:
+    """Read the price list. Of two prices for one thing the higher is taken, for what is reserved is the most."""
+    modes: defaultdict[str, set[str]] = defaultdict(set)
+    rates: defaultdict[tuple[str, bool], dict[str, Decimal]] = defaultdict(dict)
+    for entry in read(_Catalogue, answer).data.entries:
+        model, resolution, clips = _ordered(entry.model_name)
+        modes[model].add(entry.price_mode)
+        if entry.unit_price:  # nothing here is free: a zero is a price that nobody has filled in
+            price = entry.unit_price.quantize(_FINEST, ROUND_CEILING).normalize()
+            known = rates[model, clips]
+            known[resolution] = max(price, known.get(resolution, price))
+    found: dict[str, UnitPrice] = {}
+    for model, (mode, *others) in modes.items():
+        if mode in _PER and not others and rates[model, False]:
+            with_video = rates[model, True] if model == _SP_MODEL else None
+            found[model] = UnitPrice(rates=rates[model, False], per=_PER[mode], unit="JimiCoin", with_video=with_video)
+    return found
 
 
 # The path is /api/openapi here, not /api/open-api; it asks for no key (PUB:cat).
-CATALOGUE: Question[Mapping[str, Listed]] = Question(
+CATALOGUE: Question[Mapping[str, UnitPrice]] = Question(
     Call("GET", "/api/openapi/model/catalog", query={"search": "seedance"}, public=True), _prices
 )

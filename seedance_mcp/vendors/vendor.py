@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from seedance_mcp.catalog import Model, Source
 from seedance_mcp.catalog.files import FileKind
+from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code, UnexpectedAnswer
 
@@ -138,15 +139,6 @@ class Question(Generic[T]):
     read: Callable[[Answer], T]
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What a vendor's public catalogue says of one model."""
-
-    per: Literal["second", "video"]
-    price: Decimal
-    unit: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """One reseller of Seedance: who it is, what it sells, and how it is asked."""
@@ -174,8 +166,8 @@ class Vendor:
     """How it takes files from this machine, where it does."""
     account: tuple[Question[str], ...] = ()
     """What can be asked of the account, answered in words."""
-    catalogue: Question[Mapping[str, Listed]] | None = None
-    """Its public price list, by the names of models."""
+    catalogue: Question[Mapping[str, UnitPrice]] | None = None
+    """Its public price list, by the names of models as they are ordered."""
     env: str = ""
     docs: str = ""
     """The public page the rows were read from."""

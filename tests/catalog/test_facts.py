@@ -120,6 +120,8 @@ EXCEPTIONS = {
     ("jimmyai", "params.aliases_newer"): "other names for the same fields; the seed page's are sent",
     ("jimmyai", "media_url_rules.real_person"): "who is in a picture is not knowable from its URL",
     ("jimmyai", "pricing.actual_cost"): "read from the answers, see Accepted.charged",
+    ("jimmyai", "pricing.catalog_names"): "how prices are listed; tests/vendors/test_price_list.py compares",
+    ("jimmyai", "pricing.catalog_prices"): "how prices are listed; tests/vendors/test_price_list.py compares",
     ("jimmyai", "pricing.known_numbers"): "prices of models that are not among ours",
     ("12ai", "models.seedance-2-beta-face"): "stands on a newer page of another request shape only",
     ("12ai", "models.seedance-2-fast-beta-face"): "stands on a newer page of another request shape only",

@@ -146,6 +146,17 @@ def test_an_operators_price_per_video_does_not_grow_with_its_length() -> None:
     assert found.basis == "2 JimiCoin per video = 2 JimiCoin"
 
 
+def test_a_price_says_which_list_it_is_from_or_why_that_gives_none() -> None:
+    listed = UnitPrice(rates={"720p": Decimal(2)}, with_video={"720p": Decimal(3)}, source="catalogue of today")
+    book = {"jimmyai/seedance2.0-sp": listed}
+    found = quote("jimmyai/seedance2.0-sp", book, duration=4)
+    assert found.basis == "2 JimiCoin per second (catalogue of today) × 4 s = 8 JimiCoin"
+    assert quote("jimmyai/seedance2.0-sp", book, duration=4, reference_videos=[CLIP]).amount == 12
+    unlisted = quote("jimmyai/seedance2.0-sp", {"jimmyai": UnitPrice(source="not in its catalogue")})
+    assert unlisted.basis == "unit price in JimiCoin × 5 s"
+    assert unlisted.unknown == "jimmyai gives no unit price (not in its catalogue); SEEDANCE_PRICES can supply it"
+
+
 def test_a_price_below_a_micro_dollar_is_rounded_up_and_never_to_nothing() -> None:
     book = {"ope": UnitPrice(rates={"": Decimal("0.00000001")}, per="video", unit="USD")}
     assert quote("ope/seedance-2-0", book).usd_micros == 1

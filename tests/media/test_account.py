@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ async def test_doctor_shows_balance_and_prices_and_no_key(
     assert found["account"]["jimmyai"] == (
         "100.5 JimiCoin available (0.0 used, balance 100.5); this key may use 50.0 more of 50"
     )
-    assert "seedance2.0-mini 0.5 JimiCoin/second" in found["catalogue"]["jimmyai"]
+    assert "seedance2.0-mini 0.3 (480p) or 0.5 (720p) or 1 (1080p) JimiCoin/second" in found["catalogue"]["jimmyai"]
+    assert "sd2_mx_720p 0.5 JimiCoin/second" in found["catalogue"]["jimmyai"]
     assert "seedance2.0-md 2.5 JimiCoin/video" in found["catalogue"]["jimmyai"]
     assert "sd2_sp_720p" not in found["catalogue"]["jimmyai"]  # no model is ordered by that name
     assert KEY not in json.dumps(found)
@@ -137,7 +139,7 @@ def test_the_examples_of_the_pages_are_read() -> None:
     assert VENDOR.account[0].read(example("balance_200")) == "80.2 JimiCoin available (20.3 used, balance 100.5)"
     assert VENDOR.catalogue is not None
     listed = VENDOR.catalogue.read(example("catalog_200"))["seedance2.5"]
-    assert (listed.per, str(listed.price), listed.unit) == ("second", "0.05", "JimiCoin")
+    assert (listed.per, listed.rates, listed.unit) == ("second", {"": Decimal("0.05")}, "JimiCoin")
     assert VENDOR.catalogue.call.public
 
 

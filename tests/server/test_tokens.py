@@ -14,6 +14,7 @@ from seedance_mcp.server.app import App
 from seedance_mcp.server.tools import tools
 from seedance_mcp.settings import Settings, load, vendor_settings
 from seedance_mcp.vendors import Vendor, known_vendors
+from tests.media.test_account import vendor
 
 ONE_VENDOR = 800
 ALL_VENDORS = 1200
@@ -51,9 +52,11 @@ def test_the_tools(vendors: tuple[Vendor, ...]) -> None:
     "shape", [{}, {"duration": 5, "resolution": "720p"}, {"mode": "first_frame"}], ids=["all", "720p", "first_frame"]
 )
 async def test_a_listed_model(vendors: tuple[Vendor, ...], shape: dict[str, Any], tmp_path: Path) -> None:
-    settings = with_keys(*vendors, SEEDANCE_STATE_DIR=str(tmp_path))
-    async with Client(App(settings).server) as client:
-        listed = (await client.call_tool("list_models", shape)).structured_content
+    async with vendor() as (_, environment):  # prices of a catalogue are paid for in tokens as well
+        address = {"SEEDANCE_JIMMYAI_BASE_URL": environment["SEEDANCE_JIMMYAI_BASE_URL"]}
+        settings = with_keys(*vendors, SEEDANCE_STATE_DIR=str(tmp_path), **address)
+        async with Client(App(settings).server) as client:
+            listed = (await client.call_tool("list_models", shape)).structured_content
     assert listed is not None
     written = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))  # as clients do
     assert tokens(written) <= A_MODEL * len(listed["models"]), written

@@ -1,0 +1,102 @@
+"""How Jimmy AI's public price list is read: its names are those that bills show, not always those that are ordered."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from seedance_mcp.catalog.price import Price, UnitPrice, price
+from seedance_mcp.vendors import Answer
+from seedance_mcp.vendors.jimmyai import VENDOR
+from tests.facts import FACTS
+from tests.vendors.ask import CLIP, checked
+
+SP, MINI, MINI_SP = "seedance2.0-sp", "seedance2.0-mini", "seedance2.0-mini-sp"
+
+
+def read(*entries: tuple[str, str, Any]) -> dict[str, UnitPrice]:
+    """Read a list of (name, price mode, unit price)."""
+    listed = [dict(zip(("model_name", "price_mode", "unit_price"), entry, strict=True)) for entry in entries]
+    assert VENDOR.catalogue is not None
+    return dict(VENDOR.catalogue.read(Answer(200, {"code": 20000, "data": {"list": listed}})))
+
+
+def quote(name: str, found: dict[str, UnitPrice], **fields: Any) -> Price:
+    request = checked(f"jimmyai/{name}", **fields).request
+    assert request
+    return price(request, {f"jimmyai/{model}": entry for model, entry in found.items()})
+
+
+def test_most_models_are_listed_as_they_are_ordered() -> None:
+    found = read(("sd2_mx_4k", "per_second", 2), ("seedance2.0-md", "per_task", 3.5))
+    assert quote("sd2_mx_4k", found, duration=7).as_json() | {"unknown": ""} == {
+        "amount": 14.0,
+        "unit": "JimiCoin",
+        "basis": "2 JimiCoin per second × 7 s = 14 JimiCoin",
+        "unknown": "",
+    }
+    assert quote("seedance2.0-md", found, duration=15).brief() == "3.5 JimiCoin"
+
+
+def test_mini_and_sp_are_listed_once_for_each_resolution() -> None:
+    names = FACTS["jimmyai"]["pricing"]["catalog_names"]
+    sp, sp_with_clips = names["sp"].partition(";")[0].split(", ")
+    found = read(
+        (names["mini"].format(resolution="480p"), "per_second", 0.3),
+        (names["mini"].format(resolution="1080p"), "per_second", 1),
+        (names["mini_sp"].format(resolution="480p"), "per_task", 2),
+        (sp.format(resolution="720p"), "per_second", 0.4),
+        (sp_with_clips.format(resolution="720p"), "per_second", 0.6),
+    )
+    assert quote(MINI, found, resolution="480p").amount == Decimal("1.5")
+    assert quote(MINI, found, resolution="1080p").amount == 5
+    assert quote(MINI, found, resolution="720p").amount is None
+    assert quote(MINI_SP, found, resolution="480p").amount == 2
+    assert quote(SP, found).amount == 2
+    assert quote(SP, found, reference_videos=[CLIP]).amount == 3
+
+
+def test_sp_with_clips_has_no_price_where_the_list_has_none_for_clips() -> None:
+    found = read(("sd2_sp_720p", "per_second", 0.4))
+    assert quote(SP, found).amount == 2
+    assert quote(SP, found, reference_videos=[CLIP]).amount is None
+
+
+def test_sp_models_whose_names_in_the_list_nobody_says_have_no_price() -> None:
+    pricing = FACTS["jimmyai"]["pricing"]
+    found = read(*((name, "per_second", 1) for name in pricing["catalog_names_for_sp"]))
+    assert pricing["catalog_names"]["fast_sp_and_official_sp"] == "GAP"
+    assert {name for name in found if any(m.name == name for m in VENDOR.models)} == {SP}
+
+
+def test_a_name_without_resolution_holds_where_none_is_listed_with_it() -> None:
+    found = read((MINI, "per_second", 0.5), (f"{MINI}-1080p", "per_second", 2))
+    assert [quote(MINI, found, resolution=r, duration=4).amount for r in ("480p", "720p", "1080p")] == [2, 2, 8]
+
+
+@pytest.mark.parametrize("prices", [(0.5, 0.7), (0.7, 0.5)])
+def test_of_two_prices_for_one_thing_the_higher_is_taken(prices: tuple[float, float]) -> None:
+    found = read(*(("sd2_mx_2k", "per_second", each) for each in prices))
+    assert found["sd2_mx_2k"].rates == {"": Decimal("0.7")}
+
+
+@pytest.mark.parametrize("mode", ["per_task", "per_million_tokens", ""])
+def test_a_model_that_is_listed_in_two_ways_has_no_price(mode: str) -> None:
+    assert read((f"{MINI}-480p", "per_second", 0.5), (f"{MINI}-720p", mode, 0.5)) == {}
+
+
+@pytest.mark.parametrize("unit_price", [0, -1, "much", None, 1e300, "NaN", {}])
+def test_what_is_no_price_is_left_out_and_hides_no_other(unit_price: object) -> None:
+    found = read(("sd2_mx_2k", "per_second", unit_price), ("sd2_mx_4k", "per_second", 2))
+    assert found.keys() == {"sd2_mx_4k"}
+
+
+def test_a_price_is_rounded_up_to_what_can_be_written_down() -> None:
+    assert read(("sd2_mx_2k", "per_second", "0.00000000001"))["sd2_mx_2k"].rates == {"": Decimal("0.000001")}
+
+
+def test_the_lists_way_of_billing_wins_over_what_the_pages_say() -> None:
+    found = read((f"{MINI_SP}-720p", "per_second", 0.5))
+    assert quote(MINI_SP, found, duration=10).amount == 5
