@@ -30,6 +30,7 @@ from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
 from seedance_mcp.vendors import OURS, Vendor
+from tests.jobs import hostile
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -49,6 +50,7 @@ def generated() -> dict[str, str]:
     return {
         "README.md": readme((ROOT / "README.md").read_text("utf-8"), shown["all"]),
         "docs/models.md": models_page(),
+        "docs/hostile-downloads.md": hostile.page(),
         "server.json": as_json(server_json()),
         **{f"tests/snapshots/tools-{name}.json": as_json(shown[name]) for name in shown},
     }
@@ -241,14 +243,14 @@ def _vendor_parts(vendor: Vendor) -> Iterator[str]:
     yield f"## {vendor.name}\n\nRead from {vendor.docs}\n"
     yield table(
         ("Model", "What it is", "Starts from", "Price"),
-        ((f"`{m.id}`", m.summary, ", ".join(m.modes).replace("_", " "), rate_words(m.billing)) for m in vendor.models),
+        ((f"`{m.id}`", m.summary, ", ".join(m.modes).replace("_", " "), rate_words(m)) for m in vendor.models),
     )
     for model in vendor.models:
         billing = model.billing
         rows = [(_code(name), words, model.rows[name].source.where) for name, words in takes(model)]
         rows += [("rule", rule.words(), rule.source.where) for rule in model.rules]
         rows += [("advice", advice.text, advice.source.where) for advice in model.advice]
-        rows += [("price", rate_words(billing), billing.source.where)]
+        rows += [("price", rate_words(model), billing.source.where)]
         if billing.with_video:
             rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.with_video.items())
             rows += [("price", f"with reference videos: {rates} {billing.unit}/{billing.per}", billing.source.where)]

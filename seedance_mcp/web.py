@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -64,6 +65,10 @@ class Ambiguous(Exception):
     """The POST left and its fate is unknown: it may have been accepted and billed."""
 
 
+class FilmUnreachable(SaveError):
+    """The film's host did not answer: it may the next time."""
+
+
 class Web:
     """The HTTP side of one process: three clients, opened at first use.
 
@@ -102,6 +107,8 @@ class Web:
                 trust_env=purpose != "film",
                 timeout={"submit": _SUBMIT_TIMEOUT, "look": _LOOK_TIMEOUT, "film": _FILM_TIMEOUT}[purpose],
                 headers={"user-agent": "seedance-mcp"},
+                # Hosts that share a checked address would share their cookies.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "film" else None,
             )
         return self._clients[purpose]
 
@@ -178,7 +185,8 @@ class Web:
         """Open a film: by its URL, or by a call to the vendor's own origin with the key.
 
         Raises:
-            SaveError: the address may not be fetched, or does not answer.
+            FilmUnreachable: the address does not answer.
+            SaveError: it may not be fetched.
         """
         client = self._client("film")
         headers = {"accept-encoding": "identity", **headers}
@@ -193,10 +201,10 @@ class Web:
             try:
                 response = await client.send(request, stream=True)
             except (httpx2.HTTPError, OSError) as error:
-                raise SaveError(f"The film's host did not answer ({_reason(error)}).") from None
+                raise FilmUnreachable(f"The film's host did not answer ({_reason(error)}).") from None
             if response.has_redirect_location:
                 await response.aclose()
-                url = str(httpx2.URL(url).join(response.headers["location"]))
+                url = _joined(url, response.headers["location"])
                 headers = {k: v for k, v in headers.items() if k != "authorization"}
                 continue
             try:
@@ -215,7 +223,7 @@ class Web:
             name, port = parts.raw_host.decode("ascii"), parts.port or (443 if parts.scheme == "https" else 80)
         except (httpx2.InvalidURL, ValueError):
             parts, name, port = httpx2.URL(), "", 0
-        plain = name and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004
+        plain = name and len(name) < 254 and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004
         if not plain or parts.scheme not in ({"https", "http"} if local else {"https"}):
             raise SaveError("The film's link is not a plain https URL, so it was not fetched.")
         if self._transport is not None:
@@ -232,6 +240,14 @@ class Web:
         if parts.scheme == "https":
             request.extensions["sni_hostname"] = name
         return request
+
+
+def _joined(url: str, location: str) -> str:
+    """Return where a redirect leads; nowhere if that is no URL."""
+    try:
+        return str(httpx2.URL(url).join(location))
+    except (httpx2.InvalidURL, ValueError):
+        return ""
 
 
 async def _answer(response: httpx2.Response) -> Answer:
@@ -263,7 +279,7 @@ def _retry_after(said: str) -> float | None:
         return float(said)
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

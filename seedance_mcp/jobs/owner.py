@@ -11,19 +11,25 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(fd: int) -> bool:
+    def lock(fd: int) -> bool:
+        """Lock an open file for as long as it is open; False while another process holds it."""
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:
             return False
         return True
 else:
     import fcntl
 
-    def _lock(fd: int) -> bool:
+    def lock(fd: int) -> bool:
+        """Lock an open file for as long as it is open; False while somebody else holds it.
+
+        Raises:
+            OSError: this file system has no locks.
+        """
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 
@@ -42,7 +48,8 @@ class Owner:
         self.id = secrets.token_hex(8)
         self._path = folder / self.id
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        _lock(self._fd)
+        with contextlib.suppress(OSError):
+            lock(self._fd)
 
     def alive(self, owner_id: str) -> bool:
         """Whether the process with this id still runs. The file of a dead one is removed."""
@@ -52,7 +59,9 @@ class Owner:
         except FileNotFoundError:
             return False
         try:
-            lives = not _lock(fd)
+            lives = not lock(fd)
+        except OSError:  # without locks nobody is ever known to be dead
+            lives = True
         finally:
             os.close(fd)
         if not lives:

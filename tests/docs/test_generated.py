@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 FILES = (
     "README.md",
     "docs/models.md",
+    "docs/hostile-downloads.md",
     "server.json",
     *(f"tests/snapshots/tools-{name}.json" for name in ("ope", "seedanceapi", "jimmyai", "12ai", "aigptimage", "all")),
 )

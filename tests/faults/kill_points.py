@@ -20,11 +20,12 @@ from typing import Any, cast
 
 import httpx2
 
-from seedance_mcp.jobs import save, submit
+from seedance_mcp.jobs import submit
 from seedance_mcp.jobs.heal import Healer
 from seedance_mcp.jobs.journal import TERMINAL, Job
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
 from seedance_mcp.jobs.owner import Owner
+from seedance_mcp.jobs.part import Part
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import Web
 
@@ -246,23 +247,21 @@ def _look(killer: Killer) -> None:
 
 
 def _film(killer: Killer) -> None:
-    part = private(save, "_Part")
-
     def after(method: str, point: str) -> None:
-        inner = getattr(part, method)
+        inner = getattr(Part, method)
 
         @functools.wraps(inner)
-        def outer(self: object, *args: Any) -> Any:
-            result = inner(self, *args)
+        def outer(self: object, *args: Any, **how: Any) -> Any:
+            result = inner(self, *args, **how)
             killer.reach(point)
             return result
 
-        patch(part, method, outer)
+        patch(Part, method, outer)
 
     after("__init__", "part.opened")
     after("append", "part.block")
     after("publish", "part.published")
-    after("discard", "part.discarded")
+    after("close", "part.discarded")
     fsync, link = os.fsync, os.link
 
     def syncing(handle: int) -> None:

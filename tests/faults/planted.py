@@ -7,14 +7,15 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 from seedance_mcp.catalog.check import check
-from seedance_mcp.jobs import budget, journal_sqlite, save, submit
+from seedance_mcp.jobs import budget, journal_sqlite, submit
 from seedance_mcp.jobs.budget import Caps, Spending
+from seedance_mcp.jobs.folder import Folder
 from seedance_mcp.jobs.journal import Admission, Job, NewJob
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
+from seedance_mcp.jobs.part import Part
 from seedance_mcp.jobs.quote import Quote
 from seedance_mcp.jobs.studio import Created, Studio
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
@@ -119,15 +120,16 @@ def unknown_releases_its_reservation() -> None:
 
 def film_published_before_complete() -> None:
     """The film is written under its final name from the start."""
-    part = private(save, "_Part")
-    init = part.__init__
+    begin = cast("Callable[[Part], int]", private(Part, "_begin"))
 
-    def opening(self: Any, folder: Path, job: Job) -> None:
-        init(self, folder, job)
+    def beginning(self: Part) -> int:
+        file = begin(self)
+        home, name = cast("Folder", private(self, "_folder")), cast("str", private(self, "_name"))
         with suppress(FileExistsError):
-            os.link(private(self, "_path"), folder / save.file_name(job))
+            os.link(home.path / name, home.path / name.lstrip(".").replace(".part", ".mp4"))
+        return file
 
-    patch(part, "__init__", opening)
+    patch(Part, "_begin", beginning)
 
 
 def key_logged() -> None:

@@ -6,7 +6,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,11 +14,13 @@ import anyio
 import pytest
 
 from seedance_mcp.catalog.check import check
-from seedance_mcp.errors import JournalError
-from seedance_mcp.jobs import save, submit
+from seedance_mcp.errors import JournalError, SaveError
+from seedance_mcp.jobs import submit
 from seedance_mcp.jobs.budget import Caps
+from seedance_mcp.jobs.folder import Folder as FilmFolder
 from seedance_mcp.jobs.journal import OPEN, Job, NewJob
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
+from seedance_mcp.jobs.part import Part
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Answer
 from seedance_mcp.web import Web
@@ -145,20 +146,18 @@ def test_two_servers_bring_a_film_once(stage: Stage) -> None:
 
 
 def test_no_server_names_the_film_that_another_is_still_writing(tmp_path: Path) -> None:
-    job = Job("7kq2m9x4c3pd", "succeeded", "v", "v/m", {"prompt": "rain"}, "hash", 0.0, 0.0, "nobody", "2026-03-10")
     whole = film("task")
-    part = private(save, "_Part")
-    mine, theirs = part(tmp_path, job), part(tmp_path, job)
+    home = FilmFolder(tmp_path)
+    theirs = Part(home, "7kq2m9x4c3pd")
+    theirs.restart('"version"')
     theirs.append(whole[:1000])
-    mine.append(whole)
-    with suppress(OSError):
-        mine.publish(job)
-    mine.discard()
-    assert all(path.read_bytes() == whole for path in tmp_path.glob("*.mp4"))
+    with pytest.raises(SaveError, match="Another seedance-mcp is saving this film"):
+        Part(home, "7kq2m9x4c3pd")
     theirs.append(whole[1000:])
-    assert theirs.publish(job).path.read_bytes() == whole
-    theirs.discard()
-    assert len([*tmp_path.glob("*.mp4")]) == 1
+    assert theirs.publish(("film.mp4",)).path.read_bytes() == whole
+    theirs.close(keep=True)
+    home.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
 # -- an answer that cannot be written down ------------------------------------------------------------------------
