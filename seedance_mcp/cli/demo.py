@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from seedance_mcp.catalog import choose
-from seedance_mcp.jobs.studio import open_studio
+from seedance_mcp.jobs.opening import open_studio
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal import Job
@@ -64,8 +64,8 @@ async def _wait(studio: Studio, job: Job, console: Console) -> Job:
             job = await studio.check(job.id)
             share = min(0.9, (time.monotonic() - started) / 5)
             progress.update(bar, description=job.state if job.open else f"{job.state}, saving", completed=share)
-            if studio.watch.settled(job) or time.monotonic() - started > LONGEST:
+            if studio.settled(job) or time.monotonic() - started > LONGEST:
                 job = await studio.job(job.id)
                 progress.update(bar, description=job.state, completed=1.0)
                 return job
-            await studio.watch.wait(job.id, 0.3)
+            await studio.changes.wait(job.id, 0.3)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from seedance_mcp import version
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.jobs.studio import open_web
+from seedance_mcp.jobs.opening import open_web
 from seedance_mcp.media import bucket, look
 from seedance_mcp.redaction import clean
 from seedance_mcp.settings import every_setting, load

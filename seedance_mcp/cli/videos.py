@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from seedance_mcp.catalog.price import dollars
-from seedance_mcp.jobs.studio import open_studio
+from seedance_mcp.jobs.opening import open_studio
 from seedance_mcp.server import answers
 
 if TYPE_CHECKING:

@@ -64,6 +64,8 @@ class Job:
     size: int | None = None
     sha256: str | None = None
     save_error: str | None = None
+    delivered: dict[str, Any] | None = None
+    """What the saved film turned out to be: width, height, seconds, sound; or why it cannot be opened."""
 
     @property
     def prompt(self) -> str:

@@ -26,29 +26,13 @@ from seedance_mcp.errors import Code, JournalError, KeyReused
 from seedance_mcp.jobs import budget
 from seedance_mcp.jobs.budget import Caps, Spending
 from seedance_mcp.jobs.journal import CHARGED, STOPPED, TERMINAL, UNFINISHED, Admission, Job, NewJob, Page, Total
+from seedance_mcp.jobs.journal_tables import migrate
 
-VERSION = 1
 DUPLICATE_WINDOW = 600
 """Seconds in which the same request counts as the same job while the first is open or unknown."""
 
-_TABLES = """
-CREATE TABLE jobs (
-    id TEXT PRIMARY KEY, state TEXT NOT NULL, vendor TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
-    request_hash TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, owner TEXT NOT NULL,
-    day TEXT NOT NULL, task_id TEXT, request_key TEXT, price TEXT, reserved INTEGER NOT NULL DEFAULT 0,
-    spent INTEGER NOT NULL DEFAULT 0, unpriced INTEGER NOT NULL DEFAULT 0, submitted_at REAL, finished_at REAL,
-    looked_at REAL, looks INTEGER NOT NULL DEFAULT 0, word TEXT, progress REAL, error_code TEXT, error_words TEXT,
-    url TEXT, path TEXT, size INTEGER, sha256 TEXT, save_error TEXT, looker TEXT, looker_until REAL
-) STRICT;
-CREATE INDEX jobs_by_state ON jobs (state);
-CREATE INDEX jobs_by_day ON jobs (day);
-CREATE INDEX jobs_by_hash ON jobs (request_hash, created_at);
-CREATE INDEX jobs_by_looker ON jobs (looker) WHERE looker IS NOT NULL;
-CREATE UNIQUE INDEX jobs_by_key ON jobs (request_key) WHERE request_key IS NOT NULL;
-CREATE TABLE latest_day (day TEXT NOT NULL) STRICT;
-"""
 _COLUMNS = tuple(f.name for f in fields(Job))
-_JSON = {"request", "price"}
+_JSON = {"request", "price", "delivered"}
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,17 +63,7 @@ class SqliteJournal:
 
     def _migrate(self) -> None:
         with self._writing() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
-                raise JournalError(
-                    f"The journal {self.path} was written by a newer seedance-mcp (format {version}, this one knows "
-                    f"{VERSION}).",
-                    next_step="Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder.",
-                )
-            if version == 0:
-                for statement in _TABLES.split(";\n"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version={VERSION}")
+            migrate(db, self.path)
 
     def close(self) -> None:
         """Close the file."""
@@ -152,7 +126,8 @@ class SqliteJournal:
             sets += ", looker = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
         with self._writing() as db:
-            done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*changes.values(), job_id, *when))
+            values = [json.dumps(v) if name in _JSON and v else v for name, v in changes.items()]
+            done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*values, job_id, *when))
             return _one(db, job_id) if done.rowcount else None
 
     async def get(self, job_id: str) -> Job | None:

@@ -14,24 +14,25 @@ import anyio
 from seedance_mcp.errors import InvalidRequest, JournalError, SeedanceError, UnknownJob
 from seedance_mcp.jobs import submit as submitting
 from seedance_mcp.jobs.budget import admit, caps
+from seedance_mcp.jobs.changes import Changes
 from seedance_mcp.jobs.heal import Healer
 from seedance_mcp.jobs.journal import OPEN, Job, Journal, NewJob, Page, new_id
-from seedance_mcp.jobs.journal_sqlite import SqliteJournal
-from seedance_mcp.jobs.owner import Owner
+from seedance_mcp.jobs.keep import Keeper
 from seedance_mcp.jobs.prices import Prices
 from seedance_mcp.jobs.quote import NO_FILES, Quote, quote
 from seedance_mcp.jobs.watch import FRESH, Watch
 from seedance_mcp.media.inputs import Inputs, look_at
 from seedance_mcp.media.upload import Porter
-from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.budget import Spending
+    from seedance_mcp.jobs.owner import Owner
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors.vendor import Vendor
+    from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +69,14 @@ class Studio:
         self._taken_up = float("-inf")
         self._porter = Porter(settings, web)
         self._healer = Healer(journal, self._vendors, self._submit, self._porter.known)
+        self.changes = Changes()
+        told = self.changes.tell
+        self.keeper = Keeper(
+            journal, web, self._vendors, owner.id, folder=settings.output_dir, unasked=saving, told=told
+        )
+        interval = settings.poll_interval or (0.5 if settings.sandbox else None)
         self.watch = Watch(
-            journal,
-            web,
-            self._vendors,
-            owner.id,
-            book=self.prices,
-            folder=settings.output_dir if saving else None,
-            interval=settings.poll_interval or (0.5 if settings.sandbox else None),
+            journal, web, self._vendors, owner.id, book=self.prices, keeper=self.keeper, told=told, interval=interval
         )
 
     async def inputs(self, args: Mapping[str, Any]) -> Inputs:
@@ -213,8 +214,12 @@ class Studio:
             job = await self.job(job_id)
         job = await self._healer.heal(job)
         await self.watch.follow(job)
-        self.watch.keep_film(job)
+        self.keeper.keep(job)
         return job
+
+    def settled(self, job: Job) -> bool:
+        """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""
+        return not job.open and job.id not in self.keeper.coming
 
     async def job(self, job_id: str) -> Job:
         """Return a job from the journal, or raise UnknownJob."""
@@ -245,6 +250,7 @@ class Studio:
         """Watch jobs in the background while the block runs; on leaving, submissions get a moment to finish."""
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group, self.prices.renewed(self._group):
+            await self._group.start(self.keeper.run)
             await self._group.start(self.watch.run)
             self._group.start_soon(self._begin)
             try:
@@ -277,44 +283,4 @@ class Studio:
                 await self.watch.follow(job)
         for job in (await self.journal.page(("succeeded",), _UNSAVED, None)).jobs:
             if time.time() - (job.finished_at or 0) < _DAY:  # an older link is rarely good for anything
-                self.watch.keep_film(job)
-
-
-@asynccontextmanager
-async def open_studio(settings: Settings, *, saving: bool | None = None) -> AsyncGenerator[Studio]:
-    """Open the journal and the web, and watch over the jobs until the block ends.
-
-    `saving` overrides SEEDANCE_SAVE (the HTTP transport saves nothing by itself).
-
-    Raises:
-        JournalError: the journal cannot be used.
-    """
-    journal = SqliteJournal(settings.state_dir)
-    try:
-        owner = Owner(settings.state_dir / "owners")
-    except OSError as error:
-        raise JournalError(f"{settings.state_dir} cannot be written ({error.strerror}).") from error
-    web = open_web(settings)
-    try:
-        studio = Studio(settings, web, journal, owner, saving=settings.saving if saving is None else saving)
-        async with studio.running():
-            yield studio
-    finally:
-        with anyio.CancelScope(shield=True):
-            await web.aclose()
-        journal.close()
-        owner.release()
-
-
-def open_web(settings: Settings) -> Web:
-    """Return the real network, or the embedded sandbox in its place."""
-    if not settings.sandbox:
-        return Web(settings)
-    from seedance_mcp.sandbox import Sandbox  # noqa: PLC0415  (a real server never loads the fakes)
-    from seedance_mcp.sandbox.transport import SandboxTransport  # noqa: PLC0415
-
-    sandbox = Sandbox()
-    origin = "http://sandbox.localhost"
-    return Web(
-        settings, SandboxTransport(sandbox), {v.slug: sandbox.base_url(v.slug, origin) for v in settings.vendors}
-    )
+                self.keeper.keep(job)

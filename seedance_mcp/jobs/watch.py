@@ -1,4 +1,4 @@
-"""One scheduler for a process: it looks at every open job when it is due, saves the film, and wakes who waits.
+"""One scheduler for a process: it looks at every open job when it is due, and wakes who waits.
 
 However many callers wait for a job, it is looked at once; with several servers on one journal, by one of them.
 """
@@ -10,26 +10,23 @@ import heapq
 import logging
 import random
 import time
-from collections.abc import Mapping
-from contextlib import suppress
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
 
-from seedance_mcp.errors import SaveError, SeedanceError, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.errors import SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
 from seedance_mcp.jobs.journal import OPEN
-from seedance_mcp.jobs.save import LONGEST, Film, LinkExpired, save
 from seedance_mcp.jobs.settle import settled
+from seedance_mcp.vendors.vendor import looked
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from seedance_mcp.catalog.price import PriceBook
     from seedance_mcp.jobs.journal import Job, Journal
-    from seedance_mcp.vendors.vendor import Answer, Snapshot, Vendor
+    from seedance_mcp.jobs.keep import Keeper
+    from seedance_mcp.vendors.vendor import Snapshot, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
@@ -42,7 +39,6 @@ LATER = 30.0
 """Seconds after which a look is tried again that failed in a way it should not."""
 _RECENT = 0.8
 """Of a planned pause: a look by another server within it counts as ours."""
-SAVES_AT_ONCE = 3
 
 
 class Watch:
@@ -56,23 +52,21 @@ class Watch:
         owner: str,
         *,
         book: PriceBook,
-        folder: Path | None,
+        keeper: Keeper,
+        told: Callable[[str], None],
         interval: float | None,
     ) -> None:
-        """`folder` is where films go (None: they are not saved); `interval` replaces the adaptive schedule."""
+        """`told` hears of each job that was looked at; `interval` replaces the adaptive schedule."""
         self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
-        self._book, self._folder, self._interval = book, folder, interval
+        self._book, self._keeper, self._told, self._interval = book, keeper, told, interval
         self._queue: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
         self._woken = anyio.Event()
-        self._changed: dict[str, anyio.Event] = {}
         self._looking: dict[str, anyio.Event] = {}
-        self._saving: set[str] = set()
         self._errors: dict[str, int] = {}
         self._quiet_until: dict[str, float] = {}
         self._next_slot: dict[str, float] = {}
-        self._save_limit = anyio.CapacityLimiter(SAVES_AT_ONCE)
         self._group: TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -111,19 +105,6 @@ class Watch:
         heapq.heappush(self._queue, (due, job_id))
         self._woken.set()
 
-    def settled(self, job: Job) -> bool:
-        """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""
-        return not job.open and job.id not in self._saving
-
-    async def wait(self, job_id: str, seconds: float) -> None:
-        """Return when something changes about a job, or after so many seconds."""
-        with anyio.move_on_after(seconds):
-            await self._changed.setdefault(job_id, anyio.Event()).wait()
-
-    def _tell(self, job_id: str) -> None:
-        if event := self._changed.pop(job_id, None):
-            event.set()
-
     async def look(self, job_id: str, *, asked: bool = True) -> None:
         """Look at a job once; callers that come meanwhile wait for the same look.
 
@@ -148,7 +129,7 @@ class Watch:
             elif job_id not in self._due:
                 self._push(job_id, LATER)  # what went wrong with this look, or who gave it up, ends no watch
             done.set()
-            self._tell(job_id)
+            self._told(job_id)
 
     async def _look(self, job: Job, *, asked: bool) -> bool:
         """Look if it is this server's turn; returns whether there is nothing more to look at."""
@@ -178,7 +159,7 @@ class Watch:
         try:
             answer = await self._web.look(vendor, vendor.status(task_id))
             retry_after = answer.retry_after
-            snapshot = _read(vendor, answer)
+            snapshot = looked(vendor, answer)
         except (VendorUnreachable, UnexpectedAnswer) as error:
             # An error about a look says nothing about the job: its state stays as it is.
             self._errors[vendor.slug] = errors = self._errors.get(vendor.slug, 0) + 1
@@ -214,69 +195,5 @@ class Watch:
         moved = await self._journal.move(job.id, found.state, when=OPEN, url=found.url, finished_at=now, **changes)
         if moved is not None:
             log.info("job %s %s", job.id, moved.state)
-            self.keep_film(moved)
+            self._keeper.keep(moved)
         return True
-
-    def keep_film(self, job: Job) -> None:
-        """Begin to save the film of a succeeded job, unless that is under way, done or switched off."""
-        if self._folder is None or job.state != "succeeded" or job.path or job.id in self._saving:
-            return
-        if self._group is not None:
-            self._saving.add(job.id)
-            self._group.start_soon(self._save, job, self._folder)
-
-    async def _save(self, job: Job, folder: Path) -> None:
-        try:
-            async with self._save_limit:
-                # While another server has the claim, it is saving the film.
-                if await self._journal.claim(job.id, self._owner, 2 * LONGEST, when=("succeeded",)):
-                    await self._bring(job, folder)
-                    await self._journal.claim(job.id, self._owner, 0, when=("succeeded",))
-        except SeedanceError as error:
-            log.warning("job %s: %s", job.id, error)
-        finally:
-            self._saving.discard(job.id)
-            self._tell(job.id)
-
-    async def _bring(self, job: Job, folder: Path) -> None:
-        try:
-            job = await self._journal.get(job.id) or job
-            if job.path:  # it was saved while the caller still read of it as unsaved
-                return
-            film = await self._fetch(job, self._vendors.get(job.vendor), folder)
-            await self._journal.note(job.id, path=str(film.path), size=film.size, sha256=film.sha256, save_error=None)
-        except SaveError as error:
-            log.warning("job %s: %s", job.id, error.sentence)
-            with suppress(SeedanceError):
-                await self._journal.note(job.id, save_error=error.sentence)
-        except Exception:
-            log.exception("saving job %s failed", job.id)
-            with suppress(SeedanceError):
-                await self._journal.note(job.id, save_error="The film could not be saved; the server's log says why.")
-
-    async def _fetch(self, job: Job, vendor: Vendor | None, folder: Path) -> Film:
-        if vendor is None:
-            raise SaveError(f"{job.vendor} has no key any more, so its film cannot be fetched.")
-        if job.url is None and vendor.film is None:
-            job = await self._with_fresh_link(job, vendor)
-        try:
-            return await save(job, vendor, self._web, folder)
-        except LinkExpired:
-            return await save(await self._with_fresh_link(job, vendor), vendor, self._web, folder)
-
-    async def _with_fresh_link(self, job: Job, vendor: Vendor) -> Job:
-        """Look again for a link that works; a finished task is still shown by its vendor."""
-        try:
-            snapshot = _read(vendor, await self._web.look(vendor, vendor.status(job.task_id or "")))
-        except (VendorUnreachable, UnexpectedAnswer) as error:
-            raise SaveError(f"The film's link no longer works, and {error.sentence}") from None
-        return await self._journal.note(job.id, url=snapshot.url) or job
-
-
-def _read(vendor: Vendor, answer: Answer) -> Snapshot:
-    """Read a look, or raise VendorUnreachable with the vendor's words where it is an error about the look itself."""
-    refusal = vendor.refusal(answer)
-    if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
-        return vendor.progress(answer)
-    words = refusal.words if refusal else f"HTTP {answer.status}"
-    raise VendorUnreachable(f"{vendor.name} could not say how the job is: {words}.")

@@ -123,6 +123,7 @@ class Sandbox:
     ) -> Task:
         """Take a job and bill it."""
         seconds = 0.0 if "instant" in wishes else wishes.number("slow")
+        first = self.kept[fake.slug].get((asked.first_frame or "").removeprefix("asset://"))
         task = Task(
             id=new_id(fake.id_style),
             slug=fake.slug,
@@ -134,6 +135,7 @@ class Sandbox:
             seconds=TOTAL_SECONDS * self.pace if seconds is None else seconds,
             amount=price(asked, fake.prices).amount,
             ignored=ignored,
+            opening=first.content if first else b"",
         )
         self.tasks[task.id] = task
         self.charges.append(Charge(fake.slug, task.id, asked.model.name, asked.prompt, task.amount))

@@ -1,8 +1,9 @@
 """The films that the sandbox hands over: real H.264 in MP4, of the size, length and sound that were asked for.
 
-A sun crosses the sky over a moving sea, with a clock and a bar that show the running time. Frames are written as
-bytes, row by row, so that PyAV (the extra `media`) is all that is needed; without it a small film that ships with the
-package stands in. To write that one anew: `python -m seedance_mcp.sandbox.film`.
+A sun crosses the sky over a moving sea, with a clock and a bar that show the running time; where a first frame was
+handed over, the film begins with it. Frames are written as bytes, row by row, so that PyAV (the extra `media`) is all
+that is needed; without it a small film that ships with the package stands in. To write that one anew:
+`python -m seedance_mcp.sandbox.film`.
 """
 
 # PyAV types its packets only in part.
@@ -14,7 +15,7 @@ import math
 import tempfile
 from array import array
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
@@ -26,6 +27,7 @@ import anyio.to_thread
 from anyio.lowlevel import RunVar
 
 from seedance_mcp.catalog.sizes import SIZES
+from seedance_mcp.sandbox import opening
 from seedance_mcp.sandbox.scene import Scene
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Film:
     height: int
     seconds: int
     sound: bool
+    opening: bytes = field(default=b"", repr=False)
+    """The picture that it begins with, as a file."""
 
     @property
     def frame_rate(self) -> int:
@@ -137,9 +141,12 @@ def _write_pictures(container: OutputContainer, video: VideoStream, film: Film) 
 
     luma, colour, _ = (plane.line_size for plane in VideoFrame(film.width, film.height, "yuv420p").planes)
     scene = Scene(film.width, film.height, film.seconds, (luma, colour))
+    first = opening.planes(film.opening, film.width, film.height) if film.opening else None
     for number in range(film.seconds * film.frame_rate):
-        frame = VideoFrame(film.width, film.height, "yuv420p")
-        for plane, picture in zip(frame.planes, scene.planes(number / film.frame_rate), strict=True):
+        frame, time = VideoFrame(film.width, film.height, "yuv420p"), number / film.frame_rate
+        shown = scene.planes(time)
+        shown = opening.covered(first, shown, (luma, colour), time) if first else shown
+        for plane, picture in zip(frame.planes, shown, strict=True):
             plane.update(picture)
         frame.pts, frame.time_base = number, Fraction(1, film.frame_rate)
         container.mux(video.encode(frame))

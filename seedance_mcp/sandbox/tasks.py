@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -52,6 +52,8 @@ class Task:
     """What was billed, in the vendor's unit."""
     ignored: tuple[str, ...] = ()
     """Names in the body that the vendor's page does not know."""
+    opening: bytes = field(default=b"", repr=False)
+    """The first frame, where it was handed over to the vendor; a link to elsewhere is never followed."""
     looks: int = 0
     links: int = 0
     downloads: int = 0
@@ -80,7 +82,7 @@ class Task:
         request = self.request
         silent = "generate_audio" in request.model.rows and not request.generate_audio
         width, height = size(request.resolution, request.aspect_ratio)
-        return Film(width, height, min(request.duration or 5, LONGEST), not silent)
+        return Film(width, height, min(request.duration or 5, LONGEST), not silent, self.opening)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ left out, never null.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -108,7 +109,7 @@ def checked(job: Job, *, saving: bool, again_in: int | None, expires_at: float |
             "check_again_in": again_in,
             "progress": job.progress if job.open else None,
             "path": job.path,
-            "url": job.url,
+            "url": _link(job),
             "expires_at": None if expires_at is None or job.state != "succeeded" else _when(expires_at),
             "film_bytes": job.size,
             "duration": job.request.get("duration") if job.state == "succeeded" else None,
@@ -119,6 +120,14 @@ def checked(job: Job, *, saving: bool, again_in: int | None, expires_at: float |
             "next_step": _next(job, saving=saving, keyed=keyed),
         }
     )
+
+
+_LINK = re.compile(r"https?://[!-~]{1,4000}", re.IGNORECASE)
+
+
+def _link(job: Job) -> str | None:
+    """Return a film's link, where what the vendor gave is one that a person can be shown."""
+    return job.url if _LINK.fullmatch(job.url or "") else None
 
 
 def _error(job: Job) -> Fields:
@@ -171,7 +180,7 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "created_at": _when(job.created_at),
                 "prompt": _short(job.prompt),
                 "path": job.path,
-                "url": None if job.path else job.url,
+                "url": None if job.path else _link(job),
             }
         )
         for job in page.jobs

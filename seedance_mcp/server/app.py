@@ -20,7 +20,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from seedance_mcp import version
 from seedance_mcp.errors import JournalError, SeedanceError
-from seedance_mcp.jobs.studio import Studio, open_studio
+from seedance_mcp.jobs.opening import open_studio
+from seedance_mcp.jobs.studio import Studio
 from seedance_mcp.server import player, preview, prompts, resources
 from seedance_mcp.server.answers import words
 from seedance_mcp.server.confirm import Ask

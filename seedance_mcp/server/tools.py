@@ -269,12 +269,12 @@ async def check_video(studio: Studio, call: Call) -> Fields:
     job = await studio.check(call.args["job_id"])
     ends = time.monotonic() + call.args.get("wait_seconds", 0)
     typical, _ = expected(await studio.journal.durations(job.model))
-    while not studio.watch.settled(job) and (left := ends - time.monotonic()) > 0:
+    while not studio.settled(job) and (left := ends - time.monotonic()) > 0:
         elapsed = time.time() - (job.submitted_at or job.created_at)
         await call.report(elapsed, max(typical, elapsed), f"{job.state}, {elapsed:.0f} s")
-        await studio.watch.wait(job.id, min(left, 5.0))
+        await studio.changes.wait(job.id, min(left, 5.0))
         job = await studio.job(job.id)
-    if settled := studio.watch.settled(job):
+    if settled := studio.settled(job):
         job = await studio.job(job.id)  # the film may have been saved while the job was being read
     vendor = studio.settings.vendor(job.vendor)
     expires_at = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from seedance_mcp.catalog import Model, Source
 from seedance_mcp.catalog.files import FileKind
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.errors import Code, UnexpectedAnswer
+from seedance_mcp.errors import Code, UnexpectedAnswer, VendorUnreachable
 
 TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
 """What a vendor's task can be. Every other word a vendor uses is mapped to one of these by its module."""
@@ -219,3 +220,17 @@ def read(shape: type[AnyModel], answer: Answer) -> AnyModel:
         raise UnexpectedAnswer(
             f"The vendor's answer (HTTP {answer.status}) is not in its documented shape: {where}."
         ) from None
+
+
+def looked(vendor: Vendor, answer: Answer) -> Snapshot:
+    """Read a look at a task.
+
+    Raises:
+        VendorUnreachable: it is an error about the look itself, in the vendor's words, and says nothing of the task.
+        UnexpectedAnswer: it has none of the shapes that the vendor documents.
+    """
+    refusal = vendor.refusal(answer)
+    if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
+        return vendor.progress(answer)
+    words = refusal.words if refusal else f"HTTP {answer.status}"
+    raise VendorUnreachable(f"{vendor.name} could not say how the job is: {words}.")

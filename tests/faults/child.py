@@ -34,7 +34,8 @@ from seedance_mcp.jobs import studio as studio_module
 from seedance_mcp.jobs.budget import Caps
 from seedance_mcp.jobs.journal import Job, NewJob
 from seedance_mcp.jobs.journal_sqlite import SqliteJournal
-from seedance_mcp.jobs.studio import Studio, open_studio
+from seedance_mcp.jobs.opening import open_studio
+from seedance_mcp.jobs.studio import Studio
 from seedance_mcp.redaction import log_to_stderr
 from seedance_mcp.server import answers
 from tests.faults.kill_points import Killer, install, patch

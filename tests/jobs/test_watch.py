@@ -11,7 +11,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from seedance_mcp.jobs.studio import Studio, open_studio
+from seedance_mcp.jobs.opening import open_studio
+from seedance_mcp.jobs.studio import Studio
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.settings import load
@@ -56,8 +57,8 @@ async def test_both_follow_a_job_and_one_of_them_looks(tmp_path: Path) -> None:
             began = time.monotonic()
             made = await one.create(one.quote(args), args)
             await other.watch.follow(await other.job(made.job.id))
-            while not one.watch.settled(job := await one.job(made.job.id)) or job.path is None:
-                await one.watch.wait(made.job.id, 0.5)
+            while not one.settled(job := await one.job(made.job.id)) or job.path is None:
+                await one.changes.wait(made.job.id, 0.5)
             took = time.monotonic() - began
     (task,) = sandbox.tasks.values()
     assert task.looks <= 1.5 * took / 0.2 + 2
@@ -68,10 +69,10 @@ async def test_a_film_that_a_dead_server_did_not_save_is_saved_by_the_next_witho
     with anyio.fail_after(30):
         async with two_servers(tmp_path, "3600") as (_, one, other):
             args = {**REQUEST, "prompt": "sandbox: instant"}
-            one.watch.keep_film = lambda job: None  # it ends before it saves
+            one.keeper.keep = lambda job: None  # it ends before it saves
             made = await one.create(one.quote(args), args)
             await one.watch.look(made.job.id)
             assert (await one.job(made.job.id)).path is None
             async with open_studio(other.settings) as third:
                 while (await third.job(made.job.id)).path is None:
-                    await third.watch.wait(made.job.id, 0.2)
+                    await third.changes.wait(made.job.id, 0.2)

@@ -65,7 +65,7 @@ async def test_a_look_that_fails_in_a_way_it_should_not_is_tried_again(
         made = await talk.create(**PRICED)
         with anyio.fail_after(30):
             while (await talk.call("list_videos")).fields["videos"][0]["state"] != "succeeded":
-                await (await talk.app.studio()).watch.wait(made["job_id"], 1)
+                await (await talk.app.studio()).changes.wait(made["job_id"], 1)
 
 
 async def test_a_job_that_was_settled_by_hand_may_be_made_again(tmp_path: Path, era: str) -> None:

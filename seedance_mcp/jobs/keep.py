@@ -1,0 +1,151 @@
+"""Films that are done are brought to disk in the background, each by one server, and held against what was paid for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_thread
+
+from seedance_mcp.errors import SaveError, SeedanceError, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.jobs.save import LONGEST, LinkExpired, save
+from seedance_mcp.media import look
+from seedance_mcp.vendors.vendor import looked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anyio.abc import TaskGroup
+
+    from seedance_mcp.jobs.journal import Job, Journal
+    from seedance_mcp.jobs.part import Film
+    from seedance_mcp.jobs.save import Progress
+    from seedance_mcp.vendors.vendor import Vendor
+    from seedance_mcp.web import Web
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 3
+_FAILED = "The film could not be saved; the server's log says why."
+
+
+class Keeper:
+    """Saves the films of one journal's jobs into one folder."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        web: Web,
+        vendors: Mapping[str, Vendor],
+        owner: str,
+        *,
+        folder: Path,
+        unasked: bool,
+        told: Callable[[str], None],
+    ) -> None:
+        """`unasked` says whether films are saved as soon as they are done; `told` hears of each that was tried."""
+        self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
+        self._folder, self._unasked, self._told = folder, unasked, told
+        self._limit = anyio.CapacityLimiter(AT_ONCE)
+        self._group: TaskGroup | None = None
+        self.coming: dict[str, tuple[int, int | None]] = {}
+        """The films under way: the bytes so far, and in all where that is known."""
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Save films as they are handed over, until cancelled."""
+        async with anyio.create_task_group() as self._group:
+            task_status.started()
+            await anyio.sleep_forever()
+
+    def keep(self, job: Job) -> None:
+        """Begin to save the film of a succeeded job, unless that is under way, done or switched off."""
+        if self._unasked and job.state == "succeeded" and not job.path and job.id not in self.coming and self._group:
+            self.coming[job.id] = (0, None)
+            self._group.start_soon(self._keep, job)
+
+    async def _keep(self, job: Job) -> None:
+        try:
+            async with self._limit:
+                await self.save(job)
+        except SeedanceError as error:
+            log.warning("job %s: %s", job.id, error.sentence)
+        except Exception:
+            log.exception("saving job %s failed", job.id)  # one film's trouble must not end the saving of all
+        finally:
+            self.coming.pop(job.id, None)
+            self._told(job.id)
+
+    async def save(self, job: Job, progress: Progress | None = None) -> Job:
+        """Save the film of a succeeded job now, unless another server is at it; return the job as it is then.
+
+        Raises:
+            SaveError: the film could not be saved, which the journal then says too.
+            JournalError: the journal cannot be used.
+        """
+        if not await self._journal.claim(job.id, self._owner, 2 * LONGEST, when=("succeeded",)):
+            return job
+        try:
+            job = await self._journal.get(job.id) or job
+            if job.path and await anyio.Path(job.path).exists():
+                return job  # it was saved while the caller still read of it as unsaved
+            return await self._bring(job, progress)
+        finally:
+            with anyio.CancelScope(shield=True), suppress(SeedanceError):
+                await self._journal.claim(job.id, self._owner, 0, when=("succeeded",))
+
+    async def _bring(self, job: Job, progress: Progress | None) -> Job:
+        def tell(received: int, total: int | None) -> None:
+            if job.id in self.coming:
+                self.coming[job.id] = (received, total)
+            if progress:
+                progress(received, total)
+
+        try:
+            film = await self._fetch(job, self._vendors.get(job.vendor), tell)
+        except SaveError as error:
+            with suppress(SeedanceError):
+                await self._journal.note(job.id, save_error=error.sentence)
+            raise
+        except Exception:
+            with suppress(SeedanceError):
+                await self._journal.note(job.id, save_error=_FAILED)
+            raise
+        known = {"path": str(film.path), "size": film.size, "sha256": film.sha256}
+        job = await self._journal.note(job.id, save_error=None, **known) or job
+        delivered = await to_thread.run_sync(_facts, film.path)
+        return await self._journal.note(job.id, delivered=delivered) or job
+
+    async def _fetch(self, job: Job, vendor: Vendor | None, progress: Progress) -> Film:
+        if vendor is None:
+            raise SaveError(f"{job.vendor} has no key any more, so its film cannot be fetched.")
+        if job.url is None and vendor.film is None:
+            job = await self._with_fresh_link(job, vendor)
+        try:
+            return await save(job, vendor, self._web, self._folder, progress)
+        except LinkExpired:
+            return await save(await self._with_fresh_link(job, vendor), vendor, self._web, self._folder, progress)
+
+    async def _with_fresh_link(self, job: Job, vendor: Vendor) -> Job:
+        """Look again for a link that works; a finished task is still shown by its vendor."""
+        try:
+            snapshot = looked(vendor, await self._web.look(vendor, vendor.status(job.task_id or "")))
+        except (VendorUnreachable, UnexpectedAnswer) as error:
+            raise SaveError(f"The film's link no longer works, and {error.sentence}") from None
+        return await self._journal.note(job.id, url=snapshot.url) or job
+
+
+def _facts(film: Path) -> dict[str, Any] | None:
+    """Return what a film turned out to be, as far as the extra `media` is there to find out."""
+    if not look.available():
+        return None
+    try:
+        return asdict(look.facts(film))
+    except look.Unreadable as error:
+        return {"unreadable": error.sentence}
+    except Exception:
+        log.exception("looking into %s failed", film.name)  # it is saved all the same
+        return None
