@@ -258,19 +258,19 @@ async def _answer(response: httpx2.Response) -> Answer:
         if len(read) > MAX_ANSWER:
             break
     try:
-        body = _sound(json.loads(read)) if len(read) <= MAX_ANSWER else None
+        body = sound(json.loads(read)) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
     return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")))
 
 
-def _sound(value: Any) -> Any:
+def sound(value: Any) -> Any:
     """Mend half characters, which JSON can carry and neither a database nor a client can."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_sound(k): _sound(v) for k, v in cast("dict[str, Any]", value).items()}
-    return [_sound(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
+        return {sound(k): sound(v) for k, v in cast("dict[str, Any]", value).items()}
+    return [sound(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _retry_after(said: str) -> float | None:

@@ -85,7 +85,7 @@ class Folder:
         try:
             os.close(self.open(final, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         except FileExistsError:
-            if self._stat(final).st_size or not stat.S_ISREG(self._stat(final).st_mode):
+            if self.stat(final).st_size or not stat.S_ISREG(self.stat(final).st_mode):
                 raise  # else it is what we left there when we were killed just here
         try:
             if not self._is(name, file):
@@ -95,12 +95,13 @@ class Folder:
             self.remove(final)
             raise
 
-    def _stat(self, name: str) -> os.stat_result:
+    def stat(self, name: str) -> os.stat_result:
+        """Say what a name stands for, itself and not what it may lead to."""
         return os.stat(self._at(name), dir_fd=self._handle, follow_symlinks=False)
 
     def _is(self, name: str, file: int) -> bool:
         try:
-            return os.path.samestat(self._stat(name), os.fstat(file))
+            return os.path.samestat(self.stat(name), os.fstat(file))
         except FileNotFoundError:
             return False
 

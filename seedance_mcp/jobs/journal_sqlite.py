@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import fields
@@ -49,6 +50,7 @@ class SqliteJournal:
         """
         self.path = folder / "journal.sqlite3"
         self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._at_work = threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -66,8 +68,9 @@ class SqliteJournal:
             migrate(db, self.path)
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, after the transaction that is under way: to close it under one ends the process."""
+        with self._at_work:
+            self._db.close()
 
     @contextlib.contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:
@@ -83,9 +86,14 @@ class SqliteJournal:
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do a transaction in the worker thread, to its end, whatever happens to the caller meanwhile."""
         done: list[T] = []
+
+        def in_thread() -> None:
+            with self._at_work:
+                done.append(work(*args, **kwargs))
+
         try:
             with anyio.CancelScope(shield=True):
-                done.append(await to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self._one_at_a_time))
+                await to_thread.run_sync(in_thread, limiter=self._one_at_a_time)
         except (sqlite3.Error, UnicodeError, OverflowError) as error:
             raise _broken(self.path, error) from error
         return done[0]
@@ -292,4 +300,9 @@ def _job(row: sqlite3.Row) -> Job:
 
 
 def _broken(path: Path, error: Exception) -> JournalError:
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED":
+        return JournalError(
+            f"The journal {path} was removed or replaced while this server ran.",
+            next_step="Put it back and restart the server: what is paid for is written down there alone.",
+        )
     return JournalError(f"The journal {path} cannot be used ({error}).")

@@ -85,25 +85,26 @@ class Part:
             with contextlib.suppress(SaveError, OSError):
                 self._forget(name)
             return
-        file = self._locked(name)
-        if file is not None and self._file is None and (tag := _tag(version)) and _may_go_on(file):
-            self._file, self._name, self.version = file, name, tag
-            while block := os.read(file, _BLOCK):
-                self._digest.update(block)
-                self.received += len(block)
+        if self._file is not None or (file := self._locked(name)) is None:
+            self._folder.remove(name)
             return
-        if file is not None:
-            os.close(file)
-        self._folder.remove(name)
+        self._file, self._name = file, name
+        self.version = _tag(version)
+        if not self.version or not _may_go_on(file):
+            self.close(keep=False)
+            return
+        while block := os.read(file, _BLOCK):
+            self._digest.update(block)
+            self.received += len(block)
 
     def _forget(self, name: str) -> None:
         """Take away what is left of another film, once it is too old for anybody to come back for it."""
+        if time.time() - self._folder.stat(name).st_mtime < FORGOTTEN:
+            return  # not even looked into: its own process may be about to lock it
         file = self._locked(name)
         if file is not None:
-            age = time.time() - os.fstat(file).st_mtime
+            self._folder.remove(name)
             os.close(file)
-            if age > FORGOTTEN:
-                self._folder.remove(name)
 
     def _locked(self, name: str) -> int | None:
         """Open a file that nobody else holds; None where there is nothing that could be one of ours."""
@@ -121,7 +122,7 @@ class Part:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def append(self, block: bytes) -> None:
+    def append(self, block: bytes | bytearray) -> None:
         """Write what came next.
 
         Raises:
@@ -146,7 +147,9 @@ class Part:
             self._file = self._folder.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except FileExistsError:
             raise SaveError(f"{self._name} is in the way in {self._folder.path}.") from None
-        _held(self._file)
+        if not _held(self._file):
+            self.close(keep=True)
+            raise SaveError(_BUSY)
         return self._file
 
     def restart(self, version: str = "") -> None:
@@ -233,9 +236,10 @@ def _may_go_on(file: int) -> bool:
     while size > 0:
         place = (size - 1) // _PAGE * _PAGE
         os.lseek(file, place, os.SEEK_SET)
-        if os.read(file, size - place).strip(b"\0"):
+        sound = len(os.read(file, size - place).rstrip(b"\0"))
+        size = place + sound
+        if sound:
             break
-        size = place
     os.ftruncate(file, size)
     os.lseek(file, 0, os.SEEK_SET)
     begins = os.read(file, _HEAD)[4:] == b"ftyp"

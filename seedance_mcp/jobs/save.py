@@ -35,6 +35,8 @@ TRIES = 4
 _SPARE = 64 * 1024**2
 _GONE = {401, 403, 404, 410}
 _BLOCK = 1024 * 1024
+_LEAST = 8
+"""Bytes without which nothing can be told of a film's beginning."""
 _RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _KIND = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,40}")
 
@@ -90,7 +92,7 @@ async def _fill(
     """Bring the whole film into the part file, going on where a lost connection left off."""
     lost = 0
     while True:
-        had = part.received
+        had, version = part.received, part.version
         resume = {"range": f"bytes={had}-", "if-range": part.version} if had else {}
         try:
             async with web.film(vendor, source, resume) as response:
@@ -101,7 +103,8 @@ async def _fill(
                 return
         except (_Cut, FilmUnreachable) as error:
             why = error.sentence if isinstance(error, FilmUnreachable) else ""
-        lost = 0 if part.version and part.received > had else lost + 1
+        further = part.received > (had if part.version == version else 0)
+        lost = 0 if part.version and further else lost + 1
         if not part.version:  # without it, the rest could be of another film
             part.restart()
         if lost == TRIES:
@@ -112,22 +115,42 @@ async def _fill(
 async def _receive(
     response: httpx2.Response, part: Part, home: Folder, total: int | None, progress: Progress | None
 ) -> None:
-    try:
-        async for block in response.aiter_raw(_BLOCK):
-            await to_thread.run_sync(_write, part, home, block)
-            if progress:
-                progress(part.received, total)
-    except (httpx2.HTTPError, httpx2.StreamError):
-        raise _Cut from None
-    if not part.received:
+    lost = await _take(response, part, home, total, progress)
+    if not part.received and not lost:
         raise SaveError("The film's link gave an empty file.")
-    if total is None and "transfer-encoding" not in response.headers and not await to_thread.run_sync(part.ends_whole):
-        raise _Cut  # only its closing ended the answer, so a loss looks like the end
-    if total is not None and part.received < total:
+    if total is None and "transfer-encoding" not in response.headers:
+        # Only its closing ended the answer, so a loss looks like the end.
+        lost = lost or not await to_thread.run_sync(part.ends_whole)
+    if lost or (total is not None and part.received < total):
         raise _Cut
 
 
-def _write(part: Part, home: Folder, block: bytes) -> None:
+async def _take(
+    response: httpx2.Response, part: Part, home: Folder, total: int | None, progress: Progress | None
+) -> bool:
+    """Write what comes, to the last byte; return whether the connection was lost."""
+    come, lost = bytearray(), False
+    try:
+        # Not in blocks of httpx2's making: it drops what it has of a block when the connection is lost.
+        async for piece in response.aiter_raw():
+            come += piece
+            if len(come) >= _BLOCK:
+                block, come = come, bytearray()  # whatever becomes of it, it is never written twice
+                await to_thread.run_sync(_write, part, home, block)
+                if progress:
+                    progress(part.received, total)
+    except (httpx2.HTTPError, httpx2.StreamError):
+        lost = True
+    finally:
+        with anyio.CancelScope(shield=True):  # the time is up, or the server stops: what came is kept all the same
+            if len(come) >= _LEAST or (come and not lost):
+                await to_thread.run_sync(_write, part, home, come)
+    if progress:
+        progress(part.received, total)
+    return lost
+
+
+def _write(part: Part, home: Folder, block: bytes | bytearray) -> None:
     if home.free() < _SPARE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     part.append(block)
@@ -137,7 +160,7 @@ def _is_all(response: httpx2.Response, part: Part) -> bool:
     """Whether the host says that nothing is missing: a server was killed after the last byte had come."""
     if response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not part.received:
         return False
-    same = response.headers.get("etag", part.version) == part.version
+    same = response.headers.get("etag", part.version).removeprefix("W/") == part.version
     if same and response.headers.get("content-range", "") == f"bytes */{part.received}":
         return True
     part.restart()
@@ -178,7 +201,10 @@ def _joined(response: httpx2.Response, part: Part) -> int | None:
     total = int(found[3]) if found and found[3] != "*" else None
     fits = first == part.received <= last < (last + 1 if total is None else total)
     same = not part.received or (tag in {"", part.version} and part.total in {None, total})
-    if not fits or not same:
+    if part.received and not (fits and same):
+        part.restart()  # what is here can be of no use with it: the whole is asked for
+        raise _Cut
+    if not fits:
         raise Unfit("The film's host sent another part than asked for.")
     if not part.received:
         part.restart(tag)

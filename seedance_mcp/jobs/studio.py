@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.budget import Spending
     from seedance_mcp.jobs.owner import Owner
+    from seedance_mcp.media.reviews import Standing
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors.vendor import Vendor
     from seedance_mcp.web import Web
@@ -154,6 +155,7 @@ class Studio:
             finally:
                 self._submitting.pop(job.id, None)
                 done.set()
+                self.changes.tell(job.id)
 
         self._group.start_soon(work)
         await done.wait()
@@ -196,6 +198,7 @@ class Studio:
         if settled is None:
             raise InvalidRequest(f"Job {job_id} is {job.state}, so there is nothing to settle.", next_step="")
         await self.watch.follow(settled)
+        self.changes.tell(job_id)
         return settled
 
     # -- watching -------------------------------------------------------------------------------------------------
@@ -216,6 +219,16 @@ class Studio:
         await self.watch.follow(job)
         self.keeper.keep(job)
         return job
+
+    async def review(self, name: str) -> Standing:
+        """Return how a vendor's review of a file is, by the name that the refusal to use the file yet gave it.
+
+        Raises:
+            UnknownJob: there is no such review.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say how it is.
+        """
+        await self.recover()
+        return await self._porter.reviews.standing(name)
 
     def settled(self, job: Job) -> bool:
         """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""

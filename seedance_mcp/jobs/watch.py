@@ -37,6 +37,7 @@ LOOKS_PER_SECOND = 5
 LEASE = 60.0
 LATER = 30.0
 """Seconds after which a look is tried again that failed in a way it should not."""
+SOON = 0.1
 _RECENT = 0.8
 """Of a planned pause: a look by another server within it counts as ours."""
 
@@ -81,8 +82,12 @@ class Watch:
                     self._woken = anyio.Event()
                 while self._queue and self._queue[0][0] <= time.monotonic():
                     due, job_id = heapq.heappop(self._queue)
-                    if self._due.get(job_id) == due:
-                        del self._due[job_id]
+                    if self._due.get(job_id) != due:
+                        continue
+                    del self._due[job_id]
+                    if job_id in self._looking:  # the look that planned this one is not over yet
+                        self._push(job_id, SOON)
+                    else:
                         self._group.start_soon(functools.partial(self.look, job_id, asked=False))
 
     async def follow(self, job: Job) -> None:

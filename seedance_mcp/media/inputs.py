@@ -49,6 +49,8 @@ class Parcel:
 
     file: LocalFile
     route: Route
+    model: str
+    """The id of the model that it is meant for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class _Seen:
         if isinstance(route, str):
             self._problem(name, f"{what} {route}")
         else:
-            self.parcels[stands] = Parcel(file, route)
+            self.parcels[stands] = Parcel(file, route, self._model.id)
         return stands
 
     def _hold(self, name: str, limits: FileLimits, here: Sequence[tuple[str, FileFacts]]) -> None:

@@ -28,6 +28,8 @@ class Route:
     bucket: Bucket | None = None
     """The user's own bucket, instead of the vendor's upload."""
     review: Review | None = None
+    purpose: str = ""
+    """Which of the model's reviews that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Way:
         if own:
             unfit = _unfit(own.endings, own.most_mb, file)
             if not unfit:
-                return Route(review=review)
+                return Route(None, review, wanted)
         if self.bucket is None:
             return (
                 f"is a local file, which {vendor.name} cannot take: {unfit}. The user can name a bucket for such files "
@@ -64,7 +66,7 @@ class Way:
             )
         if not bucket.installed():
             return "is a local file, and SEEDANCE_UPLOAD_URL needs the extra «upload»: install seedance-mcp[upload]"
-        return Route(self.bucket, review)
+        return Route(self.bucket, review, wanted)
 
 
 def _unfit(endings: frozenset[str], most_mb: float, file: FileFacts) -> str:

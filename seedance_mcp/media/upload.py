@@ -8,10 +8,9 @@ same request finds its result in `links` the next time.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +21,9 @@ from seedance_mcp.catalog.request import PICTURES, REFERENCES
 from seedance_mcp.errors import Code, InvalidRequest, JournalError, SeedanceError, UnexpectedAnswer, VendorRefused
 from seedance_mcp.media import bucket, local
 from seedance_mcp.media.inputs import Parcel, stands_in
-from seedance_mcp.media.links import Link, Links
+from seedance_mcp.media.links import Link, Links, account
 from seedance_mcp.media.local import NotUsable
+from seedance_mcp.media.reviews import SCHEME, Reviews, ask
 from seedance_mcp.redaction import clean
 from seedance_mcp.web import SentFile
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.media.bucket import Bucket
     from seedance_mcp.settings import Settings
-    from seedance_mcp.vendors.vendor import Answer, Asset, Call, Review, Upload, Vendor
+    from seedance_mcp.vendors.vendor import Asset, Review, Upload, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ class _Load:
     name: str
     done: anyio.Event = field(default_factory=anyio.Event)
     reviewed: bool = False
+    ticket: str = ""
+    """The vendor's id of what it reviews, once it has one."""
     address: str = ""
     error: SeedanceError | None = None
 
@@ -71,6 +73,7 @@ class Porter:
     def __init__(self, settings: Settings, web: Web) -> None:
         self._settings, self._web = settings, web
         self._links = Links(settings.state_dir)
+        self.reviews = Reviews(settings, web, self._links)
         self._loads: dict[tuple[str, str], _Load] = {}
         self._limit: anyio.CapacityLimiter | None = None
 
@@ -94,34 +97,25 @@ class Porter:
                 raise load.error
         late = [load for load in loads.values() if not load.address]
         if late:
-            what = f"{vendor.name} has not finished its review of" if late[0].reviewed else "Still being uploaded:"
-            raise StillOnItsWay(
-                f"{what} {', '.join(load.name for load in late)}. Nothing was sent and nothing is charged.",
-                next_step="It goes on in the background: call create_video again with the same arguments in a minute.",
-            )
+            raise _not_yet(late, vendor)
         return exchanged(request, {stand_in: load.address for stand_in, load in loads.items()})
 
     async def known(self, request: VideoRequest, vendor: Vendor) -> VideoRequest | None:
         """Return an earlier request with the URLs it was sent with, or None where they are no longer known."""
         found: dict[str, str] = {}
         for value in filter(stands_in, _addresses(request)):
-            link = await self._links.get(value, self._account(vendor))
+            link = await self._links.get(value, account(self._settings, vendor))
             link = link or await self._links.get(value, self._settings.upload_url)
             if link is None or not link.address:
                 return None
             found[value] = link.address
         return exchanged(request, found) if found else request
 
-    def _account(self, vendor: Vendor) -> str:
-        """Name where a vendor keeps files: another key may be another account, which does not see them."""
-        key = self._settings.keys[vendor.slug].get_secret_value()
-        return f"{vendor.slug} {self._settings.base_urls[vendor.slug]} {hashlib.sha256(key.encode()).hexdigest()[:16]}"
-
     # -- one parcel ---------------------------------------------------------------------------------------------------
 
     def _started(self, stand_in: str, parcel: Parcel, vendor: Vendor, group: TaskGroup) -> _Load:
         """Return the handing over of a parcel that is under way already, or begin it."""
-        key = (stand_in, self._account(vendor))
+        key = (stand_in, account(self._settings, vendor))
         if key not in self._loads:
             load = self._loads[key] = _Load(parcel.file.name)
             group.start_soon(self._carry, load, key, parcel, vendor)
@@ -145,7 +139,7 @@ class Porter:
     async def _link(self, stand_in: str, parcel: Parcel, vendor: Vendor) -> str:
         """Return a link to a file, from the cache or by uploading it."""
         store = parcel.route.bucket
-        destination = store.url if store else self._account(vendor)
+        destination = store.url if store else account(self._settings, vendor)
         known = await self._links.get(stand_in, destination)
         if known is not None and time.time() < known.renew_at:
             return known.address
@@ -168,7 +162,7 @@ class Porter:
         upload = _upload_of(vendor)
         # The name says what is in it and nothing of where it came from.
         sent = SentFile(f"{file.sha256[:16]}.{file.facts.ending}", data, file.facts.mime)
-        address = upload.link(await self._ask(vendor, upload.call, file.name, sent))
+        address = upload.link(await ask(self._web, vendor, upload.call, f"did not take {file.name}", sent))
         if not address.startswith("https://"):
             raise UnexpectedAnswer(f"{vendor.name} gave a link to {file.name} that is not https.")
         return address, upload.days * _DAY
@@ -183,21 +177,19 @@ class Porter:
         asset = None
         if known is not None:
             with contextlib.suppress(VendorRefused):  # it no longer knows the asset
-                asset = await self._looked(vendor, review, known.ticket, name)
+                asset = await self.reviews.look(vendor, review, known.ticket, name)
         if asset is None or asset.state == "failed":
             facts = parcel.file.facts
             load.reviewed = False
             link = await self._link(f"https://local.invalid/{parcel.file.sha256}.{facts.ending}", parcel, vendor)
             load.reviewed = True
             call = review.submit(link, facts.kind, parcel.file.sha256[:16])
-            asset = review.submitted(await self._ask(vendor, call, name))
+            asset = review.submitted(await ask(self._web, vendor, call, f"did not take {name}"))
             await self._remember(key, asset)
-        ends = time.monotonic() + LONGEST_REVIEW
-        pauses = iter(_PAUSES)
-        while asset.state == "pending" and time.monotonic() < ends:
-            asset = await self._looked(vendor, review, asset.id, name)
-            if asset.state == "pending":
-                await anyio.sleep(next(pauses, _PAUSES[-1]))
+        if asset.state == "pending":
+            await self.reviews.begun(vendor, asset, name, parcel.model, parcel.route.purpose)
+            load.ticket = asset.id
+            asset = await self._decided(load, asset, vendor, review)
         if asset.state == "failed":
             await self._links.forget(*key)
             raise VendorRefused(
@@ -211,24 +203,38 @@ class Porter:
         await self._remember(key, asset)
         return asset.address
 
+    async def _decided(self, load: _Load, asset: Asset, vendor: Vendor, review: Review) -> Asset:
+        """Wait for a review's end, though not for ever."""
+        ends = time.monotonic() + LONGEST_REVIEW
+        pauses = iter(_PAUSES)
+        with self.reviews.followed(vendor, load.ticket):
+            while asset.state == "pending" and time.monotonic() < ends:
+                asset = await self.reviews.look(vendor, review, load.ticket, load.name)
+                if asset.state == "pending":
+                    await anyio.sleep(next(pauses, _PAUSES[-1]))
+        return asset
+
     async def _remember(self, key: tuple[str, str], asset: Asset) -> None:
         if asset.state == "failed":
             return
         ends = time.time() + _ASSET_DAYS * _DAY
         await self._links.put(*key, Link(asset.address if asset.state == "usable" else "", asset.id, ends, ends))
 
-    async def _looked(self, vendor: Vendor, review: Review, asset_id: str, name: str) -> Asset:
-        return review.looked(await self._ask(vendor, review.status(asset_id), name))
 
-    async def _ask(self, vendor: Vendor, call: Call, name: str, file: SentFile | None = None) -> Answer:
-        answer = await self._web.look(vendor, call, file)
-        if refusal := vendor.refusal(answer):
-            raise VendorRefused(
-                f"{vendor.name} did not take {name}: {clean(refusal.words) or 'no reason given'}. Nothing was sent and "
-                "nothing is charged.",
-                code=refusal.code,
-            )
-        return answer
+def _not_yet(late: Sequence[_Load], vendor: Vendor) -> StillOnItsWay:
+    """Say what is not handed over yet, and how to learn when it is."""
+    reviewed = ", ".join(load.name for load in late if load.reviewed)
+    uploaded = ", ".join(load.name for load in late if not load.reviewed)
+    said = [f"{vendor.name} has not finished its review of {reviewed}."] if reviewed else []
+    said += [f"Still being uploaded: {uploaded}."] if uploaded else []
+    tickets = [f"{SCHEME}{load.ticket}" + (f" ({load.name})" if len(late) > 1 else "") for load in late if load.ticket]
+    step = "It goes on in the background: call create_video again with the same arguments in a minute."
+    if tickets:
+        step = (
+            f"check_video with job_id {' or '.join(tickets)} says how the review is (wait_seconds 50 waits for it); "
+            "then call create_video again with the same arguments."
+        )
+    return StillOnItsWay(" ".join([*said, "Nothing was sent and nothing is charged."]), next_step=step)
 
 
 def _upload_of(vendor: Vendor) -> Upload:

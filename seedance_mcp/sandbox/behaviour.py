@@ -53,6 +53,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour("status-500", "the first N looks at the task are answered with HTTP 500", "N"),
     Behaviour("expired-link", "the first link to the film answers 403; the next look gives one that works"),
     Behaviour("cut-film", "the first download of the film breaks off in the middle"),
+    Behaviour("other-film", "the film is half as long and half as wide as asked for, and silent"),
     Behaviour("wrong-type", "the film is an HTML page"),
 )
 """Every behaviour. `N` after a refused or lost request counts the times the same request is sent."""

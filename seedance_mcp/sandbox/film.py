@@ -141,11 +141,11 @@ def _write_pictures(container: OutputContainer, video: VideoStream, film: Film) 
 
     luma, colour, _ = (plane.line_size for plane in VideoFrame(film.width, film.height, "yuv420p").planes)
     scene = Scene(film.width, film.height, film.seconds, (luma, colour))
-    first = opening.planes(film.opening, film.width, film.height) if film.opening else None
+    first = opening.planes(film.opening, film.width, film.height, scene.strides) if film.opening else None
     for number in range(film.seconds * film.frame_rate):
         frame, time = VideoFrame(film.width, film.height, "yuv420p"), number / film.frame_rate
         shown = scene.planes(time)
-        shown = opening.covered(first, shown, (luma, colour), time) if first else shown
+        shown = opening.covered(first, shown, scene.strides, time) if first else shown
         for plane, picture in zip(frame.planes, shown, strict=True):
             plane.update(picture)
         frame.pts, frame.time_base = number, Fraction(1, film.frame_rate)

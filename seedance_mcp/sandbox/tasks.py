@@ -82,7 +82,10 @@ class Task:
         request = self.request
         silent = "generate_audio" in request.model.rows and not request.generate_audio
         width, height = size(request.resolution, request.aspect_ratio)
-        return Film(width, height, min(request.duration or 5, LONGEST), not silent, self.opening)
+        seconds = min(request.duration or 5, LONGEST)
+        if "other-film" in self.wishes:
+            return Film(width // 4 * 2, height // 4 * 2, max(1, seconds // 2), sound=False)
+        return Film(width, height, seconds, not silent, self.opening)
 
 
 @dataclass(frozen=True, slots=True)

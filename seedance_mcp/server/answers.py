@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
 from seedance_mcp.redaction import clean
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal import Job, Page
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.jobs.studio import Created
+    from seedance_mcp.vendors import Vendor
 
 Fields = dict[str, Any]
 
@@ -116,8 +118,34 @@ def checked(job: Job, *, saving: bool, again_in: int | None, expires_at: float |
             "resolution": job.request.get("resolution") if job.state == "succeeded" else None,
             "cost": cost(job),
             "error": _error(job) if failed or job.state == "unknown" else None,
-            "note": clean(job.error_words or "") if job.open else (job.save_error if not job.path else None),
+            "note": _remark(job),
             "next_step": _next(job, saving=saving, keyed=keyed),
+        }
+    )
+
+
+def _remark(job: Job) -> str | None:
+    if job.open:
+        return clean(job.error_words or "")
+    return " ".join(differences(job.request, job.delivered or {})) if job.path else job.save_error
+
+
+def expires_at(job: Job, vendor: Vendor | None) -> float | None:
+    """Return when the link to a finished film ends, where its vendor says how long it lasts."""
+    if job.state != "succeeded" or job.finished_at is None or vendor is None or vendor.film_days is None:
+        return None
+    return job.finished_at + vendor.film_days * 86_400
+
+
+def film(job: Job, vendor: Vendor | None) -> Fields:
+    """Say of a job's film what list_videos leaves out, for those who pay no tokens for it."""
+    ends = expires_at(job, vendor)
+    return _only(
+        {
+            "url": _link(job),
+            "expires_at": None if ends is None else _when(ends),
+            "film_bytes": job.size,
+            "sha256": job.sha256,
         }
     )
 
@@ -145,7 +173,7 @@ def _next(job: Job, *, saving: bool, keyed: bool) -> str:
     if job.terminal and job.state != "succeeded":
         return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
     if job.path or (job.url and not saving):
-        return "Tell the user where the film is."
+        return "Tell the user where the film is." + (" Pass the note on." if _remark(job) else "")
     if job.terminal and keyed and not saving:
         return "Only the vendor's key fetches this film: ask the user to set SEEDANCE_SAVE=auto, then check again."
     return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."

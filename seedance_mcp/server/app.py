@@ -22,9 +22,11 @@ from seedance_mcp import version
 from seedance_mcp.errors import JournalError, SeedanceError
 from seedance_mcp.jobs.opening import open_studio
 from seedance_mcp.jobs.studio import Studio
-from seedance_mcp.server import player, preview, prompts, resources
+from seedance_mcp.server import films, player, preview, prompts, resources
 from seedance_mcp.server.answers import words
 from seedance_mcp.server.confirm import Ask
+from seedance_mcp.server.mending import Mended
+from seedance_mcp.server.news import News
 from seedance_mcp.server.tools import Call, Tool, tools
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class App:
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
+        self._news = News()
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
@@ -79,6 +82,9 @@ class App:
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
+            on_subscribe_resource=self._news.subscribe,
+            on_unsubscribe_resource=self._news.unsubscribe,
+            on_subscriptions_listen=self._news.listen,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
@@ -110,7 +116,7 @@ class App:
                 try:
                     async with open_studio(self.settings, saving=self._saving) as self._studio:
                         self._opened.set()
-                        await anyio.sleep_forever()
+                        await self._news.spread(self._studio)
                 except SeedanceError as error:
                     log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
                     self._failure = error
@@ -172,8 +178,10 @@ class App:
             )
             return types.CallToolResult(content=[picture, types.TextContent(type="text", text=words(answer.fields))])
         said = {name: value for name, value in answer.items() if name != player.BYTES}
-        text = types.TextContent(type="text", text=words(said))
-        return types.CallToolResult(content=[text], structured_content=answer)
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=words(said))]
+        if film := films.link(answer):
+            content.append(film)
+        return types.CallToolResult(content=content, structured_content=answer)
 
     async def _list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=prompts.listed())
@@ -206,10 +214,9 @@ class App:
         if uri == player.URI:
             return types.ReadResourceResult(contents=[player.view(self.settings)])
         try:
-            text = await resources.read(uri, self.settings, self.studio)
+            contents = await resources.read(uri, self.settings, self.studio)
         except SeedanceError as error:
             raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri}) from None
-        contents = types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
         return types.ReadResourceResult(contents=[contents])
 
 
@@ -276,7 +283,8 @@ async def serve_stdio(settings: Settings) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(_end_on_signal, app)
         async with stdio.stdio_server() as (read, write):
-            await app.server.run(read, write, app.server.create_initialization_options(NotificationOptions()))
+            options = app.server.create_initialization_options(NotificationOptions())
+            await app.server.run(Mended(read, write), write, options)
         group.cancel_scope.cancel()
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 import re
-import stat
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import mcp_types as types
-from anyio import to_thread
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_supports_apps
 
 from seedance_mcp.catalog import Row, Source, Text, Whole
 from seedance_mcp.catalog.check import unfit
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.jobs.schedule import expected
+from seedance_mcp.server import films
 from seedance_mcp.server.tools import Call, Tool
 
 if TYPE_CHECKING:
@@ -148,29 +146,12 @@ async def read_film(studio: Studio, call: Call) -> Fields:
         if offset is None:
             return fields
         raise InvalidRequest(f"The film of job {job.id} is not saved.", next_step="Call check_video.")
-    path = Path(job.path)
-    piece = await to_thread.run_sync(_read, path, job.size, offset or 0)
+    piece = await films.piece(job, offset or 0, RANGE)
     if piece is None and offset is not None:
-        raise InvalidRequest(f"{path.name} is not where it was saved, or is another file now.", next_step="")
+        raise films.gone(job)
     if piece is None:
         return fields
-    fields |= {"name": path.name, "mime_type": "video/mp4", "total": job.size}
+    fields |= {"name": Path(job.path).name, "mime_type": films.MIME, "total": job.size}
     if offset is not None:
         fields |= {"offset": offset, BYTES: base64.b64encode(piece).decode()}
     return fields
-
-
-_OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))
-
-
-def _read(path: Path, size: int, offset: int) -> bytes | None:
-    """Return a piece of a film, or None where the film that was saved is there no longer."""
-    try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _OPENING)) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_size != size or file.read(8)[4:] != b"ftyp":
-                return None
-            file.seek(offset)
-            return file.read(RANGE)
-    except OSError:
-        return None

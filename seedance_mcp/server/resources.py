@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -11,13 +12,14 @@ import mcp_types as types
 
 from seedance_mcp.catalog.schema import exact
 from seedance_mcp.errors import InvalidRequest
-from seedance_mcp.server import answers
+from seedance_mcp.server import answers, films
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.studio import Studio
     from seedance_mcp.settings import Settings
 
 _JSON = "application/json"
+Contents = types.TextResourceContents | types.BlobResourceContents
 
 
 def listed(settings: Settings) -> list[types.Resource]:
@@ -38,11 +40,14 @@ def templates() -> list[types.ResourceTemplate]:
         types.ResourceTemplate(
             uri_template="seedance://videos/{job_id}", name="video", title="Record of a job", mime_type=_JSON
         ),
+        types.ResourceTemplate(
+            uri_template="seedance://videos/{job_id}/film", name="film", title="Saved film", mime_type=films.MIME
+        ),
     ]
 
 
-async def read(uri: str, settings: Settings, studio: Callable[[], Awaitable[Studio]]) -> str:
-    """Return a resource as JSON.
+async def read(uri: str, settings: Settings, studio: Callable[[], Awaitable[Studio]]) -> Contents:
+    """Return a resource.
 
     Raises:
         InvalidRequest, UnknownJob: there is no such resource.
@@ -50,17 +55,24 @@ async def read(uri: str, settings: Settings, studio: Callable[[], Awaitable[Stud
     path = unquote(uri.removeprefix("seedance://")) if uri.startswith("seedance://") else ""
     kind, _, name = path.partition("/")
     if kind == "models" and not name:
-        return json.dumps({"models": {m.id: m.summary for m in settings.models}}, ensure_ascii=False)
+        return _json(uri, {"models": {m.id: m.summary for m in settings.models}})
     if kind == "models":
         model = next((m for m in settings.models if m.id == name), None)
         if model is not None:
-            return json.dumps(exact(model), ensure_ascii=False)
-    if kind == "videos" and name:
-        job = await (await studio()).job(name)
+            return _json(uri, exact(model))
+    job_id, slash, part = name.partition("/")
+    if kind == "videos" and job_id and not slash:
+        job = await (await studio()).job(job_id)
         record = answers.checked(job, saving=True, again_in=None, expires_at=None, keyed=False)
-        record["request"] = job.request
         del record["next_step"]
-        return json.dumps(record, ensure_ascii=False)
+        return _json(uri, record | {"request": job.request})
+    if kind == "videos" and part == "film":
+        film = await films.whole(await (await studio()).job(job_id))
+        return types.BlobResourceContents(uri=uri, mime_type=films.MIME, blob=base64.b64encode(film).decode())
     raise InvalidRequest(
         f"There is no resource {uri[:120]!r}.", next_step="See seedance://models, and list_videos for jobs."
     )
+
+
+def _json(uri: str, value: object) -> Contents:
+    return types.TextResourceContents(uri=uri, mime_type=_JSON, text=json.dumps(value, ensure_ascii=False))

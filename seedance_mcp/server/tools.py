@@ -15,10 +15,11 @@ from seedance_mcp.jobs.journal import STATES
 from seedance_mcp.jobs.schedule import expected, worth_asking_in
 from seedance_mcp.jobs.studio import LONGEST_WAIT
 from seedance_mcp.media import look
-from seedance_mcp.server import answers, preview
+from seedance_mcp.server import answers, preview, reviews
 from seedance_mcp.server.confirm import Ask, confirm
 
 if TYPE_CHECKING:
+    from seedance_mcp.jobs.journal import Job
     from seedance_mcp.jobs.studio import Studio
     from seedance_mcp.server.answers import Fields
     from seedance_mcp.settings import Settings
@@ -266,29 +267,41 @@ async def create_video(studio: Studio, call: Call) -> Fields:
 async def check_video(studio: Studio, call: Call) -> Fields:
     """Answer with a job's state, waiting for its end if asked to."""
     _fit(_CHECK_ROWS, call, "check_video")
+    if reviews.named(call.args["job_id"]):
+        return await reviews.check_review(studio, call)
     job = await studio.check(call.args["job_id"])
     ends = time.monotonic() + call.args.get("wait_seconds", 0)
     typical, _ = expected(await studio.journal.durations(job.model))
+    told = -1.0
     while not studio.settled(job) and (left := ends - time.monotonic()) > 0:
-        elapsed = time.time() - (job.submitted_at or job.created_at)
-        await call.report(elapsed, max(typical, elapsed), f"{job.state}, {elapsed:.0f} s")
-        await studio.changes.wait(job.id, min(left, 5.0))
+        done, of, said = _so_far(studio, job, typical)
+        if done > told:  # a report may not go back, as it would where a download begins anew
+            await call.report(done, of, said)
+            told = done
+        await studio.changes.wait(job.id, min(left, 5.0 if job.open else 0.5))
         job = await studio.job(job.id)
     if settled := studio.settled(job):
         job = await studio.job(job.id)  # the film may have been saved while the job was being read
     vendor = studio.settings.vendor(job.vendor)
-    expires_at = (
-        job.finished_at + vendor.film_days * 86_400 if vendor and vendor.film_days and job.finished_at else None
-    )
     elapsed = time.time() - (job.submitted_at or job.created_at)
     again_in = 2 if studio.settings.sandbox else worth_asking_in(elapsed, typical, LONGEST_WAIT)
     return answers.checked(
         job,
         saving=studio.saving,
         again_in=None if settled else again_in,
-        expires_at=expires_at,
+        expires_at=answers.expires_at(job, vendor),
         keyed=vendor is not None and vendor.film is not None,
     )
+
+
+def _so_far(studio: Studio, job: Job, typical: float) -> tuple[float, float | None, str]:
+    """Say how far a job is: in seconds while the vendor works on it, then in bytes of its film."""
+    if job.id in studio.keeper.coming:
+        received, total = studio.keeper.coming[job.id]
+        of = f" of {total / 1e6:.1f}" if total else ""
+        return received, total, f"saving, {received / 1e6:.1f}{of} MB"
+    elapsed = time.time() - (job.submitted_at or job.created_at)
+    return elapsed, max(typical, elapsed), f"{job.state}, {elapsed:.0f} s"
 
 
 # -- list_videos --------------------------------------------------------------------------------------------------

@@ -339,6 +339,9 @@ class Shop:
         if how != "cut_without_range" and (asked := re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))):
             start, status = int(asked[1]), 206
             head["content-range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
+            if start >= len(whole):
+                request.writer.write(_whole(416, b"", head | {"content-range": f"bytes */{len(whole)}"}))
+                return
         if how.startswith("cut_") and task.downloads == 1:
             request.writer.write(_whole(status, whole[start:], head)[: len(whole) // 2])
             await request.writer.drain()

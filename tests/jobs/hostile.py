@@ -722,15 +722,15 @@ def once(first: Wire, later: Answer) -> Answer:
     return lambda asked, before: later(asked, before - 1) if before else first
 
 
-def patched(words: str, wire: Callable[[int], Wire], says: str = OTHER_PART, *, cut: bool = False) -> Row:
-    """Return a row in which the rest that is asked for from a byte on is answered so."""
+def patched(words: str, wire: Callable[[int], Wire], says: str = "", *, cut: bool = False) -> Row:
+    """Return a row in which the rest that is asked for is answered so, and what is asked for then as it should be."""
     return Row(
         tried=f"the rest of a film, {words},",
-        happens="is not patched in",
+        happens="is not patched in" if says else "is not patched in, and the film is begun anew",
         says=says,
-        answer=once(CUT, lambda asked, _: wire(begin(asked))),
+        answer=once(CUT, lambda asked, before: honest(LONG)(asked, 0) if before else wire(begin(asked))),
         film=LONG,
-        asks=2,
+        asks=2 if says else 3,
         cut=cut,
     )
 

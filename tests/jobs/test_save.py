@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,16 @@ async def test_a_film_that_broke_off_is_taken_up_where_it_ended(tmp_path: Path) 
     assert "range" not in first.headers
     assert re.fullmatch(r"bytes=[1-9]\d*-", second.headers["range"])
     assert second.headers["if-range"] == '"one"'
+
+
+async def test_a_host_that_breaks_off_again_and_again_is_asked_as_long_as_more_comes(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Reply:
+        reply = rest(FILM, '"one"')(asked)
+        return replace(reply, cut=500_000) if len(reply.body) > 500_000 else reply
+
+    film, host = await saved(tmp_path, answer)
+    assert whole(film, FILM)
+    assert len(host.asked) == -(-len(FILM) // 500_000)
 
 
 # -- names --------------------------------------------------------------------------------------------------------

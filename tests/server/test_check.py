@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
+from seedance_mcp.jobs import keep
 from seedance_mcp.sandbox import Sandbox
 from tests.server.talking import PRICED, seen, talking
 
@@ -39,6 +41,35 @@ async def test_who_waits_is_told_how_far_it_is(tmp_path: Path, era: str) -> None
     assert all(total is not None and progress <= total for progress, total, _ in told)
     assert told[0][2] is not None
     assert told[0][2].split(",")[0] in {"submitted", "queued", "running"}
+
+
+async def test_who_waits_for_the_film_is_told_its_bytes(
+    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[float, float | None, str | None]] = []
+    bytes_told = anyio.Event()
+    real = keep.save
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
+        if "MB" in (message or ""):
+            bytes_told.set()
+
+    async def slowly(job: Any, vendor: Any, web: Any, folder: Path, progress: Any) -> Any:
+        progress(3_000_000, 12_000_000)
+        with anyio.fail_after(20):
+            await bytes_told.wait()
+        progress(0, 12_000_000)  # it begins anew
+        return await real(job, vendor, web, folder, progress)
+
+    monkeypatch.setattr(keep, "save", slowly)
+    async with talking(tmp_path, era) as talk:
+        begun = await talk.create(**PRICED)
+        await talk.client.call_tool(
+            "check_video", {"job_id": begun["job_id"], "wait_seconds": 40}, progress_callback=hear
+        )
+    assert (3_000_000, 12_000_000, "saving, 3.0 of 12.0 MB") in told
+    assert [progress for progress, _, _ in told] == sorted(progress for progress, _, _ in told)
 
 
 async def test_without_waiting_a_running_job_is_told_in_a_few_words(tmp_path: Path, era: str) -> None:

@@ -45,7 +45,7 @@ async def test_a_charge_that_nobody_could_have_made_is_not_believed(
 
 def test_half_a_character_in_a_vendors_no_is_no_trouble() -> None:
     said = json.loads('{"code": 400, "message": "cut \\ud83d", "data": null}')
-    mended = web._sound(said)  # pyright: ignore[reportPrivateUsage]
+    mended = web.sound(said)  # pyright: ignore[reportPrivateUsage]
     assert mended == {"code": 400, "message": "cut ?", "data": None}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,11 @@ async def test_the_index_is_listed_and_the_rest_is_behind_templates(tmp_path: Pa
         (index,) = (await talk.client.list_resources()).resources
         assert (index.uri, index.title) == ("seedance://models", "The 33 models")
         templates = (await talk.client.list_resource_templates()).resource_templates
-    assert [t.uri_template for t in templates] == ["seedance://models/{vendor}/{model}", "seedance://videos/{job_id}"]
+    assert [t.uri_template for t in templates] == [
+        "seedance://models/{vendor}/{model}",
+        "seedance://videos/{job_id}",
+        "seedance://videos/{job_id}/film",
+    ]
 
 
 async def test_the_index_names_every_model(tmp_path: Path, era: str) -> None:
@@ -81,3 +87,58 @@ async def test_what_is_not_there_is_an_error_of_the_protocol(tmp_path: Path, era
             await talk.client.read_resource(uri)
     assert caught.value.error.code == -32602
     assert "There is no " in caught.value.error.message
+
+
+# -- films --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_saved_film_is_linked_with_its_size_and_type_and_not_sent(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        job_id = (await talk.create(**PRICED))["job_id"]
+        await talk.end(job_id)
+        said = await talk.call("check_video", job_id=job_id)
+    text, link = said.result.content
+    assert isinstance(text, types.TextContent)
+    assert isinstance(link, types.ResourceLink)
+    film = Path(said.fields["path"])
+    assert (link.uri, link.name, link.mime_type, link.size) == (
+        f"seedance://videos/{job_id}/film", film.name, "video/mp4", film.stat().st_size,
+    )  # fmt: skip
+    assert len(said.result.model_dump_json()) < 3000
+
+
+async def test_before_a_film_is_saved_nothing_is_linked(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era, SEEDANCE_SAVE="off") as talk:
+        done = await talk.create(**PRICED)
+        said = await talk.call("check_video", job_id=done["job_id"], wait_seconds=20)
+    assert [c.type for c in said.result.content] == ["text"]
+
+
+async def test_the_film_behind_the_link_is_read_when_it_is_asked_for(tmp_path: Path, era: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        done = await talk.film(**PRICED)
+        (contents,) = (await talk.client.read_resource(f"seedance://videos/{done['job_id']}/film")).contents
+    assert isinstance(contents, types.BlobResourceContents)
+    assert contents.mime_type == "video/mp4"
+    assert base64.b64decode(contents.blob) == Path(done["path"]).read_bytes()
+
+
+async def test_a_film_that_cannot_be_read_is_refused_with_what_to_do(
+    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with talking(tmp_path, era) as talk:
+        done = await talk.film(**PRICED)
+        uri = f"seedance://videos/{done['job_id']}/film"
+        with monkeypatch.context() as patch:
+            patch.setattr("seedance_mcp.server.films.WHOLE", 1000)
+            with pytest.raises(MCPError, match=re.escape(f"It is at {done['path']}.")):
+                await talk.client.read_resource(uri)
+        Path(done["path"]).write_bytes(b"something else")
+        with pytest.raises(MCPError, match="is another file now"):
+            await talk.client.read_resource(uri)
+        running = await talk.create("sandbox: slow 60", **PRICED)
+        with pytest.raises(MCPError, match="is not saved"):
+            await talk.client.read_resource(f"seedance://videos/{running['job_id']}/film")
+        for unknown in ("seedance://videos/nobody/film", f"seedance://videos/{done['job_id']}/other"):
+            with pytest.raises(MCPError):
+                await talk.client.read_resource(unknown)

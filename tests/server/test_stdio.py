@@ -115,6 +115,13 @@ class Process:
                 assert "result" in message, message
                 return cast("dict[str, Any]", message["result"])
 
+    def answer_to(self, line: str) -> dict[str, Any]:
+        """Write a line as it stands, and return the next that comes back."""
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return cast("dict[str, Any]", json.loads(self._read()))
+
     def begin(self) -> None:
         """Do the handshake, where there is one."""
         if self.era == "legacy":
@@ -200,6 +207,36 @@ def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path, e
     log = (tmp_path / "stderr").read_text()
     assert "INFO" in log or "DEBUG" in log
     assert "Traceback" not in log
+
+
+def test_half_a_character_in_a_prompt_is_mended(tmp_path: Path, era: str) -> None:
+    with running(tmp_path, era) as server:
+        job = server.create("a fox \ud83e in the snow")  # as clients cut an emoji in two
+        listed = server.ask("tools/call", name="list_videos", arguments={})["structuredContent"]["videos"]
+    assert [(video["job_id"], video["prompt"]) for video in listed] == [(job["job_id"], "a fox ? in the snow")]
+
+
+@pytest.mark.parametrize(
+    ("line", "request_id"),
+    [
+        ('{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": ' + "[" * 3000 + "]" * 3000 + "}", "a"),
+        ('{"jsonrpc": "2.0", "id": 71, "method": "ping", "params": {', 71),
+        ('{"jsonrpc": "2.0", "id": 72, "method": "ping", "params": {}', 72),
+        ("no JSON at all", None),
+        ('{"jsonrpc": "1.0", "id": 73, "method": 7}', None),
+        ("[]", None),
+        (r'"\ud83e"', None),
+    ],
+    ids=["nested", "cut", "cut at the end", "no JSON", "no method", "a list", "a text"],
+)
+def test_a_line_that_is_no_message_is_answered_and_does_no_harm(
+    tmp_path: Path, era: str, line: str, request_id: str | int | None
+) -> None:
+    with running(tmp_path, era) as server:
+        answer = server.answer_to(line)
+        assert answer["error"]["code"] == -32700
+        assert answer["id"] == request_id
+        server.create("a fox. sandbox: instant")
 
 
 def test_a_client_that_hangs_up_ends_the_process(tmp_path: Path, era: str) -> None:

@@ -165,6 +165,25 @@ async def test_a_film_that_breaks_off_is_brought_whole(tmp_path: Path, era: str,
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+async def test_a_film_that_is_not_what_was_paid_for_is_said_to_be(tmp_path: Path, era: str, vendor: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        done = await talk.film("a fox. sandbox: other-film", **ONE[vendor])
+        record = (await talk.app.studio()).journal
+        assert (job := await record.get(done["job_id"]))
+    assert job.delivered
+    assert not job.delivered["sound"]
+    assert "Asked for 4 s, delivered 2.0 s." in done["note"]
+    assert "Pass the note on." in done["next_step"]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_nothing_is_said_of_a_film_that_is_what_was_paid_for(tmp_path: Path, era: str, vendor: str) -> None:
+    async with talking(tmp_path, era) as talk:
+        done = await talk.film("a fox", **ONE[vendor])
+    assert "note" not in done
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
 async def test_what_is_no_film_is_not_saved_and_the_link_is_given_all_the_same(
     tmp_path: Path, era: str, vendor: str
 ) -> None:

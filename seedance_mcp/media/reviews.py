@@ -1,0 +1,143 @@
+"""A vendor's review of a file: asked about by whoever hands the file over, and by whoever wants to know how it is.
+
+Both ask through one object, so that the vendor is not asked twice. What is under review stands in `links`, so another
+server, or the same one after a restart, can tell as well; whether the vendor has decided is known to the vendor alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from seedance_mcp.errors import Code, UnknownJob, VendorRefused, VendorUnreachable
+from seedance_mcp.media.links import Submitted, account
+from seedance_mcp.redaction import clean
+
+if TYPE_CHECKING:
+    from seedance_mcp.media.links import Links
+    from seedance_mcp.settings import Settings
+    from seedance_mcp.vendors.vendor import Answer, Asset, Call, Review, Vendor
+    from seedance_mcp.web import SentFile, Web
+
+SCHEME = "asset://"
+"""What the name of a review begins with; the vendor's id follows."""
+FRESH = 2.0
+"""Seconds for which a look is good enough for whoever only wants to know."""
+_LOOK_BOUND = 8.0
+_DAYS = 30
+_GONE = {Code.NOT_FOUND, Code.INVALID_REQUEST}
+
+State = Literal["reviewing", "usable", "refused", "gone"]
+_STATES: dict[str, State] = {"pending": "reviewing", "usable": "usable", "failed": "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a review is."""
+
+    vendor: str
+    what: Submitted
+    state: State
+    """`gone` if the vendor no longer knows what it was asked to review."""
+    words: str
+    """The vendor's own word for it."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of one review in this process."""
+
+    asset: Asset | None = None
+    at: float = float("-inf")
+    followers: int = 0
+    asking: anyio.Lock = field(default_factory=anyio.Lock)
+
+
+class Reviews:
+    """The reviews that this process has to do with."""
+
+    def __init__(self, settings: Settings, web: Web, links: Links) -> None:
+        self._settings, self._web, self._links = settings, web, links
+        self._seen: defaultdict[tuple[str, str], _Seen] = defaultdict(_Seen)
+
+    async def begun(self, vendor: Vendor, asset: Asset, name: str, model: str, purpose: str) -> None:
+        """Remember that a file is under review."""
+        now = time.time()
+        what = Submitted(name, model, purpose, now, now + _DAYS * 86_400)
+        at = account(self._settings, vendor)
+        self._seen[asset.id, at].asset = asset  # which is not a look: some say nothing of the state yet
+        await self._links.submit(asset.id, at, what)
+
+    async def look(self, vendor: Vendor, review: Review, ticket: str, name: str) -> Asset:
+        """Ask the vendor how a review is.
+
+        Raises:
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: it does not say.
+        """
+        answer = await ask(self._web, vendor, review.status(ticket), f"could not say how its review of {name} is")
+        seen = self._seen[ticket, account(self._settings, vendor)]
+        seen.asset, seen.at = review.looked(answer), time.monotonic()
+        return seen.asset
+
+    @contextmanager
+    def followed(self, vendor: Vendor, ticket: str) -> Generator[None]:
+        """Ask about a review again and again while the block runs, so that nobody else has to."""
+        seen = self._seen[ticket, account(self._settings, vendor)]
+        seen.followers += 1
+        try:
+            yield
+        finally:
+            seen.followers -= 1
+
+    async def standing(self, name: str) -> Standing:
+        """Return how a review is; the vendor is asked if nobody follows it and the last look is older than 2 s.
+
+        Raises:
+            UnknownJob: no such review is known to the keys that are set.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say.
+        """
+        ticket = name.removeprefix(SCHEME)
+        vendor, what, review = await self._find(ticket)
+        seen = self._seen[ticket, account(self._settings, vendor)]
+        try:
+            with anyio.move_on_after(_LOOK_BOUND):
+                async with seen.asking:
+                    if not seen.followers and time.monotonic() - seen.at > FRESH:
+                        await self.look(vendor, review, ticket, what.name)
+        except VendorRefused as error:
+            if error.code not in _GONE:
+                raise
+            return Standing(vendor.name, what, "gone", "")
+        if seen.asset is None:
+            raise VendorUnreachable(f"{vendor.name} did not say in time how its review of {what.name} is.")
+        state = _STATES[seen.asset.state] if seen.asset.id else "gone"
+        return Standing(vendor.name, what, state, clean(seen.asset.words))
+
+    async def _find(self, ticket: str) -> tuple[Vendor, Submitted, Review]:
+        for vendor in self._settings.vendors:
+            what = await self._links.submitted(ticket, account(self._settings, vendor)) if vendor.upload else None
+            model = next((m for m in vendor.models if m.id == what.model), None) if what else None
+            if vendor.upload and what and model and (review := vendor.upload.reviews(model).get(what.purpose)):
+                return vendor, what, review
+        raise UnknownJob(
+            f"No review of {SCHEME}{clean(ticket)[:60]} is known here.",
+            next_step="Call create_video with the file: it names the review if there is still one to wait for.",
+        )
+
+
+async def ask(web: Web, vendor: Vendor, call: Call, failed: str, file: SentFile | None = None) -> Answer:
+    """Send a call that is free; `failed` says what the vendor did if its answer is a no."""
+    answer = await web.look(vendor, call, file)
+    if refusal := vendor.refusal(answer):
+        raise VendorRefused(
+            f"{vendor.name} {failed}: {clean(refusal.words) or 'no reason given'}. Nothing was sent and nothing is "
+            "charged.",
+            code=refusal.code,
+        )
+    return answer
