@@ -53,10 +53,11 @@ async def doctor(as_json: bool, offline: bool) -> int:
     }
     report["files"] = _files(settings, problems)
     report["journal"] = await _journal(settings, problems)
-    if not offline and not settings.sandbox:
-        report["reach"] = {v.slug: await _reach(settings.base_urls[v.slug], problems) for v in settings.vendors}
-    if not offline:
-        report |= await _vendors_say(settings)
+    with Console(stderr=True).status("Asking the vendors …"):  # on a terminal alone
+        if not offline and not settings.sandbox:
+            report["reach"] = {v.slug: await _reach(settings.base_urls[v.slug], problems) for v in settings.vendors}
+        if not offline:
+            report |= await _vendors_say(settings)
     report["problems"] = problems
     if as_json:
         print(json.dumps(report, indent=2, ensure_ascii=False))

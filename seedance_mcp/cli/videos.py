@@ -1,27 +1,33 @@
-"""`seedance-mcp videos`: the jobs of the journal and what they cost; settle one by hand; wipe what users wrote."""
+"""`seedance-mcp videos`: the jobs of the journal, what they cost and where their films are; what to do about them."""
 
 from __future__ import annotations
 
 import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from seedance_mcp.catalog.price import dollars
+from seedance_mcp.cli.films import named, on_disk, open_film, save
 from seedance_mcp.jobs.opening import open_studio
 from seedance_mcp.server import answers
+from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
     import argparse
 
     from seedance_mcp.jobs.budget import Spending
+    from seedance_mcp.jobs.journal import Job
     from seedance_mcp.jobs.studio import Studio
     from seedance_mcp.settings import Settings
 
-_DAY = 86_400
+_HOUR, _DAY = 3_600, 86_400
+_ROOM = {"model": 112, "prompt": 150}
+"""How wide a terminal must be for what can be done without."""
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -33,6 +39,12 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
         elif options.action == "purge":
             wiped = await studio.journal.wipe(time.time() - options.days * _DAY)
             print(f"Wiped {wiped} finished job{'' if wiped == 1 else 's'}; their costs stay.")
+        elif options.action == "show":
+            await _show(studio, options.job, as_json=options.json)
+        elif options.action == "save":
+            return await save(studio, options.jobs, wait=options.wait)
+        elif options.action == "open":
+            return await open_film(studio, options.job)
         elif options.spend:
             await _spend(studio, settings, as_json=options.json)
         else:
@@ -44,18 +56,78 @@ async def _list(studio: Studio, settings: Settings, limit: int, *, as_json: bool
     page = await studio.page(limit=max(1, limit))
     spending = await studio.spending()
     if as_json:
-        print(json.dumps(answers.listed(page, spending, settings.daily_budget), ensure_ascii=False, indent=2))
+        listed = answers.listed(page, spending, settings.daily_budget)
+        films = [answers.film(job, known_vendors().get(job.vendor)) for job in page.jobs]
+        videos = [video | film for video, film in zip(listed["videos"], films, strict=True)]
+        print(json.dumps(listed | {"videos": videos}, ensure_ascii=False, indent=2))
         return
-    job_id, where = Column("job", no_wrap=True), Column("film", overflow="fold")
-    table = Table(job_id, "when", "state", "model", "cost", "prompt", where, box=None, header_style="bold")
+    console = _console()
+    left_out = {name for name, room in _ROOM.items() if console.width < room}
+    table, home = Table(box=None, header_style="bold"), settings.output_dir
     for job in page.jobs:
-        when = time.strftime("%m-%d %H:%M", time.localtime(job.created_at))
-        film = job.path or job.url or answers.clean(job.error_words or "")
-        prompt = answers.clean(job.prompt)[:40]
-        table.add_row(job.id, when, job.state, job.model, answers.cost_words(job), prompt, film)
-    console = Console(highlight=False)
+        cells = {name: cell for name, cell in _cells(job, home if left_out else None).items() if name not in left_out}
+        if not table.columns:
+            for name in cells:
+                table.add_column(name, no_wrap=name == "job", overflow="fold")
+        table.add_row(*cells.values())
     console.print(table if page.jobs else "No videos yet.")
+    if left_out and any(job.path and Path(job.path).parent == home for job in page.jobs):
+        console.print(f"\nFilms without a folder are in {home}", soft_wrap=True)
     console.print(f"\n{_today(spending, settings)}")
+
+
+def _console() -> Console:
+    """Return standard output for words of users and vendors, in which nothing is markup."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _cells(job: Job, home: Path | None) -> dict[str, str]:
+    """Say in a table what a job is and where its film is, or why it is nowhere; `home` goes without saying."""
+    film = on_disk(job)
+    link = "".join(filter(str.isprintable, job.url or ""))
+    return {
+        "job": job.id,
+        "when": time.strftime("%m-%d %H:%M", time.localtime(job.created_at)),
+        "state": job.state,
+        "model": job.model,
+        "cost": answers.cost_words(job),
+        "expires": _expires(job, time.time()),
+        "prompt": answers.clean(job.prompt)[:40],
+        "film": str(
+            (film.name if film and film.parent == home else film)
+            or link
+            or answers.clean(job.save_error or job.error_words or "")
+        ),
+    }
+
+
+def _expires(job: Job, now: float) -> str:
+    """Say how long a film can still be fetched, where that matters."""
+    if job.state != "succeeded":
+        return ""
+    if on_disk(job):
+        return "saved"
+    ends = answers.expires_at(job, known_vendors().get(job.vendor))
+    if ends is None:
+        return "unknown"
+    left = ends - now
+    if left <= 0:
+        return "expired"
+    if left < _HOUR:
+        return f"in {max(1, left // 60):.0f} min"
+    return f"in {left // _HOUR:.0f} h" if left < 2 * _DAY else f"in {left // _DAY:.0f} d"
+
+
+async def _show(studio: Studio, word: str, *, as_json: bool) -> None:
+    job = await named(studio, word)
+    vendor = known_vendors().get(job.vendor)
+    fields: dict[str, Any] = answers.checked(job, saving=True, again_in=None, expires_at=None, keyed=False)
+    del fields["next_step"]
+    fields |= answers.film(job, vendor) | {"prompt": answers.clean(job.prompt)}
+    if as_json:
+        print(json.dumps(fields, ensure_ascii=False, indent=2))
+    else:
+        _console().print(answers.words(fields), soft_wrap=True)
 
 
 def _today(spending: Spending, settings: Settings) -> str:
@@ -75,6 +147,6 @@ async def _spend(studio: Studio, settings: Settings, *, as_json: bool) -> None:
     for t in totals:
         unpriced = str(t.unpriced or "")
         table.add_row(t.day, t.model, str(t.jobs), dollars(t.spent), dollars(t.reserved), unpriced)
-    console = Console(highlight=False)
+    console = _console()
     console.print(table if totals else "Nothing was spent yet.")
     console.print(f"\n{_today(await studio.spending(), settings)}")

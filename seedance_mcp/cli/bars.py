@@ -1,0 +1,106 @@
+"""What standard error shows while films come: a bar for each on a terminal, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from rich.console import RenderableType
+    from rich.progress import Task, TaskID
+
+_STEP = 16_000_000
+"""Bytes between two lines about a film whose size is not known."""
+
+
+class _Bytes(ProgressColumn):
+    """A column about bytes, empty while a job is waited for."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        return self._column(task) if task.completed else Text("")
+
+
+class Bars:
+    """Says how far each of several jobs is."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._live = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        numbers = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True))
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            *map(_Bytes, numbers),
+            console=self._console,
+            redirect_stdout=False,
+            disable=not self._live,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._said: dict[str, object] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, sentence: str) -> None:
+        """Say something above the bars."""
+        self._console.print(sentence)
+
+    def waiting(self, job_id: str, state: str, elapsed: float) -> None:
+        """Say that a job is not over yet."""
+        if self._live:
+            task = self._task(job_id)
+            self._progress.update(task, description=f"{job_id} {state}, {elapsed:.0f} s")
+        elif self._said.get(job_id) != state:
+            self.say(f"{job_id}: {state}, waiting for it.")
+        self._said[job_id] = state
+
+    def coming(self, job_id: str, received: int, total: int | None) -> None:
+        """Say how much of a film is here."""
+        if self._live:
+            task = self._task(job_id)
+            if self._said.get(job_id) != "coming":  # what an earlier try left counts for the bar, not for the speed
+                self._progress.reset(task, description=job_id)
+            self._progress.update(task, completed=received, total=total)
+            self._said[job_id] = "coming"
+            return
+        step = 4 * received // total if total else received // _STEP
+        if self._said.get(job_id) != step:
+            of = f" of {total / 1e6:.1f}" if total else ""
+            self.say(f"{job_id}: {received / 1e6:.1f}{of} MB")
+        self._said[job_id] = step
+
+    def ended(self, job_id: str) -> None:
+        """Leave a bar that is full; take away one that will never be."""
+        task = self._tasks.pop(job_id, None)
+        if task is not None and not self._progress.tasks[self._progress.task_ids.index(task)].finished:
+            self._progress.remove_task(task)
+
+    def _task(self, job_id: str) -> TaskID:
+        if job_id not in self._tasks:
+            self._tasks[job_id] = self._progress.add_task(job_id, total=None)
+        return self._tasks[job_id]
