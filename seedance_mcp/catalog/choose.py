@@ -63,9 +63,13 @@ def nearest(model: Model, args: Args, check: Check = check) -> dict[str, Any] | 
 
 
 def fewest_problems(models: Sequence[Model], args: Args, check: Check = check) -> tuple[Model, Checked]:
-    """Return the model that comes closest to the request when none can do it."""
+    """Return the model that comes closest to the request when none can do it.
+
+    Of several with as few problems, one that takes the fields that were given: their values can be corrected, while to
+    leave a picture out makes another film.
+    """
     verdicts = [(m, check(m, args)) for m in models]
-    return min(verdicts, key=lambda v: len(v[1].problems))
+    return min(verdicts, key=lambda v: (len(v[1].problems), sum(name not in v[0].rows for name in args)))
 
 
 def fits(model: Model, shape: Mapping[str, Any]) -> bool:

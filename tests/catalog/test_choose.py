@@ -65,6 +65,13 @@ def test_there_is_no_nearest_request_where_a_person_has_to_decide(fields: dict[s
     assert nearest(model("ope/seedance-2-0"), {**ASK, **fields}) is None
 
 
+def test_of_models_with_as_few_problems_one_that_takes_what_was_given_is_talked_about() -> None:
+    asked = {**ASK, "duration": 99, "resolution": "9k", "first_frame": "no link"}
+    who, checked = fewest_problems(MODELS, asked)
+    assert "first_frame" in who.rows
+    assert [p.field for p in checked.problems] == ["resolution", "first_frame"]
+
+
 def test_the_model_with_the_fewest_problems_is_the_one_to_talk_about() -> None:
     asked = {**ASK, "resolution": "4k", "duration": 15}
     who, checked = fewest_problems(MODELS, asked)
