@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except BaseExceptionGroup as group:  # the client has gone, and left us writing to nobody
+        if group.split(BrokenPipeError)[1] is None:
+            return 0
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -173,6 +173,7 @@ class Journal(Protocol):
     async def claim(self, job_id: str, owner: str, seconds: float, *, when: Sequence[str]) -> bool:
         """Take the right to look at a job, or to save its film, for so long, or until that is done.
 
+        With 0 seconds it is given back, if it is still this owner's.
         False while another process has it, and where the job is in none of the states `when`.
         """
         ...

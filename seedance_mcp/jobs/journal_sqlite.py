@@ -193,6 +193,9 @@ class SqliteJournal:
     def _claim(self, job_id: str, owner: str, seconds: float, when: Sequence[str]) -> bool:
         now = time.time()
         with self._writing() as db:
+            if not seconds:
+                own = (job_id, owner)
+                return db.execute("UPDATE jobs SET looker = NULL WHERE id = ? AND looker = ?", own).rowcount == 1
             # A lease that ends further ahead than any lease lasts was made before the clock was set back.
             done = db.execute(
                 f"UPDATE jobs SET looker = ?, looker_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "

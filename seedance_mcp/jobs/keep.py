@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE = 3
+ELSEWHERE = 1.0
+"""Seconds between looks for a film that another server is saving."""
+_CLAIM = 3 * LONGEST
+"""Seconds: a link may turn out to be expired when most of the time for a download is over."""
 _FAILED = "The film could not be saved; the server's log says why."
 
 
@@ -69,8 +74,10 @@ class Keeper:
 
     async def _keep(self, job: Job) -> None:
         try:
-            async with self._limit:
-                await self.save(job)
+            with anyio.move_on_after(_CLAIM):
+                # Another process is saving it, and what it does can only be read in the journal.
+                while not (job := await self._save_in_turn(job)).path:  # noqa: ASYNC110
+                    await anyio.sleep(ELSEWHERE)
         except SeedanceError as error:
             log.warning("job %s: %s", job.id, error.sentence)
         except Exception:
@@ -79,6 +86,10 @@ class Keeper:
             self.coming.pop(job.id, None)
             self._told(job.id)
 
+    async def _save_in_turn(self, job: Job) -> Job:
+        async with self._limit:
+            return await self.save(job)
+
     async def save(self, job: Job, progress: Progress | None = None) -> Job:
         """Save the film of a succeeded job now, unless another server is at it; return the job as it is then.
 
@@ -86,11 +97,12 @@ class Keeper:
             SaveError: the film could not be saved, which the journal then says too.
             JournalError: the journal cannot be used.
         """
-        if not await self._journal.claim(job.id, self._owner, 2 * LONGEST, when=("succeeded",)):
+        claimed = await self._journal.claim(job.id, self._owner, _CLAIM, when=("succeeded",))
+        job = await self._journal.get(job.id) or job
+        if not claimed:
             return job
         try:
-            job = await self._journal.get(job.id) or job
-            if job.path and await anyio.Path(job.path).exists():
+            if job.path and await to_thread.run_sync(_there, job.path):
                 return job  # it was saved while the caller still read of it as unsaved
             return await self._bring(job, progress)
         finally:
@@ -136,6 +148,10 @@ class Keeper:
         except (VendorUnreachable, UnexpectedAnswer) as error:
             raise SaveError(f"The film's link no longer works, and {error.sentence}") from None
         return await self._journal.note(job.id, url=snapshot.url) or job
+
+
+def _there(path: str) -> bool:
+    return os.path.lexists(path)  # never an error: what cannot be seen is not there
 
 
 def _facts(film: Path) -> dict[str, Any] | None:

@@ -37,7 +37,7 @@ GOOD_FOR = 86_400.0
 AGAIN_AFTER = 600.0
 """Seconds after which a catalogue that could not be had is asked for again."""
 FIRST_WAIT = 2.0
-"""Seconds that calls wait at most for the first copy: a fresh user's first quote would have no price without it."""
+"""Seconds that calls wait at most for a fresh copy: a quote would have an old price without it, or none."""
 
 
 class Prices(Mapping[str, UnitPrice]):
@@ -67,7 +67,7 @@ class Prices(Mapping[str, UnitPrice]):
     async def ready(self, model: object = None) -> None:
         """See to it that the catalogues are at hand which a call needs: of one model's vendor, or (None) of all.
 
-        Waits only where there is no copy at all, until `FIRST_WAIT` seconds after it was asked for at most.
+        Waits only where there is no fresh copy, until `FIRST_WAIT` seconds after it was asked for at most.
         """
         vendor = None if model is None else str(model).partition("/")[0]
         needed = [catalogue for slug, catalogue in self._catalogues.items() if vendor in {None, slug}]
@@ -148,8 +148,8 @@ class _Catalogue:
         return True
 
     async def at_hand(self) -> None:
-        """Wait for the first copy, if one is on its way, up to the bound."""
-        if self._copy is None and self._under_way:
+        """Wait for a fresh copy, if one is on its way, up to the bound: an old price would let more through a cap."""
+        if self._under_way and not (self._copy and self._copy.fresh):
             with anyio.move_on_after(max(0.0, self._wait_until - time.monotonic())):
                 await self._arrived.wait()
 
@@ -159,7 +159,6 @@ class _Catalogue:
             kept = await to_thread.run_sync(self._read)
             if kept and (self._copy is None or kept.asked_at > self._copy.asked_at):
                 self._copy = kept
-                self._arrived.set()
             if self._copy is None or not self._copy.fresh:
                 self._not_before = time.monotonic() + AGAIN_AFTER
                 await self._ask()
@@ -177,7 +176,10 @@ class _Catalogue:
         if refusal or answer.status >= HTTPStatus.BAD_REQUEST:
             raise UnexpectedAnswer(f"{self._vendor.name} refused to show it (HTTP {answer.status}).")
         asked_at = time.time()
-        self._copy = self._understood(answer.body, asked_at)
+        copy = self._understood(answer.body, asked_at)
+        if not copy.prices:
+            raise UnexpectedAnswer(f"{self._vendor.name} lists no price in it.")
+        self._copy = copy
         self._arrived.set()
         kept = json.dumps({"url": self._url, "asked_at": asked_at, "answer": answer.body})
         with anyio.CancelScope(shield=True):  # what was asked for is kept, also where the server stops just now

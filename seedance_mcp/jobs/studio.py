@@ -44,6 +44,8 @@ _DAY = 86_400
 _TAKE_UP, _UNSAVED = 30.0, 50
 """Seconds after which a call takes up anew what nobody follows, and how many of the latest films it looks for."""
 _LOOK_BOUND = 15.0
+_NOW_AND_THEN = 300.0
+"""Seconds after which a server that nobody calls looks for what another has left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ class Studio:
         async with anyio.create_task_group() as self._group, self.prices.renewed(self._group):
             await self._group.start(self.keeper.run)
             await self._group.start(self.watch.run)
-            self._group.start_soon(self._begin)
+            self._group.start_soon(self._tend)
             try:
                 yield self
             except SeedanceError as error:  # raised again below, because the group would wrap it
@@ -279,14 +281,17 @@ class Studio:
         if failed is not None:
             raise failed
 
-    async def _begin(self) -> None:
-        """Do at the start what is done at every call, and keep to the retention that is set."""
-        try:
-            await self.recover()
-            if self.settings.retention_days is not None:
-                await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
-        except SeedanceError as error:
-            log.warning("%s", error.sentence)
+    async def _tend(self) -> None:
+        """Do at the start, and now and then, what is done at every call; and keep to the retention that is set."""
+        while True:
+            try:
+                await self.recover()
+                if self.settings.retention_days is not None:
+                    await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
+            except SeedanceError as error:
+                log.warning("%s", error.sentence)
+            with anyio.move_on_after(_NOW_AND_THEN):
+                await anyio.sleep_forever()
 
     async def _take_up(self) -> None:
         """Follow every open job, and fetch the films of late that are not on disk, whoever made them."""

@@ -122,6 +122,8 @@ class Watch:
         over = False
         try:
             job = await self._journal.get(job_id)
+            if job is not None and not job.open:  # another process has seen its end, and may save nothing
+                self._keeper.keep(job)
             over = job is None or not job.open or await self._look(job, asked=asked)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)

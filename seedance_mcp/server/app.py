@@ -43,6 +43,8 @@ INSTRUCTIONS = (
     "film. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
     "or unknown. A refusal says what would work and costs nothing."
 )
+_ORDERLY = 5.0
+"""Seconds that stopping in order may take after a signal."""
 _CONFIRM = {"type": "object", "properties": {"ok": {"type": "boolean", "title": "Spend it"}}, "required": ["ok"]}
 
 
@@ -59,7 +61,7 @@ class App:
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._news = News()
+        self._news = News(self.studio)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
@@ -111,24 +113,29 @@ class App:
 
     async def _keep_open(self) -> None:
         """Hold the studio open; if it cannot be opened, say why on each call and try again at the next."""
-        with anyio.CancelScope() as self._scope:
-            while True:
-                try:
-                    async with open_studio(self.settings, saving=self._saving) as self._studio:
-                        self._opened.set()
-                        await self._news.spread(self._studio)
-                except SeedanceError as error:
-                    log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
-                    self._failure = error
-                except Exception:
-                    log.exception("the studio failed")
-                    self._failure = JournalError("The server failed in a way it should not; its log says how.")
-                finally:
-                    self._studio = None
+        try:
+            with anyio.CancelScope() as self._scope:
+                while True:
+                    await self._hold()
+        finally:
+            self._stopped.set()  # also where a scope around ours was cancelled, for `stop` waits without a bound
+
+    async def _hold(self) -> None:
+        try:
+            async with open_studio(self.settings, saving=self._saving) as self._studio:
                 self._opened.set()
-                self._wanted = anyio.Event()
-                await self._wanted.wait()
-        self._stopped.set()
+                await self._news.spread(self._studio)
+        except SeedanceError as error:
+            log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
+            self._failure = error
+        except Exception:
+            log.exception("the studio failed")
+            self._failure = JournalError("The server failed in a way it should not; its log says how.")
+        finally:
+            self._studio = None
+        self._opened.set()
+        self._wanted = anyio.Event()
+        await self._wanted.wait()
 
     async def studio(self) -> Studio:
         """Return the open studio, or raise why there is none."""
@@ -179,7 +186,7 @@ class App:
             return types.CallToolResult(content=[picture, types.TextContent(type="text", text=words(answer.fields))])
         said = {name: value for name, value in answer.items() if name != player.BYTES}
         content: list[types.ContentBlock] = [types.TextContent(type="text", text=words(said))]
-        if film := films.link(answer):
+        if ctx.protocol_version >= films.SINCE and (film := films.link(answer)):
             content.append(film)
         return types.CallToolResult(content=content, structured_content=answer)
 
@@ -294,5 +301,6 @@ async def _end_on_signal(app: App) -> None:
         return  # no signal receiver there; Ctrl-C ends the process, and recovery does the rest
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
-            await app.stop()
+            with anyio.move_on_after(_ORDERLY):
+                await app.stop()
             os._exit(0)

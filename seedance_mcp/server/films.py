@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal import Job
 
 MIME = "video/mp4"
+SINCE = "2025-06-18"
+"""The first protocol revision with links in answers; clients of older ones may refuse an answer with one."""
 WHOLE = 24 * 1024**2
 """Bytes of the largest film that is given in one answer: larger ones would be too much for clients and their logs."""
 _OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))

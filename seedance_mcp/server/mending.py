@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 import mcp_types as types
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from mcp.shared._stream_protocols import ReadStream, WriteStream  # their only home; used for types alone
 
-_ID = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?\d{1,18})(?=\s*[,}])')
+_BEFORE = r'\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*'
+_ID = re.compile(_BEFORE + r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?\d{1,18})(?=\s*[,}])')
 
 
 class Mended:
@@ -82,8 +83,20 @@ def _message(line: str) -> types.JSONRPCMessage | None:
 
 def _refusal(line: str) -> types.JSONRPCError:
     """Answer what cannot be read, under its id if that can be made out."""
-    found = _ID.search(line) if '"method"' in line else None
     error = types.ErrorData(
         code=types.PARSE_ERROR, message="This line is not a JSON-RPC message, or nested too deeply; nothing was done."
     )
-    return types.JSONRPCError(jsonrpc="2.0", id=json.loads(found[1]) if found else None, error=error)
+    return types.JSONRPCError(jsonrpc="2.0", id=_id(line), error=error)
+
+
+def _id(line: str) -> str | int | None:
+    """Return the id of a request that cannot be read; of another message, or inside one, an id says nothing."""
+    if '"method"' not in line:
+        return None
+    try:
+        read = json.loads(line)
+    except (ValueError, RecursionError):
+        found = _ID.match(line)
+        return json.loads(found[1]) if found else None
+    given = cast("dict[str, Any]", read).get("id") if isinstance(read, dict) else None
+    return given if isinstance(given, str | int) and not isinstance(given, bool) else None

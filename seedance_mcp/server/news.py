@@ -16,6 +16,8 @@ from mcp.shared.exceptions import MCPError
 from seedance_mcp.errors import SeedanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from mcp.server.context import ServerRequestContext
     from mcp.server.session import ServerSession
 
@@ -33,7 +35,8 @@ MOST = 1000
 class News:
     """Who wants to hear of what, and what they heard last."""
 
-    def __init__(self) -> None:
+    def __init__(self, studio: Callable[[], Awaitable[Studio]]) -> None:
+        self._studio = studio
         self._bus = InMemorySubscriptionBus()
         self.listen = ListenHandler(self._bus)
         """Serves `subscriptions/listen` (2026-07-28)."""
@@ -43,14 +46,19 @@ class News:
     async def subscribe(self, ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         """Serve `resources/subscribe` (before 2026-07-28)."""
         uri = str(params.uri)
-        if not uri.startswith(VIDEO):
-            raise MCPError(
-                types.INVALID_PARAMS, f"Only jobs change: subscribe to {VIDEO} and a job's id.", data={"uri": uri[:200]}
-            )
+        try:
+            studio = await self._studio()
+            job = await studio.journal.get(uri.removeprefix(VIDEO)) if uri.startswith(VIDEO) else None
+        except SeedanceError as error:
+            raise MCPError(types.INTERNAL_ERROR, str(error)) from None
+        if job is None:
+            said = f"Only jobs change: subscribe to {VIDEO} and the id of a job, as list_videos gives it."
+            raise MCPError(types.INVALID_PARAMS, said, data={"uri": uri[:200]})
         if sum(_same(ctx.session, s) for sessions in self._subscribed.values() for s in sessions) >= MOST:
             raise MCPError(types.INVALID_PARAMS, f"{MOST} subscriptions are the most; unsubscribe from some.")
         await self.unsubscribe(ctx, types.UnsubscribeRequestParams(uri=params.uri))
         self._subscribed.setdefault(uri, []).append(ctx.session)
+        await studio.watch.follow(job)  # it may be another server's
         return types.EmptyResult()
 
     async def unsubscribe(self, ctx: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:

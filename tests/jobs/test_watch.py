@@ -11,7 +11,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from seedance_mcp.jobs.journal import Job
 from seedance_mcp.jobs.opening import open_studio
+from seedance_mcp.jobs.save import Progress
 from seedance_mcp.jobs.studio import Studio
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.serve import serve
@@ -63,6 +65,59 @@ async def test_both_follow_a_job_and_one_of_them_looks(tmp_path: Path) -> None:
     (task,) = sandbox.tasks.values()
     assert task.looks <= 1.5 * took / 0.2 + 2
     assert task.downloads == 1
+
+
+async def test_a_film_whose_end_was_seen_by_who_saves_nothing_is_saved_by_the_server_that_follows_it(
+    tmp_path: Path,
+) -> None:
+    with anyio.fail_after(30):
+        async with two_servers(tmp_path, "0.5") as (_, one, __), open_studio(one.settings, saving=False) as looker:
+            args = {**REQUEST, "prompt": "sandbox: instant"}
+            made = await one.create(one.quote(args), args)
+            while (await looker.job(made.job.id)).state != "succeeded":
+                await looker.watch.look(made.job.id)
+            while (await one.job(made.job.id)).path is None:
+                await one.changes.wait(made.job.id, 0.5)
+
+
+async def test_who_waits_for_a_film_that_another_server_saves_waits_until_it_is_there(tmp_path: Path) -> None:
+    with anyio.fail_after(30):
+        async with two_servers(tmp_path, "3600") as (_, one, other):
+            args = {**REQUEST, "prompt": "sandbox: instant"}
+            begun, go_on = anyio.Event(), anyio.Event()
+            bring = one.keeper.save
+
+            async def slowly(job: Job, progress: Progress | None = None) -> Job:
+                await one.journal.claim(job.id, "one", 60, when=("succeeded",))
+                begun.set()
+                await go_on.wait()
+                await one.journal.claim(job.id, "one", 0, when=("succeeded",))
+                return await bring(job, progress)
+
+            one.keeper.save = slowly
+            made = await one.create(one.quote(args), args)
+            await one.watch.look(made.job.id)
+            await begun.wait()
+            job = await other.check(made.job.id)
+            assert job.state == "succeeded"
+            assert not other.settled(job)
+            go_on.set()
+            while not other.settled(job := await other.job(made.job.id)):
+                await other.changes.wait(job.id, 0.5)
+            assert job.path
+
+
+async def test_a_claim_that_is_another_servers_by_now_is_not_given_back(tmp_path: Path) -> None:
+    with anyio.fail_after(30):
+        async with two_servers(tmp_path, "3600") as (_, one, __):
+            args = {**REQUEST, "prompt": "a fox"}
+            job = (await one.create(one.quote(args), args)).job
+            claim = functools.partial(one.journal.claim, job.id, when=("submitted",))
+            assert await claim("a", 60)
+            assert not await claim("b", 0)
+            assert not await claim("b", 60)
+            assert await claim("a", 0)
+            assert await claim("b", 60)
 
 
 async def test_a_film_that_a_dead_server_did_not_save_is_saved_by_the_next_without_being_asked(tmp_path: Path) -> None:

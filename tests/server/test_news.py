@@ -69,17 +69,20 @@ async def test_who_has_unsubscribed_hears_nothing_more(tmp_path: Path) -> None:
 
 async def test_what_never_changes_cannot_be_subscribed_to(tmp_path: Path) -> None:
     async with talking(tmp_path, "legacy") as talk:
-        with pytest.raises(MCPError, match="Only jobs change"):
-            await talk.client.subscribe_resource("seedance://models")
+        job_id = (await talk.create(**PRICED))["job_id"]
+        for uri in ("models", "videos/nobody", f"videos/{job_id}/film"):
+            with pytest.raises(MCPError, match="Only jobs change"):
+                await talk.client.subscribe_resource(f"seedance://{uri}")
 
 
 async def test_one_client_cannot_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seedance_mcp.server.news.MOST", 2)
     async with talking(tmp_path, "legacy") as talk:
-        for name in ("a", "b"):
-            await talk.client.subscribe_resource(f"seedance://videos/{name}")
+        one, two, three = [(await talk.create(name, **PRICED))["job_id"] for name in ("a", "b", "c")]
+        await talk.client.subscribe_resource(f"seedance://videos/{one}")
+        await talk.client.subscribe_resource(f"seedance://videos/{two}")
         with pytest.raises(MCPError, match="2 subscriptions are the most"):
-            await talk.client.subscribe_resource("seedance://videos/c")
+            await talk.client.subscribe_resource(f"seedance://videos/{three}")
 
 
 async def test_a_listener_hears_until_the_film_is_saved(tmp_path: Path) -> None:

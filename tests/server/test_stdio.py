@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,7 +95,7 @@ class Process:
         self._last = 0
 
     def say(self, method: str, **params: Any) -> None:
-        self._write({"jsonrpc": "2.0", "method": method, "params": params})
+        self.write({"jsonrpc": "2.0", "method": method, "params": params})
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a request and return its result."""
@@ -106,7 +106,7 @@ class Process:
                 "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
                 "io.modelcontextprotocol/clientCapabilities": {},
             }
-        self._write({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params})
+        self.write({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params})
         while True:
             line = self._read()
             assert line, "the server has closed its output"
@@ -141,7 +141,7 @@ class Process:
         self.lines += self.process.stdout.read().splitlines(keepends=True)
         return self.process.wait(STOPPED_WITHIN)
 
-    def _write(self, message: dict[str, Any]) -> None:
+    def write(self, message: dict[str, Any]) -> None:
         assert self.process.stdin
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
@@ -237,6 +237,20 @@ def test_a_line_that_is_no_message_is_answered_and_does_no_harm(
         assert answer["error"]["code"] == -32700
         assert answer["id"] == request_id
         server.create("a fox. sandbox: instant")
+
+
+def test_a_client_that_reads_no_more_ends_the_process(tmp_path: Path, era: str) -> None:
+    with running(tmp_path, era) as server:
+        process = server.process
+        assert process.stdout
+        process.stdout.close()
+        with suppress(BrokenPipeError):
+            server.say("notifications/initialized")
+            server.write({"jsonrpc": "2.0", "id": 99, "method": "ping", "params": {}})
+            assert process.stdin
+            process.stdin.close()
+        assert process.wait(STOPPED_WITHIN) == 0
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
 
 
 def test_a_client_that_hangs_up_ends_the_process(tmp_path: Path, era: str) -> None:
