@@ -6,7 +6,6 @@ on other hosts are fetched without it, from checked public addresses only.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import socket
 import time
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
+from seedance_mcp.addresses import may_be_fetched
 from seedance_mcp.errors import SaveError, VendorUnreachable
 from seedance_mcp.settings import is_loopback
 from seedance_mcp.vendors.vendor import Answer
@@ -233,7 +233,7 @@ class Web:
         except (OSError, UnicodeError):
             raise SaveError(f"The film's host {name} has no address.") from None
         addresses = [str(info[4][0]) for info in found]
-        if not addresses or not all(_may_be_fetched(a, local=local) for a in addresses):
+        if not addresses or not all(may_be_fetched(a, local=local) for a in addresses):
             raise SaveError("The film's link points into a private network, so it was not fetched.")
         pinned = parts.copy_with(host=addresses[0])
         request = client.build_request("GET", pinned, headers={**headers, "host": parts.netloc.decode("ascii")})
@@ -295,23 +295,3 @@ def _reason(error: Exception) -> str:
         "ProxyError": "the proxy refused",
     }
     return names.get(type(error).__name__, type(error).__name__)
-
-
-_DENIED = [
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3",
-        "::/3", "4000::/2", "8000::/1", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
-    )
-]  # fmt: skip
-"""`is_global` alone lets some of these by (NAT64, 6to4, site-local), each a way to a private address. Of IPv6, only
-2000::/3 is handed out to anybody."""
-
-
-def _may_be_fetched(address: str, *, local: bool) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    if ip.is_loopback:
-        return local
-    return ip.is_global and not any(ip.version == n.version and ip in n for n in _DENIED)

@@ -14,9 +14,10 @@ from typing import Any
 import anyio
 import pytest
 
+from seedance_mcp.addresses import may_be_fetched
 from seedance_mcp.errors import SaveError, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
-from seedance_mcp.web import MAX_ANSWER, Ambiguous, NotSent, Web, _may_be_fetched  # pyright: ignore[reportPrivateUsage]
+from seedance_mcp.web import MAX_ANSWER, Ambiguous, NotSent, Web
 from tests.hosting import KEY, Asked, Reply, hosting, settings_for
 
 pytestmark = pytest.mark.anyio
@@ -192,8 +193,8 @@ def table() -> Iterator[tuple[str, bool, bool]]:
 
 @pytest.mark.parametrize(("address", "anywhere", "here"), list(table()))
 def test_only_public_addresses_are_fetched_from(address: str, anywhere: bool, here: bool) -> None:
-    assert _may_be_fetched(address, local=False) is anywhere
-    assert _may_be_fetched(address, local=True) is here
+    assert may_be_fetched(address, local=False) is anywhere
+    assert may_be_fetched(address, local=True) is here
 
 
 # -- answers ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from seedance_mcp.cli.bars import Bars
 from seedance_mcp.cli.player import play
 from seedance_mcp.errors import SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.journal import OPEN, STATES, UNFINISHED
-from seedance_mcp.jobs.keep import AT_ONCE
 from seedance_mcp.redaction import clean
 
 if TYPE_CHECKING:
@@ -143,11 +142,10 @@ class _NotYet(SaveError):
 
 
 class _Bring:
-    """Brings films to disk, so many at a time, and says how far they are."""
+    """Brings films to disk, and says how far they are."""
 
     def __init__(self, studio: Studio, bars: Bars, *, wait: bool) -> None:
         self._studio, self._bars, self._wait = studio, bars, wait
-        self._limit = anyio.CapacityLimiter(AT_ONCE)
 
     async def film(self, job: Job) -> Path:
         """Return where a job's film is, once it is there.
@@ -162,8 +160,7 @@ class _Bring:
             job = await self._ended(await self._studio.check(job.id))
             if job.state != "succeeded":
                 raise _filmless(job, keyed=self._studio.settings.vendor(job.vendor) is not None)
-            async with self._limit:
-                job = await self._saved(job)
+            job = await self._saved(job)
         finally:
             self._bars.ended(job.id)
         if path := on_disk(job):

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -121,9 +121,7 @@ def _expires(job: Job, now: float) -> str:
 async def _show(studio: Studio, word: str, *, as_json: bool) -> None:
     job = await named(studio, word)
     vendor = known_vendors().get(job.vendor)
-    fields: dict[str, Any] = answers.checked(job, saving=True, again_in=None, expires_at=None, keyed=False)
-    del fields["next_step"]
-    fields |= answers.film(job, vendor) | {"prompt": answers.clean(job.prompt)}
+    fields = answers.record(job) | answers.film(job, vendor) | {"prompt": answers.clean(job.prompt)}
     if as_json:
         print(json.dumps(fields, ensure_ascii=False, indent=2))
     else:
@@ -134,8 +132,7 @@ def _today(spending: Spending, settings: Settings) -> str:
     said = f"Today: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved"
     if settings.daily_budget is None:
         return f"{said}."
-    left = max(0, settings.daily_budget - spending.spent - spending.reserved)
-    return f"{said}, {dollars(left)} of {dollars(settings.daily_budget)} left."
+    return f"{said}, {dollars(spending.left(settings.daily_budget))} of {dollars(settings.daily_budget)} left."
 
 
 async def _spend(studio: Studio, settings: Settings, *, as_json: bool) -> None:

@@ -51,6 +51,10 @@ class Spending:
     unpriced: int = 0
     """Jobs of the day whose price in USD is unknown."""
 
+    def left(self, budget: int) -> int:
+        """Return what a budget of the day still has room for."""
+        return max(0, budget - self.spent - self.reserved)
+
 
 def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None:
     """Let a job pass, or say which cap stands in its way.

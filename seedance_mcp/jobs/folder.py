@@ -74,9 +74,7 @@ class Folder:
             if error.errno not in _NO_LINKS:
                 raise
             self._replace(name, final, file)
-        if not self._is(final, file):  # somebody put another file in the place of ours before it was named
-            self.remove(final)
-            raise FileNotFoundError(errno.ENOENT, "the unfinished film was swapped for something else")
+        self._must_be(final, file, final)
         if self._handle is not None:
             os.fsync(self._handle)
 
@@ -87,9 +85,8 @@ class Folder:
         except FileExistsError:
             if self.stat(final).st_size or not stat.S_ISREG(self.stat(final).st_mode):
                 raise  # else it is what we left there when we were killed just here
+        self._must_be(name, file, final)
         try:
-            if not self._is(name, file):
-                raise FileNotFoundError(errno.ENOENT, "the unfinished film was swapped for something else")
             os.replace(self._at(name), self._at(final), src_dir_fd=self._handle, dst_dir_fd=self._handle)
         except OSError:
             self.remove(final)
@@ -99,11 +96,15 @@ class Folder:
         """Say what a name stands for, itself and not what it may lead to."""
         return os.stat(self._at(name), dir_fd=self._handle, follow_symlinks=False)
 
-    def _is(self, name: str, file: int) -> bool:
+    def _must_be(self, name: str, file: int, final: str) -> None:
+        """Make sure that a name still stands for our file; where somebody has swapped it, take the final name back."""
         try:
-            return os.path.samestat(self.stat(name), os.fstat(file))
+            same = os.path.samestat(self.stat(name), os.fstat(file))
         except FileNotFoundError:
-            return False
+            same = False
+        if not same:
+            self.remove(final)
+            raise FileNotFoundError(errno.ENOENT, "the unfinished film was swapped for something else")
 
     def in_place(self) -> bool:
         """Whether the folder is still to be found where it was opened."""

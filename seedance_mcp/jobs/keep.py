@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE = 3
+"""Films that one process saves at the same time."""
 ELSEWHERE = 1.0
 """Seconds between looks for a film that another server is saving."""
 _CLAIM = 3 * LONGEST
@@ -76,7 +77,7 @@ class Keeper:
         try:
             with anyio.move_on_after(_CLAIM):
                 # Another process is saving it, and what it does can only be read in the journal.
-                while not (job := await self._save_in_turn(job)).path:  # noqa: ASYNC110
+                while not (job := await self.save(job)).path:  # noqa: ASYNC110
                     await anyio.sleep(ELSEWHERE)
         except SeedanceError as error:
             log.warning("job %s: %s", job.id, error.sentence)
@@ -86,23 +87,23 @@ class Keeper:
             self.coming.pop(job.id, None)
             self._told(job.id)
 
-    async def _save_in_turn(self, job: Job) -> Job:
-        async with self._limit:
-            return await self.save(job)
-
     async def save(self, job: Job, progress: Progress | None = None) -> Job:
-        """Save the film of a succeeded job now, unless another server is at it; return the job as it is then.
+        """Save the film of a succeeded job, in turn, unless another server is at it; return the job as it is then.
 
         Raises:
             SaveError: the film could not be saved, which the journal then says too.
             JournalError: the journal cannot be used.
         """
+        async with self._limit:
+            return await self._save(job, progress)
+
+    async def _save(self, job: Job, progress: Progress | None) -> Job:
         claimed = await self._journal.claim(job.id, self._owner, _CLAIM, when=("succeeded",))
         job = await self._journal.get(job.id) or job
         if not claimed:
             return job
         try:
-            if job.path and await to_thread.run_sync(_there, job.path):
+            if job.path and await to_thread.run_sync(os.path.lexists, job.path):
                 return job  # it was saved while the caller still read of it as unsaved
             return await self._bring(job, progress)
         finally:
@@ -148,10 +149,6 @@ class Keeper:
         except (VendorUnreachable, UnexpectedAnswer) as error:
             raise SaveError(f"The film's link no longer works, and {error.sentence}") from None
         return await self._journal.note(job.id, url=snapshot.url) or job
-
-
-def _there(path: str) -> bool:
-    return os.path.lexists(path)  # never an error: what cannot be seen is not there
 
 
 def _facts(film: Path) -> dict[str, Any] | None:

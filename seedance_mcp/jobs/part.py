@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -28,8 +29,10 @@ LARGEST = 2 * 1024**3
 FORGOTTEN = 7 * 86_400
 """Seconds after which the beginning of a film that nobody came back for is taken away."""
 _BUSY = "Another seedance-mcp is saving this film at the moment."
-_HEAD = 8
-"""Bytes of a box's size and name."""
+HEAD = 8
+"""Bytes of a box's size and name, without which nothing can be told of a film's beginning."""
+_SPARE = 64 * 1024**2
+"""Bytes of the disk that are left to others."""
 _BLOCK = 1024 * 1024
 _PAGE = 4096
 _NAME = re.compile(r"\.([a-z0-9]+)\.([A-Za-z0-9_=-]*)\.part")
@@ -122,6 +125,21 @@ class Part:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
+    def expect(self, total: int | None) -> None:
+        """Take note of the film's whole size, where it is stated.
+
+        Raises:
+            Unfit: it is too large for a film.
+            SaveError: there is no room for it.
+        """
+        self.total = total
+        if total is None:
+            return
+        if total > LARGEST:
+            raise Unfit(f"The film is said to be {total / 1e9:.1f} GB; at most {LARGEST / 1e9:.1f} GB are taken.")
+        if total - self.received + _SPARE > self._folder.free():
+            raise SaveError(f"There is no room for {total / 1e6:.0f} MB in {self._folder.path}.")
+
     def append(self, block: bytes | bytearray) -> None:
         """Write what came next.
 
@@ -129,7 +147,9 @@ class Part:
             Unfit: it cannot be a film, or is too large for one.
             OSError: the disk is full or broken.
         """
-        if self.received == 0 and block[4:8] != b"ftyp":
+        if self._folder.free() < _SPARE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.received == 0 and block[4:HEAD] != b"ftyp":
             raise Unfit("What the film's link gave is not an mp4.")
         if self.received + len(block) > LARGEST:
             raise Unfit(f"The film is larger than {LARGEST / 1e9:.1f} GB.")
@@ -160,14 +180,14 @@ class Part:
     def ends_whole(self) -> bool:
         """Whether the boxes of the mp4 end where the file does: all there is to go by where no length is stated."""
         place = 0
-        while self._file is not None and self.received - place >= _HEAD:
+        while self._file is not None and self.received - place >= HEAD:
             os.lseek(self._file, place, os.SEEK_SET)
-            head = os.read(self._file, 2 * _HEAD)
+            head = os.read(self._file, 2 * HEAD)
             os.lseek(self._file, 0, os.SEEK_END)
             size = int.from_bytes(head[:4])
             if size == 1:  # the size proper follows the name
-                size = int.from_bytes(head[_HEAD:])
-            if size < _HEAD:  # 0 is «to the end»; anything else is no box any more
+                size = int.from_bytes(head[HEAD:])
+            if size < HEAD:  # 0 is «to the end»; anything else is no box any more
                 return True
             place += size
         return place <= self.received
@@ -242,7 +262,7 @@ def _may_go_on(file: int) -> bool:
             break
     os.ftruncate(file, size)
     os.lseek(file, 0, os.SEEK_SET)
-    begins = os.read(file, _HEAD)[4:] == b"ftyp"
+    begins = os.read(file, HEAD)[4:] == b"ftyp"
     os.lseek(file, 0, os.SEEK_SET)
     return begins
 

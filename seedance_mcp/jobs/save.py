@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import time
 import unicodedata
@@ -16,9 +14,8 @@ import httpx2
 from anyio import to_thread
 
 from seedance_mcp.errors import SaveError
-from seedance_mcp.jobs import part as parts
 from seedance_mcp.jobs.folder import Folder
-from seedance_mcp.jobs.part import Film, Part, Unfit
+from seedance_mcp.jobs.part import HEAD, Film, Part, Unfit
 from seedance_mcp.web import FilmUnreachable
 
 if TYPE_CHECKING:
@@ -32,11 +29,8 @@ LONGEST = 900.0
 """Seconds that one download may take in all; what came until then is kept, and the rest asked for later."""
 TRIES = 4
 """Connections in a row that may be lost without a single byte more."""
-_SPARE = 64 * 1024**2
 _GONE = {401, 403, 404, 410}
 _BLOCK = 1024 * 1024
-_LEAST = 8
-"""Bytes without which nothing can be told of a film's beginning."""
 _RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _KIND = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,40}")
 
@@ -69,7 +63,7 @@ async def save(job: Job, vendor: Vendor, web: Web, folder: Path, progress: Progr
         home = await to_thread.run_sync(Folder, folder)
         part = await to_thread.run_sync(Part, home, job.id)
         with anyio.fail_after(LONGEST):
-            await _fill(part, vendor, source, web, home, progress)
+            await _fill(part, vendor, source, web, progress)
         return await to_thread.run_sync(part.publish, (file_name(job), file_name(job, more=len(job.id))))
     except TimeoutError:
         raise SaveError(f"The film was not here after {LONGEST:.0f} s.") from None
@@ -86,9 +80,7 @@ async def save(job: Job, vendor: Vendor, web: Web, folder: Path, progress: Progr
             home.close()
 
 
-async def _fill(
-    part: Part, vendor: Vendor, source: str | Call, web: Web, home: Folder, progress: Progress | None
-) -> None:
+async def _fill(part: Part, vendor: Vendor, source: str | Call, web: Web, progress: Progress | None) -> None:
     """Bring the whole film into the part file, going on where a lost connection left off."""
     lost = 0
     while True:
@@ -98,8 +90,8 @@ async def _fill(
             async with web.film(vendor, source, resume) as response:
                 if _is_all(response, part):
                     return
-                total = _checked(response, part, home)
-                await _receive(response, part, home, total, progress)
+                _check(response, part)
+                await _receive(response, part, progress)
                 return
         except (_Cut, FilmUnreachable) as error:
             why = error.sentence if isinstance(error, FilmUnreachable) else ""
@@ -112,22 +104,18 @@ async def _fill(
         await anyio.sleep(0.1 * 2**lost)
 
 
-async def _receive(
-    response: httpx2.Response, part: Part, home: Folder, total: int | None, progress: Progress | None
-) -> None:
-    lost = await _take(response, part, home, total, progress)
+async def _receive(response: httpx2.Response, part: Part, progress: Progress | None) -> None:
+    lost = await _take(response, part, progress)
     if not part.received and not lost:
         raise SaveError("The film's link gave an empty file.")
-    if total is None and "transfer-encoding" not in response.headers:
+    if part.total is None and "transfer-encoding" not in response.headers:
         # Only its closing ended the answer, so a loss looks like the end.
         lost = lost or not await to_thread.run_sync(part.ends_whole)
-    if lost or (total is not None and part.received < total):
+    if lost or (part.total is not None and part.received < part.total):
         raise _Cut
 
 
-async def _take(
-    response: httpx2.Response, part: Part, home: Folder, total: int | None, progress: Progress | None
-) -> bool:
+async def _take(response: httpx2.Response, part: Part, progress: Progress | None) -> bool:
     """Write what comes, to the last byte; return whether the connection was lost."""
     come, lost = bytearray(), False
     try:
@@ -136,24 +124,18 @@ async def _take(
             come += piece
             if len(come) >= _BLOCK:
                 block, come = come, bytearray()  # whatever becomes of it, it is never written twice
-                await to_thread.run_sync(_write, part, home, block)
+                await to_thread.run_sync(part.append, block)
                 if progress:
-                    progress(part.received, total)
+                    progress(part.received, part.total)
     except (httpx2.HTTPError, httpx2.StreamError):
         lost = True
     finally:
         with anyio.CancelScope(shield=True):  # the time is up, or the server stops: what came is kept all the same
-            if len(come) >= _LEAST or (come and not lost):
-                await to_thread.run_sync(_write, part, home, come)
+            if len(come) >= HEAD or (come and not lost):
+                await to_thread.run_sync(part.append, come)
     if progress:
-        progress(part.received, total)
+        progress(part.received, part.total)
     return lost
-
-
-def _write(part: Part, home: Folder, block: bytes | bytearray) -> None:
-    if home.free() < _SPARE:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    part.append(block)
 
 
 def _is_all(response: httpx2.Response, part: Part) -> bool:
@@ -167,8 +149,8 @@ def _is_all(response: httpx2.Response, part: Part) -> bool:
     raise _Cut
 
 
-def _checked(response: httpx2.Response, part: Part, home: Folder) -> int | None:
-    """Look at the head of an answer; return the film's whole size if it is known."""
+def _check(response: httpx2.Response, part: Part) -> None:
+    """Look at the head of an answer, and make the part file ready for what comes after it."""
     status = response.status_code
     if status in _GONE:
         raise LinkExpired(f"The film's link no longer works (HTTP {status}).")
@@ -180,12 +162,7 @@ def _checked(response: httpx2.Response, part: Part, home: Folder) -> int | None:
         raise SaveError(f"The film's link leads to {found} instead of a video.")
     if response.headers.get("content-encoding", "identity") != "identity":
         raise SaveError("The film came compressed, which a film never is.")
-    total = part.total = _joined(response, part)
-    if total is not None and total > parts.LARGEST:
-        raise Unfit(f"The film is said to be {total / 1e9:.1f} GB; at most {parts.LARGEST / 1e9:.1f} GB are taken.")
-    if total is not None and total - part.received + _SPARE > home.free():
-        raise SaveError(f"There is no room for {total / 1e6:.0f} MB in {home.path}.")
-    return total
+    part.expect(_joined(response, part))
 
 
 def _joined(response: httpx2.Response, part: Part) -> int | None:

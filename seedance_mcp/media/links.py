@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+ASSET_LASTS = 30 * 86_400.0
+"""Seconds for which an asset, or its review, is asked about; how long a vendor keeps one is not documented."""
+
 # A table of its own for reviews: a server of an earlier version may write to the same file.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS links (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from seedance_mcp.errors import Code, UnknownJob, VendorRefused, VendorUnreachable
-from seedance_mcp.media.links import Submitted, account
+from seedance_mcp.media.links import ASSET_LASTS, Submitted, account
 from seedance_mcp.redaction import clean
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ SCHEME = "asset://"
 FRESH = 2.0
 """Seconds for which a look is good enough for whoever only wants to know."""
 _LOOK_BOUND = 8.0
-_DAYS = 30
 _GONE = {Code.NOT_FOUND, Code.INVALID_REQUEST}
 
 State = Literal["reviewing", "usable", "refused", "gone"]
@@ -69,7 +68,7 @@ class Reviews:
     async def begun(self, vendor: Vendor, asset: Asset, name: str, model: str, purpose: str) -> None:
         """Remember that a file is under review."""
         now = time.time()
-        what = Submitted(name, model, purpose, now, now + _DAYS * 86_400)
+        what = Submitted(name, model, purpose, now, now + ASSET_LASTS)
         at = account(self._settings, vendor)
         self._seen[asset.id, at].asset = asset  # which is not a look: some say nothing of the state yet
         await self._links.submit(asset.id, at, what)

@@ -21,7 +21,7 @@ from seedance_mcp.catalog.request import PICTURES, REFERENCES
 from seedance_mcp.errors import Code, InvalidRequest, JournalError, SeedanceError, UnexpectedAnswer, VendorRefused
 from seedance_mcp.media import bucket, local
 from seedance_mcp.media.inputs import Parcel, stands_in
-from seedance_mcp.media.links import Link, Links, account
+from seedance_mcp.media.links import ASSET_LASTS, Link, Links, account
 from seedance_mcp.media.local import NotUsable
 from seedance_mcp.media.reviews import SCHEME, Reviews, ask
 from seedance_mcp.redaction import clean
@@ -45,7 +45,6 @@ LONGEST_REVIEW = 600.0
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _AT_ONCE = 3
 _DAY = 86_400.0
-_ASSET_DAYS = 30
 
 
 class StillOnItsWay(SeedanceError):
@@ -217,7 +216,7 @@ class Porter:
     async def _remember(self, key: tuple[str, str], asset: Asset) -> None:
         if asset.state == "failed":
             return
-        ends = time.time() + _ASSET_DAYS * _DAY
+        ends = time.time() + ASSET_LASTS
         await self._links.put(*key, Link(asset.address if asset.state == "usable" else "", asset.id, ends, ends))
 
 

@@ -98,8 +98,8 @@ def _note(job: Job, *, duplicate: bool) -> str | None:
     return None
 
 
-def checked(job: Job, *, saving: bool, again_in: int | None, expires_at: float | None, keyed: bool) -> Fields:
-    """Answer check_video. `keyed` says that the film can be fetched with the vendor's key only."""
+def checked(job: Job, vendor: Vendor | None, *, saving: bool, again_in: int | None) -> Fields:
+    """Answer check_video; `vendor` is the job's, where it is configured."""
     now = job.finished_at or time.time()
     failed = job.state in {"failed", "rejected", "cancelled", "expired"}
     return _only(
@@ -112,16 +112,23 @@ def checked(job: Job, *, saving: bool, again_in: int | None, expires_at: float |
             "progress": job.progress if job.open else None,
             "path": job.path,
             "url": _link(job),
-            "expires_at": None if expires_at is None or job.state != "succeeded" else _when(expires_at),
+            "expires_at": _ends(job, vendor),
             "film_bytes": job.size,
             "duration": job.request.get("duration") if job.state == "succeeded" else None,
             "resolution": job.request.get("resolution") if job.state == "succeeded" else None,
             "cost": cost(job),
             "error": _error(job) if failed or job.state == "unknown" else None,
             "note": _remark(job),
-            "next_step": _next(job, saving=saving, keyed=keyed),
+            "next_step": _next(job, saving=saving, keyed=vendor is not None and vendor.film is not None),
         }
     )
+
+
+def record(job: Job) -> Fields:
+    """Say all that is known of a job, to who looks it up and has nothing to do next."""
+    fields = checked(job, None, saving=True, again_in=None)
+    del fields["next_step"]
+    return fields
 
 
 def _remark(job: Job) -> str | None:
@@ -137,17 +144,14 @@ def expires_at(job: Job, vendor: Vendor | None) -> float | None:
     return job.finished_at + vendor.film_days * 86_400
 
 
+def _ends(job: Job, vendor: Vendor | None) -> str | None:
+    ends = expires_at(job, vendor)
+    return None if ends is None else _when(ends)
+
+
 def film(job: Job, vendor: Vendor | None) -> Fields:
     """Say of a job's film what list_videos leaves out, for those who pay no tokens for it."""
-    ends = expires_at(job, vendor)
-    return _only(
-        {
-            "url": _link(job),
-            "expires_at": None if ends is None else _when(ends),
-            "film_bytes": job.size,
-            "sha256": job.sha256,
-        }
-    )
+    return _only({"url": _link(job), "expires_at": _ends(job, vendor), "film_bytes": job.size, "sha256": job.sha256})
 
 
 _LINK = re.compile(r"https?://[!-~]{1,4000}", re.IGNORECASE)
@@ -213,7 +217,7 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
         )
         for job in page.jobs
     ]
-    left = None if budget is None else max(0, budget - spending.spent - spending.reserved) / MICROS
+    left = None if budget is None else spending.left(budget) / MICROS
     money = {"usd": spending.spent / MICROS, "reserved": spending.reserved / MICROS, "left": left}
     money["unpriced_jobs"] = spending.unpriced or None
     return {"videos": videos} | _only({"next_cursor": page.next_cursor, "spent_today": _only(money)})

@@ -27,7 +27,8 @@ from seedance_mcp.server.answers import words
 from seedance_mcp.server.confirm import Ask
 from seedance_mcp.server.mending import Mended
 from seedance_mcp.server.news import News
-from seedance_mcp.server.tools import Call, Tool, tools
+from seedance_mcp.server.tool import Call, Tool, rising
+from seedance_mcp.server.tools import tools
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -166,7 +167,7 @@ class App:
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
         question: list[types.InputRequiredResult] = []
-        call = Call(_tidy(params.arguments or {}), ctx.session.report_progress, _asker(ctx, params, question))
+        call = Call(_tidy(params.arguments or {}), rising(ctx.session.report_progress), _asker(ctx, params, question))
         try:
             answer = await tool.run(await self.studio(), call)
         except SeedanceError as error:

@@ -19,11 +19,10 @@ import mcp_types as types
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_supports_apps
 
 from seedance_mcp.catalog import Row, Source, Text, Whole
-from seedance_mcp.catalog.check import unfit
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.jobs.schedule import expected
 from seedance_mcp.server import films
-from seedance_mcp.server.tools import Call, Tool
+from seedance_mcp.server.tool import Call, Tool, fit
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -136,8 +135,7 @@ def tool() -> Tool:
 
 async def read_film(studio: Studio, call: Call) -> Fields:
     """Say what a job is about and how large its saved film is; with an offset, give the film's bytes from there."""
-    if problems := unfit(_ROWS, call.args, READ_FILM):
-        raise InvalidRequest(f"{READ_FILM}: " + "; ".join(p.sentence() for p in problems) + ".", next_step="")
+    fit(_ROWS, call, READ_FILM)
     job = await studio.job(call.args["job_id"])
     typical, _ = expected(await studio.journal.durations(job.model))
     fields: Fields = {"job_id": job.id, "model": job.model, "prompt": job.prompt, "expected_seconds": round(typical)}

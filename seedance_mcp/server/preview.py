@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from seedance_mcp.catalog import Number, Row, Source, Text, Whole
-from seedance_mcp.catalog.check import unfit
-from seedance_mcp.errors import Code, InvalidRequest, Refused
+from seedance_mcp.errors import Code, Refused
 from seedance_mcp.media import look
+from seedance_mcp.server.tool import Call, fit
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.studio import Studio
     from seedance_mcp.server.answers import Fields
-    from seedance_mcp.server.tools import Call
 
 _OURS = Source("OURS", "preview_video")
 ROWS: dict[str, Row] = {
@@ -46,8 +45,7 @@ async def preview_video(studio: Studio, call: Call) -> Shown:
     Raises:
         NoFilm: the film is not (yet) on disk.
     """
-    if problems := unfit(ROWS, call.args, "preview_video"):
-        raise InvalidRequest("preview_video: " + "; ".join(p.sentence() for p in problems) + ".", next_step="")
+    fit(ROWS, call, "preview_video")
     job = await studio.check(call.args["job_id"])
     if job.path is None or not Path(job.path).is_file():  # noqa: ASYNC240  (one look at a local file)
         said = "is not finished" if not job.terminal else "has no saved film"

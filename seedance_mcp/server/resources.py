@@ -63,9 +63,7 @@ async def read(uri: str, settings: Settings, studio: Callable[[], Awaitable[Stud
     job_id, slash, part = name.partition("/")
     if kind == "videos" and job_id and not slash:
         job = await (await studio()).job(job_id)
-        record = answers.checked(job, saving=True, again_in=None, expires_at=None, keyed=False)
-        del record["next_step"]
-        return _json(uri, record | {"request": job.request})
+        return _json(uri, answers.record(job) | {"request": job.request})
     if kind == "videos" and part == "film":
         film = await films.whole(await (await studio()).job(job_id))
         return types.BlobResourceContents(uri=uri, mime_type=films.MIME, blob=base64.b64encode(film).decode())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.studio import Studio
     from seedance_mcp.media.reviews import Standing, State
     from seedance_mcp.server.answers import Fields
-    from seedance_mcp.server.tools import Call
+    from seedance_mcp.server.tool import Call
 
 _AGAIN_IN = 30
 """Seconds after which asking again is worth its tokens; no vendor says how long it takes."""
@@ -36,12 +36,9 @@ async def check_review(studio: Studio, call: Call) -> Fields:
     name = call.args["job_id"]
     ends = time.monotonic() + call.args.get("wait_seconds", 0)
     standing = await studio.review(name)
-    told = -1.0
     while standing.state == "reviewing" and (left := ends - time.monotonic()) > 0:
         elapsed = _elapsed(standing)
-        if elapsed > told:
-            await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
-            told = elapsed
+        await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
         await anyio.sleep(min(left, reviews.FRESH))
         standing = await studio.review(name)
     fields: Fields = {

@@ -33,7 +33,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mcp.client import Client
 
 from seedance_mcp.errors import SaveError
-from seedance_mcp.jobs import save as saving
+from seedance_mcp.jobs import part as part_module
+from seedance_mcp.jobs import save as save_module
 from seedance_mcp.jobs.journal import Job
 from seedance_mcp.jobs.save import file_name, save
 from seedance_mcp.server.app import App
@@ -292,11 +293,9 @@ async def staged(row: Row, folder: Path) -> AsyncGenerator[Stage]:
 
 
 def set_limit(patch: pytest.MonkeyPatch, name: str, value: float) -> None:
-    """Set a constant of ours, in whichever module of the saving it stands."""
-    modules = [module for module in (saving, getattr(saving, "parts", None)) if hasattr(module, name)]
-    assert modules
-    for module in modules:
-        patch.setattr(module, name, value)
+    """Set a constant of ours, in the module of the saving that it stands in."""
+    (module,) = [module for module in (save_module, part_module) if hasattr(module, name)]
+    patch.setattr(module, name, value)
 
 
 def things(folder: Path) -> dict[str, str]:
