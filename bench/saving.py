@@ -33,8 +33,8 @@ from typing import Any
 
 import anyio
 
-from seedance_mcp.jobs.journal import Job
-from seedance_mcp.jobs.save import save
+from seedance_mcp.jobs.download.transfer import save
+from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.settings import load
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Web
@@ -49,7 +49,7 @@ PATIENCE = 600.0
 _BLOCK = 256 * 1024
 
 
-def film_of(megabytes: int) -> bytes:
+def video_of(megabytes: int) -> bytes:
     """Return the boxes of a film, so many megabytes in all."""
     head = b"\0\0\0\x10ftypisom\0\0\0\0"
     size = megabytes * MB - len(head)
@@ -68,7 +68,7 @@ def _pieces(size: int) -> list[int]:
 class Host:
     """Serves one film, and does things at places in it, each once."""
 
-    film: bytes
+    video: bytes
     etag: str = '"the-only-one"'
     origin: str = ""
     places: list[tuple[int, Callable[[], bool]]] = field(default_factory=list[tuple[int, Callable[[], bool]]])
@@ -85,7 +85,7 @@ class Host:
 
     def send(self, start: int, write: Callable[[memoryview], Any]) -> None:
         """Send the film from a byte on, up to the next place where something happens and ends it."""
-        view = memoryview(self.film)
+        view = memoryview(self.video)
         with self.lock:  # a connection that was lost is over before the next begins
             at = start
             while at < len(view):
@@ -100,9 +100,9 @@ class Host:
 
 
 @contextmanager
-def hosting(film: bytes) -> Generator[Host]:
+def hosting(video: bytes) -> Generator[Host]:
     """Serve on a free port of this machine."""
-    host = Host(film)
+    host = Host(video)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -111,14 +111,14 @@ def hosting(film: bytes) -> Generator[Host]:
             start = host.first(self.headers.get("range", ""), self.headers.get("if-range", ""))
             host.starts.append(start)
             self.close_connection = True
-            status = 206 if 0 < start < len(film) else 200 if not start else 416
+            status = 206 if 0 < start < len(video) else 200 if not start else 416
             self.send_response(status)
             self.send_header("content-type", "video/mp4")
-            self.send_header("content-length", str(len(film) - start))
+            self.send_header("content-length", str(len(video) - start))
             self.send_header("etag", host.etag)
             if start:
-                what = f"{start}-{len(film) - 1}" if status == 206 else "*"
-                self.send_header("content-range", f"bytes {what}/{len(film)}")
+                what = f"{start}-{len(video) - 1}" if status == 206 else "*"
+                self.send_header("content-range", f"bytes {what}/{len(video)}")
             self.end_headers()
             with suppress(ConnectionError):
                 host.send(start, self.wfile.write)
@@ -153,10 +153,10 @@ def save_one(origin: str, folder: str) -> None:
     async def run() -> None:
         web = Web(settings)
         try:
-            film = await save(job, known_vendors()["12ai"], web, Path(folder))
+            video = await save(job, known_vendors()["12ai"], web, Path(folder))
         finally:
             await web.aclose()
-        print(json.dumps({"path": str(film.path), "size": film.size, "sha256": film.sha256}))
+        print(json.dumps({"path": str(video.path), "size": video.size, "sha256": video.sha256}))
 
     anyio.run(run)
 
@@ -200,15 +200,15 @@ class Measured:
     seconds: float
 
 
-def measured(film: bytes, *, trouble: bool) -> Measured:
+def measured(video: bytes, *, trouble: bool) -> Measured:
     """Save the film into a folder of its own, and look at what is there then."""
-    with tempfile.TemporaryDirectory(prefix="bench-saving-") as name, hosting(film) as host:
+    with tempfile.TemporaryDirectory(prefix="bench-saving-") as name, hosting(video) as host:
         folder = Path(name)
         began = time.perf_counter()
         saver, processes = Saver(host.origin, folder), 1
         if trouble:
             deeds = [*((share, lambda: True) for share in CUTS), (KILL, saver.kill)]
-            host.places = [(int(share * len(film)), deed) for share, deed in sorted(deeds, key=lambda deed: deed[0])]
+            host.places = [(int(share * len(video)), deed) for share, deed in sorted(deeds, key=lambda deed: deed[0])]
             if saver.ends()[0] != -signal.SIGKILL:
                 sys.exit("The first process was not killed.")
             saver, processes = Saver(host.origin, folder), 2
@@ -235,9 +235,9 @@ def measured(film: bytes, *, trouble: bool) -> Measured:
         )
 
 
-def table(film: bytes, plain: list[Measured], troubled: list[Measured]) -> str:
+def table(video: bytes, plain: list[Measured], troubled: list[Measured]) -> str:
     """Return what was measured, as one table."""
-    digest = hashlib.sha256(film).hexdigest()
+    digest = hashlib.sha256(video).hexdigest()
 
     def median(of: Callable[[Measured], float]) -> tuple[float, float]:
         return statistics.median(map(of, plain)), statistics.median(map(of, troubled))
@@ -279,16 +279,16 @@ def main() -> None:
         return
     if not 1 <= given.mb <= MOST or given.rounds < 1:
         parser.error(f"a film has 1 to {MOST} megabytes, and is saved at least once")
-    film = film_of(given.mb)
+    video = video_of(given.mb)
     plain: list[Measured] = []
     troubled: list[Measured] = []
     for _ in range(given.rounds):
-        plain.append(measured(film, trouble=False))
-        troubled.append(measured(film, trouble=True))
-    print(table(film, plain, troubled))
-    digest = hashlib.sha256(film).hexdigest()
+        plain.append(measured(video, trouble=False))
+        troubled.append(measured(video, trouble=True))
+    print(table(video, plain, troubled))
+    digest = hashlib.sha256(video).hexdigest()
     for each in (*plain, *troubled):
-        if (each.size, each.sha256, each.left, each.anew) != (len(film), digest, 0, 1):
+        if (each.size, each.sha256, each.left, each.anew) != (len(video), digest, 0, 1):
             sys.exit("A film is not what its host has, was begun anew, or has left something behind.")
 
 

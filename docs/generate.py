@@ -25,12 +25,12 @@ from mcp.client import Client
 from seedance_mcp import cli
 from seedance_mcp.catalog.schema import takes
 from seedance_mcp.cli.config import snippet
-from seedance_mcp.cli.models import rate_words
+from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
 from seedance_mcp.vendors import OURS, Vendor
-from tests.jobs import hostile
+from tests.jobs.download import hostile
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -96,7 +96,7 @@ def readme(text: str, tools: list[dict[str, Any]]) -> str:
     """Return the README with its generated parts brought up to date."""
     parts = {
         "clients": clients_part(),
-        "commands": table(("Command", "What it does"), ((_code(usage), words) for usage, words in commands())),
+        "commands": table(("Command", "What it does"), ((_code(usage), allowed) for usage, allowed in commands())),
         "tools": tools_part(tools),
         "parameters": parameters_part(tools),
         "vendors": vendors_part(),
@@ -118,9 +118,9 @@ def clients_part() -> str:
 
 def commands(*path: str) -> Iterator[tuple[str, str]]:
     """Yield each command as it is called, with its words from --help."""
-    for name, words in re.findall(r"^ {4}([a-z]+) +(\S.*)$", _help(*path), re.MULTILINE):
+    for name, allowed in re.findall(r"^ {4}([a-z]+) +(\S.*)$", _help(*path), re.MULTILINE):
         usage = _help(*path, name).partition("\n")[0].removeprefix("usage: ")
-        yield usage.replace(" [-h]", "").removesuffix(" action ..."), words
+        yield usage.replace(" [-h]", "").removesuffix(" action ..."), allowed
         yield from commands(*path, name)
 
 
@@ -203,7 +203,11 @@ def vendors_part() -> str:
                 f"`{v.slug}/`",
                 f"{len(v.models)}",
                 _code(vendor_settings(v)[0].name),
-                f"link lasts {v.film_days:g} days" if v.film_days else "fetched with the key" if v.film else "by link",
+                f"link lasts {v.link_days:g} days"
+                if v.link_days
+                else "fetched with the key"
+                if v.build_download
+                else "by link",
             )
             for v in OURS
         ),
@@ -216,7 +220,7 @@ def settings_part() -> str:
 
 
 def _default(setting: Setting) -> str:
-    return setting.default_words or (_code(setting.default) if setting.default else "–")
+    return setting.default_text or (_code(setting.default) if setting.default else "–")
 
 
 # -- docs/models.md --------------------------------------------------------------------------------------------------
@@ -243,14 +247,14 @@ def _vendor_parts(vendor: Vendor) -> Iterator[str]:
     yield f"## {vendor.name}\n\nRead from {vendor.docs}\n"
     yield table(
         ("Model", "What it is", "Starts from", "Price"),
-        ((f"`{m.id}`", m.summary, ", ".join(m.modes).replace("_", " "), rate_words(m)) for m in vendor.models),
+        ((f"`{m.id}`", m.summary, ", ".join(m.modes).replace("_", " "), rate_text(m)) for m in vendor.models),
     )
     for model in vendor.models:
         billing = model.billing
-        rows = [(_code(name), words, model.rows[name].source.where) for name, words in takes(model)]
-        rows += [("rule", rule.words(), rule.source.where) for rule in model.rules]
+        rows = [(_code(name), allowed, model.rows[name].source.where) for name, allowed in takes(model)]
+        rows += [("rule", rule.describe(), rule.source.where) for rule in model.rules]
         rows += [("advice", advice.text, advice.source.where) for advice in model.advice]
-        rows += [("price", rate_words(model), billing.source.where)]
+        rows += [("price", rate_text(model), billing.source.where)]
         if billing.with_video:
             rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.with_video.items())
             rows += [("price", f"with reference videos: {rates} {billing.unit}/{billing.per}", billing.source.where)]

@@ -21,16 +21,14 @@ class Setting:
     default: str = ""
     secret: bool = False
     choices: tuple[str, ...] = ()
-    default_words: str = ""
+    default_text: str = ""
     """What the default is, where it is computed."""
 
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
-    Setting(
-        "SEEDANCE_OUTPUT_DIR", "Folder for finished films.", "path", default_words="Seedance in your videos folder"
-    ),
-    Setting("SEEDANCE_STATE_DIR", "Folder of the job journal.", "path", default_words="your user state folder"),
+    Setting("SEEDANCE_OUTPUT_DIR", "Folder for finished films.", "path", default_text="Seedance in your videos folder"),
+    Setting("SEEDANCE_STATE_DIR", "Folder of the job journal.", "path", default_text="your user state folder"),
     Setting(
         "SEEDANCE_SAVE",
         "Whether finished films are downloaded: auto (yes on stdio, no on HTTP) or off.",
@@ -54,12 +52,12 @@ SETTINGS: tuple[Setting, ...] = (
         "SEEDANCE_RETENTION_DAYS",
         "Days after which prompts and links of finished jobs are wiped from the journal; costs stay.",
         "whole",
-        default_words="never",
+        default_text="never",
     ),
     Setting(
         "SEEDANCE_MEDIA_ROOTS",
         "Folders whose pictures, clips and sounds may be used by path; several are separated as in PATH.",
-        default_words="none: local files are refused",
+        default_text="none: local files are refused",
     ),
     Setting(
         "SEEDANCE_UPLOAD_URL",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from seedance_mcp.catalog.price import MICROS, PriceBook, UnitPrice, price_book
+from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
 from seedance_mcp.environment import SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
@@ -44,7 +44,7 @@ class Settings:
     confirm_above: int | None = None
     max_open_jobs: int | None = None
     allow_unpriced: bool = False
-    prices: PriceBook = field(default_factory=dict[str, UnitPrice])
+    prices: Prices = field(default_factory=dict[str, UnitPrice])
     poll_interval: float | None = None
     retention_days: int | None = None
     media_roots: tuple[Path, ...] = ()
@@ -192,9 +192,9 @@ class _Reader:
     def bucket(self, name: str) -> str:
         value = self.text(name)
         if value:
-            from seedance_mcp.media.bucket import wrong  # noqa: PLC0415  (only where one is set)
+            from seedance_mcp.uploads.bucket import problem  # noqa: PLC0415  (only where one is set)
 
-            if said := wrong(value):
+            if said := problem(value):
                 self.problems.append(f"{name} {said}.")
         return value
 
@@ -232,14 +232,14 @@ class _Reader:
             else:
                 self.problems.append(f"{key_name} holds characters that cannot be in an HTTP header.")
 
-    def prices(self, name: str) -> PriceBook:
+    def prices(self, name: str) -> Prices:
         value = self.text(name)
         if not value:
             return {}
         try:
             if not value.startswith("{"):
                 value = Path(value).expanduser().read_text(encoding="utf-8")
-            return price_book(value)
+            return parse_prices(value)
         except (OSError, ValueError, RuntimeError) as error:
             self.problems.append(f"{name} must be JSON as the README shows ({type(error).__name__}: {error}).")
             return {}

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 MAX_ANSWER = 4 * 1024 * 1024
 MAX_REDIRECTS = 5
 _SUBMIT_TIMEOUT = httpx2.Timeout(120, connect=10)
-_LOOK_TIMEOUT = httpx2.Timeout(30, connect=10)
-_FILM_TIMEOUT = httpx2.Timeout(30, connect=10)
+_CALL_TIMEOUT = httpx2.Timeout(30, connect=10)
+_DOWNLOAD_TIMEOUT = httpx2.Timeout(30, connect=10)
 _LONGEST_SUBMIT = 300.0
-_LONGEST_LOOK = 60.0
+_LONGEST_CALL = 60.0
 """Seconds that one call may take in all: an answer that comes in drips never runs into a time-out for reading."""
 
 
@@ -61,11 +61,11 @@ class NotSent(Exception):
     """The POST provably never left this machine: it may be tried again."""
 
 
-class Ambiguous(Exception):
+class OutcomeUnknown(Exception):
     """The POST left and its fate is unknown: it may have been accepted and billed."""
 
 
-class FilmUnreachable(SaveError):
+class VideoUnreachable(SaveError):
     """The film's host did not answer: it may the next time."""
 
 
@@ -99,16 +99,16 @@ class Web:
     def _client(self, purpose: str) -> httpx2.AsyncClient:
         if purpose not in self._clients:
             # Submitting keeps no connection alive: a stale one would make an accepted job look like a lost one.
-            limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "look" else 0)
+            limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "call" else 0)
             self._clients[purpose] = httpx2.AsyncClient(
                 transport=self._transport,
                 limits=limits,
                 follow_redirects=False,
-                trust_env=purpose != "film",
-                timeout={"submit": _SUBMIT_TIMEOUT, "look": _LOOK_TIMEOUT, "film": _FILM_TIMEOUT}[purpose],
+                trust_env=purpose != "download",
+                timeout={"submit": _SUBMIT_TIMEOUT, "call": _CALL_TIMEOUT, "download": _DOWNLOAD_TIMEOUT}[purpose],
                 headers={"user-agent": "seedance-mcp"},
                 # Hosts that share a checked address would share their cookies.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "film" else None,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "download" else None,
             )
         return self._clients[purpose]
 
@@ -151,15 +151,15 @@ class Web:
             # Both must agree: what failed is the connecting, and the trace never saw the request begin.
             if isinstance(error, _WHILE_CONNECTING) and not sent:
                 raise NotSent(_reason(error)) from None
-            raise Ambiguous(_reason(error)) from None
+            raise OutcomeUnknown(_reason(error)) from None
 
-    async def look(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
+    async def call(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
         """Send a call that costs nothing and may be repeated.
 
         Raises:
             VendorUnreachable: no whole answer came back.
         """
-        client = self._client("look" if file is None else "submit")
+        client = self._client("call" if file is None else "submit")
         request = client.build_request(
             call.method,
             self.url(vendor, call),
@@ -169,7 +169,7 @@ class Web:
             files={call.file_field: (file.name, file.content, file.mime)} if file else None,
         )
         try:
-            with anyio.fail_after(_LONGEST_LOOK if file is None else None):
+            with anyio.fail_after(_LONGEST_CALL if file is None else None):
                 response = await client.send(request, stream=True)
                 try:
                     return await _answer(response)
@@ -179,7 +179,7 @@ class Web:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 
     @asynccontextmanager
-    async def film(
+    async def download(
         self, vendor: Vendor, source: str | Call, headers: Mapping[str, str]
     ) -> AsyncGenerator[httpx2.Response]:
         """Open a film: by its URL, or by a call to the vendor's own origin with the key.
@@ -188,7 +188,7 @@ class Web:
             FilmUnreachable: the address does not answer.
             SaveError: it may not be fetched.
         """
-        client = self._client("film")
+        client = self._client("download")
         headers = {"accept-encoding": "identity", **headers}
         if not isinstance(source, str):
             url, headers = self.url(vendor, source), {**self._headers(vendor, source), "accept": "*/*", **headers}
@@ -201,7 +201,7 @@ class Web:
             try:
                 response = await client.send(request, stream=True)
             except (httpx2.HTTPError, OSError) as error:
-                raise FilmUnreachable(f"The film's host did not answer ({_reason(error)}).") from None
+                raise VideoUnreachable(f"The film's host did not answer ({_reason(error)}).") from None
             if response.has_redirect_location:
                 await response.aclose()
                 url = _joined(url, response.headers["location"])
@@ -258,19 +258,19 @@ async def _answer(response: httpx2.Response) -> Answer:
         if len(read) > MAX_ANSWER:
             break
     try:
-        body = sound(json.loads(read)) if len(read) <= MAX_ANSWER else None
+        body = repair_text(json.loads(read)) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
     return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")))
 
 
-def sound(value: Any) -> Any:
+def repair_text(value: Any) -> Any:
     """Mend half characters, which JSON can carry and neither a database nor a client can."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {sound(k): sound(v) for k, v in cast("dict[str, Any]", value).items()}
-    return [sound(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
+        return {repair_text(k): repair_text(v) for k, v in cast("dict[str, Any]", value).items()}
+    return [repair_text(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _retry_after(said: str) -> float | None:

@@ -111,7 +111,7 @@ def test_a_placeholder_that_nobody_filled_in_counts_as_unset(value: str) -> None
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
-    wrong = {
+    problem = {
         "SEEDANCE_SANDBOX": "maybe",
         "SEEDANCE_SAVE": "always",
         "SEEDANCE_MAX_COST": "much",
@@ -128,8 +128,8 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
         "SEEDANCE_AIGPTIMAGE_BASE_URL": "http://aigptimage.com",
         "SEEDANCE_TWELVEAI_BASE_URL": "ftp://cdn.12ai.org",
     }
-    said = refused(**wrong)
-    for name in wrong:
+    said = refused(**problem)
+    for name in problem:
         assert name in said
 
 
@@ -145,8 +145,8 @@ def test_amounts_are_exact(name: str, value: str, micros: int) -> None:
 @pytest.mark.parametrize("name", ["SEEDANCE_MAX_OPEN_JOBS", "SEEDANCE_RETENTION_DAYS"])
 def test_what_is_counted_is_whole(name: str) -> None:
     assert getattr(load({name: "3"}), name.removeprefix("SEEDANCE_").lower()) == 3
-    for wrong in ("2.5", "-1", "three", "NaN"):
-        assert refused(**{name: wrong}) == f"{name} must be a whole number, not {wrong!r}."
+    for problem in ("2.5", "-1", "three", "NaN"):
+        assert refused(**{name: problem}) == f"{name} must be a whole number, not {problem!r}."
 
 
 @pytest.mark.parametrize("yes", ["1", "true", "YES", "on"])
@@ -282,7 +282,7 @@ def test_prices_that_cannot_be_used_are_said(prices: str) -> None:
 
 def test_folders_may_begin_with_a_tilde(tmp_path: Path) -> None:
     settings = load({"SEEDANCE_OUTPUT_DIR": "~/films", "SEEDANCE_STATE_DIR": "~/state"})
-    assert settings.output_dir == tmp_path / "films"
+    assert settings.output_dir == tmp_path / "videos"
     assert settings.state_dir == tmp_path / "state"
 
 

@@ -17,13 +17,13 @@ import pytest
 from seedance_mcp.addresses import may_be_fetched
 from seedance_mcp.errors import SaveError, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
-from seedance_mcp.web import MAX_ANSWER, Ambiguous, NotSent, Web
-from tests.hosting import KEY, Asked, Reply, hosting, settings_for
+from seedance_mcp.web import MAX_ANSWER, OutcomeUnknown, NotSent, Web
+from tests.http_host import KEY, Asked, Reply, hosting, settings_for
 
 pytestmark = pytest.mark.anyio
 
-FILM = b"\0\0\0\x20ftypisom" + b"film" * 100
-VIDEO = {"content-type": "video/mp4"}
+VIDEO = b"\0\0\0\x20ftypisom" + b"film" * 100
+VIDEO_TYPE = {"content-type": "video/mp4"}
 POST = Call("POST", "/v1/videos", {"prompt": "a fox"})
 GET = Call("GET", "/v1/videos/1")
 PRIVATE = "The film's link points into a private network, so it was not fetched."
@@ -41,7 +41,7 @@ async def opened(folder: Path, base_url: str = "", slug: str = "12ai") -> AsyncG
 
 async def fetched(web: Web, vendor: Vendor, source: str | Call) -> bytes:
     with anyio.fail_after(30):
-        async with web.film(vendor, source, {}) as response:
+        async with web.download(vendor, source, {}) as response:
             return await response.aread()
 
 
@@ -52,8 +52,8 @@ async def refusal(web: Web, vendor: Vendor, source: str | Call) -> str:
     return caught.value.sentence
 
 
-def film(_: Asked) -> Reply:
-    return Reply(FILM, headers=VIDEO)
+def video(_: Asked) -> Reply:
+    return Reply(VIDEO, headers=VIDEO_TYPE)
 
 
 def to(location: str, status: int = 302) -> Reply:
@@ -76,20 +76,20 @@ async def test_a_post_carries_the_key_to_the_vendor(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_neither_a_post_nor_a_look_follows_a_redirect(tmp_path: Path, status: int) -> None:
     async with (
-        hosting(film) as other,
+        hosting(video) as other,
         hosting(lambda _: to(f"{other.origin}/", status)) as host,
         opened(tmp_path, host.origin) as (web, vendor),
     ):
         assert (await web.post_once(vendor, POST)).status == status
-        assert (await web.look(vendor, GET)).status == status
+        assert (await web.call(vendor, GET)).status == status
     assert len(host.asked) == 2
     assert other.asked == []
 
 
 async def test_a_film_without_a_link_is_fetched_with_the_key_from_the_vendor_itself(tmp_path: Path) -> None:
-    async with hosting(film) as host, opened(tmp_path, host.origin, "ope") as (web, vendor):
-        assert vendor.film is not None
-        assert await fetched(web, vendor, vendor.film("task-1")) == FILM
+    async with hosting(video) as host, opened(tmp_path, host.origin, "ope") as (web, vendor):
+        assert vendor.build_download is not None
+        assert await fetched(web, vendor, vendor.build_download("task-1")) == VIDEO
     (asked,) = host.asked
     assert asked.target == "/v1/videos/task-1/content"
     assert asked.headers["authorization"] == f"Bearer {KEY}"
@@ -99,11 +99,11 @@ async def test_a_film_without_a_link_is_fetched_with_the_key_from_the_vendor_its
 async def test_a_proxy_from_the_environment_does_not_get_to_see_films(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with hosting(film) as proxy, hosting(film) as host:
+    async with hosting(video) as proxy, hosting(video) as host:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.origin)
         async with opened(tmp_path, host.origin) as (web, vendor):
-            assert await fetched(web, vendor, f"{host.origin}/film.mp4") == FILM
+            assert await fetched(web, vendor, f"{host.origin}/film.mp4") == VIDEO
     assert proxy.asked == []
 
 
@@ -142,8 +142,8 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
 async def test_a_vendor_on_this_machine_may_have_its_films_here_but_not_in_the_network_around(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with hosting(film) as host, opened(tmp_path, host.origin) as (web, vendor):
-        assert await fetched(web, vendor, f"{host.origin}/film.mp4") == FILM
+    async with hosting(video) as host, opened(tmp_path, host.origin) as (web, vendor):
+        assert await fetched(web, vendor, f"{host.origin}/film.mp4") == VIDEO
         resolving(monkeypatch, "192.168.0.1")
         assert await refusal(web, vendor, "http://films.example/1.mp4") == PRIVATE
 
@@ -163,7 +163,7 @@ async def test_a_checked_request_still_says_whom_it_is_for(
 ) -> None:
     resolving(monkeypatch, address)
     async with opened(tmp_path) as (web, _):
-        request = await web._guarded(web._client("film"), url, {}, local=False)  # pyright: ignore[reportPrivateUsage]
+        request = await web._guarded(web._client("download"), url, {}, local=False)  # pyright: ignore[reportPrivateUsage]
     assert str(request.url) == pinned
     assert request.headers["host"] == said
     assert request.extensions["sni_hostname"] == name
@@ -207,17 +207,17 @@ async def test_a_port_where_nobody_listens_is_not_sent(tmp_path: Path) -> None:
         with pytest.raises(NotSent):
             await web.post_once(vendor, POST)
         with pytest.raises(VendorUnreachable, match="could not be reached"):
-            await web.look(vendor, GET)
+            await web.call(vendor, GET)
         assert "did not answer" in await refusal(web, vendor, f"http://127.0.0.1:{port}/film.mp4")
 
 
 @pytest.mark.parametrize("reply", [Reply(b'{"id"', length=100, cut=5), Reply(b"", length=5)])
 async def test_an_answer_that_breaks_off_leaves_open_what_happened(tmp_path: Path, reply: Reply) -> None:
     async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
-        with pytest.raises(Ambiguous):
+        with pytest.raises(OutcomeUnknown):
             await web.post_once(vendor, POST)
         with pytest.raises(VendorUnreachable):
-            await web.look(vendor, GET)
+            await web.call(vendor, GET)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ async def test_an_answer_that_breaks_off_leaves_open_what_happened(tmp_path: Pat
 )
 async def test_an_answer_that_is_no_json_of_a_sane_size_has_no_body(tmp_path: Path, body: bytes) -> None:
     async with hosting(lambda _: Reply(body)) as host, opened(tmp_path, host.origin) as (web, vendor):
-        for answer in (await web.post_once(vendor, POST), await web.look(vendor, GET)):
+        for answer in (await web.post_once(vendor, POST), await web.call(vendor, GET)):
             assert (answer.status, answer.body) == (200, None)
 
 
@@ -240,7 +240,7 @@ LATE = "Mon, 01 Jan 99999999999999 00:00:00"
 async def test_how_long_to_wait_is_read_where_it_is_a_number(tmp_path: Path, said: str, seconds: float | None) -> None:
     reply = Reply(b"{}", 429, {"retry-after": said})
     async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
-        assert (await web.look(vendor, GET)).retry_after == seconds
+        assert (await web.call(vendor, GET)).retry_after == seconds
 
 
 async def test_a_reason_never_holds_the_key_or_the_address(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ async def test_a_reason_never_holds_the_key_or_the_address(tmp_path: Path) -> No
 
     async with hosting(broken) as host, opened(tmp_path, host.origin) as (web, vendor):
         with pytest.raises(VendorUnreachable) as caught:
-            await web.look(vendor, Call("GET", "/v1", query={"signature": "secret-word"}))
+            await web.call(vendor, Call("GET", "/v1", query={"signature": "secret-word"}))
     assert "secret-word" not in str(caught.value)
     assert KEY not in str(caught.value)
     assert host.origin not in str(caught.value)

@@ -21,7 +21,7 @@ class Problem:
 
     field: str
     value: object
-    wrong: str
+    message: str
     nearest: Any = None
     source: Source | None = None
 
@@ -29,7 +29,7 @@ class Problem:
         """Say it so that the next request can be right."""
         shown = "" if self.value is None or len(repr(self.value)) > _LONGEST_SHOWN else f" {self.value!r}"
         hint = "" if self.nearest is None else f"; nearest: {self.nearest!r}"
-        return f"{self.field}{shown} {self.wrong}{hint}"
+        return f"{self.field}{shown} {self.message}{hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def check(model: Model, args: Args) -> Checked:
     """Check what a caller asks of a model. `args` is untrusted; control fields in it are checked as well."""
     rows = {**model.rows, **CONTROLS}
     problems = [
-        *unfit(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
+        *find_problems(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
         *_broken_rules(model, args),
         *_unknown_names(model, args),
     ]
@@ -55,13 +55,13 @@ def check(model: Model, args: Args) -> Checked:
     return Checked((), advice, _fill_in(model, args))
 
 
-def unfit(rows: Mapping[str, Row], args: Args, who: str) -> list[Problem]:
+def find_problems(rows: Mapping[str, Row], args: Args, who: str) -> list[Problem]:
     """Hold arguments against rows one by one: unknown, wrong and missing fields. `who` is said to refuse a field."""
     found: list[Problem] = []
     for name, value in args.items():
         if row := rows.get(name):
-            if wrong := row.wrong(value):
-                found.append(Problem(name, value, wrong, row.nearest(value), row.source))
+            if problem := row.problem(value):
+                found.append(Problem(name, value, problem, row.nearest(value), row.source))
         elif name in FIELDS:
             found.append(Problem(name, None, f"is not taken by {who}; leave it out"))
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seedance_mcp.catalog.check import Checked, check
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.price import Price, PriceBook, price
+from seedance_mcp.catalog.price import Price, Prices, price
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, VideoRequest
 from seedance_mcp.catalog.rows import Args
 
@@ -29,7 +29,7 @@ class Offer:
         return self.request.model
 
 
-def offers(models: Iterable[Model], args: Args, book: PriceBook, check: Check = check) -> list[Offer]:
+def offers(models: Iterable[Model], args: Args, prices: Prices, check: Check = check) -> list[Offer]:
     """Return who can do the request, cheapest first; those without a known price in USD come last.
 
     A model that is asked for something legal that its vendor did not make it for (a reference model without
@@ -40,7 +40,7 @@ def offers(models: Iterable[Model], args: Args, book: PriceBook, check: Check = 
         checked = check(model, args)
         if checked.request is None:
             continue
-        cost = price(checked.request, book)
+        cost = price(checked.request, prices)
         misused = bool(model.prefers) and not any(f in args for f in model.prefers)
         unpriced = cost.usd_micros is None
         found.append((misused, unpriced, cost.usd_micros or 0, index, Offer(checked.request, cost, checked)))
@@ -54,12 +54,12 @@ def others(models: Iterable[Model], args: Args, but: Model, check: Check = check
 
 def nearest(model: Model, args: Args, check: Check = check) -> dict[str, Any] | None:
     """Return the arguments closest to these that the model accepts, or None where a person has to decide."""
-    mended = {k: v for k, v in args.items() if k in model.rows or k in CONTROLS}
-    for problem in check(model, mended).problems:
+    corrected = {k: v for k, v in args.items() if k in model.rows or k in CONTROLS}
+    for problem in check(model, corrected).problems:
         if problem.nearest is None:
             return None
-        mended[problem.field] = problem.nearest
-    return None if check(model, mended).problems else mended
+        corrected[problem.field] = problem.nearest
+    return None if check(model, corrected).problems else corrected
 
 
 def fewest_problems(models: Sequence[Model], args: Args, check: Check = check) -> tuple[Model, Checked]:
@@ -79,6 +79,6 @@ def fits(model: Model, shape: Mapping[str, Any]) -> bool:
     if (kind := shape.get("references")) and f"reference_{kind}s" not in model.rows:
         return False
     for name in FIELDS:
-        if name in shape and (name not in model.rows or model.rows[name].wrong(shape[name])):
+        if name in shape and (name not in model.rows or model.rows[name].problem(shape[name])):
             return False
     return True

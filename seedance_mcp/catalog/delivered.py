@@ -32,7 +32,7 @@ def differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]
         _resolution(asked.get("resolution"), found["width"], found["height"]),
         _shape(asked.get("aspect_ratio"), found["width"], found["height"]),
         _length(asked.get("duration"), found["seconds"]),
-        _sound(asked.get("generate_audio"), sound=found["sound"]),
+        _audio(asked.get("generate_audio"), audio=found["audio"]),
     ]
     return [sentence for sentence in said if sentence]
 
@@ -59,7 +59,7 @@ def _length(asked: Any, seconds: float) -> str:
     return f"Asked for {asked:g} s, delivered {seconds:.1f} s."
 
 
-def _sound(asked: Any, *, sound: bool) -> str:
-    if not isinstance(asked, bool) or asked is sound:
+def _audio(asked: Any, *, audio: bool) -> str:
+    if not isinstance(asked, bool) or asked is audio:
         return ""
     return "Asked for sound, delivered without." if asked else "Asked for no sound, delivered with it."

@@ -30,11 +30,11 @@ class FileFacts:
     seconds: float | None = None
 
 
-def beyond(limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> Iterator[str]:
+def limit_problems(limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> Iterator[str]:
     """Say what is wrong with files of one field, each given with the words for it («item 2 (run.mp4)»)."""
     for what, file in files:
-        if wrong := "; ".join(_alone(limits, file)):
-            yield f"{what} {wrong}"
+        if problem := "; ".join(_alone(limits, file)):
+            yield f"{what} {problem}"
     seconds = sum(file.seconds or 0 for _, file in files)
     if limits.total_seconds is not None and seconds > limits.total_seconds + _ROUNDING:
         yield f"have {seconds:.1f} s together; at most {limits.total_seconds:g} s are taken"
@@ -59,7 +59,7 @@ def _alone(limits: FileLimits, file: FileFacts) -> Iterator[str]:
             yield f"has {width}x{height} pixels; its shorter side must have {low}–{high}"
 
 
-def unseen(limits: FileLimits, files: Sequence[FileFacts]) -> bool:
+def has_unchecked_limits(limits: FileLimits, files: Sequence[FileFacts]) -> bool:
     """Whether a limit could not be held against a file, because nobody could look into it."""
     seconds = limits.seconds or limits.total_seconds
     return any((seconds and f.seconds is None) or (limits.pixels and f.pixels is None) for f in files)

@@ -39,7 +39,7 @@ class Link:
             forms.append("asset://[A-Za-z0-9._-]+")
         return f"^(?:{'|'.join(forms)})(?![\\s\\S])"  # not «$», which in Python lets a final newline by
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         fits = isinstance(value, str) and re.search(self.pattern, value)
         return None if fits else f"must be {self.allowed()}"
 
@@ -51,7 +51,7 @@ class Link:
     def nearest(self, value: object) -> str | None:
         if isinstance(value, str) and value.startswith("http://") and "http" not in self.schemes:
             secure = "https" + value[4:]
-            return secure if self.wrong(secure) is None else None
+            return secure if self.problem(secure) is None else None
         return None
 
     def schema(self) -> Schema:
@@ -75,7 +75,7 @@ class FileLimits:
     total_mb: float | None = None
     pixels: tuple[int, int] | None = None
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Say the limits in a few words, for `list_models`."""
         said: list[str] = []
         if self.seconds:
@@ -105,13 +105,13 @@ class Media:
 
     default = None
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         if not isinstance(value, Sequence) or isinstance(value, str):
             return f"must be a list of {self.kind} URLs"
         items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         if not items:
             return "is an empty list"
-        bad = [str(i) for i, item in enumerate(items, 1) if self.link.wrong(item)]
+        bad = [str(i) for i, item in enumerate(items, 1) if self.link.problem(item)]
         said = [f"item {', '.join(bad)} must be {self.link.allowed()}"] if bad else []
         if self.most is not None and len(items) > self.most:
             said.append(f"has {len(items)} items; at most {self.most} are taken")

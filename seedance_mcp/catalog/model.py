@@ -56,9 +56,9 @@ class Model:
     def modes(self) -> tuple[str, ...]:
         """What it can start from, read off the media rows: text, first_frame, first_last_frame, references."""
         rows = self.rows
-        pictures = {"first_frame", "last_frame", "reference_images", "reference_videos", "reference_audios"}
+        images = {"first_frame", "last_frame", "reference_images", "reference_videos", "reference_audios"}
         found: list[str] = []
-        if not any(rows[f].required for f in pictures & rows.keys()):
+        if not any(rows[f].required for f in images & rows.keys()):
             found.append("text")
         framed = [r.one_of for r in self.rules if isinstance(r, Needs) and r.field == "first_frame"]
         if "first_frame" in rows and not framed:

@@ -71,11 +71,11 @@ class UnitPrice:
     """Which price list it is from, or why that gives none, in a few words."""
 
 
-PriceBook = Mapping[str, UnitPrice]
+Prices = Mapping[str, UnitPrice]
 """Entries by model id, or by vendor for all its models; the model's own entry wins."""
 
 
-def price_book(text: str) -> PriceBook:
+def parse_prices(text: str) -> Prices:
     """Read what the operator says models cost, from the JSON of SEEDANCE_PRICES.
 
     Raises:
@@ -105,11 +105,11 @@ def _unit_price(name: str, entry: Any) -> UnitPrice:
 _UNIT_PRICE_KEYS = {"usd_per_unit", "rates", "per", "unit"}
 
 
-def price(request: VideoRequest, book: PriceBook) -> Price:
+def price(request: VideoRequest, prices: Prices) -> Price:
     """Price a checked request from the model's billing row and the prices that are known besides."""
     billing = request.model.billing
-    for_vendor = book.get(request.model.vendor, UnitPrice())
-    own = book.get(request.model.id, for_vendor)
+    for_vendor = prices.get(request.model.vendor, UnitPrice())
+    own = prices.get(request.model.id, for_vendor)
     per = own.per or billing.per
     unit = own.unit or billing.unit
     rate = _rate(request, own, billing)

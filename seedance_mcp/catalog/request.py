@@ -35,9 +35,9 @@ FIELDS: Mapping[str, str] = {
 """What a video can be asked for, with what the name alone does not say (every word is paid for in each conversation).
 A vendor module says which of these its models take, and nothing outside this list."""
 
-PICTURES = ("first_frame", "last_frame")
+FRAMES = ("first_frame", "last_frame")
 REFERENCES = ("reference_images", "reference_videos", "reference_audios")
-MEDIA = PICTURES + REFERENCES
+MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
 CONTROLS: Mapping[str, Row] = {
@@ -48,7 +48,7 @@ CONTROLS: Mapping[str, Row] = {
 }
 """What a caller can tell us about the call itself; never sent to a vendor."""
 
-CONTROL_WORDS: Mapping[str, str] = {
+CONTROL_DESCRIPTIONS: Mapping[str, str] = {
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",

@@ -49,7 +49,7 @@ class Row(Protocol):
     @property
     def default(self) -> Any: ...
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         """Say what is wrong with the value, or None if it keeps to the row."""
         ...
 
@@ -86,7 +86,7 @@ class OneOf:
     """What is sent instead of `default` when pictures, clips or sounds are given ("=": the same, None: nothing)."""
     required: bool = False
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         return None if isinstance(value, str) and value in self.values else f"must be {self.allowed()}"
 
     def allowed(self) -> str:
@@ -138,7 +138,7 @@ class Whole:
     unit: str = ""
     required: bool = False
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         return None if self._takes(value) else f"must be {self.allowed()}"
 
     def _takes(self, value: object) -> bool:
@@ -197,7 +197,7 @@ class Number:
 
     default = None
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         fits = isinstance(value, int | float) and not isinstance(value, bool) and self.least <= value < float("inf")
         return None if fits else f"must be {self.allowed()}"
 
@@ -225,7 +225,7 @@ class Text:
 
     default = None
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         if not isinstance(value, str):
             return "must be text"
         if len(value) < self.least:
@@ -257,7 +257,7 @@ class Flag:
     default: bool | None = None
     required: bool = False
 
-    def wrong(self, value: object) -> str | None:
+    def problem(self, value: object) -> str | None:
         return None if isinstance(value, bool) else "must be true or false"
 
     def allowed(self) -> str:

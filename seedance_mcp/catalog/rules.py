@@ -42,7 +42,7 @@ class Rule(Protocol):
         """Return (the field to change, what is wrong), or None if the request keeps to the rule."""
         ...
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Say the rule in a few words, for `list_models`."""
         ...
 
@@ -66,7 +66,7 @@ class NotTogether:
             return None
         return left[0], f"cannot be combined with {_or(right)}; leave out one side ({_or(left)}, or {_or(right)})"
 
-    def words(self) -> str:
+    def describe(self) -> str:
         return f"not together: {_or(self.these)} with {_or(self.those)}"
 
     def schema(self) -> Schema:
@@ -86,7 +86,7 @@ class Needs:
             return None
         return self.field, f"needs {_or(self.one_of)} beside it; add that or leave {self.field} out"
 
-    def words(self) -> str:
+    def describe(self) -> str:
         return f"{self.field} needs {_or(self.one_of)}"
 
     def schema(self) -> Schema:
@@ -105,7 +105,7 @@ class NeedsOneOf:
             return None
         return self.fields[0], f"or another of {_or(self.fields[1:])} must be given"
 
-    def words(self) -> str:
+    def describe(self) -> str:
         return f"needs {_or(self.fields)}"
 
     def schema(self) -> Schema:

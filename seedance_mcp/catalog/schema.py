@@ -12,13 +12,13 @@ from typing import Any
 
 from seedance_mcp.catalog.media import Link, Media
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROL_WORDS, CONTROLS, FIELDS, nameable
+from seedance_mcp.catalog.request import CONTROL_DESCRIPTIONS, CONTROLS, FIELDS, nameable
 from seedance_mcp.catalog.rows import Flag, Row, Schema, Text, Whole
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def hull(models: Sequence[Model]) -> Schema:
+def merged_schema(models: Sequence[Model]) -> Schema:
     """Return the input schema of create_video: everything that some configured model takes, and nothing else."""
     properties: dict[str, Schema] = {"model": _model(models)}
     required: list[str] = []
@@ -27,10 +27,10 @@ def hull(models: Sequence[Model]) -> Schema:
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
-        properties[name] = flat(row, _words(name, rows))
+        properties[name] = flat(row, _description(name, rows))
         if row.required and len(rows) == len(models):
             required.append(name)
-    properties |= {name: flat(row, CONTROL_WORDS[name]) for name, row in CONTROLS.items()}
+    properties |= {name: flat(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
@@ -44,7 +44,7 @@ def _model(models: Sequence[Model]) -> Schema:
     return {"type": "string", "description": "From list_models"}
 
 
-def flat(row: Row, words: str) -> Schema:
+def flat(row: Row, description: str) -> Schema:
     """Return a property for `tools/list`: a row's schema without what costs tokens and helps no caller."""
     schema = dict(row.schema())
     for keyword in ("pattern", "minLength", "minItems"):
@@ -53,10 +53,10 @@ def flat(row: Row, words: str) -> Schema:
         schema["items"] = {"type": "string"}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
-    return schema | ({"description": words} if words else {})
+    return schema | ({"description": description} if description else {})
 
 
-def _words(name: str, rows: Sequence[Row]) -> str:
+def _description(name: str, rows: Sequence[Row]) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
     row = reduce(lambda a, b: a.merged(b), rows)
     said = [FIELDS[name]] if FIELDS[name] else []
@@ -84,9 +84,9 @@ def exact(model: Model) -> Schema:
         if name in model.rows:
             row = model.rows[name]
             default = {} if row.default is None else {"default": row.default}
-            properties[name] = row.schema() | {"description": _words(name, [row]) or row.allowed()} | default
+            properties[name] = row.schema() | {"description": _description(name, [row]) or row.allowed()} | default
     for name, row in CONTROLS.items():
-        properties[name] = row.schema() | {"description": CONTROL_WORDS[name]}
+        properties[name] = row.schema() | {"description": CONTROL_DESCRIPTIONS[name]}
     clauses = [rule.schema() for rule in model.rules] + list(_naming(model))
     schema: dict[str, Any] = {
         "$schema": DIALECT,
@@ -124,11 +124,11 @@ def takes(model: Model) -> Iterable[tuple[str, str]]:
         if name not in model.rows:
             continue
         row = model.rows[name]
-        words = row.allowed()
+        description = row.allowed()
         if isinstance(row, Media) and row.files:
-            words += f" ({row.files.words()})"
+            description += f" ({row.files.describe()})"
         if row.default is not None:
-            words += f"; default {str(row.default).lower() if isinstance(row, Flag) else row.default}"
+            description += f"; default {str(row.default).lower() if isinstance(row, Flag) else row.default}"
         if row.required:
-            words += "; required"
-        yield name, words
+            description += "; required"
+        yield name, description

@@ -18,16 +18,17 @@ from rich.console import Console
 
 from seedance_mcp import version
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.jobs.opening import open_web
-from seedance_mcp.media import bucket, look
+from seedance_mcp.media import frames
 from seedance_mcp.redaction import clean
+from seedance_mcp.runtime import open_web
 from seedance_mcp.settings import every_setting, load
+from seedance_mcp.uploads import bucket
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.price import UnitPrice
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors import Vendor
-    from seedance_mcp.vendors.vendor import Question
+    from seedance_mcp.vendors.vendor import Query
     from seedance_mcp.web import Web
 
 _LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
@@ -49,7 +50,7 @@ async def doctor(as_json: bool, offline: bool) -> int:
     if not settings.vendors:
         problems.append("No vendor has a key. Set one, or SEEDANCE_SANDBOX=1 to try without.")
     report["folders"] = {
-        name: _folder(path, problems) for name, path in (("state", settings.state_dir), ("films", settings.output_dir))
+        name: _folder(path, problems) for name, path in (("state", settings.state_dir), ("videos", settings.output_dir))
     }
     report["files"] = _files(settings, problems)
     report["journal"] = await _journal(settings, problems)
@@ -141,7 +142,7 @@ def _files(settings: Settings, problems: list[str]) -> dict[str, Any]:
         "media roots": roots or "none: local files are refused",
         "upload": settings.upload_url or "no bucket",
         "vendors that take files themselves": takers or "none",
-        "seconds and pixels": "checked" if look.available() else "not checked (extra «media»)",
+        "seconds and pixels": "checked" if frames.available() else "not checked (extra «media»)",
     }
 
 
@@ -151,22 +152,22 @@ async def _vendors_say(settings: Settings) -> dict[str, Any]:
     said: dict[str, Any] = {"account": {}, "catalogue": {}}
     try:
         for vendor in settings.vendors:
-            answers = [await _ask(web, vendor, question) for question in vendor.account]
+            answers = [await _ask(web, vendor, question) for question in vendor.account_queries]
             if answers:
                 said["account"][vendor.slug] = "; ".join(map(str, answers))
-            if vendor.catalogue:
-                said["catalogue"][vendor.slug] = _listed(vendor, await _ask(web, vendor, vendor.catalogue))
+            if vendor.price_list:
+                said["catalogue"][vendor.slug] = _listed(vendor, await _ask(web, vendor, vendor.price_list))
     finally:
         await web.aclose()
     return {title: found for title, found in said.items() if found}
 
 
-async def _ask(web: Web, vendor: Vendor, question: Question[Any]) -> Any:
+async def _ask(web: Web, vendor: Vendor, question: Query[Any]) -> Any:
     """Return the answer, or in words why there is none; that is no problem of ours."""
     try:
-        answer = await web.look(vendor, question.call)
-        refusal = vendor.refusal(answer)
-        return f"refused: {clean(refusal.words)}" if refusal else question.read(answer)
+        answer = await web.call(vendor, question.call)
+        refusal = vendor.parse_error(answer)
+        return f"refused: {clean(refusal.message)}" if refusal else question.read(answer)
     except SeedanceError as error:
         return f"not known ({error.sentence.rstrip('.')})"
 

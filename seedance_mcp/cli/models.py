@@ -41,18 +41,18 @@ def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
         row = model.rows["resolution"]
         resolutions = " ".join(getattr(row, "values", ()))
         duration = model.rows["duration"].allowed().removesuffix(" s")
-        table.add_row(model.id, configured, duration, resolutions, ", ".join(model.modes), rate_words(model))
+        table.add_row(model.id, configured, duration, resolutions, ", ".join(model.modes), rate_text(model))
     console.print(table)
     return 0
 
 
-def rate_words(model: Model) -> str:
+def rate_text(model: Model) -> str:
     """Say a model's published rates, such as «48 credits/second»."""
     billing = model.billing
     if billing.per is None:
         return "not published"
     if not billing.rates:
-        listed = known_vendors()[model.vendor].catalogue is not None
+        listed = known_vendors()[model.vendor].price_list is not None
         return f"per {billing.per}, rate " + ("in the vendor's catalogue" if listed else "not published")
     rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.rates.items())
     worth = f" (1 = {dollars(int(billing.usd_per_unit * 1_000_000))})" if billing.usd_per_unit else ""
@@ -67,25 +67,25 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
         "configured": settings.vendor(model.vendor) is not None,
         "modes": list(model.modes),
         "takes": {
-            name: {"allowed": words, "source": rows[name].source.where, "documented": rows[name].source.documented}
-            for name, words in takes(model)
+            name: {"allowed": allowed, "source": rows[name].source.where, "documented": rows[name].source.documented}
+            for name, allowed in takes(model)
         },
         "rules": [
-            {"rule": r.words(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
+            {"rule": r.describe(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
         ],
         "advice": [{"says": a.text, "source": a.source.where} for a in model.advice],
-        "price": rate_words(model),
+        "price": rate_text(model),
         "price_source": model.billing.source.where,
     }
 
 
 def _print_model(console: Console, model: Model) -> None:
     table = Table("field", "takes", "source", box=None, header_style="bold", title=model.id, title_justify="left")
-    for name, words in takes(model):
-        table.add_row(name, words, model.rows[name].source.where)
+    for name, allowed in takes(model):
+        table.add_row(name, allowed, model.rows[name].source.where)
     for rule in model.rules:
-        table.add_row("rule", rule.words(), rule.source.where)
+        table.add_row("rule", rule.describe(), rule.source.where)
     for advice in model.advice:
         table.add_row("advice", advice.text, advice.source.where)
-    table.add_row("price", rate_words(model), model.billing.source.where)
+    table.add_row("price", rate_text(model), model.billing.source.where)
     console.print(table)

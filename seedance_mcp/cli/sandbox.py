@@ -19,16 +19,16 @@ async def sandbox(port: int) -> None:
         SettingError: the port cannot be used.
     """
     fakes = Sandbox()
-    wrong = ""
+    problem = ""
     async with anyio.create_task_group() as group:
         try:
             bound = await group.start(functools.partial(serve, port, sandbox=fakes))
         except (OSError, OverflowError) as error:  # told of below, because the group would wrap it
-            wrong = getattr(error, "strerror", None) or str(error)
+            problem = getattr(error, "strerror", None) or str(error)
         else:
             for slug in known_fakes():
                 name = known_vendors()[slug].env_name
                 print(f"export SEEDANCE_{name}_BASE_URL={fakes.base_url(slug, f'http://127.0.0.1:{bound}')}")
                 print(f"export SEEDANCE_{name}_API_KEY=sandbox", flush=True)
-    if wrong:
-        raise SettingError(f"Port {port} cannot be used ({wrong}).", next_step="Choose another with --port.")
+    if problem:
+        raise SettingError(f"Port {port} cannot be used ({problem}).", next_step="Choose another with --port.")

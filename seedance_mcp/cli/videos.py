@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from seedance_mcp import views
 from seedance_mcp.catalog.price import dollars
-from seedance_mcp.cli.films import named, on_disk, open_film, save
-from seedance_mcp.jobs.opening import open_studio
-from seedance_mcp.server import answers
+from seedance_mcp.cli.downloads import download, find_job, on_disk, open_video
+from seedance_mcp.runtime import open_service
 from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
     import argparse
 
-    from seedance_mcp.jobs.budget import Spending
-    from seedance_mcp.jobs.journal import Job
-    from seedance_mcp.jobs.studio import Studio
+    from seedance_mcp.jobs.journal.budget import Spending
+    from seedance_mcp.jobs.journal.model import Job
+    from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
 
 _HOUR, _DAY = 3_600, 86_400
@@ -32,33 +32,33 @@ _ROOM = {"model": 112, "prompt": 150}
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
     """Do what `videos` and its actions say; returns the exit code."""
-    async with open_studio(settings, saving=False) as studio:
+    async with open_service(settings, saving=False) as service:
         if options.action == "resolve":
-            job = await studio.resolve(options.job, options.task_id)
+            job = await service.resolve(options.job, options.task_id)
             print(f"{job.id} is now {job.state}.")
         elif options.action == "purge":
-            wiped = await studio.journal.wipe(time.time() - options.days * _DAY)
+            wiped = await service.journal.wipe(time.time() - options.days * _DAY)
             print(f"Wiped {wiped} finished job{'' if wiped == 1 else 's'}; their costs stay.")
         elif options.action == "show":
-            await _show(studio, options.job, as_json=options.json)
+            await _show(service, options.job, as_json=options.json)
         elif options.action == "save":
-            return await save(studio, options.jobs, wait=options.wait)
+            return await download(service, options.jobs, wait=options.wait)
         elif options.action == "open":
-            return await open_film(studio, options.job)
+            return await open_video(service, options.job)
         elif options.spend:
-            await _spend(studio, settings, as_json=options.json)
+            await _spend(service, settings, as_json=options.json)
         else:
-            await _list(studio, settings, options.limit, as_json=options.json)
+            await _list(service, settings, options.limit, as_json=options.json)
     return 0
 
 
-async def _list(studio: Studio, settings: Settings, limit: int, *, as_json: bool) -> None:
-    page = await studio.page(limit=max(1, limit))
-    spending = await studio.spending()
+async def _list(service: JobService, settings: Settings, limit: int, *, as_json: bool) -> None:
+    page = await service.page(limit=max(1, limit))
+    spending = await service.spending()
     if as_json:
-        listed = answers.listed(page, spending, settings.daily_budget)
-        films = [answers.film(job, known_vendors().get(job.vendor)) for job in page.jobs]
-        videos = [video | film for video, film in zip(listed["videos"], films, strict=True)]
+        listed = views.listed(page, spending, settings.daily_budget)
+        videos = [views.video(job, known_vendors().get(job.vendor)) for job in page.jobs]
+        videos = [video | video for video, video in zip(listed["videos"], videos, strict=True)]
         print(json.dumps(listed | {"videos": videos}, ensure_ascii=False, indent=2))
         return
     console = _console()
@@ -83,20 +83,20 @@ def _console() -> Console:
 
 def _cells(job: Job, home: Path | None) -> dict[str, str]:
     """Say in a table what a job is and where its film is, or why it is nowhere; `home` goes without saying."""
-    film = on_disk(job)
+    video = on_disk(job)
     link = "".join(filter(str.isprintable, job.url or ""))
     return {
         "job": job.id,
         "when": time.strftime("%m-%d %H:%M", time.localtime(job.created_at)),
         "state": job.state,
         "model": job.model,
-        "cost": answers.cost_words(job),
+        "cost": views.cost_text(job),
         "expires": _expires(job, time.time()),
-        "prompt": answers.clean(job.prompt)[:40],
+        "prompt": views.clean(job.prompt)[:40],
         "film": str(
-            (film.name if film and film.parent == home else film)
+            (video.name if video and video.parent == home else video)
             or link
-            or answers.clean(job.save_error or job.error_words or "")
+            or views.clean(job.save_error or job.error_message or "")
         ),
     }
 
@@ -107,7 +107,7 @@ def _expires(job: Job, now: float) -> str:
         return ""
     if on_disk(job):
         return "saved"
-    ends = answers.expires_at(job, known_vendors().get(job.vendor))
+    ends = views.expires_at(job, known_vendors().get(job.vendor))
     if ends is None:
         return "unknown"
     left = ends - now
@@ -118,14 +118,14 @@ def _expires(job: Job, now: float) -> str:
     return f"in {left // _HOUR:.0f} h" if left < 2 * _DAY else f"in {left // _DAY:.0f} d"
 
 
-async def _show(studio: Studio, word: str, *, as_json: bool) -> None:
-    job = await named(studio, word)
+async def _show(service: JobService, name: str, *, as_json: bool) -> None:
+    job = await find_job(service, name)
     vendor = known_vendors().get(job.vendor)
-    fields = answers.record(job) | answers.film(job, vendor) | {"prompt": answers.clean(job.prompt)}
+    fields = views.record(job) | views.video(job, vendor) | {"prompt": views.clean(job.prompt)}
     if as_json:
         print(json.dumps(fields, ensure_ascii=False, indent=2))
     else:
-        _console().print(answers.words(fields), soft_wrap=True)
+        _console().print(views.to_text(fields), soft_wrap=True)
 
 
 def _today(spending: Spending, settings: Settings) -> str:
@@ -135,8 +135,8 @@ def _today(spending: Spending, settings: Settings) -> str:
     return f"{said}, {dollars(spending.left(settings.daily_budget))} of {dollars(settings.daily_budget)} left."
 
 
-async def _spend(studio: Studio, settings: Settings, *, as_json: bool) -> None:
-    totals = await studio.journal.totals(31)
+async def _spend(service: JobService, settings: Settings, *, as_json: bool) -> None:
+    totals = await service.journal.totals(31)
     if as_json:
         print(json.dumps([asdict(total) for total in totals], indent=2))
         return
@@ -146,4 +146,4 @@ async def _spend(studio: Studio, settings: Settings, *, as_json: bool) -> None:
         table.add_row(t.day, t.model, str(t.jobs), dollars(t.spent), dollars(t.reserved), unpriced)
     console = _console()
     console.print(table if totals else "Nothing was spent yet.")
-    console.print(f"\n{_today(await studio.spending(), settings)}")
+    console.print(f"\n{_today(await service.spending(), settings)}")

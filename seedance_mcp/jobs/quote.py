@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import choose
 from seedance_mcp.catalog.check import Checked
-from seedance_mcp.catalog.price import Price, PriceBook, price
+from seedance_mcp.catalog.price import Price, Prices, price
 from seedance_mcp.errors import InvalidRequest, NotConfigured
-from seedance_mcp.media.inputs import Inputs, Parcel
+from seedance_mcp.uploads.inputs import Inputs, PendingUpload
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
@@ -33,13 +33,13 @@ class Quote:
     vendor: Vendor
     chosen: str | None = None
     """Why this model was taken, where the caller left the choice to us."""
-    parcels: Mapping[str, Parcel] = field(default_factory=dict[str, Parcel])
+    uploads: Mapping[str, PendingUpload] = field(default_factory=dict[str, PendingUpload])
     """Files of this machine that have to be handed over first, by the URLs that stand for them in the request."""
 
     @property
     def call(self) -> Call:
         """The exact HTTP request that creating it sends."""
-        return self.vendor.submit(self.request)
+        return self.vendor.build_submit(self.request)
 
     @property
     def with_consent(self) -> str | None:
@@ -65,7 +65,7 @@ class Quote:
 NO_FILES = Inputs()
 
 
-def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs, book: PriceBook) -> Quote:
+def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs, prices: Prices) -> Quote:
     """Check and price a request; choose the cheapest configured model that can do it where none is named.
 
     `inputs` are the files that it names, `book` what is known of prices besides the models' rows.
@@ -79,7 +79,7 @@ def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs, book: Pri
     args = dict(args)
     name = args.pop("model", None)
     if name is None:
-        return _cheapest(settings, args, inputs, book)
+        return _cheapest(settings, args, inputs, prices)
     model = next((m for m in settings.models if m.id == name), None)
     if model is None:
         raise _no_such_model(name, [m.id for m in settings.models])
@@ -88,13 +88,13 @@ def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs, book: Pri
     if checked.request is None:
         others = choose.others(settings.models, args, model, check)
         raise _refusal(model.id, checked, others, choose.nearest(model, args, check))
-    cost, vendor = price(checked.request, book), settings.vendor_of(model)
-    return Quote(checked.request, cost, checked, vendor, parcels=inputs.parcels(model, args))
+    cost, vendor = price(checked.request, prices), settings.vendor_of(model)
+    return Quote(checked.request, cost, checked, vendor, uploads=inputs.uploads(model, args))
 
 
-def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs, book: PriceBook) -> Quote:
+def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs, prices: Prices) -> Quote:
     check = inputs.check
-    found = choose.offers(settings.models, args, book, check)
+    found = choose.offers(settings.models, args, prices, check)
     if not found:
         model, checked = choose.fewest_problems(settings.models, args, check)
         raise _refusal(model.id, checked, [], choose.nearest(model, args, check), of=len(settings.models))
@@ -104,8 +104,8 @@ def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs, book: Pr
     why = f"{'cheapest' if known else 'first'} of {len(found)} that can"
     if unpriced:
         why += f" ({unpriced} without a known price)"
-    parcels = inputs.parcels(best.model, args)
-    return Quote(best.request, best.price, best.checked, settings.vendor_of(best.model), why, parcels)
+    uploads = inputs.uploads(best.model, args)
+    return Quote(best.request, best.price, best.checked, settings.vendor_of(best.model), why, uploads)
 
 
 def _no_such_model(name: object, ids: Sequence[str]) -> InvalidRequest:

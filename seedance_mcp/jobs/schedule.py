@@ -20,7 +20,7 @@ def expected(durations: Sequence[float]) -> tuple[float, float]:
     return statistics.median(durations), statistics.quantiles(durations, n=10)[-1]
 
 
-def next_look(elapsed: float, durations: Sequence[float], jitter: float) -> float:
+def next_poll(elapsed: float, durations: Sequence[float], jitter: float) -> float:
     """Return in how many seconds to look again: first at half the median, then steadily, then ever more rarely.
 
     `jitter` is between -1 and 1, and moves the look by up to a fifth.

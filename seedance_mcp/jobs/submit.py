@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, UnexpectedAnswer
-from seedance_mcp.jobs.journal import STOPPED
-from seedance_mcp.jobs.settle import charged_usd
+from seedance_mcp.jobs.final_cost import charged_usd
+from seedance_mcp.jobs.journal.model import STOPPED
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.web import Ambiguous, NotSent
+from seedance_mcp.web import OutcomeUnknown, NotSent
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.price import PriceBook
+    from seedance_mcp.catalog.price import Prices
     from seedance_mcp.catalog.request import VideoRequest
-    from seedance_mcp.jobs.journal import Job, Journal
+    from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Vendor
     from seedance_mcp.web import Web
 
@@ -54,7 +54,7 @@ class _Outcome:
 
 
 async def submit(
-    job: Job, request: VideoRequest, vendor: Vendor, web: Web, journal: Journal, book: PriceBook, owner: str
+    job: Job, request: VideoRequest, vendor: Vendor, web: Web, journal: Journal, prices: Prices, owner: str
 ) -> Job:
     """Send an admitted job and write down what became of it. Returns the job in its new state.
 
@@ -63,7 +63,7 @@ async def submit(
     """
     if job.state == "unknown" and not vendor.idempotency_header:
         raise ValueError(f"{vendor.slug} has no idempotency key: sending {job.id} again could pay twice")
-    call = vendor.submit(request)
+    call = vendor.build_submit(request)
     if vendor.idempotency_header:
         call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
     moved = await journal.move(job.id, "submitting", when=(job.state,), owner=owner)
@@ -73,18 +73,18 @@ async def submit(
         outcome = await _send(vendor, call, web)
     except BaseException:  # cancelled at shutdown, most likely: the request may be on its way
         code = Code.UNKNOWN_OUTCOME
-        await journal.move(job.id, "unknown", when=("submitting",), error_code=code, error_words=STOPPED)
+        await journal.move(job.id, "unknown", when=("submitting",), error_code=code, error_message=STOPPED)
         raise
     if job.state == "unknown" and outcome.accepted is None:
-        outcome = _Outcome(ambiguous=outcome.ambiguous or (outcome.refusal.words if outcome.refusal else ""))
+        outcome = _Outcome(ambiguous=outcome.ambiguous or (outcome.refusal.message if outcome.refusal else ""))
     for pause in WRITING_PAUSES:
         try:
-            return await _write(job, outcome, journal, book, request) or moved
+            return await _write(job, outcome, journal, prices, request) or moved
         except JournalError as error:  # a full disk may have room again, a stopped process may go on
             log.warning("job %s: %s", job.id, error.sentence)
             await anyio.sleep(pause)
     try:
-        return await _write(job, outcome, journal, book, request) or moved
+        return await _write(job, outcome, journal, prices, request) or moved
     except JournalError as error:
         raise _unwritten(job, outcome, error) from error
 
@@ -92,15 +92,15 @@ async def submit(
 def _unwritten(job: Job, outcome: _Outcome, error: JournalError) -> JournalError:
     """Say what cannot be written down, for then this is the only place where it stands."""
     if outcome.accepted is not None:
-        words = f"The vendor took job {job.id} as its task {outcome.accepted.task_id}."
+        message = f"The vendor took job {job.id} as its task {outcome.accepted.task_id}."
     else:
-        words = f"Job {job.id} was sent; {outcome.refusal.words if outcome.refusal else outcome.ambiguous}."
-    log.error("%s %s", words, error.sentence)
+        message = f"Job {job.id} was sent; {outcome.refusal.message if outcome.refusal else outcome.ambiguous}."
+    log.error("%s %s", message, error.sentence)
     next_step = (
         "Do NOT call create_video again. When the journal can be written and this server was restarted, the user can "
         f"settle it with `seedance-mcp videos resolve {job.id}`."
     )
-    return JournalError(f"{words} {error.sentence}", next_step=next_step)
+    return JournalError(f"{message} {error.sentence}", next_step=next_step)
 
 
 async def _send(vendor: Vendor, call: Call, web: Web) -> _Outcome:
@@ -111,11 +111,11 @@ async def _send(vendor: Vendor, call: Call, web: Web) -> _Outcome:
         except NotSent as error:
             unsent += 1
             if unsent == NOT_SENT_TRIES:
-                words = f"{vendor.name} could not be reached: {error}."
-                return _Outcome(refusal=classify(503, "", words, Code.VENDOR_DOWN))
+                message = f"{vendor.name} could not be reached: {error}."
+                return _Outcome(refusal=classify(503, "", message, Code.VENDOR_DOWN))
             await anyio.sleep(random.uniform(0, min(8.0, 0.5 * 2**unsent)))  # noqa: S311  (jitter, no secret)
             continue
-        except Ambiguous as error:
+        except OutcomeUnknown as error:
             return _Outcome(ambiguous=str(error))
         outcome = read(vendor, answer)
         busy += 1
@@ -127,27 +127,27 @@ async def _send(vendor: Vendor, call: Call, web: Web) -> _Outcome:
 
 def read(vendor: Vendor, answer: Answer) -> _Outcome:
     """Tell accepted from rejected from ambiguous, by the table above."""
-    refusal = vendor.refusal(answer)
+    refusal = vendor.parse_error(answer)
     if refusal is not None:
         status = refusal.status
         if status in REJECTING or (status in ASKING_TO_WAIT):
             return _Outcome(refusal=refusal, retry_after=answer.retry_after)
-        return _Outcome(ambiguous=f"HTTP {status}: {refusal.words}")
+        return _Outcome(ambiguous=f"HTTP {status}: {refusal.message}")
     if answer.status in ASKING_TO_WAIT:
-        words = f"{vendor.name} answered HTTP {answer.status}."
-        return _Outcome(refusal=classify(answer.status, "", words, Code.RATE_LIMITED), retry_after=answer.retry_after)
+        message = f"{vendor.name} answered HTTP {answer.status}."
+        return _Outcome(refusal=classify(answer.status, "", message, Code.RATE_LIMITED), retry_after=answer.retry_after)
     if not 200 <= answer.status < 300:  # noqa: PLR2004
         return _Outcome(ambiguous=f"HTTP {answer.status} without the vendor's own error message")
     try:
-        return _Outcome(accepted=vendor.accepted(answer))
+        return _Outcome(accepted=vendor.parse_submit(answer))
     except UnexpectedAnswer:
         return _Outcome(ambiguous="the answer holds no job id")
 
 
-async def _write(job: Job, outcome: _Outcome, journal: Journal, book: PriceBook, request: VideoRequest) -> Job | None:
+async def _write(job: Job, outcome: _Outcome, journal: Journal, prices: Prices, request: VideoRequest) -> Job | None:
     if outcome.accepted is not None:
         now = time.time()
-        reported = charged_usd(request.model, outcome.accepted.charged, book)
+        reported = charged_usd(request.model, outcome.accepted.charged, prices)
         # What the vendor says it has charged may be more than was quoted; the reservation follows the truth.
         changes = {} if reported is None else {"reserved": reported, "unpriced": 0}
         return await journal.move(
@@ -157,7 +157,7 @@ async def _write(job: Job, outcome: _Outcome, journal: Journal, book: PriceBook,
             task_id=outcome.accepted.task_id,
             submitted_at=now,
             error_code=None,
-            error_words=None,
+            error_message=None,
             **changes,
         )
     if outcome.refusal is not None:
@@ -171,10 +171,10 @@ async def _write(job: Job, outcome: _Outcome, journal: Journal, book: PriceBook,
             reserved=0,
             finished_at=time.time(),
             error_code=outcome.refusal.code,
-            error_words=outcome.refusal.words,
+            error_message=outcome.refusal.message,
             **freed,
         )
     log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
     return await journal.move(
-        job.id, "unknown", when=("submitting",), error_code=Code.UNKNOWN_OUTCOME, error_words=outcome.ambiguous
+        job.id, "unknown", when=("submitting",), error_code=Code.UNKNOWN_OUTCOME, error_message=outcome.ambiguous
     )

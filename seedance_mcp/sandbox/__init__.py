@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from seedance_mcp.sandbox.app import Sandbox
 from seedance_mcp.sandbox.behaviour import BEHAVIOURS, Behaviour
-from seedance_mcp.sandbox.fake import Fake, known_fakes
-from seedance_mcp.sandbox.film import film_kind
+from seedance_mcp.sandbox.fakes.fake import Fake, known_fakes
 from seedance_mcp.sandbox.tasks import Charge, Task
+from seedance_mcp.sandbox.videos.render import video_kind
 
-__all__ = ["BEHAVIOURS", "Behaviour", "Charge", "Fake", "Sandbox", "Task", "film_kind", "known_fakes"]
+__all__ = ["BEHAVIOURS", "Behaviour", "Charge", "Fake", "Sandbox", "Task", "video_kind", "known_fakes"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 class Behaviour:
     """One thing to ask for. In `takes`, N is a number and words in brackets may be left out."""
 
-    word: str
+    name: str
     help: str
     takes: str = ""
     choices: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Behaviour:
     @property
     def usage(self) -> str:
         """How it is written: `fail content_policy|real_person|generation_failed`."""
-        return " ".join(filter(None, (self.word, "|".join(self.choices), self.takes)))
+        return " ".join(filter(None, (self.name, "|".join(self.choices), self.takes)))
 
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
@@ -52,19 +52,19 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour("odd-state", "while it runs, the task is in a state that the vendor does not document"),
     Behaviour("status-500", "the first N looks at the task are answered with HTTP 500", "N"),
     Behaviour("expired-link", "the first link to the film answers 403; the next look gives one that works"),
-    Behaviour("cut-film", "the first download of the film breaks off in the middle"),
-    Behaviour("other-film", "the film is half as long and half as wide as asked for, and silent"),
+    Behaviour("cut-video", "the first download of the film breaks off in the middle"),
+    Behaviour("other-video", "the film is half as long and half as wide as asked for, and silent"),
     Behaviour("wrong-type", "the film is an HTML page"),
 )
 """Every behaviour. `N` after a refused or lost request counts the times the same request is sent."""
 
-LOSSY = tuple(b.word for b in BEHAVIOURS if b.lossy)
+LOSSY = tuple(b.name for b in BEHAVIOURS if b.lossy)
 
 
 def _pattern() -> re.Pattern[str]:
     forms: list[str] = []
     for behaviour in BEHAVIOURS:
-        form = re.escape(behaviour.word)
+        form = re.escape(behaviour.name)
         form += rf"\s+(?:{'|'.join(behaviour.choices)})" if behaviour.choices else ""
         form += {"N": r"\s+\d+(?:\.\d+)?", "[N]": r"(?:\s+\d+)?", "": ""}[behaviour.takes]
         forms.append(form)
@@ -76,35 +76,35 @@ _ITEM = _pattern()
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Directives:
     """What one request asks the sandbox to do: each behaviour's word, with what follows it."""
 
     asked: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def read(cls, text: str) -> Wishes:
+    def read(cls, text: str) -> Directives:
         """Find the behaviours in a prompt or a body; after «sandbox:», the list ends at the first other word."""
         asked: dict[str, str] = {}
         for start in _START.finditer(text):
             at = start.end()
             while item := _ITEM.match(text, at):
-                word, _, rest = item[1].lower().partition(" ")
-                asked[word] = rest.strip()
+                name, _, rest = item[1].lower().partition(" ")
+                asked[name] = rest.strip()
                 at = item.end()
         return cls(asked)
 
-    def __contains__(self, word: str) -> bool:
-        return word in self.asked
+    def __contains__(self, name: str) -> bool:
+        return name in self.asked
 
-    def what(self, word: str) -> str:
+    def what(self, name: str) -> str:
         """The choice that follows a word («real_person»), or nothing."""
-        return next((part for part in self.asked.get(word, "").split() if not part[0].isdigit()), "")
+        return next((part for part in self.asked.get(name, "").split() if not part[0].isdigit()), "")
 
-    def number(self, word: str) -> float | None:
+    def number(self, name: str) -> float | None:
         """The number that follows a word, or None."""
-        return next((float(part) for part in self.asked.get(word, "").split() if part[0].isdigit()), None)
+        return next((float(part) for part in self.asked.get(name, "").split() if part[0].isdigit()), None)
 
-    def now(self, word: str, time: int, otherwise: float = float("inf")) -> bool:
+    def now(self, name: str, time: int, otherwise: float = float("inf")) -> bool:
         """Whether a word holds the `time`-th time that the same request comes (1 for the first)."""
-        number = self.number(word)
-        return word in self.asked and time <= (otherwise if number is None else number)
+        number = self.number(name)
+        return name in self.asked and time <= (otherwise if number is None else number)

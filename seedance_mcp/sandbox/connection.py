@@ -7,11 +7,11 @@ from typing import Protocol, cast
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-LINE = "seedance_mcp.sandbox.line"
+CONNECTION = "seedance_mcp.sandbox.line"
 """The key among the ASGI scope's extensions under which the carrier offers its line."""
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """The connection that one request came by."""
 
     async def cut(self) -> None:
@@ -23,14 +23,14 @@ class Line(Protocol):
         ...
 
 
-def line_of(scope: Scope) -> Line | None:
+def connection_of(scope: Scope) -> Connection | None:
     """Return the line that a request came by, if its carrier offers one."""
-    return cast("Line | None", scope.get("extensions", {}).get(LINE))
+    return cast("Connection | None", scope.get("extensions", {}).get(CONNECTION))
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
     """Lose the connection. A carrier without a line closes it by itself when an answer stays incomplete."""
-    if line := line_of(scope):
+    if line := connection_of(scope):
         await line.cut()
         await gone(receive)
 
@@ -45,7 +45,7 @@ class Lost(Response):
     """No answer: the connection ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if line_of(scope) is None:
+        if connection_of(scope) is None:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"64")]})
         await cut(scope, receive)
 
@@ -54,6 +54,6 @@ class Silence(Response):
     """No answer: the connection stays open for as long as the caller waits."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  (nothing is sent)
-        if line := line_of(scope):
+        if line := connection_of(scope):
             await line.hang()
         await gone(receive)

@@ -18,26 +18,26 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 class Delivery(Response):
     """A film, or the part of it that the request's Range (and If-Range) asks for."""
 
-    def __init__(self, film: bytes, asked: Headers, *, breaks_off: bool = False) -> None:
-        etag = f'"{hashlib.sha256(film).hexdigest()[:32]}"'
+    def __init__(self, video: bytes, asked: Headers, *, breaks_off: bool = False) -> None:
+        etag = f'"{hashlib.sha256(video).hexdigest()[:32]}"'
         headers = {"etag": etag, "accept-ranges": "bytes"}
-        status, total = 200, len(film)
+        status, total = 200, len(video)
         if part := _part(total, asked, etag):
             status, (first, end) = 206, part
-            film = film[first:end]
+            video = video[first:end]
             headers["content-range"] = f"bytes {first}-{end - 1}/{total}"
-            if not film:
+            if not video:
                 status, headers["content-range"] = 416, f"bytes */{total}"
         self._breaks_off = breaks_off
-        super().__init__(film, status, headers, "video/mp4")
+        super().__init__(video, status, headers, "video/mp4")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        film = bytes(self.body)
-        end = len(film) // 2 if self._breaks_off else len(film)
+        video = bytes(self.body)
+        end = len(video) // 2 if self._breaks_off else len(video)
         if scope["method"] != "HEAD":
             for start in range(0, end, _CHUNK):
-                chunk = film[start : min(start + _CHUNK, end)]
+                chunk = video[start : min(start + _CHUNK, end)]
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if self._breaks_off:
                 await cut(scope, receive)

@@ -12,13 +12,13 @@ from anyio.abc import TaskStatus
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seedance_mcp.sandbox.app import Sandbox
-from seedance_mcp.sandbox.connection import LINE
+from seedance_mcp.sandbox.connection import CONNECTION
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
-class _Line:
+class _Connection:
     """The TCP connection of one request, for the behaviours that lose it."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -39,7 +39,7 @@ class _Protocol(H11Protocol):
         inner = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("extensions", {})[LINE] = _Line(self.transport)
+            scope.setdefault("extensions", {})[CONNECTION] = _Connection(self.transport)
             await inner(scope, receive, send)  # pyright: ignore[reportArgumentType]
 
         self.app = app  # pyright: ignore[reportAttributeAccessIssue]

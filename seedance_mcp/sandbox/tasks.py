@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.sandbox.behaviour import Wishes
-from seedance_mcp.sandbox.film import LONGEST, Film, size
+from seedance_mcp.sandbox.behaviour import Directives
+from seedance_mcp.sandbox.videos.render import LONGEST, Video, size
 
 QUEUED_SECONDS = 0.4
 TOTAL_SECONDS = 2.5
@@ -42,7 +42,7 @@ class Task:
     """What was asked for, read back from the wire; unset fields have the vendor's defaults."""
     body: Mapping[str, Any]
     """What came over the wire."""
-    wishes: Wishes
+    directives: Directives
     started: float
     """On the sandbox's monotonic clock."""
     created_at: float
@@ -54,7 +54,7 @@ class Task:
     """Names in the body that the vendor's page does not know."""
     opening: bytes = field(default=b"", repr=False)
     """The first frame, where it was handed over to the vendor; a link to elsewhere is never followed."""
-    looks: int = 0
+    polls: int = 0
     links: int = 0
     downloads: int = 0
 
@@ -62,10 +62,10 @@ class Task:
         """Where the task is at a moment of the sandbox's clock."""
         age = now - self.started
         if age >= self.seconds:
-            return "failed" if "fail" in self.wishes else "succeeded"
+            return "failed" if "fail" in self.directives else "succeeded"
         if age < self.seconds * QUEUED_SECONDS / TOTAL_SECONDS:
             return "queued"
-        return "odd" if "odd-state" in self.wishes else "running"
+        return "odd" if "odd-state" in self.directives else "running"
 
     def percent(self, now: float) -> int:
         """How far the task is, from 1 to 99."""
@@ -77,19 +77,19 @@ class Task:
         return self.created_at + self.seconds
 
     @property
-    def film(self) -> Film:
+    def video(self) -> Video:
         """The film that was asked for. Models without a switch for it make sound."""
         request = self.request
         silent = "generate_audio" in request.model.rows and not request.generate_audio
         width, height = size(request.resolution, request.aspect_ratio)
         seconds = min(request.duration or 5, LONGEST)
-        if "other-film" in self.wishes:
-            return Film(width // 4 * 2, height // 4 * 2, max(1, seconds // 2), sound=False)
-        return Film(width, height, seconds, not silent, self.opening)
+        if "other-video" in self.directives:
+            return Video(width // 4 * 2, height // 4 * 2, max(1, seconds // 2), audio=False)
+        return Video(width, height, seconds, not silent, self.opening)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TaskView:
     """A task at the moment of a look: what a vendor's answer is made from."""
 
     task: Task

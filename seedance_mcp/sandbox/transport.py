@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 
-from seedance_mcp.sandbox.connection import LINE
+from seedance_mcp.sandbox.connection import CONNECTION
 
 if TYPE_CHECKING:
     from starlette.types import Message, Scope
@@ -78,7 +78,7 @@ class _Exchange:
             "server": (url.host, url.port),
             "client": ("127.0.0.1", 0),
             "root_path": "",
-            "extensions": {LINE: self},
+            "extensions": {CONNECTION: self},
         }
 
     async def receive(self) -> Message:

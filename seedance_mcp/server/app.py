@@ -20,15 +20,16 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from seedance_mcp import version
 from seedance_mcp.errors import JournalError, SeedanceError
-from seedance_mcp.jobs.opening import open_studio
-from seedance_mcp.jobs.studio import Studio
-from seedance_mcp.server import films, player, preview, prompts, resources
-from seedance_mcp.server.answers import words
-from seedance_mcp.server.confirm import Ask
-from seedance_mcp.server.mending import Mended
-from seedance_mcp.server.news import News
-from seedance_mcp.server.tool import Call, Tool, rising
-from seedance_mcp.server.tools import tools
+from seedance_mcp.jobs.service import JobService
+from seedance_mcp.runtime import open_service
+from seedance_mcp.server import player, prompts, resources, video_files
+from seedance_mcp.server.stdio_repair import TolerantReader
+from seedance_mcp.server.subscriptions import Subscriptions
+from seedance_mcp.server.tools import preview_video
+from seedance_mcp.server.tools.confirm import Ask
+from seedance_mcp.server.tools.registry import tools
+from seedance_mcp.server.tools.tool import Call, Tool, rising
+from seedance_mcp.views import to_text
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -56,18 +57,18 @@ class App:
         """`saving` overrides SEEDANCE_SAVE."""
         self.settings = settings
         self._saving = saving
-        self._studio: Studio | None = None
+        self._service: JobService | None = None
         self._failure: SeedanceError | None = None
         self._opened = anyio.Event()
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._news = News(self.studio)
+        self._subscriptions = Subscriptions(self.service)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings) | {player.READ_FILM: player.tool()}
+        return tools(self.settings) | {player.READ_VIDEO: player.tool()}
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -85,9 +86,9 @@ class App:
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
-            on_subscribe_resource=self._news.subscribe,
-            on_unsubscribe_resource=self._news.unsubscribe,
-            on_subscriptions_listen=self._news.listen,
+            on_subscribe_resource=self._subscriptions.subscribe,
+            on_unsubscribe_resource=self._subscriptions.unsubscribe,
+            on_subscriptions_listen=self._subscriptions.listen,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
@@ -123,9 +124,9 @@ class App:
 
     async def _hold(self) -> None:
         try:
-            async with open_studio(self.settings, saving=self._saving) as self._studio:
+            async with open_service(self.settings, saving=self._saving) as self._service:
                 self._opened.set()
-                await self._news.spread(self._studio)
+                await self._subscriptions.publish(self._service)
         except SeedanceError as error:
             log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
             self._failure = error
@@ -133,20 +134,20 @@ class App:
             log.exception("the studio failed")
             self._failure = JournalError("The server failed in a way it should not; its log says how.")
         finally:
-            self._studio = None
+            self._service = None
         self._opened.set()
         self._wanted = anyio.Event()
         await self._wanted.wait()
 
-    async def studio(self) -> Studio:
+    async def service(self) -> JobService:
         """Return the open studio, or raise why there is none."""
         if self._failure is not None and self._opened.is_set():
             self._failure, self._opened = None, anyio.Event()
             self._wanted.set()
         await self._opened.wait()
-        if self._studio is None:
+        if self._service is None:
             raise self._failure or JournalError("The server is stopping.")
-        return self._studio
+        return self._service
 
     async def stop(self) -> None:
         """Close the studio in order: submissions under way get a moment, and the journal is closed."""
@@ -157,7 +158,7 @@ class App:
     # -- handlers -------------------------------------------------------------------------------------------------
 
     async def _list_tools(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        hidden = () if player.knows(ctx) else (player.READ_FILM,)
+        hidden = () if player.knows(ctx) else (player.READ_VIDEO,)
         return types.ListToolsResult(tools=[_shown(t) for t in self.tools.values() if t.name not in hidden])
 
     async def _call_tool(
@@ -169,7 +170,7 @@ class App:
         question: list[types.InputRequiredResult] = []
         call = Call(_tidy(params.arguments or {}), rising(ctx.session.report_progress), _asker(ctx, params, question))
         try:
-            answer = await tool.run(await self.studio(), call)
+            answer = await tool.run(await self.service(), call)
         except SeedanceError as error:
             if question:
                 return question[0]
@@ -180,15 +181,15 @@ class App:
                 f"internal: {params.name} failed in a way it should not. See the server's log, and list_videos before "
                 "trying again."
             )
-        if isinstance(answer, preview.Shown):
-            picture = types.ImageContent(
+        if isinstance(answer, preview_video.Shown):
+            image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
             )
-            return types.CallToolResult(content=[picture, types.TextContent(type="text", text=words(answer.fields))])
+            return types.CallToolResult(content=[image, types.TextContent(type="text", text=to_text(answer.fields))])
         said = {name: value for name, value in answer.items() if name != player.BYTES}
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=words(said))]
-        if ctx.protocol_version >= films.SINCE and (film := films.link(answer)):
-            content.append(film)
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=to_text(said))]
+        if ctx.protocol_version >= video_files.SINCE and (video := video_files.link(answer)):
+            content.append(video)
         return types.CallToolResult(content=content, structured_content=answer)
 
     async def _list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
@@ -203,7 +204,7 @@ class App:
     async def _complete(self, _: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         name, typed = params.argument.name, params.argument.value
         ids = (
-            [job.id for job in (await (await self.studio()).page(limit=prompts.MOST)).jobs] if name == "job_id" else []
+            [job.id for job in (await (await self.service()).page(limit=prompts.MOST)).jobs] if name == "job_id" else []
         )
         values = prompts.completed(name, typed, self.settings, ids)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
@@ -222,7 +223,7 @@ class App:
         if uri == player.URI:
             return types.ReadResourceResult(contents=[player.view(self.settings)])
         try:
-            contents = await resources.read(uri, self.settings, self.studio)
+            contents = await resources.read(uri, self.settings, self.service)
         except SeedanceError as error:
             raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri}) from None
         return types.ReadResourceResult(contents=[contents])
@@ -292,7 +293,7 @@ async def serve_stdio(settings: Settings) -> None:
         group.start_soon(_end_on_signal, app)
         async with stdio.stdio_server() as (read, write):
             options = app.server.create_initialization_options(NotificationOptions())
-            await app.server.run(Mended(read, write), write, options)
+            await app.server.run(TolerantReader(read, write), write, options)
         group.cancel_scope.cancel()
 
 

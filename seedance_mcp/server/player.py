@@ -21,19 +21,19 @@ from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_sup
 from seedance_mcp.catalog import Row, Source, Text, Whole
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.jobs.schedule import expected
-from seedance_mcp.server import films
-from seedance_mcp.server.tool import Call, Tool, fit
+from seedance_mcp.server import video_files
+from seedance_mcp.server.tools.tool import Call, Tool, check_args
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
-    from seedance_mcp.jobs.studio import Studio
-    from seedance_mcp.server.answers import Fields
+    from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
+    from seedance_mcp.views import Fields
 
 EXTENSION = EXTENSION_ID
 URI = "ui://seedance/player.html"
-READ_FILM = "read_film"
+READ_VIDEO = "read_video"
 RANGE = 3 * 2**17
 """Bytes of a film in one answer: divisible by three, so that the pieces' base64 joins, and small enough for clients
 that take no answer above a megabyte."""
@@ -43,7 +43,7 @@ BYTES = "data"
 META: dict[str, dict[str, Any]] = {
     "create_video": {"ui": {"resourceUri": URI}},
     "check_video": {"ui": {"resourceUri": URI}},
-    READ_FILM: {"ui": {"visibility": ["app"]}},
+    READ_VIDEO: {"ui": {"visibility": ["app"]}},
 }
 """What clients are told about tools and the player; those that do not know it pass over it."""
 
@@ -67,8 +67,8 @@ def origins(settings: Settings) -> list[str]:
     """
     if settings.sandbox:
         return []
-    found = {f"https://{host}" for vendor in settings.vendors for host in vendor.film_hosts}
-    found |= {_origin(settings.base_urls[v.slug]) for v in settings.vendors if v.film is None}
+    found = {f"https://{host}" for vendor in settings.vendors for host in vendor.video_hosts}
+    found |= {_origin(settings.base_urls[v.slug]) for v in settings.vendors if v.build_download is None}
     return sorted(filter(_PLAIN.fullmatch, found))
 
 
@@ -96,7 +96,7 @@ def listed(settings: Settings) -> types.Resource:
 def view(settings: Settings) -> types.TextResourceContents:
     """Return the view itself, which knows the origins too, so as not to ask for what the client would block."""
     known = html.escape(" ".join(origins(settings)))
-    text = _page().replace('name="film-origins" content=""', f'name="film-origins" content="{known}"')
+    text = _page().replace('name="video-origins" content=""', f'name="video-origins" content="{known}"')
     return types.TextResourceContents(uri=URI, mime_type=APP_MIME_TYPE, text=text, _meta=_meta(settings))
 
 
@@ -111,7 +111,7 @@ def _meta(settings: Settings) -> dict[str, Any]:
 def tool() -> Tool:
     """Return the tool that only the view calls."""
     return Tool(
-        READ_FILM,
+        READ_VIDEO,
         "Read film",
         "For the player: what a job is about and, from offset, a piece of its saved film",
         {
@@ -129,27 +129,27 @@ def tool() -> Tool:
             "required": ["job_id"],
             "additionalProperties": False,
         },
-        read_film,
+        read_video,
     )  # fmt: skip
 
 
-async def read_film(studio: Studio, call: Call) -> Fields:
+async def read_video(service: JobService, call: Call) -> Fields:
     """Say what a job is about and how large its saved film is; with an offset, give the film's bytes from there."""
-    fit(_ROWS, call, READ_FILM)
-    job = await studio.job(call.args["job_id"])
-    typical, _ = expected(await studio.journal.durations(job.model))
+    check_args(_ROWS, call, READ_VIDEO)
+    job = await service.job(call.args["job_id"])
+    typical, _ = expected(await service.journal.durations(job.model))
     fields: Fields = {"job_id": job.id, "model": job.model, "prompt": job.prompt, "expected_seconds": round(typical)}
     offset: int | None = call.args.get("offset")
     if job.path is None or job.size is None:
         if offset is None:
             return fields
         raise InvalidRequest(f"The film of job {job.id} is not saved.", next_step="Call check_video.")
-    piece = await films.piece(job, offset or 0, RANGE)
+    piece = await video_files.piece(job, offset or 0, RANGE)
     if piece is None and offset is not None:
-        raise films.gone(job)
+        raise video_files.gone(job)
     if piece is None:
         return fields
-    fields |= {"name": Path(job.path).name, "mime_type": films.MIME, "total": job.size}
+    fields |= {"name": Path(job.path).name, "mime_type": video_files.MIME, "total": job.size}
     if offset is not None:
         fields |= {"offset": offset, BYTES: base64.b64encode(piece).decode()}
     return fields

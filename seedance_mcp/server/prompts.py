@@ -66,7 +66,7 @@ def _animate(given: Mapping[str, str], settings: Settings) -> str:
     with_model = f" with {model.id}" if model else ""
     motion = given.get("motion") or "a slow push in with natural movement"
     return (
-        f"Animate the picture {given['picture']}{with_model}: give it to create_video as first_frame, with the motion "
+        f"Animate the picture {given['image']}{with_model}: give it to create_video as first_frame, with the motion "
         f"«{motion}». Keep everything that I did not name as it is in the picture. Tell me the price first."
     )
 
@@ -90,10 +90,10 @@ PROMPTS: Mapping[str, Prompt] = {
             _storyboard,
         ),
         Prompt(
-            "animate_picture",
+            "animate_image",
             "Animate a picture",
             "Make a picture move",
-            {"picture": ("URL or path", True), "motion": ("What moves and how", False), "model": _MODEL},
+            {"image": ("URL or path", True), "motion": ("What moves and how", False), "model": _MODEL},
             _animate,
         ),
         Prompt("resume", "Resume what is pending", "Follow every unfinished video to its end", {}, _resume),
@@ -109,8 +109,8 @@ def listed() -> list[types.Prompt]:
             title=p.title,
             description=p.description,
             arguments=[
-                types.PromptArgument(name=n, description=words, required=needed)
-                for n, (words, needed) in p.arguments.items()
+                types.PromptArgument(name=n, description=description, required=needed)
+                for n, (description, needed) in p.arguments.items()
             ],
         )
         for p in PROMPTS.values()

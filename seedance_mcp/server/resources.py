@@ -10,12 +10,13 @@ from urllib.parse import unquote
 
 import mcp_types as types
 
+from seedance_mcp import views
 from seedance_mcp.catalog.schema import exact
 from seedance_mcp.errors import InvalidRequest
-from seedance_mcp.server import answers, films
+from seedance_mcp.server import video_files
 
 if TYPE_CHECKING:
-    from seedance_mcp.jobs.studio import Studio
+    from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
 
 _JSON = "application/json"
@@ -41,12 +42,15 @@ def templates() -> list[types.ResourceTemplate]:
             uri_template="seedance://videos/{job_id}", name="video", title="Record of a job", mime_type=_JSON
         ),
         types.ResourceTemplate(
-            uri_template="seedance://videos/{job_id}/film", name="film", title="Saved film", mime_type=films.MIME
+            uri_template="seedance://videos/{job_id}/content",
+            name="content",
+            title="Saved film",
+            mime_type=video_files.MIME,
         ),
     ]
 
 
-async def read(uri: str, settings: Settings, studio: Callable[[], Awaitable[Studio]]) -> Contents:
+async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[JobService]]) -> Contents:
     """Return a resource.
 
     Raises:
@@ -62,11 +66,11 @@ async def read(uri: str, settings: Settings, studio: Callable[[], Awaitable[Stud
             return _json(uri, exact(model))
     job_id, slash, part = name.partition("/")
     if kind == "videos" and job_id and not slash:
-        job = await (await studio()).job(job_id)
-        return _json(uri, answers.record(job) | {"request": job.request})
-    if kind == "videos" and part == "film":
-        film = await films.whole(await (await studio()).job(job_id))
-        return types.BlobResourceContents(uri=uri, mime_type=films.MIME, blob=base64.b64encode(film).decode())
+        job = await (await service()).job(job_id)
+        return _json(uri, views.record(job) | {"request": job.request})
+    if kind == "videos" and part == "content":
+        video = await video_files.whole(await (await service()).job(job_id))
+        return types.BlobResourceContents(uri=uri, mime_type=video_files.MIME, blob=base64.b64encode(video).decode())
     raise InvalidRequest(
         f"There is no resource {uri[:120]!r}.", next_step="See seedance://models, and list_videos for jobs."
     )

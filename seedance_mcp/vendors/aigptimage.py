@@ -83,7 +83,7 @@ def _references() -> Model:
         )
         for field, most in zip(_REFERENCES, (9, 3, 3), strict=True)
     )
-    alone = Advice(
+    single_error = Advice(
         ("reference_audios",),
         "The upstream refuses sounds without a picture or clip beside them.",
         Source("ARK/KIE", "requires.0"),
@@ -92,7 +92,7 @@ def _references() -> Model:
     rules = (NeedsOneOf(("prompt", *_REFERENCES), Source("INF: an empty input asks for nothing", "requires.0")),)
     name = "seedance-2.0-reference-to-video"
     source = Source("SEED:27,34,41", f"models.{name}")
-    advice = (*_ADVICE, *upstream, alone)
+    advice = (*_ADVICE, *upstream, single_error)
     return Model("aigptimage", name, "From references", rows, billing, source, rules, advice, prefers=_REFERENCES)
 
 
@@ -125,7 +125,7 @@ _STATES: dict[str, TaskState] = {
 }
 
 
-def submit(request: VideoRequest) -> Call:
+def build_submit(request: VideoRequest) -> Call:
     """POST /api/v1/jobs/createTask (SEED §1). Only `ratio` is sent: it wins over its alias `aspect_ratio`."""
     fields: dict[str, Any] = {
         "prompt": in_plain_words(request.prompt) or None,
@@ -155,7 +155,7 @@ class _Result(BaseModel):
     resultUrls: list[str] | None = None
 
 
-class _Look(BaseModel):
+class _Status(BaseModel):
     class Data(BaseModel):
         state: str
         resultJson: _Result | None = None
@@ -181,19 +181,19 @@ class _Envelope(BaseModel):
     msg: str | None = None
 
 
-def accepted(answer: Answer) -> Accepted:
+def parse_submit(answer: Answer) -> Accepted:
     """Read the answer to a create (SEED §1, response example)."""
     return Accepted(read(_Created, answer).data.taskId)
 
 
-def status(task_id: str) -> Call:
+def build_status(task_id: str) -> Call:
     """GET /api/v1/jobs/recordInfo?taskId= (SEED §2)."""
     return Call("GET", "/api/v1/jobs/recordInfo", query={"taskId": task_id})
 
 
-def progress(answer: Answer) -> Snapshot:
+def parse_status(answer: Answer) -> Snapshot:
     """Read a look: the film is the first of `resultUrls` (SEED: success result structure)."""
-    data = read(_Look, answer).data
+    data = read(_Status, answer).data
     state = _STATES.get(data.state.casefold(), "running")
     urls = (data.resultJson.resultUrls if data.resultJson else None) or []
     url = urls[0] if urls and state == "succeeded" else None
@@ -201,7 +201,7 @@ def progress(answer: Answer) -> Snapshot:
     return Snapshot(state, data.state, url, why if state == "failed" else None)
 
 
-def refusal(answer: Answer) -> Refusal | None:
+def parse_error(answer: Answer) -> Refusal | None:
     """Read a no: the body's code decides, also inside HTTP 200 (SEED: error codes; PUB:errors)."""
     try:
         envelope = _Envelope.model_validate(answer.body)
@@ -209,11 +209,11 @@ def refusal(answer: Answer) -> Refusal | None:
         return None
     if answer.status < 400 and str(envelope.code) == "200":
         return None
-    code, words = str(envelope.code), envelope.msg or ""
+    code, message = str(envelope.code), envelope.msg or ""
     status = int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
-    if status == 409 and "limit" in words.casefold():
+    if status == 409 and "limit" in message.casefold():
         status = 429  # «active task limit exceeded» (SEED:174) is a no until running tasks end, not a conflict
-    return classify(status, code, words)
+    return classify(status, code, message)
 
 
 VENDOR = Vendor(
@@ -225,11 +225,11 @@ VENDOR = Vendor(
         _public("seedance-2.0-text-to-video", "From text", "t2v", frame=False),
         _public("seedance-2.0-image-to-video", "From a first picture", "i2v", frame=True),
     ),
-    submit=submit,
-    accepted=accepted,
-    status=status,
-    progress=progress,
-    refusal=refusal,
+    build_submit=build_submit,
+    parse_submit=parse_submit,
+    build_status=build_status,
+    parse_status=parse_status,
+    parse_error=parse_error,
     idempotency_header="X-Request-ID",
     docs="https://aigptimage.com/zh/docs/video-models/seedance/seedance-2.0-reference-to-video",
 )

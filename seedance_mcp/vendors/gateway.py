@@ -29,7 +29,7 @@ class _Wrapped(BaseModel):
     error: _Inner
 
 
-def gateway_refusal(answer: Answer) -> Refusal | None:
+def parse_gateway_error(answer: Answer) -> Refusal | None:
     """Read a no in either envelope; None if the answer is in neither, so that a proxy's page is not taken for one."""
     if answer.status < 400:
         return None
@@ -47,6 +47,6 @@ def gateway_refusal(answer: Answer) -> Refusal | None:
 def reason(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:
     """Read why a task failed: `error.message` and `error.code`, or a plain sentence."""
     if isinstance(error, dict):
-        code, words = str(error.get("code") or ""), str(error.get("message") or fallback)
-        return classify(200, code, words, Code.GENERATION_FAILED)
+        code, message = str(error.get("code") or ""), str(error.get("message") or fallback)
+        return classify(200, code, message, Code.GENERATION_FAILED)
     return classify(200, "", error or fallback, Code.GENERATION_FAILED)

@@ -27,7 +27,7 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.catalog.sizes import SIZES
-from seedance_mcp.vendors.gateway import gateway_refusal, reason
+from seedance_mcp.vendors.gateway import parse_gateway_error, reason
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 
 _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.content"), public=True)
@@ -101,7 +101,7 @@ _STATES: dict[str, TaskState] = {
 }
 
 
-def submit(request: VideoRequest) -> Call:
+def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos (SEED §1, §2). `size` is the same as resolution + ratio, and the page wants one of the two."""
     body: dict[str, Any] = {
         "model": request.model.name,
@@ -135,32 +135,32 @@ class _Created(BaseModel):
     id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
 
 
-class _Look(BaseModel):
+class _Status(BaseModel):
     status: str
     progress: Percent = None
     error: dict[str, Any] | str | None = None
     fail_reason: str | None = None
 
 
-def accepted(answer: Answer) -> Accepted:
+def parse_submit(answer: Answer) -> Accepted:
     """Read the answer to a create (SEED §4.1)."""
     return Accepted(read(_Created, answer).id)
 
 
-def status(task_id: str) -> Call:
+def build_status(task_id: str) -> Call:
     """GET /v1/videos/{id} (SEED §5)."""
     return Call("GET", f"/v1/videos/{in_path(task_id)}")
 
 
-def progress(answer: Answer) -> Snapshot:
+def parse_status(answer: Answer) -> Snapshot:
     """Read a look at a task: states come in two cases, and never with a URL (SEED §5)."""
-    look = read(_Look, answer)
+    look = read(_Status, answer)
     state = _STATES.get(look.status.casefold(), "running")
     refusal = reason(look.error, look.fail_reason or "") if state == "failed" else None
     return Snapshot(state, look.status, refusal=refusal, progress=look.progress)
 
 
-def film(task_id: str) -> Call:
+def build_download(task_id: str) -> Call:
     """GET /v1/videos/{id}/content, with the key (SEED §6)."""
     return Call("GET", f"/v1/videos/{in_path(task_id)}/content")
 
@@ -174,11 +174,11 @@ VENDOR = Vendor(
         _model("seedance-2-0-fast", "Fast, up to 720p", "60,340", high=False),
         _model("seedance-2-0-nsfw", "Without content filter", "11"),
     ),
-    submit=submit,
-    accepted=accepted,
-    status=status,
-    progress=progress,
-    refusal=gateway_refusal,
-    film=film,
+    build_submit=build_submit,
+    parse_submit=parse_submit,
+    build_status=build_status,
+    parse_status=parse_status,
+    parse_error=parse_gateway_error,
+    build_download=build_download,
     docs="https://p-docs.ope.ai/docs/api/ai-model/videos/seedance/seedance-2-0",
 )

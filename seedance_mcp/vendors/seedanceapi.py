@@ -17,14 +17,14 @@ from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import Accepted, Amount, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
 
-_PICTURE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
-_CLIP = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
+_IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
+_VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
 _RATIOS = ("16:9", "9:16", "4:3", "3:4")
 
 _COMMON: dict[str, Row] = {
     "prompt": Text(Source("SEED:80-82", "params.prompt"), most=2000, required=True),
-    "first_frame": _PICTURE,
-    "reference_images": Media("image", _PICTURE, Source("SEED:100,232", "reference_limits.images"), 4),
+    "first_frame": _IMAGE,
+    "reference_images": Media("image", _IMAGE, Source("SEED:100,232", "reference_limits.images"), 4),
     "callback_url": Link(("https", "http"), Source("SEED:112-114", "params.callback_url"), public=True),
     "public": Flag(Source("SEED:116-118", "params.public")),
 }
@@ -117,8 +117,8 @@ def _mini() -> Model:
             "16:9",
             default_with_media="adaptive",
         ),
-        "reference_videos": Media("video", _CLIP, Source("SEED:102-104", "params.reference_video_urls")),
-        "reference_audios": Media("audio", _CLIP, Source("SEED:106", "params.reference_audio_urls")),
+        "reference_videos": Media("video", _VIDEO, Source("SEED:102-104", "params.reference_video_urls")),
+        "reference_audios": Media("audio", _VIDEO, Source("SEED:106", "params.reference_audio_urls")),
     }
     billing = Billing(
         "second",
@@ -162,7 +162,7 @@ _STATES: dict[str, TaskState] = {
 }
 
 
-def submit(request: VideoRequest) -> Call:
+def build_submit(request: VideoRequest) -> Call:
     """POST /generate (SEED: request body)."""
     body: dict[str, Any] = {
         "model": request.model.name,
@@ -201,18 +201,18 @@ class _Error(BaseModel):
     data: dict[str, Any] | list[Any] | str | None = None
 
 
-def accepted(answer: Answer) -> Accepted:
+def parse_submit(answer: Answer) -> Accepted:
     """Read the answer to a create (SEED: task created)."""
     data = read(_Envelope, answer).data
     return Accepted(data.task_id, data.consumed_credits)
 
 
-def status(task_id: str) -> Call:
+def build_status(task_id: str) -> Call:
     """GET /status?task_id= (SEED: status)."""
     return Call("GET", "/status", query={"task_id": task_id})
 
 
-def progress(answer: Answer) -> Snapshot:
+def parse_status(answer: Answer) -> Snapshot:
     """Read a look: the film is the first of `data.response` (SEED: tip)."""
     data = read(_Envelope, answer).data
     state = _STATES.get(data.status.casefold(), "running")
@@ -221,7 +221,7 @@ def progress(answer: Answer) -> Snapshot:
     return Snapshot(state, data.status, url, refusal, data.consumed_credits)
 
 
-def refusal(answer: Answer) -> Refusal | None:
+def parse_error(answer: Answer) -> Refusal | None:
     """Read a no (SEED: error codes), by HTTP status or by a body code that is no success."""
     try:
         error = _Error.model_validate(answer.body)
@@ -233,11 +233,11 @@ def refusal(answer: Answer) -> Refusal | None:
     data: dict[str, Any] = error.data if isinstance(error.data, dict) else {}
     said = [inner.get("code"), error.error_code, data.get("error_code"), error.code, error.message]
     word = next((w for w in said if isinstance(w, str) and re.fullmatch("[A-Z]+(_[A-Z]+)+", w)), "")
-    words = str(inner.get("message") or error.message or inner.get("code") or word)
-    if not (words or error.code):
+    message = str(inner.get("message") or error.message or inner.get("code") or word)
+    if not (message or error.code):
         return None
     code = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else answer.status
-    return classify(code, word, words, _CODES.get(word))
+    return classify(code, word, message, _CODES.get(word))
 
 
 _CODES = {
@@ -260,10 +260,10 @@ VENDOR = Vendor(
         _standard("seedance-2.0-fast", "Fast and cheaper", 32, "53-56", _NO_1080P_UPSTREAM),
         _mini(),
     ),
-    submit=submit,
-    accepted=accepted,
-    status=status,
-    progress=progress,
-    refusal=refusal,
+    build_submit=build_submit,
+    parse_submit=parse_submit,
+    build_status=build_status,
+    parse_status=parse_status,
+    parse_error=parse_error,
     docs="https://seedanceapi.org/zh/docs/v2",
 )

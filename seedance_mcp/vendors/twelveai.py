@@ -26,7 +26,7 @@ from seedance_mcp.catalog import (
     Whole,
 )
 from seedance_mcp.catalog.request import VideoRequest, with_names
-from seedance_mcp.vendors.gateway import gateway_refusal, reason
+from seedance_mcp.vendors.gateway import parse_gateway_error, reason
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 
 _FRAMES = ("first_frame", "last_frame")
@@ -101,7 +101,7 @@ _NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio
 _MODE_BY_IMAGES = ("text", "first_frame", "first_last_frame")
 
 
-def submit(request: VideoRequest) -> Call:
+def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos. `size` is the resolution here, not pixels (SEED: request body)."""
     frames = [url for url in (request.first_frame, request.last_frame) if url]
     images = frames or list(request.reference_images)
@@ -135,26 +135,26 @@ class _Metadata(BaseModel):
     url: str | None = None
 
 
-class _Look(BaseModel):
+class _Status(BaseModel):
     status: str
     progress: Percent = None
     metadata: _Metadata | None = None
     error: dict[str, Any] | str | None = None
 
 
-def accepted(answer: Answer) -> Accepted:
+def parse_submit(answer: Answer) -> Accepted:
     """Read the answer to a create (SEED: submit answer example)."""
     return Accepted(read(_Created, answer).id)
 
 
-def status(task_id: str) -> Call:
+def build_status(task_id: str) -> Call:
     """GET /v1/videos/{task_id} (SEED: query)."""
     return Call("GET", f"/v1/videos/{in_path(task_id)}")
 
 
-def progress(answer: Answer) -> Snapshot:
+def parse_status(answer: Answer) -> Snapshot:
     """Read a look. `progress` is 100 for failed tasks and 0 for running ones, so it says nothing of the state."""
-    look = read(_Look, answer)
+    look = read(_Status, answer)
     state = _STATES.get(look.status.casefold(), "running")
     url = look.metadata.url if look.metadata and state == "succeeded" else None
     return Snapshot(state, look.status, url, reason(look.error) if state == "failed" else None, progress=look.progress)
@@ -169,11 +169,11 @@ VENDOR = Vendor(
         _model("seedance-2-official", "Standard", "480p", "29", assets=False),
         _model("seedance-2-official2-fast", "Fast; reviews pictures by itself, takes asset://", "720p", "30,34", True),
     ),
-    submit=submit,
-    accepted=accepted,
-    status=status,
-    progress=progress,
-    refusal=gateway_refusal,
-    film_hosts=("img.12ai.org",),
+    build_submit=build_submit,
+    parse_submit=parse_submit,
+    build_status=build_status,
+    parse_status=parse_status,
+    parse_error=parse_gateway_error,
+    video_hosts=("img.12ai.org",),
     docs="https://doc.12ai.org/api/seedance/",
 )

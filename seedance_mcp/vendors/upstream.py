@@ -27,9 +27,9 @@ _BY_STATUS = {
 
 _BAD = "(?:invalid|incorrect|missing|expired)"
 # Looked for in the vendor's code and words together, the more telling first.
-_BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
-    (code, re.compile(words, re.IGNORECASE))
-    for code, words in (
+_BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
+    (code, re.compile(pattern, re.IGNORECASE))
+    for code, pattern in (
         (Code.REAL_PERSON, r"real person|PrivacyInformation|real human face|真人"),
         (Code.CONTENT_POLICY, r"sensitive|moderation|content_filter|content policy|policy.?violation|违规|敏感"),
         (Code.NO_CREDIT, r"insufficient|quota is not enough|AccountOverdue|balance|余额不足|积分不足"),
@@ -44,24 +44,24 @@ _BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
 )
 
 
-def classify(status: int, vendor_code: str, words: str, otherwise: Code | None = None) -> Refusal:
+def classify(status: int, vendor_code: str, message: str, otherwise: Code | None = None) -> Refusal:
     """Put a vendor's no into one of our classes: by what it says, then by its HTTP status."""
-    inner_code, words = _unwrap(words)
-    said = f"{vendor_code} {inner_code} {words}"
+    inner_code, message = _unwrap(message)
+    said = f"{vendor_code} {inner_code} {message}"
     by_status = otherwise or _BY_STATUS.get(status, Code.VENDOR_DOWN if status >= 500 else Code.INVALID_REQUEST)
-    code = next((code for code, pattern in _BY_WORDS if pattern.search(said)), by_status)
-    return Refusal(code, words, inner_code or vendor_code, status)
+    code = next((code for code, pattern in _BY_MESSAGE if pattern.search(said)), by_status)
+    return Refusal(code, message, inner_code or vendor_code, status)
 
 
-def _unwrap(words: str) -> tuple[str, str]:
+def _unwrap(message: str) -> tuple[str, str]:
     """Gateways put the upstream's error body into their own message as a string; return its (code, message)."""
-    if not words.startswith("{"):
-        return "", words
+    if not message.startswith("{"):
+        return "", message
     try:
-        body: Any = json.loads(words)
+        body: Any = json.loads(message)
     except (ValueError, RecursionError):
-        return "", words
+        return "", message
     error = body.get("error") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if isinstance(error, dict):
-        return str(error.get("code") or ""), str(error.get("message") or words)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    return "", str(error) if error else words  # pyright: ignore[reportUnknownArgumentType]
+        return str(error.get("code") or ""), str(error.get("message") or message)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return "", str(error) if error else message  # pyright: ignore[reportUnknownArgumentType]

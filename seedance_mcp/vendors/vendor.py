@@ -64,7 +64,7 @@ class Refusal:
     """The vendor's no, in our classes and in its own words."""
 
     code: Code
-    words: str = ""
+    message: str = ""
     vendor_code: str = ""
     status: int = 200
     """The HTTP status it stands for, also where the vendor hides it in a body code; 5xx leaves open what happened."""
@@ -75,7 +75,7 @@ class Snapshot:
     """A look at a task."""
 
     state: TaskState
-    word: str
+    vendor_status: str
     """The vendor's own word for the state, kept for the record; an unknown one counts as running."""
     url: str | None = None
     refusal: Refusal | None = None
@@ -93,8 +93,8 @@ class Asset:
     state: Literal["pending", "usable", "failed"]
     reference: str = ""
     """What stands for it in a request, where that is not asset://id."""
-    words: str = ""
-    """The vendor's own word for the state."""
+    vendor_status: str = ""
+    """The vendor\'s own word for the state."""
 
     @property
     def address(self) -> str:
@@ -106,11 +106,11 @@ class Asset:
 class Review:
     """How a link becomes an asset: submitted, then looked at until it is usable. None of this costs anything."""
 
-    submit: Callable[[str, FileKind, str], Call]
+    build_submit: Callable[[str, FileKind, str], Call]
     """From the link, what it is, and a name for it."""
-    submitted: Callable[[Answer], Asset]
-    status: Callable[[str], Call]
-    looked: Callable[[Answer], Asset]
+    parse_submit: Callable[[Answer], Asset]
+    build_status: Callable[[str], Call]
+    parse_status: Callable[[Answer], Asset]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Upload:
     """How a vendor takes files from this machine. None of this costs anything."""
 
     call: Call
-    link: Callable[[Answer], str]
+    parse_link: Callable[[Answer], str]
     endings: frozenset[str]
     """The formats that it takes."""
     most_mb: float
@@ -133,7 +133,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
+class Query(Generic[T]):
     """A GET that costs nothing, and how its answer is read."""
 
     call: Call
@@ -149,25 +149,25 @@ class Vendor:
     name: str
     base_url: str
     models: tuple[Model, ...]
-    submit: Callable[[VideoRequest], Call]
-    accepted: Callable[[Answer], Accepted]
-    status: Callable[[str], Call]
-    progress: Callable[[Answer], Snapshot]
-    refusal: Callable[[Answer], Refusal | None]
+    build_submit: Callable[[VideoRequest], Call]
+    parse_submit: Callable[[Answer], Accepted]
+    build_status: Callable[[str], Call]
+    parse_status: Callable[[Answer], Snapshot]
+    parse_error: Callable[[Answer], Refusal | None]
     """The vendor's no in its own error envelope; None if the answer is not one."""
-    film: Callable[[str], Call] | None = None
+    build_download: Callable[[str], Call] | None = None
     """How the film is fetched with the key, from the vendor's own origin, where the look gives no URL."""
     idempotency_header: str | None = None
     """The header that makes a repeated create return the first task, where the vendor documents one."""
-    film_hosts: tuple[str, ...] = ()
+    video_hosts: tuple[str, ...] = ()
     """Where finished films are known to live, besides the vendor's own origin."""
-    film_days: float | None = None
+    link_days: float | None = None
     """How long a film's link is documented to last."""
     upload: Upload | None = None
     """How it takes files from this machine, where it does."""
-    account: tuple[Question[str], ...] = ()
+    account_queries: tuple[Query[str], ...] = ()
     """What can be asked of the account, answered in words."""
-    catalogue: Question[Mapping[str, UnitPrice]] | None = None
+    price_list: Query[Mapping[str, UnitPrice]] | None = None
     """Its public price list, by the names of models as they are ordered."""
     env: str = ""
     docs: str = ""
@@ -222,15 +222,15 @@ def read(shape: type[AnyModel], answer: Answer) -> AnyModel:
         ) from None
 
 
-def looked(vendor: Vendor, answer: Answer) -> Snapshot:
+def read_snapshot(vendor: Vendor, answer: Answer) -> Snapshot:
     """Read a look at a task.
 
     Raises:
         VendorUnreachable: it is an error about the look itself, in the vendor's words, and says nothing of the task.
         UnexpectedAnswer: it has none of the shapes that the vendor documents.
     """
-    refusal = vendor.refusal(answer)
+    refusal = vendor.parse_error(answer)
     if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
-        return vendor.progress(answer)
-    words = refusal.words if refusal else f"HTTP {answer.status}"
-    raise VendorUnreachable(f"{vendor.name} could not say how the job is: {words}.")
+        return vendor.parse_status(answer)
+    message = refusal.message if refusal else f"HTTP {answer.status}"
+    raise VendorUnreachable(f"{vendor.name} could not say how the job is: {message}.")

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tests.server.talking import Talk
+from tests.server.mcp_client import Session
 
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
@@ -46,7 +46,7 @@ def policy(csp: dict[str, list[str]], kind: str) -> str:
 
 
 @asynccontextmanager
-async def relay(talk: Talk) -> AsyncGenerator[str]:
+async def relay(session: Session) -> AsyncGenerator[str]:
     """Serve the host page for one conversation; yield its address."""
 
     async def rpc(request: Request) -> Response:
@@ -55,11 +55,11 @@ async def relay(talk: Talk) -> AsyncGenerator[str]:
         try:
             match asked["method"]:
                 case "tools/call":
-                    result = await talk.client.call_tool(params["name"], params.get("arguments"))
+                    result = await session.client.call_tool(params["name"], params.get("arguments"))
                 case "tools/list":
-                    result = await talk.client.list_tools()
+                    result = await session.client.list_tools()
                 case _:
-                    result = await talk.client.read_resource(params["uri"])
+                    result = await session.client.read_resource(params["uri"])
         except MCPError as error:
             return JSONResponse({"error": str(error)})
         return JSONResponse(result.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -27,9 +27,9 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.player import origins
 from seedance_mcp.vendors import known_vendors
 from tests.browser.relay import HERE, MODULES, relay
-from tests.server.talking import ERAS, PRICED, Talk, alone, talking
+from tests.server.mcp_client import ERAS, PRICED, Session, single_error, connected
 
-PICTURES = os.environ.get("PLAYER_PICTURES")
+FRAMES = os.environ.get("PLAYER_PICTURES")
 """A folder for the pictures of the docs: set, they are made anew."""
 
 
@@ -54,10 +54,10 @@ def browser() -> str | None:
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 
 
-async def act(name: str, talk: Talk, **known: Any) -> None:
+async def act(name: str, session: Session, **known: Any) -> None:
     """Play a scene against a conversation."""
-    facts = {"origins": origins(talk.settings)} | known
-    async with relay(talk) as address:
+    facts = {"origins": origins(session.settings)} | known
+    async with relay(session) as address:
         command = [node() or "", "run.mjs", name, address, browser() or "", json.dumps(facts)]
         with anyio.fail_after(50):
             done = await anyio.run_process(command, check=False, cwd=HERE, stderr=subprocess.STDOUT)
@@ -66,7 +66,7 @@ async def act(name: str, talk: Talk, **known: Any) -> None:
 
 
 @asynccontextmanager
-async def chat(folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str) -> AsyncGenerator[Talk]:
+async def chat(folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str) -> AsyncGenerator[Session]:
     """Talk as a client that shows views. `linked`: the vendors are on loopback, so that links can be followed."""
     client = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]}
     fakes = Sandbox(pace=0)
@@ -79,11 +79,11 @@ async def chat(folder: Path, era: str = ERAS[-1], *, linked: bool = False, **mor
                     prefix = f"SEEDANCE_{known_vendors()[slug].env_name}"
                     more[f"{prefix}_API_KEY"] = "sandbox"
                     more[f"{prefix}_BASE_URL"] = fakes.base_url(slug, f"http://127.0.0.1:{port}")
-            async with talking(folder, era, sandbox=fakes, client=client, **more) as talk:
-                yield talk
+            async with connected(folder, era, sandbox=fakes, client=client, **more) as session:
+                yield session
             group.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise alone(group) from None
+        raise single_error(group) from None
 
 
 ALONE = (
@@ -95,46 +95,46 @@ ALONE = (
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_film_plays_in_the_conversation(tmp_path: Path, era: str) -> None:
-    async with chat(tmp_path, era) as talk:
-        await act("done", talk)
+    async with chat(tmp_path, era) as session:
+        await act("done", session)
 
 
 @pytest.mark.parametrize("scene", ALONE)
 async def test_a_scene(tmp_path: Path, scene: str) -> None:
-    async with chat(tmp_path) as talk:
-        await act(scene, talk)
+    async with chat(tmp_path) as session:
+        await act(scene, session)
 
 
 @pytest.mark.parametrize("scene", ["check", "list"])
 async def test_a_job_from_before(tmp_path: Path, scene: str) -> None:
-    async with chat(tmp_path) as talk:
-        made = await talk.film("made before", **PRICED)
-        await act(scene, talk, job_id=made["job_id"])
+    async with chat(tmp_path) as session:
+        made = await session.video("made before", **PRICED)
+        await act(scene, session, job_id=made["job_id"])
 
 
 @pytest.mark.parametrize("scene", ["link", "expired_link", "keyed_unsaved"])
 async def test_a_film_that_is_not_saved(tmp_path: Path, scene: str) -> None:
-    async with chat(tmp_path, linked=True, SEEDANCE_SAVE="off") as talk:
-        await act(scene, talk)
+    async with chat(tmp_path, linked=True, SEEDANCE_SAVE="off") as session:
+        await act(scene, session)
 
 
 async def test_a_large_film_plays_when_asked_for(tmp_path: Path) -> None:
-    async with chat(tmp_path) as talk:
-        job_id, size = await large(talk)
-        await act("large", talk, job_id=job_id, size=size)
+    async with chat(tmp_path) as session:
+        job_id, size = await large(session)
+        await act("large", session, job_id=job_id, size=size)
 
 
 async def test_a_film_whose_link_has_expired_plays_from_the_saved_file(tmp_path: Path) -> None:
-    async with chat(tmp_path, linked=True) as talk:
-        job_id, _ = await large(talk)
-        await act("expired_then_saved", talk, job_id=job_id)
+    async with chat(tmp_path, linked=True) as session:
+        job_id, _ = await large(session)
+        await act("expired_then_saved", session, job_id=job_id)
 
 
 async def test_a_saved_film_that_is_gone(tmp_path: Path) -> None:
-    async with chat(tmp_path) as talk:
-        made = await talk.film("made before", **PRICED)
+    async with chat(tmp_path) as session:
+        made = await session.video("made before", **PRICED)
         await anyio.Path(made["path"]).unlink()
-        await act("gone", talk, job_id=made["job_id"])
+        await act("gone", session, job_id=made["job_id"])
 
 
 def append(path: Path, more: bytes) -> int:
@@ -144,19 +144,19 @@ def append(path: Path, more: bytes) -> int:
         return file.tell()
 
 
-async def large(talk: Talk) -> tuple[str, int]:
+async def large(session: Session) -> tuple[str, int]:
     """Make a film of twenty megabytes: a box that players pass over is put at its end."""
-    made = await talk.film("made before", **PRICED)
-    free = 20 * 2**20 - made["film_bytes"]
+    made = await session.video("made before", **PRICED)
+    free = 20 * 2**20 - made["size_bytes"]
     size = await to_thread.run_sync(append, Path(made["path"]), free.to_bytes(4, "big") + b"free" + bytes(free - 8))
-    await (await talk.app.studio()).journal.note(made["job_id"], size=size)
+    await (await session.app.service()).journal.note(made["job_id"], size=size)
     return made["job_id"], size
 
 
-@pytest.mark.skipif(not PICTURES, reason="PLAYER_PICTURES names no folder")
+@pytest.mark.skipif(not FRAMES, reason="PLAYER_PICTURES names no folder")
 @pytest.mark.parametrize("picture", ["done", "running", "chinese", "unknown"])
-async def test_a_picture_for_the_docs(tmp_path: Path, picture: str) -> None:
-    async with chat(tmp_path) as talk:
+async def test_a_picture_for_the_docs(tmp_path: Path, image: str) -> None:
+    async with chat(tmp_path) as session:
         for prompt in ("A red fox trots through fresh snow at dawn", "Steam rises from a bowl of noodles, close-up"):
-            await talk.film(prompt, **PRICED)
-        await act(f"picture_{picture}", talk, picture=str(Path(PICTURES or "") / f"player-{picture}.png"))
+            await session.video(prompt, **PRICED)
+        await act(f"picture_{image}", session, image=str(Path(FRAMES or "") / f"player-{image}.png"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seedance_mcp.catalog.check import Problem, check
-from tests.vendors.ask import CLIP, PICTURE, SOUND, advised, body, checked, model, refused
+from tests.vendors.vendor_calls import VIDEO, IMAGE, AUDIO, advised, body, checked, model, refused
 
 MINI, STANDARD, OPE = "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0", "ope/seedance-2-0"
 
@@ -69,7 +69,7 @@ def test_a_wrong_value_has_a_nearest_legal_one_or_none(who: str, field: str, val
 
 def test_every_problem_is_named_at_once() -> None:
     fields: dict[str, Any] = {"duration": 16, "resolution": "1080p", "aspect_ratio": "1:2", "seed": 1, "max_cost": -1}
-    fields |= {"reference_images": [PICTURE] * 5, "first_frame": PICTURE, "drations": 5}
+    fields |= {"reference_images": [IMAGE] * 5, "first_frame": IMAGE, "drations": 5}
     found = check(model(STANDARD), fields).problems
     assert {p.field for p in found} == {
         "prompt", "duration", "aspect_ratio", "seed", "max_cost", "reference_images", "first_frame", "drations"
@@ -140,18 +140,18 @@ def test_opes_limit_of_words_is_advice_and_never_a_refusal(prompt: str, words: b
 @pytest.mark.parametrize(
     ("who", "fields", "field"),
     [
-        (OPE, {"reference_audios": [SOUND]}, "reference_audios"),
-        (OPE, {"first_frame": PICTURE, "reference_images": [PICTURE]}, "first_frame"),
-        (OPE, {"last_frame": PICTURE}, "last_frame"),
-        ("jimmyai/seedance2.0-md", {"first_frame": PICTURE}, "first_frame"),
-        ("jimmyai/seedance2.0-md", {"last_frame": PICTURE}, "last_frame"),
-        ("jimmyai/seedance2.0-sp", {"reference_images": [PICTURE], "first_frame": PICTURE}, "reference_images"),
-        ("jimmyai/seedance2.0-sp", {"reference_audios": [SOUND]}, "reference_audios"),
-        ("jimmyai/seedance2.0-std", {"first_frame": PICTURE, "reference_audios": [SOUND]}, "first_frame"),
-        ("12ai/seedance-2-official", {"web_search": True, "first_frame": PICTURE}, "web_search"),
-        ("12ai/seedance-2-official", {"web_search": True, "reference_videos": [CLIP]}, "web_search"),
-        (MINI, {"first_frame": PICTURE, "reference_videos": [CLIP]}, "first_frame"),
-        (MINI, {"reference_images": [PICTURE], "reference_audios": [SOUND]}, "reference_images"),
+        (OPE, {"reference_audios": [AUDIO]}, "reference_audios"),
+        (OPE, {"first_frame": IMAGE, "reference_images": [IMAGE]}, "first_frame"),
+        (OPE, {"last_frame": IMAGE}, "last_frame"),
+        ("jimmyai/seedance2.0-md", {"first_frame": IMAGE}, "first_frame"),
+        ("jimmyai/seedance2.0-md", {"last_frame": IMAGE}, "last_frame"),
+        ("jimmyai/seedance2.0-sp", {"reference_images": [IMAGE], "first_frame": IMAGE}, "reference_images"),
+        ("jimmyai/seedance2.0-sp", {"reference_audios": [AUDIO]}, "reference_audios"),
+        ("jimmyai/seedance2.0-std", {"first_frame": IMAGE, "reference_audios": [AUDIO]}, "first_frame"),
+        ("12ai/seedance-2-official", {"web_search": True, "first_frame": IMAGE}, "web_search"),
+        ("12ai/seedance-2-official", {"web_search": True, "reference_videos": [VIDEO]}, "web_search"),
+        (MINI, {"first_frame": IMAGE, "reference_videos": [VIDEO]}, "first_frame"),
+        (MINI, {"reference_images": [IMAGE], "reference_audios": [AUDIO]}, "reference_images"),
     ],
 )
 def test_a_combination_that_a_vendor_excludes_is_refused(who: str, fields: dict[str, Any], field: str) -> None:
@@ -163,14 +163,14 @@ def test_a_combination_that_a_vendor_excludes_is_refused(who: str, fields: dict[
 @pytest.mark.parametrize(
     ("who", "fields"),
     [
-        (OPE, {"reference_audios": [SOUND], "reference_videos": [CLIP]}),
-        ("jimmyai/seedance2.0-sp", {"reference_audios": [SOUND], "first_frame": PICTURE}),
-        ("jimmyai/seedance2.0-std", {"last_frame": PICTURE}),
-        ("jimmyai/seedance2.0-md", {"first_frame": PICTURE, "last_frame": PICTURE}),
-        ("12ai/seedance-2-official", {"web_search": False, "first_frame": PICTURE}),
-        ("12ai/seedance-2-official", {"reference_audios": [SOUND]}),
-        ("aigptimage/seedance-2.0-reference-to-video", {"reference_audios": [SOUND]}),
-        (MINI, {"reference_videos": [CLIP], "reference_audios": [SOUND]}),
+        (OPE, {"reference_audios": [AUDIO], "reference_videos": [VIDEO]}),
+        ("jimmyai/seedance2.0-sp", {"reference_audios": [AUDIO], "first_frame": IMAGE}),
+        ("jimmyai/seedance2.0-std", {"last_frame": IMAGE}),
+        ("jimmyai/seedance2.0-md", {"first_frame": IMAGE, "last_frame": IMAGE}),
+        ("12ai/seedance-2-official", {"web_search": False, "first_frame": IMAGE}),
+        ("12ai/seedance-2-official", {"reference_audios": [AUDIO]}),
+        ("aigptimage/seedance-2.0-reference-to-video", {"reference_audios": [AUDIO]}),
+        (MINI, {"reference_videos": [VIDEO], "reference_audios": [AUDIO]}),
     ],
 )
 def test_a_combination_that_a_vendor_allows_is_taken(who: str, fields: dict[str, Any]) -> None:
@@ -181,7 +181,7 @@ def test_nothing_at_all_is_no_request_where_nothing_is_required() -> None:
     reference = model("aigptimage/seedance-2.0-reference-to-video")
     (problem,) = check(reference, {}).problems
     assert problem.field == "prompt"
-    assert check(reference, {"reference_images": [PICTURE]}).request
+    assert check(reference, {"reference_images": [IMAGE]}).request
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def test_md_refuses_gif_pictures(ending: str, fits: bool) -> None:
     ],
 )
 def test_references_are_counted_where_the_vendor_states_a_number(who: str, count: int, fits: bool) -> None:
-    pictures = [f"https://example.com/{n}.png" for n in range(count)]
-    assert ("reference_images" not in refused(who, reference_images=pictures)) is fits
+    images = [f"https://example.com/{n}.png" for n in range(count)]
+    assert ("reference_images" not in refused(who, reference_images=images)) is fits
 
 
 def test_every_wrong_item_of_a_list_is_named() -> None:
-    (problem,) = checked(OPE, reference_images=[PICTURE, "ftp://a", PICTURE, 7]).problems
-    assert "item 2, 4 must be a URL" in problem.wrong
+    (problem,) = checked(OPE, reference_images=[IMAGE, "ftp://a", IMAGE, 7]).problems
+    assert "item 2, 4 must be a URL" in problem.message
 
 
 @pytest.mark.parametrize("value", ["https://example.com/a.png", [], {}, 5, None, True])
@@ -288,11 +288,11 @@ def test_references_have_to_be_a_list_with_something_in_it(value: Any) -> None:
     ],
 )
 def test_a_name_in_the_prompt_needs_its_reference(prompt: str, fits: bool) -> None:
-    assert (not checked(OPE, prompt=prompt, reference_images=[PICTURE, PICTURE]).problems) is fits
+    assert (not checked(OPE, prompt=prompt, reference_images=[IMAGE, IMAGE]).problems) is fits
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    (two,) = checked(OPE, prompt="@image9", reference_images=[PICTURE, PICTURE]).problems
+    (two,) = checked(OPE, prompt="@image9", reference_images=[IMAGE, IMAGE]).problems
     (none,) = checked(OPE, prompt="@image1").problems
     assert two.sentence() == "prompt names @image9, but there are 2 reference_images"
     assert none.sentence() == "prompt names @image1, but no reference_images are given"
@@ -307,7 +307,7 @@ def test_an_unknown_name_says_which_there_are() -> None:
     ],
 )
 def test_names_are_written_the_vendors_way(who: str, prompt: str, written: str) -> None:
-    assert body(who, prompt=prompt, reference_images=[PICTURE], reference_audios=[SOUND])["prompt"] == written
+    assert body(who, prompt=prompt, reference_images=[IMAGE], reference_audios=[AUDIO])["prompt"] == written
 
 
 def test_what_the_caller_left_open_is_filled_in_and_remembered() -> None:
@@ -319,7 +319,7 @@ def test_what_the_caller_left_open_is_filled_in_and_remembered() -> None:
 
 @pytest.mark.parametrize(("who", "ratio"), [(STANDARD, None), (MINI, "adaptive"), (OPE, "16:9")])
 def test_a_picture_decides_the_shape_where_the_vendor_says_so(who: str, ratio: str | None) -> None:
-    request = checked(who, first_frame=PICTURE).request
+    request = checked(who, first_frame=IMAGE).request
     assert request
     assert request.aspect_ratio == ratio
 
@@ -331,11 +331,11 @@ def test_whole_floats_are_whole_numbers() -> None:
 
 
 def test_lists_of_a_request_cannot_be_changed_afterwards() -> None:
-    pictures = [PICTURE]
-    request = checked(OPE, reference_images=pictures).request
-    pictures.append("ftp://sneaked.in")
+    images = [IMAGE]
+    request = checked(OPE, reference_images=images).request
+    images.append("ftp://sneaked.in")
     assert request
-    assert request.reference_images == (PICTURE,)
+    assert request.reference_images == (IMAGE,)
 
 
 def test_a_request_knows_its_pixels_where_they_are_documented() -> None:

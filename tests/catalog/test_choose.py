@@ -11,7 +11,7 @@ from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.choose import fewest_problems, fits, nearest, offers, others
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.vendors import known_vendors
-from tests.vendors.ask import CLIP, PICTURE, model
+from tests.vendors.vendor_calls import VIDEO, IMAGE, model
 
 MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
 ASK = {"prompt": "A cat."}
@@ -27,15 +27,15 @@ def test_offers_are_sorted_by_price_and_the_unpriced_come_last() -> None:
 
 
 def test_an_operators_price_moves_a_model_to_the_front() -> None:
-    book = {"12ai/seedance-2-official2-fast": UnitPrice(rates={"": Decimal("0.01")})}
-    assert offers(MODELS, {**ASK, "duration": 5}, book)[0].model.id == "12ai/seedance-2-official2-fast"
+    prices = {"12ai/seedance-2-official2-fast": UnitPrice(rates={"": Decimal("0.01")})}
+    assert offers(MODELS, {**ASK, "duration": 5}, prices)[0].model.id == "12ai/seedance-2-official2-fast"
 
 
 def test_a_model_that_is_made_for_references_is_not_offered_first_without_them() -> None:
-    book = {"aigptimage": UnitPrice(usd_per_unit=Decimal("0.00001"))}
-    assert offers(MODELS, ASK, book)[0].model.id != "aigptimage/seedance-2.0-reference-to-video"
-    with_clips = offers(MODELS, {**ASK, "reference_videos": [CLIP]}, book)
-    assert with_clips[0].model.id == "aigptimage/seedance-2.0-reference-to-video"
+    prices = {"aigptimage": UnitPrice(usd_per_unit=Decimal("0.00001"))}
+    assert offers(MODELS, ASK, prices)[0].model.id != "aigptimage/seedance-2.0-reference-to-video"
+    with_videos = offers(MODELS, {**ASK, "reference_videos": [VIDEO]}, prices)
+    assert with_videos[0].model.id == "aigptimage/seedance-2.0-reference-to-video"
 
 
 def test_only_models_that_can_do_it_are_offered() -> None:
@@ -59,7 +59,7 @@ def test_nearest_request_is_one_that_the_model_takes() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"resolution": "best"}, {"reference_images": [PICTURE] * 10}, {"prompt": "@image1"}, {"last_frame": PICTURE}],
+    [{"resolution": "best"}, {"reference_images": [IMAGE] * 10}, {"prompt": "@image1"}, {"last_frame": IMAGE}],
 )
 def test_there_is_no_nearest_request_where_a_person_has_to_decide(fields: dict[str, Any]) -> None:
     assert nearest(model("ope/seedance-2-0"), {**ASK, **fields}) is None

@@ -10,7 +10,7 @@ from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.sizes import SIZES
 
 ASKED = {"resolution": "720p", "aspect_ratio": "16:9", "duration": 5, "generate_audio": True}
-FOUND = {"width": 1280, "height": 720, "seconds": 5.04, "sound": True}
+FOUND = {"width": 1280, "height": 720, "seconds": 5.04, "audio": True}
 
 
 @pytest.mark.parametrize(("shape", "size"), SIZES.items(), ids=str)
@@ -30,11 +30,11 @@ def test_every_size_that_vendors_document_is_as_asked(shape: tuple[str, str], si
         ({"aspect_ratio": "4:3"}, {}, ["Asked for 4:3, delivered 1280x720."]),
         ({"duration": 10}, {}, ["Asked for 10 s, delivered 5.0 s."]),
         ({}, {"seconds": 4.1}, ["Asked for 5 s, delivered 4.1 s."]),
-        ({}, {"sound": False}, ["Asked for sound, delivered without."]),
+        ({}, {"audio": False}, ["Asked for sound, delivered without."]),
         ({"generate_audio": False}, {}, ["Asked for no sound, delivered with it."]),
         (
             {"resolution": "1080p", "duration": 8},
-            {"sound": False},
+            {"audio": False},
             [
                 "Asked for 1080p, delivered 1280x720 (about 720p).",
                 "Asked for 8 s, delivered 5.0 s.",
@@ -59,7 +59,7 @@ def test_each_difference_is_said(asked: dict[str, Any], found: dict[str, Any], s
     ids=str,
 )
 def test_nothing_is_said_of_what_was_left_to_the_vendor(asked: dict[str, Any]) -> None:
-    assert differences(asked, {**FOUND, "seconds": 11.0, "sound": False}) == []
+    assert differences(asked, {**FOUND, "seconds": 11.0, "audio": False}) == []
 
 
 def test_a_film_without_pictures_has_no_size_to_compare() -> None:

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from seedance_mcp.catalog import Model
-from seedance_mcp.catalog.price import Price, PriceBook, UnitPrice, dollars, price
+from seedance_mcp.catalog.price import Price, Prices, UnitPrice, dollars, price
 from seedance_mcp.vendors import known_vendors
 from tests.facts import FACTS
-from tests.vendors.ask import CLIP, PICTURE, checked, model
+from tests.vendors.vendor_calls import VIDEO, IMAGE, checked, model
 
 MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
 REFERENCE = "aigptimage/seedance-2.0-reference-to-video"
 
 
-def quote(who: str, book: PriceBook | None = None, **fields: Any) -> Price:
+def quote(who: str, prices: Prices | None = None, **fields: Any) -> Price:
     request = checked(who, **fields).request
     assert request
-    return price(request, book or {})
+    return price(request, prices or {})
 
 
 @pytest.mark.parametrize("name", ["seedance-2.0", "seedance-2.0-fast"])
@@ -49,9 +49,9 @@ def test_seedanceapi_tables_are_those_of_the_page() -> None:
     [("480p", False, 14.25), ("480p", True, 9), ("720p", False, 30.75), ("720p", True, 18.75)],
 )
 def test_seedanceapi_mini_price_is_the_formula_rounded_up(
-    resolution: str, clips: bool, per_second: float, seconds: int
+    resolution: str, videos: bool, per_second: float, seconds: int
 ) -> None:
-    fields: dict[str, Any] = {"reference_videos": [CLIP]} if clips else {"reference_images": [PICTURE]}
+    fields: dict[str, Any] = {"reference_videos": [VIDEO]} if videos else {"reference_images": [IMAGE]}
     found = quote("seedanceapi/seedance-2-mini", duration=seconds, resolution=resolution, **fields)
     assert found.amount == math.ceil(per_second * seconds)
     assert found.usd_micros == math.ceil(per_second * seconds) * 10_000
@@ -84,7 +84,7 @@ def test_aigptimage_price_in_dollars_follows_from_the_operators_worth_of_a_credi
 
 
 def test_aigptimage_says_that_sound_may_cost_more() -> None:
-    assert "sound" in (quote(REFERENCE, generate_audio=True).caution or "")
+    assert "audio" in (quote(REFERENCE, generate_audio=True).caution or "")
     assert quote(REFERENCE, generate_audio=False).caution is None
 
 
@@ -128,43 +128,43 @@ def test_jimmyai_other_models_are_billed_by_the_second(name: str) -> None:
 
 def test_an_operators_own_rates_make_a_price() -> None:
     dollar = UnitPrice(rates={"720p": Decimal("0.1"), "": Decimal("0.05")}, per="second", unit="USD")
-    book = {"ope/seedance-2-0": dollar}
-    found = quote("ope/seedance-2-0", book, duration=7)
+    prices = {"ope/seedance-2-0": dollar}
+    found = quote("ope/seedance-2-0", prices, duration=7)
     assert (found.usd_micros, found.unit, found.unknown) == (700_000, "USD", None)
     assert found.basis == "0.1 USD per second × 7 s = 0.7 USD"
-    assert quote("ope/seedance-2-0", book, duration=7, resolution="480p").usd_micros == 350_000
-    assert quote("ope/seedance-2-0-fast", book, duration=7).usd_micros is None
+    assert quote("ope/seedance-2-0", prices, duration=7, resolution="480p").usd_micros == 350_000
+    assert quote("ope/seedance-2-0-fast", prices, duration=7).usd_micros is None
 
 
 def test_an_operators_price_per_video_does_not_grow_with_its_length() -> None:
-    book = {
+    prices = {
         "jimmyai/seedance2.0-md": UnitPrice(rates={"": Decimal(2)}),
         "jimmyai": UnitPrice(usd_per_unit=Decimal("0.5")),
     }
-    found = quote("jimmyai/seedance2.0-md", book, duration=15)
+    found = quote("jimmyai/seedance2.0-md", prices, duration=15)
     assert (found.amount, found.unit, found.usd_micros) == (2, "JimiCoin", 1_000_000)
     assert found.basis == "2 JimiCoin per video = 2 JimiCoin"
 
 
 def test_a_price_says_which_list_it_is_from_or_why_that_gives_none() -> None:
     listed = UnitPrice(rates={"720p": Decimal(2)}, with_video={"720p": Decimal(3)}, source="catalogue of today")
-    book = {"jimmyai/seedance2.0-sp": listed}
-    found = quote("jimmyai/seedance2.0-sp", book, duration=4)
+    prices = {"jimmyai/seedance2.0-sp": listed}
+    found = quote("jimmyai/seedance2.0-sp", prices, duration=4)
     assert found.basis == "2 JimiCoin per second (catalogue of today) × 4 s = 8 JimiCoin"
-    assert quote("jimmyai/seedance2.0-sp", book, duration=4, reference_videos=[CLIP]).amount == 12
+    assert quote("jimmyai/seedance2.0-sp", prices, duration=4, reference_videos=[VIDEO]).amount == 12
     unlisted = quote("jimmyai/seedance2.0-sp", {"jimmyai": UnitPrice(source="not in its catalogue")})
     assert unlisted.basis == "unit price in JimiCoin × 5 s"
     assert unlisted.unknown == "jimmyai gives no unit price (not in its catalogue); SEEDANCE_PRICES can supply it"
 
 
 def test_a_price_below_a_micro_dollar_is_rounded_up_and_never_to_nothing() -> None:
-    book = {"ope": UnitPrice(rates={"": Decimal("0.00000001")}, per="video", unit="USD")}
-    assert quote("ope/seedance-2-0", book).usd_micros == 1
+    prices = {"ope": UnitPrice(rates={"": Decimal("0.00000001")}, per="video", unit="USD")}
+    assert quote("ope/seedance-2-0", prices).usd_micros == 1
 
 
 def test_a_rate_for_another_resolution_is_no_price() -> None:
-    book = {"ope": UnitPrice(rates={"1080p": Decimal(1)}, per="second", unit="USD")}
-    assert quote("ope/seedance-2-0", book, resolution="720p").usd_micros is None
+    prices = {"ope": UnitPrice(rates={"1080p": Decimal(1)}, per="second", unit="USD")}
+    assert quote("ope/seedance-2-0", prices, resolution="720p").usd_micros is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from seedance_mcp.catalog import Link, Media, Model, Number, OneOf, Row, Schema, Text, Whole
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import CONTROLS, FIELDS
-from seedance_mcp.catalog.schema import exact, hull
+from seedance_mcp.catalog.schema import exact, merged_schema
 from seedance_mcp.vendors import known_vendors
 
 MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
@@ -30,7 +30,7 @@ def accepts(schema: Schema) -> Callable[[Any], bool]:
 
 
 EXACT = {m.id: accepts(exact(m)) for m in MODELS}
-HULL = {name: accepts(hull(models)) for name, models in HULLS.items()}
+HULL = {name: accepts(merged_schema(models)) for name, models in HULLS.items()}
 
 by_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.id)
 by_hull = pytest.mark.parametrize("models", HULLS.values(), ids=HULLS.keys())
@@ -94,7 +94,7 @@ def _around(row: Row) -> Iterator[Any]:
         case Link():
             yield from _URLS
         case Media():
-            good = next(url for url in _URLS if row.link.wrong(url) is None)
+            good = next(url for url in _URLS if row.link.problem(url) is None)
             yield from ([good] * n for n in {1, 2, 3, (row.most or 10) - 1, row.most or 10, (row.most or 10) + 1} - {0})
             yield from ([url] for url in _URLS)
             yield from ([good, good, "ftp://a"], [good, 5], good)
@@ -104,7 +104,7 @@ def _around(row: Row) -> Iterator[Any]:
 
 VALUES = {(m.id, name): values(row) for m in MODELS for name, row in [*m.rows.items(), *CONTROLS.items()]}
 LEGAL = {
-    (m.id, name): [v for v in VALUES[m.id, name] if row.wrong(v) is None]
+    (m.id, name): [v for v in VALUES[m.id, name] if row.problem(v) is None]
     for m in MODELS
     for name, row in [*m.rows.items(), *CONTROLS.items()]
 }
@@ -165,10 +165,10 @@ def test_check_and_schemas_agree_on_each_limit_alone(model: Model) -> None:
 
 @by_model
 def test_check_and_schemas_agree_on_names_of_references(model: Model) -> None:
-    pictures = [LEGAL[model.id, "reference_images"][0][0]] * 9 if "reference_images" in model.rows else []
-    for count in range(len(pictures) + 1):
+    images = [LEGAL[model.id, "reference_images"][0][0]] * 9 if "reference_images" in model.rows else []
+    for count in range(len(images) + 1):
         for number in range(12):
-            given_ = {"reference_images": pictures[:count]} if count else {}
+            given_ = {"reference_images": images[:count]} if count else {}
             agree(model, {"prompt": f"@image{number} sleeps", **given_})
 
 
@@ -200,7 +200,7 @@ def test_patterns_of_the_exact_schema_mean_the_same_in_ecma_262(model: Model) ->
 
 @by_hull
 def test_hull_is_built_of_what_every_client_takes(models: Sequence[Model]) -> None:
-    schema = hull(models)
+    schema = merged_schema(models)
     Draft202012Validator.check_schema(schema)
     assert schema.keys() == {"type", "properties", "required", "additionalProperties"}
     assert schema["type"] == "object"
@@ -221,19 +221,19 @@ def test_hull_is_built_of_what_every_client_takes(models: Sequence[Model]) -> No
 @by_hull
 def test_hull_has_every_field_that_some_model_takes_and_no_other(models: Sequence[Model]) -> None:
     taken = {name for m in models for name in m.rows}
-    assert hull(models)["properties"].keys() == taken | CONTROLS.keys() | {"model"}
+    assert merged_schema(models)["properties"].keys() == taken | CONTROLS.keys() | {"model"}
 
 
 @by_hull
 def test_hull_requires_what_all_its_models_require(models: Sequence[Model]) -> None:
     needed = [{name for name, row in m.rows.items() if row.required} for m in models]
-    assert set(hull(models)["required"]) == set[str].intersection(*needed)
+    assert set(merged_schema(models)["required"]) == set[str].intersection(*needed)
 
 
 @by_hull
 def test_ranges_of_the_hull_also_stand_in_words(models: Sequence[Model]) -> None:
     """Some clients drop numbers from a schema before the model sees it."""
-    for name, field in hull(models)["properties"].items():
+    for name, field in merged_schema(models)["properties"].items():
         for key in ("minimum", "maximum", "maxItems", "maxLength"):
             if key in field:
                 assert str(field[key]) in field["description"], f"{name} does not say its {key}"
@@ -241,7 +241,7 @@ def test_ranges_of_the_hull_also_stand_in_words(models: Sequence[Model]) -> None
 
 @by_hull
 def test_a_default_that_all_models_share_stands_in_words_and_no_other_does(models: Sequence[Model]) -> None:
-    for name, field in hull(models)["properties"].items():
+    for name, field in merged_schema(models)["properties"].items():
         defaults = {m.rows[name].default for m in models if name in m.rows} - {None}
         said = re.findall(r"default (\S+)", field.get("description", ""))
         assert said == ([str(defaults.pop()).lower()] if len(defaults) == 1 else []), name
@@ -250,7 +250,7 @@ def test_a_default_that_all_models_share_stands_in_words_and_no_other_does(model
 @pytest.mark.parametrize("slug", known_vendors())
 def test_a_vendors_models_can_be_chosen_from_a_list_where_they_are_few(slug: str) -> None:
     models = known_vendors()[slug].models
-    field: Schema = hull(models)["properties"]["model"]
+    field: Schema = merged_schema(models)["properties"]["model"]
     assert field.get("enum") == ([m.id for m in models] if len(models) <= 8 else None)
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from seedance_mcp import version
 from seedance_mcp.vendors import known_vendors
-from tests.cli.running import environ, run
-from tests.server.talking import PRICED, seen, talking
+from tests.cli.command import environ, run
+from tests.server.mcp_client import PRICED, seen, connected
 
 HEAVY = {"mcp", "mcp_types", "anyio", "httpx2", "pydantic", "rich", "starlette", "uvicorn", "av"}
 
@@ -89,10 +89,10 @@ def test_the_demo_makes_a_film(tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert [line[0] for line in done.out.splitlines() if re.match(r"[1-5] ", line)] == ["1", "2", "3", "4", "5"]
     path = Path(done.out.splitlines()[-1].strip())
-    assert path.parent == tmp_path / "films"
-    film = seen(str(path))
-    assert (film.codec, film.size) == ("h264", "1280x720")
-    assert film.seconds == pytest.approx(5, abs=0.1)
+    assert path.parent == tmp_path / "videos"
+    video = seen(str(path))
+    assert (video.codec, video.size) == ("h264", "1280x720")
+    assert video.seconds == pytest.approx(5, abs=0.1)
 
 
 def test_the_demo_makes_what_it_is_told(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_demo_whose_film_fails_fails(tmp_path: Path) -> None:
     done = run(tmp_path, "demo", "sandbox: instant, fail content_policy")
     assert done.code == 1
     assert "no film" in done.out
-    assert not list((tmp_path / "films").glob("*")) if (tmp_path / "films").exists() else True
+    assert not list((tmp_path / "videos").glob("*")) if (tmp_path / "videos").exists() else True
 
 
 def test_settings_that_cannot_be_used_are_named_by_every_command(tmp_path: Path) -> None:
@@ -178,13 +178,13 @@ def test_one_model_is_shown_with_its_sources(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_videos_are_listed_with_what_they_cost(tmp_path: Path) -> None:
-    async with talking(tmp_path, "legacy") as talk:
-        done = await talk.film(**PRICED)
-        failed = await talk.film("a hare. sandbox: fail content_policy", **PRICED)
+    async with connected(tmp_path, "legacy") as session:
+        done = await session.video(**PRICED)
+        failed = await session.video("a hare. sandbox: fail content_policy", **PRICED)
         cost = done["cost"]["usd"]
-        listed = (await talk.call("list_videos")).fields
+        listed = (await session.call("list_videos")).fields
     printed = json.loads(run(tmp_path, "videos", "--json").out)
-    more = {"url", "film_bytes", "sha256"}
+    more = {"url", "size_bytes", "sha256"}
     assert printed | {"videos": [{k: v for k, v in x.items() if k not in more} for x in printed["videos"]]} == listed
     table = run(tmp_path, "videos")
     assert table.code == 0
@@ -207,9 +207,9 @@ def test_without_videos_it_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_job_of_unknown_outcome_is_settled_by_hand(tmp_path: Path) -> None:
-    async with talking(tmp_path, "legacy") as talk:
-        lost = [(await talk.create(f"{n}. sandbox: lose-answer", **PRICED))["job_id"] for n in ("one", "two")]
-        running = (await talk.create("a fox. sandbox: slow 3600", **PRICED))["job_id"]
+    async with connected(tmp_path, "legacy") as session:
+        lost = [(await session.create(f"{n}. sandbox: lose-answer", **PRICED))["job_id"] for n in ("one", "two")]
+        running = (await session.create("a fox. sandbox: slow 3600", **PRICED))["job_id"]
     assert run(tmp_path, "videos", "resolve", lost[0], "--not-charged").out == f"{lost[0]} is now rejected.\n"
     found = run(tmp_path, "videos", "resolve", lost[1], "--task-id", "task-42")
     assert (found.code, found.out) == (0, f"{lost[1]} is now submitted.\n")
@@ -226,9 +226,9 @@ async def test_a_job_of_unknown_outcome_is_settled_by_hand(tmp_path: Path) -> No
 
 @pytest.mark.anyio
 async def test_what_users_wrote_can_be_wiped_and_the_costs_stay(tmp_path: Path) -> None:
-    async with talking(tmp_path, "legacy") as talk:
-        done = await talk.film("a very private fox", **PRICED)
-        running = await talk.create("another private fox. sandbox: slow 3600", **PRICED)
+    async with connected(tmp_path, "legacy") as session:
+        done = await session.video("a very private fox", **PRICED)
+        running = await session.create("another private fox. sandbox: slow 3600", **PRICED)
     journal = tmp_path / "state" / "sandbox" / "journal.sqlite3"
     assert run(tmp_path, "videos", "purge", "--days", "30").out.startswith("Wiped 0 finished jobs;")
     assert run(tmp_path, "videos", "purge").out == "Wiped 1 finished job; their costs stay.\n"

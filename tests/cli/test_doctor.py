@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import run, run_beside
-from tests.hosting import Reply, hosting
-from tests.server.talking import PRICED, talking
+from tests.cli.command import run, run_beside
+from tests.http_host import Reply, hosting
+from tests.server.mcp_client import PRICED, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,7 @@ def test_as_json_it_can_be_read_by_programs(tmp_path: Path) -> None:
     assert report["vendors"] == ["ope", "seedanceapi", "jimmyai", "12ai", "aigptimage"]
     assert report["settings"]["SEEDANCE_MAX_COST"] == {"value": "2.50", "source": "environment"}
     assert report["versions"].keys() >= {"seedance-mcp", "python", "sqlite", "mcp", "httpx2", "av"}
-    assert report["folders"]["films"] == {"path": str(tmp_path / "films"), "exists": False, "writable": True}
+    assert report["folders"]["videos"] == {"path": str(tmp_path / "videos"), "exists": False, "writable": True}
     assert report["journal"] == {"path": str(tmp_path / "state" / "sandbox" / "journal.sqlite3"), "exists": False}
 
 
@@ -68,8 +68,8 @@ def test_every_setting_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
 
 
 async def test_the_journal_is_looked_at_and_left_as_it_is(tmp_path: Path) -> None:
-    async with talking(tmp_path, "legacy") as talk:
-        await talk.film(**PRICED)
+    async with connected(tmp_path, "legacy") as session:
+        await session.video(**PRICED)
     path = tmp_path / "state" / "sandbox" / "journal.sqlite3"
     before = path.read_bytes()
     report = json.loads((await run_beside(tmp_path, "doctor", "--json")).out)
@@ -100,7 +100,7 @@ def test_a_journal_without_its_table_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "films").write_text("in the way")
+    (tmp_path / "videos").write_text("in the way")
     done = run(tmp_path, "doctor", "--json")
     assert done.code == 1
     assert json.loads(done.out)["problems"] == [f"{tmp_path / 'films'} cannot be written."]

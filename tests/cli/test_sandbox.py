@@ -15,8 +15,8 @@ import httpx2
 import pytest
 
 from seedance_mcp.vendors import known_vendors
-from tests.cli.running import environ, run
-from tests.server.talking import ERAS, VENDORS, seen
+from tests.cli.command import environ, run
+from tests.server.mcp_client import ERAS, VENDORS, seen
 from tests.server.test_stdio import call, started
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ async def test_a_server_makes_a_film_over_real_http_with_what_it_prints(tmp_path
         async with started(tmp_path, era, **printed, SEEDANCE_SANDBOX="0", SEEDANCE_POLL_INTERVAL="0.2") as client:
             for vendor in VENDORS:
                 model = known_vendors()[vendor].models[0].id
-                begun = await call(client, "create_video", prompt="a fox. sandbox: instant, cut-film", model=model)
+                begun = await call(client, "create_video", prompt="a fox. sandbox: instant, cut-video", model=model)
                 done = await call(client, "check_video", job_id=begun["job_id"], wait_seconds=45)
                 assert done["state"] == "succeeded"
                 assert seen(done["path"]).codec == "h264"

@@ -21,18 +21,18 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from seedance_mcp.jobs.budget import Caps
-from seedance_mcp.jobs.journal import NewJob
-from seedance_mcp.jobs.journal_sqlite import SqliteJournal
-from seedance_mcp.jobs.owner import Owner
+from seedance_mcp.jobs.journal.budget import Caps
+from seedance_mcp.jobs.journal.model import NewJob
+from seedance_mcp.jobs.journal.process_lock import ProcessLock
+from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.settings import vendor_settings
 from seedance_mcp.vendors import known_vendors
-from tests.alone import alone
-from tests.cli.running import Done, environ, run, run_beside
-from tests.jobs.hostile import MB, mp4
-from tests.server.talking import PRICED, Talk, talking
+from tests.cli.command import Done, environ, run, run_beside
+from tests.exception_groups import single_error
+from tests.jobs.download.hostile import MB, mp4
+from tests.server.mcp_client import PRICED, Session, connected
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals, scripts and pseudo-terminals are POSIX's")
 
-FILM = mp4(bytes(range(256)), 3 * MB)
+VIDEO = mp4(bytes(range(256)), 3 * MB)
 LASTING = {"model": "jimmyai/seedance2.0-mini", "duration": 5, "resolution": "480p"}
 """A request to a vendor that says how long its links last."""
 
 
 @dataclass
-class Line:
+class Connection:
     """What goes over the wire between a sandbox and those who ask it for films."""
 
     app: ASGIApp
@@ -63,7 +63,7 @@ class Line:
     """How many downloads wait for each other before any goes on."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "/films/" not in scope.get("path", ""):
+        if "/videos/" not in scope.get("path", ""):
             await self.app(scope, receive, send)
             return
         if self.gone:
@@ -80,7 +80,7 @@ class Line:
 
         async def slowly(message: Message) -> None:
             nonlocal sent
-            if self.holds and sent > 2 * len(FILM) // 3:
+            if self.holds and sent > 2 * len(VIDEO) // 3:
                 await self.go.wait()
             sent += len(message.get("body", b""))
             await send(message)
@@ -97,24 +97,24 @@ class Vendors:
 
     folder: Path
     sandbox: Sandbox
-    line: Line
+    line: Connection
     env: dict[str, str]
 
     @property
-    def films(self) -> Path:
-        return self.folder / "films"
+    def videos(self) -> Path:
+        return self.folder / "videos"
 
     @asynccontextmanager
-    async def server(self) -> AsyncGenerator[Talk]:
+    async def server(self) -> AsyncGenerator[Session]:
         with_links: dict[str, Any] = self.env | {"SEEDANCE_SAVE": "off"}
-        async with talking(self.folder, "legacy", **with_links) as talk:
-            yield talk
+        async with connected(self.folder, "legacy", **with_links) as session:
+            yield session
 
     async def made(self, *prompts: str, **arguments: Any) -> list[str]:
         """Have films made; return their jobs."""
-        async with self.server() as talk:
-            done = [await talk.film(prompt, **(arguments or PRICED)) for prompt in prompts]
-        assert not self.films.exists()
+        async with self.server() as session:
+            done = [await session.video(prompt, **(arguments or PRICED)) for prompt in prompts]
+        assert not self.videos.exists()
         return [fields["job_id"] for fields in done]
 
     async def run(self, *words: str, **more: str) -> Done:
@@ -128,7 +128,7 @@ class Vendors:
     async def claimed(self, job_id: str) -> AsyncGenerator[None]:
         """Be another server that is saving a film."""
         with journal(self.folder) as theirs:
-            owner = Owner(self.folder / "state" / "owners")
+            owner = ProcessLock(self.folder / "state" / "owners")
             assert await theirs.claim(job_id, owner.id, 900, when=("succeeded",))
             yield
             owner.release()
@@ -152,11 +152,11 @@ def journal(folder: Path) -> Generator[SqliteJournal]:
 @pytest.fixture
 async def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
     async def fetch(_: object) -> bytes:
-        return FILM
+        return VIDEO
 
-    monkeypatch.setattr("seedance_mcp.sandbox.film.fetch", fetch)
+    monkeypatch.setattr("seedance_mcp.sandbox.videos.render.fetch", fetch)
     sandbox = Sandbox(pace=0)
-    line = Line(sandbox.app)
+    line = Connection(sandbox.app)
     sandbox.app = line  # pyright: ignore[reportAttributeAccessIssue]
     try:
         with anyio.fail_after(90):
@@ -171,13 +171,13 @@ async def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGener
                 line.met.set()
                 group.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise alone(group) from None
+        raise single_error(group) from None
 
 
 def paths(done: Done) -> list[Path]:
     """Return the films that a command says are on disk; each is whole."""
     found = [Path(said) for said in done.out.splitlines()]
-    assert all(path.read_bytes() == FILM for path in found)
+    assert all(path.read_bytes() == VIDEO for path in found)
     return found
 
 
@@ -186,10 +186,10 @@ def paths(done: Done) -> list[Path]:
 
 async def test_the_list_says_how_long_films_last_and_where_they_are(vendors: Vendors) -> None:
     (lasting,) = await vendors.made("a red kite", **LASTING)
-    async with vendors.server() as talk:
-        other = (await talk.film("a fox", **PRICED))["job_id"]
-        failed = (await talk.film("a hare. sandbox: fail content_policy", **PRICED))["job_id"]
-        saved = (await talk.film("an owl", **PRICED))["job_id"]
+    async with vendors.server() as session:
+        other = (await session.video("a fox", **PRICED))["job_id"]
+        failed = (await session.video("a hare. sandbox: fail content_policy", **PRICED))["job_id"]
+        saved = (await session.video("an owl", **PRICED))["job_id"]
     await vendors.run("save", saved)
 
     async def lines() -> dict[str, str]:
@@ -199,12 +199,12 @@ async def test_the_list_says_how_long_films_last_and_where_they_are(vendors: Ven
     assert re.search(r" succeeded .* in 2 d .* http://127\.0\.0\.1:\d+/films/", said[lasting])
     assert re.search(r" succeeded .* unknown .* http://127\.0\.0\.1:\d+/films/", said[other])
     assert re.search(r" failed .* \S", said[failed])
-    assert re.search(rf" succeeded .* \$0\.57 .* saved .* {vendors.films}/\S+-an-owl-{saved[-4:]}\.mp4", said[saved])
+    assert re.search(rf" succeeded .* \$0\.57 .* saved .* {vendors.videos}/\S+-an-owl-{saved[-4:]}\.mp4", said[saved])
     shown = await vendors.listed()
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown[lasting]["expires_at"])
     assert "expires_at" not in shown[other] | shown[saved] | shown[failed]
-    assert shown[saved]["film_bytes"] == len(FILM)
-    assert shown[saved]["sha256"] == hashlib.sha256(FILM).hexdigest()
+    assert shown[saved]["size_bytes"] == len(VIDEO)
+    assert shown[saved]["sha256"] == hashlib.sha256(VIDEO).hexdigest()
     for ago, words in (
         (3 * 86_400 - 5 * 3600 - 60, "in 5 h"),
         (3 * 86_400 - 630, "in 10 min"),
@@ -228,7 +228,7 @@ async def test_in_80_columns_the_list_stays_a_table(vendors: Vendors) -> None:
     head, *rows = done.out.splitlines()
     assert head.split() == ["job", "when", "state", "cost", "expires", "film"]
     assert [row.split()[0] for row in rows if row.split() and row.split()[0] in jobs] == jobs[::-1]
-    assert f"Films without a folder are in {vendors.films}" in done.out
+    assert f"Films without a folder are in {vendors.videos}" in done.out
     wide = await vendors.run(COLUMNS="200")
     assert {"model", "prompt"} <= set(wide.out.splitlines()[0].split())
     assert "[/red] a fox :fox:" in wide.out
@@ -278,10 +278,10 @@ async def test_the_films_of_some_jobs_are_saved_by_any_end_of_their_ids(vendors:
 
 async def test_what_cannot_be_saved_is_a_sentence_each_and_the_others_are_saved(vendors: Vendors) -> None:
     (good,) = await vendors.made("film one")
-    async with vendors.server() as talk:
-        page = (await talk.film("film two. sandbox: wrong-type", **PRICED))["job_id"]
-        failed = (await talk.film("film three. sandbox: fail content_policy", **PRICED))["job_id"]
-        lost = (await talk.create("film four. sandbox: lose-answer", **PRICED))["job_id"]
+    async with vendors.server() as session:
+        page = (await session.video("film two. sandbox: wrong-type", **PRICED))["job_id"]
+        failed = (await session.video("film three. sandbox: fail content_policy", **PRICED))["job_id"]
+        lost = (await session.create("film four. sandbox: lose-answer", **PRICED))["job_id"]
     done = await vendors.run("save", failed, page, "zzzzz", good, lost, "zzz")
     assert done.code == 1
     assert [path.stem[-4:] for path in paths(done)] == [good[-4:]]
@@ -314,8 +314,8 @@ async def test_a_film_that_another_server_is_saving_is_left_to_it(vendors: Vendo
 
 
 async def test_a_job_that_still_runs_is_waited_for_if_that_is_wanted(vendors: Vendors) -> None:
-    async with vendors.server() as talk:
-        job = (await talk.create("film one. sandbox: slow 3600", **PRICED))["job_id"]
+    async with vendors.server() as session:
+        job = (await session.create("film one. sandbox: slow 3600", **PRICED))["job_id"]
     told = f"{job}: It is (submitted|queued|running), so there is no film yet. `seedance-mcp videos save {job} --wait` "
     named, unnamed = await vendors.run("save", job), await vendors.run("save")
     assert (named.code, named.out, unnamed.code, unnamed.out) == (1, "", 0, "")
@@ -329,13 +329,13 @@ async def test_a_job_that_still_runs_is_waited_for_if_that_is_wanted(vendors: Ve
         said += await rest(process)
         assert process.stdout
         (path,) = (await all_of(process.stdout)).splitlines()
-    assert Path(path).read_bytes() == FILM
+    assert Path(path).read_bytes() == VIDEO
     assert process.returncode == 0
 
 
 async def test_a_film_that_ended_while_nobody_looked_is_saved_too(vendors: Vendors) -> None:
-    async with vendors.server() as talk:
-        await talk.create("film one. sandbox: slow 3600", **PRICED)
+    async with vendors.server() as session:
+        await session.create("film one. sandbox: slow 3600", **PRICED)
     (task,) = vendors.sandbox.tasks.values()
     task.seconds = 0.0
     done = await vendors.run("save")
@@ -344,15 +344,15 @@ async def test_a_film_that_ended_while_nobody_looked_is_saved_too(vendors: Vendo
 
 
 async def test_a_job_whose_vendor_has_no_key_any_more_is_not_waited_for(vendors: Vendors) -> None:
-    async with vendors.server() as talk:
-        job = (await talk.create("film one. sandbox: slow 3600", **PRICED))["job_id"]
+    async with vendors.server() as session:
+        job = (await session.create("film one. sandbox: slow 3600", **PRICED))["job_id"]
     done = await vendors.run("save", job, "--wait", SEEDANCE_SEEDANCEAPI_API_KEY="")
     assert done.code == 1
     assert "seedanceapi has no key any more" in done.err
 
 
 async def test_an_id_that_could_be_several_is_told_with_all_of_them(tmp_path: Path) -> None:
-    owner = Owner(tmp_path / "state" / "sandbox" / "owners")
+    owner = ProcessLock(tmp_path / "state" / "sandbox" / "owners")
     opened = SqliteJournal(tmp_path / "state" / "sandbox")
     for job_id in ("kite23456789", "kite98765432"):
         new = NewJob(job_id, "ope", "ope/seedance-2-0", {"prompt": job_id}, job_id, owner.id, None, None)
@@ -417,16 +417,16 @@ async def test_ctrl_c_keeps_the_beginning_for_the_next_time(vendors: Vendors) ->
         assert await all_of(process.stdout) == ""
     assert process.returncode == 130
     assert said.splitlines()[-1:] == ["Stopped. What came so far is kept; the same command goes on from there."]
-    (begun,) = vendors.films.iterdir()
+    (begun,) = vendors.videos.iterdir()
     assert begun.name.endswith(".part")
     had = begun.stat().st_size
-    assert 0 < had < len(FILM)
+    assert 0 < had < len(VIDEO)
     vendors.line.holds = False
     done = await vendors.run("save")
     assert done.code == 0
     assert len(paths(done)) == 1
     assert vendors.line.ranges == ["", f"bytes={had}-"]
-    assert list(vendors.films.iterdir()) == paths(done)
+    assert list(vendors.videos.iterdir()) == paths(done)
 
 
 @POSIX
@@ -508,15 +508,15 @@ async def test_without_a_desktop_or_a_player_the_path_is_printed(vendors: Vendor
 async def test_only_the_file_that_was_saved_is_opened(vendors: Vendors, what: str) -> None:
     await vendors.made("film one")
     opener(vendors, f"touch {vendors.folder}/opened")
-    (film,) = paths(await vendors.run("save"))
+    (video,) = paths(await vendors.run("save"))
     if what == "a link":
-        film.rename(vendors.folder / "film.mp4")
-        film.symlink_to(vendors.folder / "film.mp4")
+        video.rename(vendors.folder / "film.mp4")
+        video.symlink_to(vendors.folder / "film.mp4")
     elif what == "a folder":
-        film.unlink()
-        film.mkdir()
+        video.unlink()
+        video.mkdir()
     else:
-        film.rename(vendors.folder / "film.desktop")
+        video.rename(vendors.folder / "film.desktop")
         vendors.changed("UPDATE jobs SET path = ?", str(vendors.folder / "film.desktop"))
     done = await vendors.run("open")
     assert done.code == 1
@@ -528,8 +528,8 @@ async def test_what_has_no_film_is_not_opened(vendors: Vendors) -> None:
     none = await vendors.run("open")
     assert (none.code, none.out) == (1, "")
     assert "No job has succeeded yet" in none.err
-    async with vendors.server() as talk:
-        failed = (await talk.film("film. sandbox: fail content_policy", **PRICED))["job_id"]
+    async with vendors.server() as session:
+        failed = (await session.video("film. sandbox: fail content_policy", **PRICED))["job_id"]
     done = await vendors.run("open", failed)
     assert (done.code, done.out) == (1, "")
     assert "It ended as failed, so there is no film" in done.err

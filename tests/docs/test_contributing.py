@@ -25,7 +25,7 @@ PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-
 (CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (TOML,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWERS = dict(re.findall(r"^`(\w+\.json)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
-FILM = files("seedance_mcp.sandbox").joinpath("standin.mp4").read_bytes()
+VIDEO = files("seedance_mcp.sandbox").joinpath("fallback.mp4").read_bytes()
 KEY = "toy-key-for-tests"
 
 
@@ -90,8 +90,8 @@ class ToyHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._note()
-        if self.path == "/films/t1.mp4":
-            self._send("video/mp4", FILM)
+        if self.path == "/videos/t1.mp4":
+            self._send("video/mp4", VIDEO)
         elif sum(path == self.path for _, path, _ in self.server.seen) == 1:
             self._reply({"status": "a word that the page does not know"})
         else:
@@ -135,7 +135,7 @@ async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Pat
         "SEEDANCE_TOY_API_KEY": KEY,
         "SEEDANCE_TOY_BASE_URL": server.origin,
         "SEEDANCE_STATE_DIR": str(tmp_path / "state"),
-        "SEEDANCE_OUTPUT_DIR": str(tmp_path / "films"),
+        "SEEDANCE_OUTPUT_DIR": str(tmp_path / "videos"),
         "SEEDANCE_POLL_INTERVAL": "0.1",
         "SEEDANCE_DAILY_BUDGET": "0.30",
     }
@@ -158,7 +158,7 @@ async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Pat
         assert done["state"] == "succeeded", done
         over = await client.call_tool("create_video", {"prompt": "Another kite"})
         assert over.is_error
-    assert saved(done) == FILM
+    assert saved(done) == VIDEO
     assert server.bodies == [{"model": "clip-1", "prompt": "A red kite", "seconds": 5, "height": "720p"}]
     keys = {path: key for _, path, key in server.seen}
-    assert keys == {"/clips": f"Bearer {KEY}", "/clips/t%2F1": f"Bearer {KEY}", "/films/t1.mp4": None}
+    assert keys == {"/clips": f"Bearer {KEY}", "/clips/t%2F1": f"Bearer {KEY}", "/videos/t1.mp4": None}

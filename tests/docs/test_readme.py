@@ -96,13 +96,13 @@ def test_every_behaviour_of_the_sandbox_is_documented() -> None:
 
 def test_the_example_of_prices_is_taken_as_it_stands() -> None:
     (example,) = re.findall(r"```json\n(.*?)\n```", text_of("Prices"), re.DOTALL)
-    book = load({"SEEDANCE_PRICES": example}).prices
+    prices = load({"SEEDANCE_PRICES": example}).prices
     models = {model.id: model for vendor in known_vendors().values() for model in vendor.models}
-    for name in book:
+    for name in prices:
         model = models.get(name) or next(m for m in models.values() if m.vendor == name)
         request = check(model, {"prompt": "x", "reference_images": ["https://example.com/x.png"]}).request
         assert request is not None
-        assert price(request, book).usd_micros, name
+        assert price(request, prices).usd_micros, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from tests.faults.campaign import Campaign, drawn
-from tests.faults.nursery import scratch
+from tests.faults.fork_server import scratch
 
 
 def _report(line: str) -> None:
@@ -52,7 +52,7 @@ def _play(options: argparse.Namespace, folder: Path) -> int:
         sys.stdout.write(f"planted: {name}: {caught or 'NOT CAUGHT'}\n")
     sys.stdout.write("\n| figure | measured |\n| --- | --- |\n")
     sys.stdout.writelines(f"| {name} | {figure} |\n" for name, figure in tally.rows())
-    return 0 if tally.sound() else 1
+    return 0 if tally.audio() else 1
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from tests.faults.kill_points import POINTS
-from tests.faults.planted import BUGS
+from tests.faults.mutants import BUGS
 from tests.faults.scenarios import Scenario, Stage, Told, draw, open_stage, posts_for
 from tests.faults.vendor import POSTS, PRICE
 
@@ -66,7 +66,7 @@ class Tally:
         self.killed_at.update(told.killed_at)
         self.violations += [(what, each, told.log) for each in told.violations]
 
-    def sound(self) -> bool:
+    def audio(self) -> bool:
         """Whether every promise was kept and every planted bug was caught."""
         return not self.violations and all(self.caught.values()) and all(n == PLACES for n in self.races)
 
@@ -230,7 +230,7 @@ _TRAPS: dict[str, Scenario] = {
     "server_errors_are_free": Scenario("b", post="accept_then_500"),
     "resend_on_recovery": Scenario("b", kill="post.answer_head"),
     "unknown_releases_its_reservation": Scenario("b", post="accept_then_close", vendor="ope"),
-    "film_published_before_complete": Scenario("b", film="slow", kill="part.block", nth=2),
+    "video_published_before_complete": Scenario("b", video="slow", kill="part.block", nth=2),
     "key_logged": Scenario("b"),
     "key_in_the_request": Scenario("b"),
     "recovery_looks_away": Scenario("b", kill="submitting.after"),

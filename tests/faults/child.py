@@ -27,21 +27,21 @@ import anyio
 import httpx2
 
 from seedance_mcp import settings as product_settings
-from seedance_mcp import web
+from seedance_mcp import views, web
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.jobs import heal, save, schedule, submit, watch
-from seedance_mcp.jobs import studio as studio_module
-from seedance_mcp.jobs.budget import Caps
-from seedance_mcp.jobs.journal import Job, NewJob
-from seedance_mcp.jobs.journal_sqlite import SqliteJournal
-from seedance_mcp.jobs.opening import open_studio
-from seedance_mcp.jobs.studio import Studio
+from seedance_mcp.jobs import poller, reconcile, schedule, submit
+from seedance_mcp.jobs import service as service_module
+from seedance_mcp.jobs.download import transfer
+from seedance_mcp.jobs.journal.budget import Caps
+from seedance_mcp.jobs.journal.model import Job, NewJob
+from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+from seedance_mcp.jobs.service import JobService
 from seedance_mcp.redaction import log_to_stderr
-from seedance_mcp.server import answers
+from seedance_mcp.runtime import open_service
 from tests.faults.kill_points import Killer, install, patch
+from tests.faults.mutants import apply_mutant
 from tests.faults.plan import Folder, Plan
 from tests.faults.plan import Job as Wanted
-from tests.faults.planted import plant
 from tests.faults.vendor import LOOKS, POSTS, PRICE, SLOW_POSTS, Orders
 
 if sys.platform != "win32":
@@ -91,21 +91,21 @@ def _hurry(plan: Plan) -> None:
 
     for name in ("_LONGEST_SUBMIT", "_LONGEST_LOOK"):
         patch(web, name, 3.0)
-    patch(save, "_BLOCK", 16 * 1024)
+    patch(transfer, "_BLOCK", 16 * 1024)
     patch(submit, "anyio", SimpleNamespace(**{**vars(anyio), "sleep": short_sleep}))
 
     def in_peace(*_: object) -> float:
         return _HASTE
 
     patch(schedule, "after_error", in_peace)
-    for module in (studio_module, watch):
+    for module in (service_module, poller):
         patch(module, "FRESH", 0.01)
-    patch(heal, "PAUSES", (0.05, 0.2, 1.0))
-    patch(heal, "_REST", 0.01)
-    patch(watch, "LOOKS_PER_SECOND", 1000)
+    patch(reconcile, "PAUSES", (0.05, 0.2, 1.0))
+    patch(reconcile, "_REST", 0.01)
+    patch(poller, "LOOKS_PER_SECOND", 1000)
     if plan.lease is not None:
-        patch(watch, "LEASE", plan.lease)
-        patch(watch, "LONGEST", plan.lease)
+        patch(poller, "LEASE", plan.lease)
+        patch(poller, "LONGEST", plan.lease)
     if plan.clock:
         now = time.time
         patch(time, "time", lambda: now() + plan.clock)
@@ -118,7 +118,7 @@ def prepare(plan: Plan) -> Killer:
     killer = (DiskFiller if plan.disk_full else Killer)(plan.kill, plan.nth, plan.delay)
     _hurry(plan)
     if plan.bug:
-        plant(plan.bug)
+        apply_mutant(plan.bug)
     install(killer)
     return killer
 
@@ -127,19 +127,19 @@ def prepare(plan: Plan) -> Killer:
 
 
 @asynccontextmanager
-async def _open(voice: Voice) -> AsyncGenerator[Studio]:
+async def _open(voice: Voice) -> AsyncGenerator[JobService]:
     settings = product_settings.load()
     log_to_stderr(settings)
     began = time.perf_counter()
-    async with open_studio(settings) as studio:
-        await studio.recover()
+    async with open_service(settings) as service:
+        await service.recover()
         voice.say(recovered=(time.perf_counter() - began) * 1000)
-        yield studio
+        yield service
 
 
-async def _create(studio: Studio, wanted: Wanted, voice: Voice, killer: Killer) -> Job | None:
+async def _create(service: JobService, wanted: Wanted, voice: Voice, killer: Killer) -> Job | None:
     try:
-        made = await studio.create(studio.quote(wanted.arguments()), {})
+        made = await service.create(service.quote(wanted.arguments()), {})
     except SeedanceError as error:
         voice.say(refused=wanted.orders.intent, code=error.code, text=str(error))
         return None
@@ -148,61 +148,61 @@ async def _create(studio: Studio, wanted: Wanted, voice: Voice, killer: Killer) 
         acknowledged=wanted.orders.intent,
         job=made.job.id,
         state=made.job.state,
-        text=answers.words(answers.created(made)),
+        text=views.to_text(views.created(made)),
     )
     killer.reach("reply.after")
     return made.job
 
 
-def _restless(studio: Studio, job: Job, looks: Mapping[str, int]) -> bool:
+def _restless(service: JobService, job: Job, polls: Mapping[str, int]) -> bool:
     if job.open or job.state in {"intent", "submitting"}:
         return True
     if job.state == "succeeded":
-        return studio.saving and not job.path and (not job.save_error or looks.get(job.id, 0) < 3)
-    vendor = studio.settings.vendor(job.vendor)
+        return service.saving and not job.path and (not job.save_error or polls.get(job.id, 0) < 3)
+    vendor = service.settings.vendor(job.vendor)
     return (
-        job.state == "unknown" and vendor is not None and bool(vendor.idempotency_header) and looks.get(job.id, 0) < 3
+        job.state == "unknown" and vendor is not None and bool(vendor.idempotency_header) and polls.get(job.id, 0) < 3
     )
 
 
-async def _come_to_rest(studio: Studio, patience: float) -> bool:
+async def _come_to_rest(service: JobService, patience: float) -> bool:
     """Check on every job until there is nothing more to wait for; False if that takes too long."""
-    looks: dict[str, int] = {}
+    polls: dict[str, int] = {}
     ends = time.monotonic() + patience
     while time.monotonic() < ends:
-        jobs = await studio.journal.in_states(
+        jobs = await service.journal.in_states(
             ("intent", "submitting", "submitted", "queued", "running", "unknown", "succeeded")
         )
-        if not (restless := [job for job in jobs if _restless(studio, job, looks)]):
+        if not (restless := [job for job in jobs if _restless(service, job, polls)]):
             return True
         for job in restless:
             with suppress(SeedanceError):
-                await studio.check(job.id)
-            looks[job.id] = looks.get(job.id, 0) + 1
+                await service.check(job.id)
+            polls[job.id] = polls.get(job.id, 0) + 1
         await anyio.sleep(0.02)
     return False
 
 
 async def _work(plan: Plan, voice: Voice, killer: Killer) -> int:
-    async with _open(voice) as studio:
+    async with _open(voice) as service:
         left = list(plan.jobs)
 
         async def worker() -> None:
             while left:
-                await _create(studio, left.pop(0), voice, killer)
+                await _create(service, left.pop(0), voice, killer)
 
         async with anyio.create_task_group() as group:
             for _ in range(plan.workers):
                 group.start_soon(worker)
-        rested = await _come_to_rest(studio, plan.patience)
+        rested = await _come_to_rest(service, plan.patience)
         voice.say(rested=rested)
     return 0 if rested else 3
 
 
 async def _recover(plan: Plan, voice: Voice, _: Killer) -> int:
-    async with _open(voice) as studio:
-        voice.say(unknown=[job.id for job in await studio.journal.in_states(("unknown",))])
-        rested = await _come_to_rest(studio, plan.patience)
+    async with _open(voice) as service:
+        voice.say(unknown=[job.id for job in await service.journal.in_states(("unknown",))])
+        rested = await _come_to_rest(service, plan.patience)
         voice.say(rested=rested)
     return 0 if rested else 3
 
@@ -215,7 +215,7 @@ async def _crowd(plan: Plan, voice: Voice, killer: Killer) -> int:
     """Several assistants at once, each making one video after another until somebody says stop."""
     rng = random.Random(f"{plan.seed}")
     folder = Folder(Path(plan.folder))
-    async with _open(voice) as studio:
+    async with _open(voice) as service:
 
         async def assistant(number: int) -> None:
             made = 0
@@ -225,11 +225,11 @@ async def _crowd(plan: Plan, voice: Voice, killer: Killer) -> int:
                 look = rng.choice((*_USUAL, *LOOKS[:-1])) if post != "accept_with_an_earlier_id" else "normal"
                 orders = Orders(f"{plan.name}.{plan.seed}-{number}-{made}", post, look)
                 job = await _create(
-                    studio, Wanted(rng.choice(("seedanceapi", "aigptimage", "ope")), orders), voice, killer
+                    service, Wanted(rng.choice(("seedanceapi", "aigptimage", "ope")), orders), voice, killer
                 )
                 if job is not None and rng.random() < 0.1:
                     with suppress(SeedanceError):
-                        await studio.check(job.id)
+                        await service.check(job.id)
 
         async with anyio.create_task_group() as group:
             for number in range(plan.workers):
@@ -324,7 +324,7 @@ def _wait(pid: int, seconds: float) -> int | None:
         pause = min(0.004, pause * 1.5)
 
 
-def nursery() -> None:
+def fork_server() -> None:
     """Bear and await children as standard input says, until it ends; then none is left."""
     patch(ssl, "create_default_context", functools.cache(ssl.create_default_context))
     born: set[int] = set()
@@ -347,16 +347,17 @@ def nursery() -> None:
 def serve(plan: Plan) -> None:
     """Be the whole MCP server on standard input and output."""
     killer = prepare(plan)
-    from seedance_mcp.server import app, tools
+    from seedance_mcp.server import app
+    from seedance_mcp.server.tools import registry
 
-    create = tools.create_video
+    create = registry.create_video
 
-    async def creating(studio: Studio, call: tools.Call) -> answers.Fields:
-        fields = await create(studio, call)
+    async def creating(service: JobService, call: registry.Call) -> views.Fields:
+        fields = await create(service, call)
         killer.reach("reply.before")
         return fields
 
-    patch(tools, "create_video", creating)
+    patch(registry, "create_video", creating)
     settings = product_settings.load()
     log_to_stderr(settings)
     anyio.run(app.serve_stdio, settings)
@@ -366,4 +367,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         serve(Plan.from_json(json.loads(sys.argv[2])))
     else:
-        nursery()
+        fork_server()

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.jobs.journal import CHARGED, OPEN, TERMINAL
+from seedance_mcp.jobs.journal.model import CHARGED, OPEN, TERMINAL
 from tests.faults.plan import KEY, Folder
-from tests.faults.vendor import Charge, film, read_orders
+from tests.faults.vendor import Charge, video, read_orders
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7")
 _ACKNOWLEDGED = {*OPEN, *TERMINAL, "unknown"}
@@ -103,7 +103,7 @@ def inspect(folder: Folder, ledger: Ledger, name: str, cap: int | None = None) -
     for row in rows:
         if row["state"] in {"intent", "submitting"}:
             say(f"I5 {row['id']} is still {row['state']}")
-    found.violations += _films(folder, rows, ledger.tasks)
+    found.violations += _videos(folder, rows, ledger.tasks)
     for path in (folder.log, folder.said, *folder.state.glob("journal*")):
         if path.exists() and KEY.encode() in path.read_bytes():
             say(f"I7 the key is in {path.name}")
@@ -135,26 +135,26 @@ def _charges(found: Findings, charges: list[Charge], rows: list[sqlite3.Row], re
             found.violations.append(f"I4 {charge.intent} ({row['state']}) covers {covered} of {charge.micros}")
 
 
-def _films(folder: Folder, rows: list[sqlite3.Row], tasks: set[str]) -> list[str]:
-    wrong: list[str] = []
-    whole = {hashlib.sha256(film(row["task_id"])).hexdigest() for row in rows if row["task_id"] in tasks}
-    on_disk = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.films.glob("*.mp4")}
-    wrong += [f"I6 {path.name} is not a whole film" for path, sha in on_disk.items() if sha not in whole]
+def _videos(folder: Folder, rows: list[sqlite3.Row], tasks: set[str]) -> list[str]:
+    problem: list[str] = []
+    whole = {hashlib.sha256(video(row["task_id"])).hexdigest() for row in rows if row["task_id"] in tasks}
+    on_disk = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.videos.glob("*.mp4")}
+    problem += [f"I6 {path.name} is not a whole film" for path, sha in on_disk.items() if sha not in whole]
     named = [row for row in rows if row["path"]]
-    wrong += [
+    problem += [
         f"I6 the film of {row['id']} is not the one that its row names"
         for row in named
         if on_disk.get(Path(row["path"])) != row["sha256"]
     ]
     if len(on_disk) > len(named):
-        wrong.append(f"I6 {len(on_disk)} films for {len(named)} jobs")
-    wrong += [f"I6 {path.name} is left over" for path in folder.films.glob(".*")]
-    wrong += [
+        problem.append(f"I6 {len(on_disk)} films for {len(named)} jobs")
+    problem += [f"I6 {path.name} is left over" for path in folder.videos.glob(".*")]
+    problem += [
         f"I6 the film of {row['id']} was not saved: {row['save_error']}"
         for row in rows
-        if row["state"] == "succeeded" and not row["path"] and folder.films.exists()
+        if row["state"] == "succeeded" and not row["path"] and folder.videos.exists()
     ]
-    return wrong
+    return problem
 
 
 def _healing(found: Findings, heard: list[dict[str, Any]], by_id: dict[str, sqlite3.Row]) -> None:

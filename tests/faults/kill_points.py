@@ -21,11 +21,11 @@ from typing import Any, cast
 import httpx2
 
 from seedance_mcp.jobs import submit
-from seedance_mcp.jobs.heal import Healer
-from seedance_mcp.jobs.journal import TERMINAL, Job
-from seedance_mcp.jobs.journal_sqlite import SqliteJournal
-from seedance_mcp.jobs.owner import Owner
-from seedance_mcp.jobs.part import Part
+from seedance_mcp.jobs.download.partial_file import PartialFile
+from seedance_mcp.jobs.journal.model import TERMINAL, Job
+from seedance_mcp.jobs.journal.process_lock import ProcessLock
+from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import Web
 
@@ -43,7 +43,7 @@ POST = (
 )
 REPLY = ("reply.before", "reply.after")
 LOOK = ("look.before", "look.answered")
-FILM = (
+VIDEO = (
     "part.opened",
     "part.block",
     "part.whole",
@@ -66,7 +66,7 @@ RECOVERY = (
     "recover.after",
 )
 HEALING = ("heal.before", "heal.post.body", "heal.submitted.in")
-POINTS = (*JOURNAL, *POST, *REPLY, *LOOK, *FILM, *OPENING, *MIGRATION, *RECOVERY, *HEALING)
+POINTS = (*JOURNAL, *POST, *REPLY, *LOOK, *VIDEO, *OPENING, *MIGRATION, *RECOVERY, *HEALING)
 
 _EVENTS = {
     "connection.connect_tcp.complete": "post.connected",
@@ -122,7 +122,7 @@ def install(killer: Killer) -> None:
     _journal(killer)
     _post(killer)
     _look(killer)
-    _film(killer)
+    _video(killer)
     _owner(killer)
     _healing(killer)
 
@@ -232,7 +232,7 @@ def _post(killer: Killer) -> None:
 
 
 def _look(killer: Killer) -> None:
-    look = Web.look
+    look = Web.call
 
     async def looking(self: Web, vendor: Vendor, call: Call) -> Answer:
         killer.reach("look.before")
@@ -246,9 +246,9 @@ def _look(killer: Killer) -> None:
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def _film(killer: Killer) -> None:
+def _video(killer: Killer) -> None:
     def after(method: str, point: str) -> None:
-        inner = getattr(Part, method)
+        inner = getattr(PartialFile, method)
 
         @functools.wraps(inner)
         def outer(self: object, *args: Any, **how: Any) -> Any:
@@ -256,7 +256,7 @@ def _film(killer: Killer) -> None:
             killer.reach(point)
             return result
 
-        patch(Part, method, outer)
+        patch(PartialFile, method, outer)
 
     after("__init__", "part.opened")
     after("append", "part.block")
@@ -278,7 +278,7 @@ def _film(killer: Killer) -> None:
 
 
 def _owner(killer: Killer) -> None:
-    opening, alive, made = os.open, Owner.alive, Owner.__init__
+    opening, alive, made = os.open, ProcessLock.alive, ProcessLock.__init__
 
     def open_(path: Any, flags: int, *args: Any, **how: Any) -> int:
         handle = opening(path, flags, *args, **how)
@@ -286,31 +286,31 @@ def _owner(killer: Killer) -> None:
             killer.reach("owner.file")
         return handle
 
-    def init(self: Owner, folder: Path) -> None:
+    def init(self: ProcessLock, folder: Path) -> None:
         made(self, folder)
         killer.reach("owner.locked")
 
-    def looking(self: Owner, owner_id: str) -> bool:
+    def looking(self: ProcessLock, owner_id: str) -> bool:
         living = alive(self, owner_id)
         if not living:
             killer.reach("recover.owner_looked_at")
         return living
 
     patch(os, "open", open_)
-    patch(Owner, "__init__", init)
-    patch(Owner, "alive", looking)
+    patch(ProcessLock, "__init__", init)
+    patch(ProcessLock, "alive", looking)
 
 
 def _healing(killer: Killer) -> None:
-    heal = Healer.heal
+    reconcile = Reconciler.reconcile
 
-    async def healing(self: Healer, job: Job) -> Job:
+    async def healing(self: Reconciler, job: Job) -> Job:
         if self.can(job):
             killer.healing = True
             killer.reach("heal.before")
-        return await heal(self, job)
+        return await reconcile(self, job)
 
-    patch(Healer, "heal", healing)
+    patch(Reconciler, "heal", healing)
 
 
 def commit_delay(rng: random.Random) -> float:

@@ -32,8 +32,8 @@ class Folder:
         return self.state / "journal.sqlite3"
 
     @property
-    def films(self) -> Path:
-        return self.path / "films"
+    def videos(self) -> Path:
+        return self.path / "videos"
 
     @property
     def said(self) -> Path:
@@ -99,7 +99,7 @@ class Plan:
         prices = {m: {"per": "video", "unit": "USD", "rates": PRICE / 1e6} for m in MODELS.values() if "mini" not in m}
         settings = {
             "SEEDANCE_STATE_DIR": str(folder.state),
-            "SEEDANCE_OUTPUT_DIR": str(folder.films),
+            "SEEDANCE_OUTPUT_DIR": str(folder.videos),
             "SEEDANCE_SAVE": "auto" if self.save else "off",
             "SEEDANCE_POLL_INTERVAL": "0.02",
             "SEEDANCE_LOG": "debug",

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.faults.fork_server import KILLED, Nursery, open_nursery
 from tests.faults.invariants import Findings, Ledger, inspect
 from tests.faults.kill_points import POINTS, commit_delay
-from tests.faults.nursery import KILLED, Nursery, open_nursery
 from tests.faults.plan import Folder, Job, Plan
-from tests.faults.vendor import BASE_PATH, FILMS, LOOKS, POSTS, PRICE, SLOW_POSTS, Doors, Orders, open_vendor
+from tests.faults.vendor import BASE_PATH, VIDEOS, LOOKS, POSTS, PRICE, SLOW_POSTS, Doors, Orders, open_vendor
 
 VENDORS = tuple(BASE_PATH)
 _OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "heal": "unknown"}
-_FILMING = ("submitted", "poll", "settle", "claim", "film", "look", "part")
+_MAKING = ("submitted", "poll", "settle", "claim", "film", "look", "part")
 _SILENT = {
     "reset_at_the_door",
     "close_at_the_door",
@@ -45,7 +45,7 @@ class Scenario:
     vendor: str = "seedanceapi"
     post: str = "normal"
     look: str = "normal"
-    film: str = "whole"
+    video: str = "whole"
     jobs: int = 1
     kill: str | None = None
     nth: int = 1
@@ -76,7 +76,7 @@ def posts_for(point: str) -> Sequence[str]:
     part = point.partition(".")[0]
     if part in _OUTCOMES:
         return [name for name, each in POSTS.items() if each.outcome == _OUTCOMES[part]]
-    if part in _FILMING or point in {"recover.in", "recover.commit"}:
+    if part in _MAKING or point in {"recover.in", "recover.commit"}:
         return [name for name, each in POSTS.items() if each.outcome == "submitted"]
     if point in {"post.answer_head", "post.answer_body", "post.read"}:
         cut = {"accept_then_truncate", "accept_then_drip_without_end"} if point != "post.answer_head" else set[str]()
@@ -94,8 +94,8 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
     fitting = posts_for(point)
     if post is None or post not in fitting:
         post = rng.choice([each for each in fitting if each not in SLOW_POSTS or rng.random() < 0.2] or ["normal"])
-    filming = point.split(".")[0] in {"film", "part"}
-    look = rng.choice(("normal", "normal", *(each for each in LOOKS if not (filming and each == "fails"))))
+    making = point.split(".")[0] in {"film", "part"}
+    look = rng.choice(("normal", "normal", *(each for each in LOOKS if not (making and each == "fails"))))
     if post == "accept_with_an_earlier_id":
         look = "normal"
     part = point.split(".")[0]
@@ -109,7 +109,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
         vendor="aigptimage" if part == "heal" else rng.choice(VENDORS),
         post=post,
         look=look,
-        film=rng.choice(("whole", *FILMS)),
+        video=rng.choice(("whole", *VIDEOS)),
         jobs=min(3, nth + rng.randrange(2)),
         kill=point,
         nth=nth,
@@ -123,7 +123,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
 class Stage:
     """Where scenarios are played: a nursery, a vendor, and a folder to play in."""
 
-    nursery: Nursery
+    fork_server: Nursery
     doors: Doors
     ledger: Ledger
     folder: Path
@@ -131,7 +131,7 @@ class Stage:
 
     def plan(self, scenario: Scenario, folder: Folder, **how: object) -> Plan:
         jobs = [
-            Job(scenario.vendor, Orders(f"{scenario.name}.{n}", scenario.post, scenario.look, scenario.film))
+            Job(scenario.vendor, Orders(f"{scenario.name}.{n}", scenario.post, scenario.look, scenario.video))
             for n in range(scenario.jobs)
         ]
         plan = Plan(
@@ -158,15 +158,15 @@ class Stage:
         """Play one scenario to its end and look at what is left."""
         folder = self.new_folder(scenario.name)
         killed: list[str] = []
-        wrong: list[str] = []
+        problem: list[str] = []
         for plan in self._doomed(scenario, folder):
-            code = self.nursery.run(plan)
+            code = self.fork_server.run(plan)
             if code == KILLED:
                 killed.append(str(plan.kill))
             elif code != 0 and not (scenario.disk_full and code is not None):
-                wrong.append(f"H {plan.role} ended with {code}")
-        wrong += self._recover([self.recovering(folder, scenario.bug) for _ in range(scenario.recoverers)])
-        return self._told(folder, Told(inspect(folder, self.ledger, scenario.name), len(killed), killed), wrong)
+                problem.append(f"H {plan.role} ended with {code}")
+        problem += self._recover([self.recovering(folder, scenario.bug) for _ in range(scenario.recoverers)])
+        return self._told(folder, Told(inspect(folder, self.ledger, scenario.name), len(killed), killed), problem)
 
     def _doomed(self, scenario: Scenario, folder: Folder) -> list[Plan]:
         """Return the lives before the last."""
@@ -178,16 +178,16 @@ class Stage:
 
     def _recover(self, plans: Sequence[Plan]) -> list[str]:
         """Let clean servers put everything in order, all at once; returns what went wrong."""
-        pids = [self.nursery.bear(plan) for plan in plans]
-        wrong: list[str] = []
+        pids = [self.fork_server.bear(plan) for plan in plans]
+        problem: list[str] = []
         for pid, plan in zip(pids, plans, strict=True):
-            if (code := self.nursery.wait(pid, plan.patience + 20)) != 0:
-                self.nursery.end(pid)
-                wrong.append(f"H recovery ended with {code}")
-        return wrong
+            if (code := self.fork_server.wait(pid, plan.patience + 20)) != 0:
+                self.fork_server.end(pid)
+                problem.append(f"H recovery ended with {code}")
+        return problem
 
-    def _told(self, folder: Folder, told: Told, wrong: list[str]) -> Told:
-        told.violations.extend(wrong)
+    def _told(self, folder: Folder, told: Told, problem: list[str]) -> Told:
+        told.violations.extend(problem)
         if told.violations:
             told.log = folder.log.read_text("utf-8", "replace")[-6000:] if folder.log.exists() else ""
         elif not self.kept:
@@ -209,38 +209,38 @@ class Stage:
                 folder=str(folder.path), origin=self.doors.origin(), role="crowd", name=name, seed=born,
                 workers=workers, caps=caps, save=born % 2 == 0,
             )  # fmt: skip
-            return self.nursery.bear(plan)
+            return self.fork_server.bear(plan)
 
         alive = [bear() for _ in range(servers)]
-        wrong: list[str] = []
+        problem: list[str] = []
         for _ in range(kills):
             time.sleep(rng.uniform(0.05, 0.5))
             victim = alive.pop(rng.randrange(len(alive)))
-            code = self.nursery.end(victim)
+            code = self.fork_server.end(victim)
             if code != KILLED:
-                wrong.append(f"H a server ended by itself with {code}")
+                problem.append(f"H a server ended by itself with {code}")
             alive.append(bear())
         folder.go.touch()
         last = alive.pop()
         for victim in alive:
-            self.nursery.end(victim)
-        if (code := self.nursery.wait(last, 30)) != 0:
-            self.nursery.end(last)
-            wrong.append(f"H the last server ended with {code}")
-        wrong += self._recover([self.recovering(folder, caps=caps, patience=60.0) for _ in range(2)])
-        return self._told(folder, Told(inspect(folder, self.ledger, name, cap), kills + len(alive)), wrong)
+            self.fork_server.end(victim)
+        if (code := self.fork_server.wait(last, 30)) != 0:
+            self.fork_server.end(last)
+            problem.append(f"H the last server ended with {code}")
+        problem += self._recover([self.recovering(folder, caps=caps, patience=60.0) for _ in range(2)])
+        return self._told(folder, Told(inspect(folder, self.ledger, name, cap), kills + len(alive)), problem)
 
     def turn_back_the_clock(self, name: str, bug: str | None = None) -> Told:
         """Spend a day's budget, set the clock back by a day, and try to spend it again."""
         folder = self.new_folder(name)
         caps = {"SEEDANCE_DAILY_BUDGET": str(2 * PRICE / 1e6)}
-        wrong: list[str] = []
+        problem: list[str] = []
         for number, clock in enumerate((0.0, -86_400.0, 0.0)):
             plan = self.plan(Scenario(f"{name}.{number}", jobs=3), folder, bug=bug, clock=clock, caps=caps)
-            if (code := self.nursery.run(plan)) != 0:
-                wrong.append(f"H a server ended with {code}")
+            if (code := self.fork_server.run(plan)) != 0:
+                problem.append(f"H a server ended with {code}")
         told = Told(inspect(folder, self.ledger, name, 2 * PRICE))
-        told.violations.extend(wrong)
+        told.violations.extend(problem)
         _remove(folder.path)
         return told
 
@@ -249,7 +249,7 @@ class Stage:
         folder = self.new_folder(name)
         caps = {"SEEDANCE_DAILY_BUDGET": str(places * PRICE)}
         pids = [
-            self.nursery.bear(
+            self.fork_server.bear(
                 Plan(folder=str(folder.path), origin="", role="race", nth=tries, seed=n, caps=caps, bug=bug)
             )
             for n in range(processes)
@@ -259,8 +259,8 @@ class Stage:
             time.sleep(0.002)
         folder.go.touch()
         for pid in pids:
-            if self.nursery.wait(pid, 40) != 0:
-                self.nursery.end(pid)
+            if self.fork_server.wait(pid, 40) != 0:
+                self.fork_server.end(pid)
         said = [line["admitted"] for line in folder.heard() if "admitted" in line]
         _remove(folder.path)
         return sum(said) if len(said) == processes else -1
@@ -277,8 +277,8 @@ def open_stage(folder: Path) -> Generator[Stage]:
     """Set up a stage in a folder until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     books = folder / "books.jsonl"
-    with open_vendor(books) as doors, open_nursery() as nursery:
-        yield Stage(nursery, doors, Ledger(books), folder)
+    with open_vendor(books) as doors, open_nursery() as fork_server:
+        yield Stage(fork_server, doors, Ledger(books), folder)
 
 
 def stop(pid: int) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.faults.campaign import PLACES, Campaign, drawn, hunt
+from tests.faults.fork_server import KILLED, scratch
 from tests.faults.kill_points import POINTS
-from tests.faults.nursery import KILLED, scratch
+from tests.faults.mutants import BUGS
 from tests.faults.plan import KEY, Job, Plan
-from tests.faults.planted import BUGS
 from tests.faults.scenarios import VENDORS, Scenario, Stage, open_stage
 from tests.faults.vendor import MODELS, POSTS, PRICE, ROOT, Orders
 
@@ -52,12 +52,12 @@ def test_no_kill_breaks_a_promise(part: int) -> None:
 
 FOUND = {
     "one server named the film that another was still writing": Scenario(
-        "f1", vendor="ope", film="slow", jobs=2, kill="part.block", nth=2, recoverers=2
+        "f1", vendor="ope", video="slow", jobs=2, kill="part.block", nth=2, recoverers=2
     ),
     "a kill between naming a film and noting it made a second one": Scenario("f2", kill="part.linked"),
     "two such kills left no name for the film": Scenario("f3", kill="part.published", before="part.linked"),
     "a dead server's claim kept the next from looking": Scenario("f4", vendor="aigptimage", kill="look.answered"),
-    "a dead server's claim kept the next from saving": Scenario("f5", vendor="ope", film="slow", kill="part.block"),
+    "a dead server's claim kept the next from saving": Scenario("f5", vendor="ope", video="slow", kill="part.block"),
 }
 """What the campaign has found so far."""
 
@@ -85,9 +85,10 @@ def test_racing_processes_are_let_in_as_far_as_the_budget_goes(stage: Stage) -> 
 def test_many_servers_may_start_at_the_same_moment(stage: Stage) -> None:
     folder = stage.new_folder("together")
     pids = [
-        stage.nursery.bear(Plan(folder=str(folder.path), origin=stage.doors.origin(), role="open")) for _ in range(8)
+        stage.fork_server.bear(Plan(folder=str(folder.path), origin=stage.doors.origin(), role="open"))
+        for _ in range(8)
     ]
-    assert [stage.nursery.wait(pid, 40) for pid in pids] == [0] * 8
+    assert [stage.fork_server.wait(pid, 40) for pid in pids] == [0] * 8
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -103,7 +104,7 @@ def test_each_behaviour_has_the_outcome_that_a_careful_client_can_know(stage: St
         folder = stage.new_folder(f"{vendor}-{door}")
         jobs = [Job(vendor, Orders(f"{vendor}-{door}.{post}", post)) for post in posts]
         plan = Plan(folder=str(folder.path), origin=stage.doors.origin(door), jobs=jobs, workers=len(jobs))
-        assert stage.nursery.run(plan) == 0
+        assert stage.fork_server.run(plan) == 0
         said |= {
             line["acknowledged"].partition(".")[2]: line["state"] for line in folder.heard() if "acknowledged" in line
         }

@@ -32,7 +32,7 @@ PRICE = 570_000
 """Micro-dollars that each film costs, at every vendor."""
 CREDITS = 57
 """What seedanceapi calls the same."""
-FILM_BYTES = 96 * 1024
+VIDEO_BYTES = 96 * 1024
 SLOW = 0.6
 """Seconds a slow vendor takes; less than the time-out of the children."""
 HANG = 20.0
@@ -98,7 +98,7 @@ _PAGES = {"accept_then_502_page": 502, "accept_then_504_page": 504, "accept_then
 _BROKEN = {"accept_then_reset": 0, "accept_then_close": 0, "accept_then_half_a_head": 20, "accept_then_truncate": -5}
 """How much of the answer comes before the connection ends."""
 LOOKS = ("normal", "fails", "error_once", "page_once", "strange_word_once", "drips_once")
-FILMS = ("whole", "cut_once", "cut_without_range", "slow")
+VIDEOS = ("whole", "cut_once", "cut_without_range", "slow")
 
 BASE_PATH = {"seedanceapi": "/v2", "aigptimage": "", "ope": ""}
 MODELS = {
@@ -118,10 +118,10 @@ class Orders:
     intent: str
     post: str = "normal"
     look: str = "normal"
-    film: str = "whole"
+    video: str = "whole"
 
     def prompt(self) -> str:
-        return f"Rain on a tin roof [intent-{self.intent} {self.post} {self.look} {self.film}]"
+        return f"Rain on a tin roof [intent-{self.intent} {self.post} {self.look} {self.video}]"
 
 
 def read_orders(text: str) -> Orders | None:
@@ -130,11 +130,11 @@ def read_orders(text: str) -> Orders | None:
     return Orders(*found.groups()) if found else None
 
 
-def film(task: str) -> bytes:
+def video(task: str) -> bytes:
     """Return the film of a task: always the same bytes for the same task."""
     head = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
     block = hashlib.sha256(task.encode()).digest()
-    return (head + block * (FILM_BYTES // len(block)))[:FILM_BYTES]
+    return (head + block * (VIDEO_BYTES // len(block)))[:VIDEO_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Books:
 class _Task:
     id: str
     orders: Orders
-    looks: int = 0
+    polls: int = 0
     downloads: int = 0
 
 
@@ -212,9 +212,9 @@ class Shop:
     async def _answer(self, request: _Request) -> None:
         if request.method == "POST":
             await self._create(request)
-        elif request.path.startswith("/films/") or request.path.endswith("/content"):
+        elif request.path.startswith("/videos/") or request.path.endswith("/content"):
             task = request.path.removesuffix("/content").removesuffix(".mp4").rpartition("/")[2]
-            await self._film(request, self.tasks[task])
+            await self._video(request, self.tasks[task])
         else:
             given = request.query.get("task_id") or request.query.get("taskId") or [request.path.rpartition("/")[2]]
             await self._look(request, self.tasks[given[0]])
@@ -303,37 +303,39 @@ class Shop:
     # -- looking ----------------------------------------------------------------------------------------------------
 
     async def _look(self, request: _Request, task: _Task) -> None:
-        task.looks += 1
+        task.polls += 1
         vendor = (
             "seedanceapi"
             if request.path == "/v2/status"
             else ("ope" if "/v1/videos/" in request.path else "aigptimage")
         )
         look = task.orders.look
-        if task.looks == 1 and look == "error_once":
+        if task.polls == 1 and look == "error_once":
             _json(request, 500, _refused(vendor, 500, "Internal error"))
-        elif task.looks == 1 and look == "drips_once":
+        elif task.polls == 1 and look == "drips_once":
             await _drip(request)
-        elif task.looks == 1 and look == "page_once":
+        elif task.polls == 1 and look == "page_once":
             request.writer.write(_whole(200, _PAGE, {"content-type": "text/html"}))
-        elif task.looks == 1:
+        elif task.polls == 1:
             _json(
                 request, 200, _seen(vendor, task.id, "dreaming" if look == "strange_word_once" else "processing", None)
             )
         elif look == "fails":
-            if task.looks == 2:
+            if task.polls == 2:
                 self.books.write(refund=task.id)
             _json(request, 200, _seen(vendor, task.id, "failed", None))
         else:
             host = request.headers["host"]
             _json(
-                request, 200, _seen(vendor, task.id, "completed", f"http://{host}/films/{task.id}.mp4?signature=s3cr3t")
+                request,
+                200,
+                _seen(vendor, task.id, "completed", f"http://{host}/videos/{task.id}.mp4?signature=s3cr3t"),
             )
 
-    async def _film(self, request: _Request, task: _Task) -> None:
+    async def _video(self, request: _Request, task: _Task) -> None:
         task.downloads += 1
         self.books.write(download=task.id)
-        whole, how = film(task.id), task.orders.film
+        whole, how = video(task.id), task.orders.video
         head = {"content-type": "video/mp4", "etag": f'"{task.id}"'}
         start, status = 0, 200
         if how != "cut_without_range" and (asked := re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))):

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from seedance_mcp.media.probe import Undecodable, probe
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
-from seedance_mcp.media.streams import Undecodable, look_into
-from tests.media.making import clip, picture, sound
+from tests.uploads.samples import video, image, audio
 
 MADE = {
-    "jpg": picture(form="JPEG"),
-    "png": picture(),
-    "gif": picture(form="GIF"),
-    "webp": picture(form="WEBP"),
-    "bmp": picture(form="BMP"),
-    "tiff": picture(form="TIFF"),
-    "mp4": clip(),
-    "mov": clip(form="mov"),
-    "mkv": clip(form="matroska"),
-    "avi": clip(form="avi"),
-    "flv": clip(form="flv", codec="flv1"),
-    "mp3": sound(form="mp3", codec="libmp3lame"),
-    "wav": sound(),
-    "m4a": sound(form="ipod", codec="aac"),
-    "aac": sound(form="adts", codec="aac"),
-    "flac": sound(form="flac", codec="flac"),
+    "jpg": image(form="JPEG"),
+    "png": image(),
+    "gif": image(form="GIF"),
+    "webp": image(form="WEBP"),
+    "bmp": image(form="BMP"),
+    "tiff": image(form="TIFF"),
+    "mp4": video(),
+    "mov": video(form="mov"),
+    "mkv": video(form="matroska"),
+    "avi": video(form="avi"),
+    "flv": video(form="flv", codec="flv1"),
+    "mp3": audio(form="mp3", codec="libmp3lame"),
+    "wav": audio(),
+    "m4a": audio(form="ipod", codec="aac"),
+    "aac": audio(form="adts", codec="aac"),
+    "flac": audio(form="flac", codec="flac"),
 }
 HEADS = {
     "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
@@ -40,7 +40,7 @@ HEADS = {
 def test_a_file_is_what_its_content_is(ending: str) -> None:
     data = MADE[ending]
     assert sniff(data[:HEAD]) == ending
-    seen = look_into(data, MIME[ending][0], ending)
+    seen = probe(data, MIME[ending][0], ending)
     kind = MIME[ending][0]
     assert seen.pixels == {"image": (640, 360), "video": (1280, 720), "audio": None}[kind]
     assert seen.seconds is None if kind == "image" else seen.seconds == pytest.approx(2, abs=0.15)
@@ -89,7 +89,7 @@ def test_what_only_looks_like_one_is_none(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("ending", "content"),
     [
-        ("png", picture()[:40] + b"root:x:0:0:root:/root:/bin/bash\n"),
+        ("png", image()[:40] + b"root:x:0:0:root:/root:/bin/bash\n"),
         ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
         ("jpg", b"\xff\xd8\xff\xe0root:x:0:0"),
         ("mp4", b"\0\0\0\x18ftypisom\0\0\0\0isommp42root:x:0:0"),
@@ -99,18 +99,18 @@ def test_what_only_looks_like_one_is_none(content: bytes) -> None:
 )
 def test_a_beginning_alone_makes_no_picture(ending: str, content: bytes) -> None:
     with pytest.raises(Undecodable):
-        look_into(content, MIME[ending][0], ending)
+        probe(content, MIME[ending][0], ending)
 
 
 def test_a_sound_is_no_clip_whatever_its_box() -> None:
-    data = sound(form="mp4", codec="aac")
+    data = audio(form="mp4", codec="aac")
     assert sniff(data[:HEAD]) == "mp4"
     with pytest.raises(Undecodable, match="no picture"):
-        look_into(data, "video", "mp4")
+        probe(data, "video", "mp4")
 
 
 def test_a_picture_of_a_billion_pixels_is_not_decoded() -> None:
-    data = bytearray(picture())
+    data = bytearray(image())
     data[16:24] = (40_000).to_bytes(4, "big") * 2
     with pytest.raises(Undecodable):
-        look_into(bytes(data), "image", "png")
+        probe(bytes(data), "image", "png")

@@ -11,8 +11,8 @@ import pytest
 
 from seedance_mcp.errors import UnexpectedAnswer
 from seedance_mcp.sandbox import BEHAVIOURS, Sandbox
-from seedance_mcp.sandbox.behaviour import Wishes
-from tests.sandbox.calling import SLUGS, Caller, Clock, answer, begin, calling, watch
+from seedance_mcp.sandbox.behaviour import Directives
+from tests.sandbox.sandbox_client import SLUGS, Caller, Clock, answer, begin, calling, watch
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +75,7 @@ async def test_an_answer_can_be_useless_although_the_job_was_taken(slug: str, wo
         assert response.status_code == 200
         assert caller.refused(response) is None
         with pytest.raises(UnexpectedAnswer):
-            caller.vendor.accepted(answer(response))
+            caller.vendor.parse_submit(answer(response))
     assert len(caller.sandbox.charges) == 1
     if word != "no-id":
         with pytest.raises(ValueError, match=r"\w"):
@@ -89,7 +89,7 @@ async def test_a_lost_answer_is_found_again_with_the_same_request_id() -> None:
         response, _, _ = await _traced(caller, "sandbox: lose-answer")
     assert error == "ReadError"
     assert response is not None
-    assert caller.vendor.accepted(answer(response)).task_id == caller.sandbox.charges[0].task_id
+    assert caller.vendor.parse_submit(answer(response)).task_id == caller.sandbox.charges[0].task_id
     assert len(caller.sandbox.charges) == 1
 
 
@@ -113,13 +113,13 @@ async def test_a_task_fails_in_the_vendors_words(slug: str, word: str) -> None:
     async with calling(slug) as caller:
         task_id = (await caller.create(prompt=f"a fox. Sandbox: fail {word}")).task_id
         snapshot = await caller.look(task_id)
-        film = await caller.client.get(f"http://sandbox.test/films/{task_id}.mp4")
+        video = await caller.client.get(f"http://sandbox.test/videos/{task_id}.mp4")
     assert snapshot.state == "failed"
     assert snapshot.url is None
     assert snapshot.refusal is not None
     assert snapshot.refusal.code == word
-    assert snapshot.refusal.words
-    assert film.status_code == 404
+    assert snapshot.refusal.message
+    assert video.status_code == 404
 
 
 async def test_a_failed_task_costs_nothing_at_seedanceapi() -> None:
@@ -148,14 +148,14 @@ async def test_a_state_that_nobody_documents_counts_as_running(slug: str) -> Non
         clock.now = 1
         snapshot = await caller.look(task_id)
     assert snapshot.state == "running"
-    assert snapshot.word.casefold() == "reviewing"
+    assert snapshot.vendor_status.casefold() == "reviewing"
 
 
 @pytest.mark.parametrize("slug", SLUGS)
 async def test_the_first_looks_can_fail(slug: str) -> None:
     async with calling(slug) as caller:
         task_id = (await caller.create(prompt="sandbox: status-500 2")).task_id
-        seen = [(await caller.send(caller.vendor.status(task_id))).status_code for _ in range(3)]
+        seen = [(await caller.send(caller.vendor.build_status(task_id))).status_code for _ in range(3)]
     assert seen == [500, 500, 200]
 
 
@@ -164,18 +164,18 @@ async def test_an_expired_link_is_followed_by_one_that_works(slug: str) -> None:
     async with calling(slug) as caller:
         task_id = (await caller.create(prompt="sandbox: expired-link", duration=5, resolution="480p")).task_id
         first = (await caller.look(task_id)).url
-        refused = await caller.film(task_id, first)
+        refused = await caller.video(task_id, first)
         second = (await caller.look(task_id)).url
-        given = await caller.film(task_id, second)
+        given = await caller.video(task_id, second)
         if first is not None:
-            assert (await caller.film(task_id, first)).status_code == 403
+            assert (await caller.video(task_id, first)).status_code == 403
     assert (refused.status_code, given.status_code) == (502 if slug == "ope" else 403, 200)
 
 
 @pytest.mark.parametrize("slug", ["ope", "12ai"])
 async def test_a_download_that_breaks_off_can_be_resumed(slug: str) -> None:
     async with calling(slug) as caller:
-        task_id = (await caller.create(prompt="sandbox: cut-film", duration=4, resolution="480p")).task_id
+        task_id = (await caller.create(prompt="sandbox: cut-video", duration=4, resolution="480p")).task_id
         url = (await caller.look(task_id)).url or f"{caller.base_url}/v1/videos/{task_id}/content"
         key = f"Bearer {caller.key}"
         begun, said = await begin(caller.client, url, authorization=key)
@@ -191,9 +191,9 @@ async def test_a_download_that_breaks_off_can_be_resumed(slug: str) -> None:
 async def test_a_film_can_be_a_page_instead(slug: str) -> None:
     async with calling(slug) as caller:
         task_id = (await caller.create(prompt="sandbox: wrong-type")).task_id
-        film = await caller.film(task_id)
-    assert film.status_code == 200
-    assert film.headers["content-type"].startswith("text/html")
+        video = await caller.video(task_id)
+    assert video.status_code == 200
+    assert video.headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(
@@ -211,14 +211,14 @@ async def test_a_film_can_be_a_page_instead(slug: str) -> None:
     ],
 )
 def test_behaviours_are_found_in_any_text(prompt: str, asked: dict[str, str]) -> None:
-    assert Wishes.read(prompt).asked == asked
-    assert Wishes.read(json.dumps({"prompt": prompt})).asked == asked
+    assert Directives.read(prompt).asked == asked
+    assert Directives.read(json.dumps({"prompt": prompt})).asked == asked
 
 
 def test_every_behaviour_says_what_it_does_and_how_it_is_written() -> None:
-    assert len({b.word for b in BEHAVIOURS}) == len(BEHAVIOURS)
+    assert len({b.name for b in BEHAVIOURS}) == len(BEHAVIOURS)
     for behaviour in BEHAVIOURS:
         assert behaviour.help
-        assert behaviour.usage.startswith(behaviour.word)
-        example = " ".join(filter(None, (behaviour.word, *behaviour.choices[:1], "2" if behaviour.takes else "")))
-        assert behaviour.word in Wishes.read(f"sandbox: {example}")
+        assert behaviour.usage.startswith(behaviour.name)
+        example = " ".join(filter(None, (behaviour.name, *behaviour.choices[:1], "2" if behaviour.takes else "")))
+        assert behaviour.name in Directives.read(f"sandbox: {example}")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from seedance_mcp.sandbox import Sandbox, known_fakes
-from seedance_mcp.sandbox import fake as fakes
-from seedance_mcp.sandbox.ope import FAKE
+from seedance_mcp.sandbox.fakes import fake as fakes
+from seedance_mcp.sandbox.fakes.ope import FAKE
 from seedance_mcp.vendors import Answer
-from tests.sandbox.calling import ORIGIN, Caller, calling
+from tests.sandbox.sandbox_client import ORIGIN, Caller, calling
 
 pytestmark = pytest.mark.anyio
 
@@ -48,9 +48,9 @@ async def test_another_package_can_add_a_fake(monkeypatch: pytest.MonkeyPatch) -
         caller = Caller("ope", ope.client, ope.sandbox.base_url("example", ORIGIN), ope.sandbox)
         response = await caller.send(caller.call_for())
         assert caller.base_url == f"{ORIGIN}/example/base/v9"
-        task_id = vendor.accepted(Answer(200, response.json())).task_id
+        task_id = vendor.parse_submit(Answer(200, response.json())).task_id
         assert (await caller.look(task_id)).state == "succeeded"
-        assert ope.refused(await ope.send(vendor.status(task_id))) is not None
+        assert ope.refused(await ope.send(vendor.build_status(task_id))) is not None
     assert [charge.slug for charge in ope.sandbox.charges] == ["example"]
 
 

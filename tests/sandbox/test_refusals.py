@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seedance_mcp.errors import Code
-from tests.sandbox.calling import SLUGS, URLS, calling, model_of
+from tests.sandbox.sandbox_client import SLUGS, URLS, calling, model_of
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ async def test_nobody_looks_at_a_task_without_a_key(slug: str) -> None:
     async with calling(slug) as caller:
         task_id = (await caller.create()).task_id
         caller.key = ""
-        refusal = caller.refused(await caller.send(caller.vendor.status(task_id)))
+        refusal = caller.refused(await caller.send(caller.vendor.build_status(task_id)))
     assert refusal is not None
     assert refusal.code is Code.AUTH
 
@@ -36,7 +36,7 @@ async def test_nobody_looks_at_a_task_without_a_key(slug: str) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 async def test_an_unknown_task_is_not_found(slug: str) -> None:
     async with calling(slug) as caller:
-        refusal = caller.refused(await caller.send(caller.vendor.status("nobody")))
+        refusal = caller.refused(await caller.send(caller.vendor.build_status("nobody")))
     assert refusal is not None
     assert refusal.code is Code.NOT_FOUND
 
@@ -197,4 +197,4 @@ async def test_a_vendors_limits_are_those_of_its_rows() -> None:
         assert caller.refused(await caller.post(body)) is None
         refusal = caller.refused(await caller.post(body | {"images": [URLS["image"]] * (most + 1)}))
     assert refusal is not None
-    assert f"at most {most}" in refusal.words
+    assert f"at most {most}" in refusal.message

@@ -13,7 +13,7 @@ import pytest
 
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.serve import serve
-from tests.sandbox.calling import SLUGS, Caller, begin, watch
+from tests.sandbox.sandbox_client import SLUGS, Caller, begin, watch
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +34,9 @@ async def test_a_film_is_made_over_real_http(slug: str) -> None:
     async with _served(slug) as caller:
         task_id = (await caller.create(duration=5, resolution="480p")).task_id
         snapshot = await caller.look(task_id)
-        film = await caller.film(task_id, snapshot.url)
-    assert film.status_code == 200
-    assert watch(film.content).seconds == pytest.approx(5, abs=0.1)
+        video = await caller.video(task_id, snapshot.url)
+    assert video.status_code == 200
+    assert watch(video.content).seconds == pytest.approx(5, abs=0.1)
 
 
 @pytest.mark.parametrize(("word", "charges"), [("lose-answer", 1), ("lose-request", 0), ("unreachable", 0)])
@@ -57,7 +57,7 @@ async def test_a_hanging_vendor_never_answers() -> None:
 
 async def test_a_cut_film_breaks_off_in_the_middle_and_can_be_resumed() -> None:
     async with _served("12ai") as caller:
-        task_id = (await caller.create(prompt="sandbox: cut-film", duration=4)).task_id
+        task_id = (await caller.create(prompt="sandbox: cut-video", duration=4)).task_id
         url = (await caller.look(task_id)).url
         assert url is not None
         begun, said = await begin(caller.client, url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.talking import ERAS
+from tests.server.mcp_client import ERAS
 
 
 @pytest.fixture(params=ERAS)

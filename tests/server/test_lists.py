@@ -1,178 +1,145 @@
-"""list_videos and list_models: what there is, a page at a time."""
+"""What a client is shown of the tools, before it calls any."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import mcp_types as types
 import pytest
 
-from tests.server.talking import PRICED, VENDORS, talking
+from seedance_mcp.vendors import known_vendors
+from tests.server.mcp_client import VENDORS, Session, connected
 
 pytestmark = pytest.mark.anyio
 
-
-async def test_videos_come_newest_first_a_page_at_a_time(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        made = [(await talk.create(f"fox number {n}. sandbox: slow 3600", **PRICED))["job_id"] for n in range(7)]
-        found: list[str] = []
-        cursor: str | None = None
-        pages = 0
-        while True:
-            page = (await talk.call("list_videos", limit=3, cursor=cursor)).fields
-            found += [video["job_id"] for video in page["videos"]]
-            pages += 1
-            cursor = page.get("next_cursor")
-            if cursor is None:
-                break
-    assert found == made[::-1]
-    assert pages == 3
+TITLES = {
+    "list_models": "List models",
+    "create_video": "Create video",
+    "check_video": "Check video",
+    "list_videos": "List videos",
+    "preview_video": "Preview video",
+}
+EVERYWHERE = {"type", "properties", "required", "additionalProperties", "description", "enum", "items", "default"}
+NUMBERS = {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern"}
 
 
-async def test_a_page_that_is_full_by_chance_is_the_last(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        for n in range(3):
-            await talk.create(f"fox number {n}. sandbox: slow 3600", **PRICED)
-        page = (await talk.call("list_videos", limit=3)).fields
-    assert len(page["videos"]) == 3
-    assert "next_cursor" not in page
+async def listed(session: Session) -> dict[str, types.Tool]:
+    return {tool.name: tool for tool in (await session.client.list_tools()).tools}
 
 
-async def test_a_new_job_does_not_move_the_pages(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        made = [(await talk.create(f"fox number {n}. sandbox: slow 3600", **PRICED))["job_id"] for n in range(4)]
-        first = (await talk.call("list_videos", limit=2)).fields
-        await talk.create("another fox. sandbox: slow 3600", **PRICED)
-        second = (await talk.call("list_videos", limit=2, cursor=first["next_cursor"])).fields
-    assert [v["job_id"] for v in second["videos"]] == made[1::-1]
+async def test_there_are_these_tools_with_these_titles(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        assert {name: tool.title for name, tool in (await listed(session)).items()} == TITLES
 
 
-async def test_videos_can_be_filtered_by_state(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        done = await talk.film(**PRICED)
-        failed = await talk.film("a fox. sandbox: fail generation_failed", **PRICED)
-        for state, job in (("succeeded", done), ("failed", failed)):
-            (video,) = (await talk.call("list_videos", state=state)).fields["videos"]
-            assert (video["job_id"], video["state"]) == (job["job_id"], state)
-        assert (await talk.call("list_videos", state="unknown")).fields["videos"] == []
-
-
-@pytest.mark.parametrize(
-    ("wrong", "word"),
-    [({"state": "done"}, "state 'done'"), ({"limit": 0}, "limit"), ({"limit": 51}, "limit"), ({"page": 2}, "page")],
-)
-async def test_a_wrong_filter_is_refused_with_what_there_is(
-    tmp_path: Path, era: str, wrong: dict[str, Any], word: str
+async def test_only_create_video_is_not_read_only_and_nothing_invites_a_client_to_repeat_it(
+    tmp_path: Path, era: str
 ) -> None:
-    async with talking(tmp_path, era) as talk:
-        said = (await talk.call("list_videos", **wrong)).refusal
-    assert said.startswith(f"invalid_request: list_videos: {word}")
-    assert "state" not in wrong or "succeeded" in said
+    async with connected(tmp_path, era) as session:
+        tools = await listed(session)
+    said = {
+        name: tool.annotations.model_dump(exclude_none=True, by_alias=True) if tool.annotations else {}
+        for name, tool in tools.items()
+    }
+    creating = said.pop("create_video")
+    assert creating.keys().isdisjoint({"idempotentHint", "readOnlyHint"})
+    assert creating["destructiveHint"] is False
+    assert all(hints["readOnlyHint"] is True for hints in said.values())
 
 
-async def test_a_cursor_from_nowhere_ends_the_list(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        await talk.create(**PRICED)
-        page = (await talk.call("list_videos", cursor="nowhere")).fields
-    assert page["videos"] == []
-    assert "next_cursor" not in page
+async def test_every_output_schema_is_an_object_at_the_root(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        for tool in (await listed(session)).values():
+            if tool.name == "preview_video":  # a picture, in whose place clients would show the structure
+                assert tool.output_schema is None
+                continue
+            assert tool.output_schema is not None
+            assert tool.output_schema["type"] == "object"
+            jsonschema.Draft202012Validator.check_schema(tool.output_schema)
 
 
-async def test_a_video_is_told_in_brief(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        done = await talk.film("a fox " + "in the snow " * 40, **PRICED)
-        (video,) = (await talk.call("list_videos")).fields["videos"]
-    assert len(video["prompt"]) == 60
-    assert video["prompt"].endswith("…")
-    assert video["path"] == done["path"]
-    assert "url" not in video
-    assert video["cost"] == done["cost"]
-    assert video["model"] == PRICED["model"]
+def within(schema: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a schema and every schema in it, with where it stands."""
+    yield at, schema
+    for name, inner in schema.get("properties", {}).items():
+        yield from within(inner, f"{at}.{name}")
+    if "items" in schema:
+        yield from within(schema["items"], f"{at}[]")
 
 
-async def test_a_prompt_in_the_list_cannot_hide_anything(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        await talk.create("a fox\u202e\u200b\n\x1b[31m in\U000e0041 the snow", **PRICED)
-        (video,) = (await talk.call("list_videos")).fields["videos"]
-    assert video["prompt"] == "a fox [31m in  the snow"
+@pytest.mark.parametrize("vendor", ["", *VENDORS])
+async def test_input_schemas_stay_within_what_every_client_takes(tmp_path: Path, era: str, vendor: str) -> None:
+    async with connected(tmp_path, era, **(only(vendor) if vendor else {})) as session:
+        tools = await listed(session)
+    assert all(re.fullmatch(r"[a-z0-9_]{1,30}", name) for name in tools)
+    for tool in tools.values():
+        assert tool.description
+        assert len(tool.description) <= 2000
+        jsonschema.Draft202012Validator.check_schema(tool.input_schema)
+        assert tool.input_schema["additionalProperties"] is False
+        assert set(tool.input_schema.get("required", [])) <= tool.input_schema["properties"].keys()
+        for where, schema in within(tool.input_schema):
+            assert isinstance(schema["type"], str), where
+            assert not schema.keys() - EVERYWHERE - NUMBERS, where
+            assert schema["type"] != "array" or isinstance(schema["items"]["type"], str), where
+            assert all(isinstance(value, str) for value in schema.get("enum", ())), where
+            assert schema.get("default", 0) is not None, where
+            assert len(schema.get("description", "")) <= 1000, where
+        for name in tool.input_schema["properties"]:
+            assert re.fullmatch(r"[a-z0-9_]{1,40}", name)
 
 
-async def test_what_today_cost_and_what_is_left_is_said(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era, SEEDANCE_DAILY_BUDGET="5", SEEDANCE_ALLOW_UNPRICED="1") as talk:
-        assert (await talk.call("list_videos")).fields["spent_today"] == {"usd": 0.0, "reserved": 0.0, "left": 5.0}
-        begun = await talk.create("a fox. sandbox: slow 3600", **PRICED)
-        await talk.create("a hare. sandbox: slow 3600", model="ope/seedance-2-0")
-        spent = (await talk.call("list_videos")).fields["spent_today"]
-    assert spent["reserved"] == begun["cost"]["usd"]
-    assert spent["left"] == pytest.approx(5 - begun["cost"]["usd"])
-    assert spent["unpriced_jobs"] == 1
+def only(vendor: str) -> dict[str, Any]:
+    """Return the settings in which one vendor has a key."""
+    name = known_vendors()[vendor].env_name
+    return {"SEEDANCE_SANDBOX": "0", f"SEEDANCE_{name}_API_KEY": "key-for-tests"}
 
 
-# -- list_models --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_with_one_vendor_only_its_own_fields_and_models_are_shown(tmp_path: Path, era: str, vendor: str) -> None:
+    async with connected(tmp_path, era, **only(vendor)) as session:
+        shown = (await listed(session))["create_video"].input_schema["properties"]
+        ids = [m.id for m in session.settings.models]
+    taken = {name for m in session.settings.models for name in m.rows}
+    ours = {"model", "max_cost", "request_key", "allow_duplicate", "dry_run"}
+    assert all(model_id.startswith(f"{vendor}/") for model_id in ids)
+    assert shown.keys() == taken | ours
+    assert shown["model"].get("enum", ids) == ids
 
 
-async def test_every_model_is_listed(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        models = (await talk.call("list_models")).fields["models"]
-        assert list(models) == [m.id for m in talk.settings.models]
-    assert len(models) == 33
-    assert {model_id.partition("/")[0] for model_id in models} == set(VENDORS)
+async def test_without_any_key_the_tools_are_there_and_say_what_is_missing(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, SEEDANCE_SANDBOX="0") as session:
+        assert (await listed(session)).keys() == TITLES.keys()
+        said = (await session.call("create_video", prompt="a fox")).refusal
+        assert said.startswith("not_configured: ")
+        assert "API key" in said
+        assert "SEEDANCE_SANDBOX=1" in said
+        assert (await session.call("list_videos")).fields["videos"] == []
 
 
-@pytest.mark.parametrize(
-    ("shape", "yes", "no"),
-    [
-        ({"resolution": "4k"}, "jimmyai/sd2_mx_4k", "ope/seedance-2-0"),
-        ({"duration": 7}, "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0"),
-        ({"mode": "references"}, "ope/seedance-2-0", "aigptimage/seedance-2.0-text-to-video"),
-        ({"mode": "first_last_frame"}, "jimmyai/seedance2.0-md", "seedanceapi/seedance-2-mini"),
-        ({"references": "video"}, "jimmyai/sd2_mx_video_4k", "jimmyai/sd2_mx_4k"),
-        ({"generate_audio": True}, "ope/seedance-2-0", "jimmyai/seedance2.0-sp"),
-        ({"aspect_ratio": "21:9", "resolution": "1080p"}, "ope/seedance-2-0", "ope/seedance-2-0-fast"),
-    ],
-)
-async def test_models_are_found_by_what_they_can_do(
-    tmp_path: Path, era: str, shape: dict[str, Any], yes: str, no: str
-) -> None:
-    async with talking(tmp_path, era) as talk:
-        models = (await talk.call("list_models", **shape)).fields["models"]
-    assert yes in models
-    assert no not in models
+async def test_the_handshake_says_who_we_are_and_that_nothing_is_real(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy") as session:
+        assert session.client.server_info is not None
+        assert session.client.server_info.name == "seedance-mcp"
+        assert "Sandbox: nothing is real and nothing is paid." in (session.client.instructions or "")
 
 
-async def test_a_listed_model_can_make_what_was_asked_for_and_at_that_price(tmp_path: Path, era: str) -> None:
-    shape = {"duration": 5, "resolution": "480p", "aspect_ratio": "9:16"}
-    async with talking(tmp_path, era) as talk:
-        models: dict[str, str] = (await talk.call("list_models", mode="text", **shape)).fields["models"]
-        assert models
-        for model, brief in models.items():
-            quoted = await talk.create(model=model, dry_run=True, **shape)
-            if "usd" in quoted["cost"]:
-                assert brief.endswith(f"${quoted['cost']['usd']:.2f}/5s")
+async def test_discovering_says_the_same(tmp_path: Path) -> None:
+    async with connected(tmp_path, "auto") as session:
+        assert session.client.protocol_version == "2026-07-28"
+        assert session.client.server_info is not None
+        assert session.client.server_info.name == "seedance-mcp"
+        assert "Never call create_video again" in (session.client.instructions or "")
 
 
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [
-        ({"resolution": "16k"}, "list_models: resolution '16k' must be one of 480p"),
-        ({"mode": "dream"}, "list_models: mode 'dream' must be one of text, first_frame"),
-        ({"fps": 24}, "list_models: fps is not a parameter"),
-        ({"resolution": "4k", "duration": 15}, "No configured model can do all of this. Drop one of the conditions."),
-        ({"model": "ope/seedance-9"}, "There is no model 'ope/seedance-9' here."),
-    ],
-)
-async def test_what_no_model_can_do_is_said(tmp_path: Path, era: str, shape: dict[str, Any], words: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        assert words in (await talk.call("list_models", **shape)).refusal
+async def test_an_unknown_tool_is_an_error_of_the_protocol(tmp_path: Path, era: str) -> None:
+    from mcp.shared.exceptions import MCPError
 
-
-async def test_one_model_tells_its_limits(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        told = (await talk.call("list_models", model="seedanceapi/seedance-2.0")).fields
-        for model in talk.settings.models:
-            fields = (await talk.call("list_models", model=model.id)).fields
-            assert fields["takes"].keys() == model.rows.keys()
-            assert len(fields.get("rules", [])) == len(model.rules)
-    assert told["takes"]["duration"] == "5, 10 or 15 s; default 5"
-    assert "required" in told["takes"]["prompt"]
-    assert told["price"].startswith("$2.40")
+    async with connected(tmp_path, era) as session:
+        with pytest.raises(MCPError, match="Unknown tool: make_coffee") as caught:
+            await session.client.call_tool("make_coffee", {})
+        assert caught.value.error.code == -32602

@@ -18,7 +18,7 @@ from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from seedance_mcp.server.app import App
 from seedance_mcp.server.player import RANGE, URI, origins, view
 from seedance_mcp.settings import load
-from tests.server.talking import PRICED, Talk, talking
+from tests.server.mcp_client import PRICED, Session, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -27,44 +27,44 @@ SHOWS: dict[str, Any] = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": [A
 LARGEST_PAGE = 40_000
 
 
-async def tools_of(talk: Talk) -> dict[str, types.Tool]:
-    return {tool.name: tool for tool in (await talk.client.list_tools()).tools}
+async def tools_of(session: Session) -> dict[str, types.Tool]:
+    return {tool.name: tool for tool in (await session.client.list_tools()).tools}
 
 
-async def read(talk: Talk, **arguments: Any) -> dict[str, Any]:
-    return (await talk.call("read_film", **arguments)).fields
+async def read(session: Session, **arguments: Any) -> dict[str, Any]:
+    return (await session.call("read_video", **arguments)).fields
 
 
 # -- what is told of it -------------------------------------------------------------------------------------------
 
 
 async def test_a_client_that_shows_views_is_told_of_everything(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era, client=SHOWS) as talk:
-        tools = await tools_of(talk)
-        resources = {str(r.uri): r for r in (await talk.client.list_resources()).resources}
-        offered = talk.app.server.create_initialization_options().capabilities
-    assert (tools["read_film"].meta or {})["ui"] == {"visibility": ["app"]}
+    async with connected(tmp_path, era, client=SHOWS) as session:
+        tools = await tools_of(session)
+        resources = {str(r.uri): r for r in (await session.client.list_resources()).resources}
+        offered = session.app.server.create_initialization_options().capabilities
+    assert (tools["read_video"].meta or {})["ui"] == {"visibility": ["app"]}
     assert resources[URI].mime_type == APP_MIME_TYPE
     assert (offered.extensions or {})[EXTENSION_ID] == {}
 
 
 async def test_the_tool_is_kept_from_every_other_client(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        assert "read_film" not in await tools_of(talk)
-        assert URI not in {str(r.uri) for r in (await talk.client.list_resources()).resources}
+    async with connected(tmp_path, era) as session:
+        assert "read_video" not in await tools_of(session)
+        assert URI not in {str(r.uri) for r in (await session.client.list_resources()).resources}
 
 
 async def test_a_client_that_shows_other_views_is_one_of_them(tmp_path: Path, era: str) -> None:
     other = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": ["text/uri-list"]})]}
-    async with talking(tmp_path, era, client=other) as talk:
-        assert "read_film" not in await tools_of(talk)
+    async with connected(tmp_path, era, client=other) as session:
+        assert "read_video" not in await tools_of(session)
 
 
 async def test_the_tools_that_it_is_bound_to(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        bound = {name for name, tool in (await tools_of(talk)).items() if tool.meta and tool.meta["ui"]}
+    async with connected(tmp_path, era) as session:
+        bound = {name for name, tool in (await tools_of(session)).items() if tool.meta and tool.meta["ui"]}
         assert bound == {"create_video", "check_video"}
-        (contents,) = (await talk.client.read_resource(URI)).contents
+        (contents,) = (await session.client.read_resource(URI)).contents
     assert isinstance(contents, types.TextResourceContents)
     assert contents.mime_type == APP_MIME_TYPE
     assert contents.text.startswith("<!doctype html>")
@@ -120,7 +120,7 @@ def test_where_it_may_load_films_from(environment: dict[str, str], expected: lis
     assert origins(settings) == expected
     shown = view(settings)
     assert (shown.meta or {})["ui"]["csp"] == {"connectDomains": [], "resourceDomains": expected}
-    assert f'<meta name="film-origins" content="{" ".join(expected)}">' in shown.text
+    assert f'<meta name="video-origins" content="{" ".join(expected)}">' in shown.text
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
@@ -215,15 +215,15 @@ def replace(path: Path, become: str) -> None:
 
 
 async def test_a_film_in_pieces(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era, client=SHOWS) as talk:
-        made = await talk.film(**PRICED)
+    async with connected(tmp_path, era, client=SHOWS) as session:
+        made = await session.video(**PRICED)
         path = Path(made["path"])
         whole = lengthened(path, 2 * RANGE)
-        await (await talk.app.studio()).journal.note(made["job_id"], size=len(whole))
-        about = await read(talk, job_id=made["job_id"])
-        said = await talk.call("read_film", job_id=made["job_id"], offset=0)
-        pieces = [await read(talk, job_id=made["job_id"], offset=at) for at in range(0, len(whole), RANGE)]
-        beyond = await read(talk, job_id=made["job_id"], offset=len(whole) + 5)
+        await (await session.app.service()).journal.note(made["job_id"], size=len(whole))
+        about = await read(session, job_id=made["job_id"])
+        said = await session.call("read_video", job_id=made["job_id"], offset=0)
+        pieces = [await read(session, job_id=made["job_id"], offset=at) for at in range(0, len(whole), RANGE)]
+        limit_problems = await read(session, job_id=made["job_id"], offset=len(whole) + 5)
     assert about == {
         "job_id": made["job_id"],
         "model": PRICED["model"],
@@ -236,15 +236,15 @@ async def test_a_film_in_pieces(tmp_path: Path, era: str) -> None:
     assert len(pieces) == 3
     assert base64.b64decode("".join(piece["data"] for piece in pieces)) == whole
     assert all(len(piece["data"]) <= 512 * 1024 for piece in pieces)
-    assert beyond["data"] == ""
+    assert limit_problems["data"] == ""
     assert len(said.text) < 400, "the words do not repeat the bytes"
 
 
 async def test_a_job_without_a_film(tmp_path: Path, era: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        job_id = (await talk.create("sandbox: slow 40 a fox"))["job_id"]
-        about = await read(talk, job_id=job_id)
-        refused = (await talk.call("read_film", job_id=job_id, offset=0)).refusal
+    async with connected(tmp_path, era) as session:
+        job_id = (await session.create("sandbox: slow 40 a fox"))["job_id"]
+        about = await read(session, job_id=job_id)
+        refused = (await session.call("read_video", job_id=job_id, offset=0)).refusal
     assert about["prompt"] == "sandbox: slow 40 a fox"
     assert about["expected_seconds"] > 0
     assert not {"total", "data", "name"} & about.keys()
@@ -253,24 +253,24 @@ async def test_a_job_without_a_film(tmp_path: Path, era: str) -> None:
 
 @pytest.mark.parametrize("job_id", ["nosuchjob234", "../../etc/passwd", "/etc/passwd", "%2e%2e"])
 async def test_only_jobs_have_films(tmp_path: Path, era: str, job_id: str) -> None:
-    async with talking(tmp_path, era) as talk:
-        assert "There is no job" in (await talk.call("read_film", job_id=job_id, offset=0)).refusal
+    async with connected(tmp_path, era) as session:
+        assert "There is no job" in (await session.call("read_video", job_id=job_id, offset=0)).refusal
 
 
 @pytest.mark.parametrize("arguments", [{}, {"job_id": "x", "offset": -1}, {"job_id": "x", "path": "/etc/passwd"}])
 async def test_what_it_does_not_take(tmp_path: Path, era: str, arguments: dict[str, Any]) -> None:
-    async with talking(tmp_path, era) as talk:
-        assert "invalid_request: read_film: " in (await talk.call("read_film", **arguments)).refusal
+    async with connected(tmp_path, era) as session:
+        assert "invalid_request: read_film: " in (await session.call("read_video", **arguments)).refusal
 
 
 @pytest.mark.parametrize("become", ["missing", "a link", "another film", "no film", "a folder", "a pipe"])
 async def test_a_file_that_is_not_the_film_any_more(tmp_path: Path, become: str) -> None:
-    async with talking(tmp_path, "2026-07-28") as talk:
-        made = await talk.film(**PRICED)
+    async with connected(tmp_path, "2026-07-28") as session:
+        made = await session.video(**PRICED)
         path = Path(made["path"])
         replace(path, become)
-        about = await read(talk, job_id=made["job_id"])
-        refused = (await talk.call("read_film", job_id=made["job_id"], offset=0)).refusal
+        about = await read(session, job_id=made["job_id"])
+        refused = (await session.call("read_video", job_id=made["job_id"], offset=0)).refusal
     assert "total" not in about
     assert f"{path.name} is not where it was saved, or is another file now." in refused
 

@@ -19,8 +19,8 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from tests.alone import alone
-from tests.server.talking import PRICED, Said, environment, seen
+from tests.exception_groups import single_error
+from tests.server.mcp_client import PRICED, Said, environment, seen
 
 pytestmark = pytest.mark.anyio
 
@@ -38,14 +38,14 @@ async def started(folder: Path, era: str, **more: str) -> AsyncGenerator[Client]
                 async with Client(stdio_client(parameters, errlog=log), mode=era) as client:
                     yield client
         except BaseExceptionGroup as group:
-            raise alone(group) from None
+            raise single_error(group) from None
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     return Said(await client.call_tool(tool, arguments)).fields
 
 
-async def film(client: Client, prompt: str) -> dict[str, Any]:
+async def video(client: Client, prompt: str) -> dict[str, Any]:
     begun = await call(client, "create_video", prompt=prompt, **PRICED)
     done: dict[str, Any] = {"check_again_in": 0}
     while "check_again_in" in done:
@@ -56,28 +56,28 @@ async def film(client: Client, prompt: str) -> dict[str, Any]:
 async def test_a_film_is_made_from_beginning_to_end(tmp_path: Path, era: str) -> None:
     async with started(tmp_path, era) as client:
         assert len((await client.list_tools()).tools) >= 4
-        done = await film(client, "a fox. sandbox: instant")
+        done = await video(client, "a fox. sandbox: instant")
     assert done["state"] == "succeeded"
     assert seen(done["path"]).codec == "h264"
-    assert Path(done["path"]).parent == tmp_path / "films"
+    assert Path(done["path"]).parent == tmp_path / "videos"
     assert (tmp_path / "stderr").read_text() == ""
 
 
 async def test_a_server_started_again_knows_the_jobs_of_the_one_before(tmp_path: Path, era: str) -> None:
     async with started(tmp_path, era) as client:
-        done = await film(client, "a fox. sandbox: instant")
+        done = await video(client, "a fox. sandbox: instant")
     async with started(tmp_path, era) as client:
-        (video,) = (await call(client, "list_videos"))["videos"]
+        (made,) = (await call(client, "list_videos"))["videos"]
         again = await call(client, "check_video", job_id=done["job_id"])
-    assert (video["job_id"], video["path"]) == (done["job_id"], done["path"])
+    assert (made["job_id"], made["path"]) == (done["job_id"], done["path"])
     assert again == done
 
 
 async def test_two_servers_of_one_user_see_the_same_jobs(tmp_path: Path, era: str) -> None:
     async with started(tmp_path, era) as one, started(tmp_path, era) as two:
-        done = await film(one, "a fox. sandbox: instant")
-        (video,) = (await call(two, "list_videos"))["videos"]
-        assert (video["job_id"], video["path"]) == (done["job_id"], done["path"])
+        done = await video(one, "a fox. sandbox: instant")
+        (made,) = (await call(two, "list_videos"))["videos"]
+        assert (made["job_id"], made["path"]) == (done["job_id"], done["path"])
         begun = await call(two, "create_video", prompt="a hare. sandbox: slow 3600", **PRICED)
         duplicate = await call(one, "create_video", prompt="a hare. sandbox: slow 3600", **PRICED)
         assert duplicate["duplicate_of"] == begun["job_id"]
@@ -213,7 +213,7 @@ def test_half_a_character_in_a_prompt_is_mended(tmp_path: Path, era: str) -> Non
     with running(tmp_path, era) as server:
         job = server.create("a fox \ud83e in the snow")  # as clients cut an emoji in two
         listed = server.ask("tools/call", name="list_videos", arguments={})["structuredContent"]["videos"]
-    assert [(video["job_id"], video["prompt"]) for video in listed] == [(job["job_id"], "a fox ? in the snow")]
+    assert [(made["job_id"], made["prompt"]) for made in listed] == [(job["job_id"], "a fox ? in the snow")]
 
 
 @pytest.mark.parametrize(

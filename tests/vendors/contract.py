@@ -4,7 +4,7 @@
 
     {"source": "where the answer stands",
      "answer": {"status": 200, "body": {...}},
-     "reads": "accepted" | "progress" | "refusal",
+     "reads": "parse_submit" | "parse_status" | "parse_error",
      "expect": {...}}
 
 `expect` has the fields of Accepted, Snapshot or Refusal that matter; of a Snapshot, what is left out is not there.
@@ -44,15 +44,15 @@ def fixtures(folder: Path, reads: str = "") -> list[Fixture]:
     for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text("utf-8"))
         assert data["source"], f"{path.name} has no source"
-        assert data["reads"] in ("accepted", "progress", "refusal"), path.name
+        assert data["reads"] in ("parse_submit", "parse_status", "parse_error"), path.name
         found.append(Fixture(path.stem, Answer(**data["answer"]), data["reads"], data["expect"]))
     return [f for f in found if reads in ("", f.reads)]
 
 
 def has_an_answer_of_every_kind(vendor: Vendor, folder: Path) -> None:
-    assert fixtures(folder, "accepted"), f"{vendor.slug} has no answer to a create"
-    assert fixtures(folder, "refusal"), f"{vendor.slug} has no refusal"
-    states = {f.expect["state"] for f in fixtures(folder, "progress")}
+    assert fixtures(folder, "parse_submit"), f"{vendor.slug} has no answer to a create"
+    assert fixtures(folder, "parse_error"), f"{vendor.slug} has no refusal"
+    states = {f.expect["state"] for f in fixtures(folder, "parse_status")}
     assert states >= {"running", "succeeded", "failed"}, f"{vendor.slug} only has looks at {sorted(states)}"
 
 
@@ -63,21 +63,21 @@ def reads_every_answer_as_expected(vendor: Vendor, folder: Path) -> None:
 
 def seen(vendor: Vendor, fixture: Fixture) -> dict[str, Any]:
     """Read an answer and say what was seen, as far as the fixture speaks of it."""
-    no = vendor.refusal(fixture.answer)
-    if fixture.reads == "refusal":
+    no = vendor.parse_error(fixture.answer)
+    if fixture.reads == "parse_error":
         assert no is not None, f"{fixture.name} is not seen as a refusal"
         said: dict[str, Any] = {
-            "code": str(no.code), "words": no.words, "vendor_code": no.vendor_code, "status": no.status
+            "code": str(no.code), "message": no.message, "vendor_code": no.vendor_code, "status": no.status
         }  # fmt: skip
         return {key: said.get(key) for key in fixture.expect}
     assert no is None, f"{fixture.name} is taken for a refusal: {no}"
-    if fixture.reads == "accepted":
-        accepted = vendor.accepted(fixture.answer)
+    if fixture.reads == "parse_submit":
+        accepted = vendor.parse_submit(fixture.answer)
         return _without_nones({"task_id": accepted.task_id, "charged": _text(accepted.charged)})
-    look = vendor.progress(fixture.answer)
+    look = vendor.parse_status(fixture.answer)
     why = look.refusal
-    optional = {"code": str(why.code), "words": why.words, "vendor_code": why.vendor_code} if why else {}
-    always = {"state": look.state, "word": look.word, "url": look.url, "charged": _text(look.charged)}
+    optional = {"code": str(why.code), "message": why.message, "vendor_code": why.vendor_code} if why else {}
+    always = {"state": look.state, "vendor_status": look.vendor_status, "url": look.url, "charged": _text(look.charged)}
     always |= {"progress": look.progress, "code": optional.get("code")}
     return _without_nones(always) | {k: v for k, v in optional.items() if k in fixture.expect}
 
@@ -91,8 +91,8 @@ def _without_nones(pairs: dict[str, Any]) -> dict[str, Any]:
 
 
 def never_reads_a_refusal_as_a_job(vendor: Vendor, folder: Path) -> None:
-    for fixture in fixtures(folder, "refusal"):
-        for read in (vendor.accepted, vendor.progress):
+    for fixture in fixtures(folder, "parse_error"):
+        for read in (vendor.parse_submit, vendor.parse_status):
             assert _unexpected(read, fixture.answer), f"{fixture.name} is also read by {read.__name__}"
 
 
@@ -151,7 +151,7 @@ def _drifted(body: Any) -> Iterator[Any]:
 
 
 def _survives(vendor: Vendor, answer: Answer) -> None:
-    for read in (vendor.accepted, vendor.progress):
+    for read in (vendor.parse_submit, vendor.parse_status):
         try:
             read(answer)
         except UnexpectedAnswer:
@@ -159,37 +159,39 @@ def _survives(vendor: Vendor, answer: Answer) -> None:
         except Exception as error:
             raise AssertionError(f"{read.__name__} of {str(answer)[:200]} raised {error!r}") from error
     try:
-        vendor.refusal(answer)
+        vendor.parse_error(answer)
     except Exception as error:
         raise AssertionError(f"refusal of {str(answer)[:200]} raised {error!r}") from error
 
 
-def a_finished_film_can_be_fetched(vendor: Vendor, folder: Path) -> None:
-    looks = [vendor.progress(f.answer) for f in fixtures(folder, "progress") if f.expect["state"] == "succeeded"]
-    assert vendor.film or any(look.url for look in looks)
-    for look in looks:
+def a_finished_video_can_be_fetched(vendor: Vendor, folder: Path) -> None:
+    polls = [
+        vendor.parse_status(f.answer) for f in fixtures(folder, "parse_status") if f.expect["state"] == "succeeded"
+    ]
+    assert vendor.build_download or any(look.url for look in polls)
+    for look in polls:
         assert look.url is None or look.url.startswith(("https://", "http://"))
 
 
 def only_a_failure_has_a_reason(vendor: Vendor, folder: Path) -> None:
-    for fixture in fixtures(folder, "progress"):
-        look = vendor.progress(fixture.answer)
+    for fixture in fixtures(folder, "parse_status"):
+        look = vendor.parse_status(fixture.answer)
         assert look.state in get_args(TaskState)
         assert (look.refusal is not None) == (look.state == "failed"), fixture.name
         assert look.url is None or look.state == "succeeded", fixture.name
 
 
 def an_unknown_state_counts_as_running(vendor: Vendor, folder: Path) -> None:
-    for fixture in fixtures(folder, "progress"):
-        word = fixture.expect["word"]
+    for fixture in fixtures(folder, "parse_status"):
+        word = fixture.expect["vendor_status"]
         body = json.loads(json.dumps(fixture.answer.body).replace(json.dumps(word), '"a-word-from-the-future"'))
-        look = vendor.progress(Answer(fixture.answer.status, body))
-        assert (look.state, look.word) == ("running", "a-word-from-the-future"), fixture.name
+        look = vendor.parse_status(Answer(fixture.answer.status, body))
+        assert (look.state, look.vendor_status) == ("running", "a-word-from-the-future"), fixture.name
 
 
 def looks_at_a_task_without_leaving_its_path(vendor: Vendor, folder: Path) -> None:
     del folder
-    for make in (vendor.status, vendor.film):
+    for make in (vendor.build_status, vendor.build_download):
         if make is None:
             continue
         plain, odd = make("task-1_A.b"), make("a/b?c=d#e f")
@@ -230,7 +232,7 @@ def _body(vendor: Vendor, model: Model, args: dict[str, Any]) -> str:
     request = check(model, args).request
     if request is None:
         return ""
-    call = vendor.submit(request)
+    call = vendor.build_submit(request)
     assert call.method == "POST"
     assert call.path.startswith("/")
     body = json.dumps(call.body, sort_keys=True)
@@ -275,7 +277,7 @@ CHECKS: tuple[Callable[[Vendor, Path], None], ...] = (
     never_reads_a_refusal_as_a_job,
     junk_is_an_unexpected_answer_and_nothing_else,
     survives_drift_in_every_key,
-    a_finished_film_can_be_fetched,
+    a_finished_video_can_be_fetched,
     only_a_failure_has_a_reason,
     an_unknown_state_counts_as_running,
     looks_at_a_task_without_leaving_its_path,

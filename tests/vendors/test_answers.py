@@ -70,5 +70,5 @@ def test_every_state_word_of_the_facts_means_what_they_say(slug: str, word: str,
         "jimmyai": {"code": 20000, "data": {"task_id": "t", "status": said}},
         "aigptimage": {"code": 200, "data": {"taskId": "t", "state": said}},
     }
-    look = known_vendors()[slug].progress(Answer(200, bodies.get(slug, {"id": "t", "status": said})))
-    assert (look.state, look.word) == (meant, said)
+    look = known_vendors()[slug].parse_status(Answer(200, bodies.get(slug, {"id": "t", "status": said})))
+    assert (look.state, look.vendor_status) == (meant, said)

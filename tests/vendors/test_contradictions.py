@@ -12,7 +12,7 @@ from seedance_mcp.catalog.price import price
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors import Answer, known_vendors
 from tests.facts import FACTS
-from tests.vendors.ask import CLIP, PICTURE, SOUND, advised, body, checked, look, model, refused
+from tests.vendors.vendor_calls import VIDEO, IMAGE, AUDIO, advised, body, checked, look, model, refused
 
 KEPT: set[tuple[str, int]] = set()
 Test = Callable[..., None]
@@ -41,13 +41,13 @@ def test_ope_states_mean_the_same_in_both_cases(word: str) -> None:
 @keeps("ope", 1)
 @pytest.mark.parametrize("answer", [{"id": "a", "task_id": "a"}, {"id": "a"}, {"task_id": "a"}])
 def test_ope_id_is_taken_and_task_id_where_there_is_none(answer: dict[str, Any]) -> None:
-    assert known_vendors()["ope"].accepted(Answer(200, answer)).task_id == "a"
+    assert known_vendors()["ope"].parse_submit(Answer(200, answer)).task_id == "a"
 
 
 @keeps("ope", 2)
 def test_ope_one_picture_is_the_first_frame_unless_the_caller_asks_for_a_reference() -> None:
-    first = body("ope/seedance-2-0", first_frame=PICTURE)["input_reference"]["content"]
-    reference = body("ope/seedance-2-0", reference_images=[PICTURE])["input_reference"]["content"]
+    first = body("ope/seedance-2-0", first_frame=IMAGE)["input_reference"]["content"]
+    reference = body("ope/seedance-2-0", reference_images=[IMAGE])["input_reference"]["content"]
     assert [item["role"] for item in first] == ["first_frame"]
     assert [item["role"] for item in reference] == ["reference_image"]
 
@@ -61,7 +61,7 @@ def test_ope_seed_is_sent_with_a_warning() -> None:
 
 @keeps("ope", 4)
 def test_ope_prompt_is_at_the_top_and_never_an_item_of_the_content() -> None:
-    sent = body("ope/seedance-2-0", reference_images=[PICTURE])
+    sent = body("ope/seedance-2-0", reference_images=[IMAGE])
     assert sent["prompt"] == "A cat."
     assert [item["type"] for item in sent["input_reference"]["content"]] == ["image_url"]
 
@@ -100,8 +100,8 @@ def test_seedanceapi_resolution_and_mini_exist_as_the_newer_page_says() -> None:
 @keeps("seedanceapi", 4)
 def test_seedanceapi_never_falls_back_to_the_names_of_v1() -> None:
     mini = "seedanceapi/seedance-2-mini"
-    sent = body(mini, reference_images=[PICTURE], public=False, callback_url="https://example.com/done")
-    sent |= body(mini, reference_videos=[CLIP], reference_audios=[SOUND])
+    sent = body(mini, reference_images=[IMAGE], public=False, callback_url="https://example.com/done")
+    sent |= body(mini, reference_videos=[VIDEO], reference_audios=[AUDIO])
     assert sent.keys() <= FACTS["seedanceapi"]["params"].keys()
     assert refused("seedanceapi/seedance-2.0", generate_audio=True).keys() == {"generate_audio"}
     assert refused("seedanceapi/seedance-2.0", duration=8) == {"duration": 10}
@@ -111,7 +111,7 @@ def test_seedanceapi_never_falls_back_to_the_names_of_v1() -> None:
 
 @keeps("seedanceapi", 5)
 def test_seedanceapi_mini_with_clips_is_priced_by_the_films_seconds_and_may_cost_more() -> None:
-    request = checked("seedanceapi/seedance-2-mini", reference_videos=[CLIP], duration=10).request
+    request = checked("seedanceapi/seedance-2-mini", reference_videos=[VIDEO], duration=10).request
     assert request
     quote = price(request, {})
     assert quote.amount == Decimal(188)
@@ -142,18 +142,18 @@ def test_jimmyai_480p_is_taken_on_sp_with_a_warning_on_the_economy_models_only()
 @pytest.mark.parametrize("code", FACTS["jimmyai"]["errors"]["accept_as_success"])
 def test_jimmyai_every_success_code_is_a_success(code: Any) -> None:
     answer = Answer(200, {"code": code, "msg": "ok", "data": {"task_id": "vid_1", "status": "queued"}})
-    assert known_vendors()["jimmyai"].refusal(answer) is None
-    assert known_vendors()["jimmyai"].accepted(answer).task_id == "vid_1"
+    assert known_vendors()["jimmyai"].parse_error(answer) is None
+    assert known_vendors()["jimmyai"].parse_submit(answer).task_id == "vid_1"
 
 
 @keeps("jimmyai", 1)
 @pytest.mark.parametrize("code", [1, -1, "20001", 20002, 201, 400, "00", ""])
 def test_jimmyai_every_other_code_is_a_failure(code: Any) -> None:
-    assert known_vendors()["jimmyai"].refusal(Answer(200, {"code": code, "msg": "no", "data": None}))
+    assert known_vendors()["jimmyai"].parse_error(Answer(200, {"code": code, "msg": "no", "data": None}))
 
 
 @keeps("jimmyai", 2)
-@pytest.mark.parametrize("url", [PICTURE, "asset://asset_abc123"])
+@pytest.mark.parametrize("url", [IMAGE, "asset://asset_abc123"])
 def test_jimmyai_sp_takes_both_https_and_assets(url: str) -> None:
     assert body("jimmyai/seedance2.0-sp", reference_images=[url])["images"] == [url]
     assert body("jimmyai/seedance2.0-sp", first_frame=url)["first_image"] == url
@@ -188,29 +188,29 @@ def test_jimmyai_durations_of_the_seed_page_win_with_a_warning_outside_the_other
 @keeps("jimmyai", 4)
 @pytest.mark.parametrize("name", ["seedance2.0-md", "seedance2.0-fast-md"])
 def test_jimmyai_md_takes_no_sounds(name: str) -> None:
-    assert "reference_audios" in refused(f"jimmyai/{name}", reference_images=[PICTURE], reference_audios=[SOUND])
+    assert "reference_audios" in refused(f"jimmyai/{name}", reference_images=[IMAGE], reference_audios=[AUDIO])
 
 
 @keeps("jimmyai", 5)
 def test_jimmyai_host_is_the_first_documented_one_and_stands_apart_from_the_paths() -> None:
     vendor = known_vendors()["jimmyai"]
     assert vendor.base_url == FACTS["jimmyai"]["base_url"]["value"]
-    assert vendor.status("vid_1").path.startswith("/api/open-api/")
+    assert vendor.build_status("vid_1").path.startswith("/api/open-api/")
     assert vendor.env_name == "JIMMYAI"
 
 
 @keeps("jimmyai", 6)
 def test_jimmyai_film_is_read_with_and_without_the_data_around_it() -> None:
-    inner = {"task_id": "vid_1", "status": "completed", "result": {"video_url": CLIP}}
-    assert look("jimmyai", code="20000", data=inner).url == CLIP
-    assert look("jimmyai", **inner).url == CLIP
+    inner = {"task_id": "vid_1", "status": "completed", "result": {"video_url": VIDEO}}
+    assert look("jimmyai", code="20000", data=inner).url == VIDEO
+    assert look("jimmyai", **inner).url == VIDEO
 
 
 @keeps("jimmyai", 7)
 @pytest.mark.parametrize("frame", ["first_frame", "last_frame"])
 def test_jimmyai_sp_takes_sounds_with_frames_and_warns(frame: str) -> None:
-    frames = {"first_frame": PICTURE, frame: PICTURE}
-    assert "contradictions.7" in advised("jimmyai/seedance2.0-sp", reference_audios=[SOUND], **frames)
+    frames = {"first_frame": IMAGE, frame: IMAGE}
+    assert "contradictions.7" in advised("jimmyai/seedance2.0-sp", reference_audios=[AUDIO], **frames)
 
 
 # ── 12ai ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +219,7 @@ STANDARD = "12ai/seedance-2-official"
 
 
 @keeps("12ai", 0)
-@pytest.mark.parametrize("references", [{"reference_videos": [CLIP]}, {"reference_audios": [SOUND]}])
+@pytest.mark.parametrize("references", [{"reference_videos": [VIDEO]}, {"reference_audios": [AUDIO]}])
 def test_12ai_references_without_pictures_name_their_mode(references: dict[str, Any]) -> None:
     sent = body(STANDARD, **references)
     assert sent["metadata"]["action"] == "multi_ref"
@@ -237,14 +237,14 @@ def test_12ai_reference_pictures_name_their_mode_where_their_number_would_choose
 
 
 @keeps("12ai", 1)
-@pytest.mark.parametrize("fields", [{}, {"first_frame": PICTURE}, {"first_frame": PICTURE, "last_frame": PICTURE}])
+@pytest.mark.parametrize("fields", [{}, {"first_frame": IMAGE}, {"first_frame": IMAGE, "last_frame": IMAGE}])
 def test_12ai_texts_and_frames_never_name_their_mode(fields: dict[str, Any]) -> None:
     assert "action" not in body(STANDARD, **fields)["metadata"]
 
 
 @keeps("12ai", 2)
 def test_12ai_mode_is_named_in_the_metadata_as_the_page_says_and_not_at_the_top() -> None:
-    sent = body(STANDARD, reference_images=[PICTURE])
+    sent = body(STANDARD, reference_images=[IMAGE])
     assert sent["metadata"]["action"] == "multi_ref"
     assert "mode" not in sent
 
@@ -259,7 +259,7 @@ def test_12ai_size_is_the_resolution() -> None:
 
 @keeps("12ai", 4)
 def test_12ai_keeps_the_shape_of_the_seed_page() -> None:
-    sent = body(STANDARD, reference_images=[PICTURE] * 3, reference_videos=[CLIP], reference_audios=[SOUND])
+    sent = body(STANDARD, reference_images=[IMAGE] * 3, reference_videos=[VIDEO], reference_audios=[AUDIO])
     assert sent.keys() == {"model", "prompt", "duration", "size", "images", "metadata"}
     assert sent["metadata"].keys() == {"ratio", "generate_audio", "video_urls", "audio_urls"}
     assert refused(STANDARD, resolution="1080p") == {"resolution": "720p"}
@@ -292,7 +292,7 @@ REFERENCE = "aigptimage/seedance-2.0-reference-to-video"
 @keeps("aigptimage", 0)
 def test_aigptimage_409_means_wait_for_the_running_tasks() -> None:
     answer = Answer(409, {"code": 409, "msg": "", "data": None})
-    no = known_vendors()["aigptimage"].refusal(answer)
+    no = known_vendors()["aigptimage"].parse_error(answer)
     assert no
     assert no.code == Code.BUSY
 
@@ -300,15 +300,15 @@ def test_aigptimage_409_means_wait_for_the_running_tasks() -> None:
 @keeps("aigptimage", 1)
 @pytest.mark.parametrize("model_", known_vendors()["aigptimage"].models, ids=lambda m: m.name)
 def test_aigptimage_sound_is_sent_explicitly_as_the_page_defaults_it(model_: Any) -> None:
-    first = {"first_frame": PICTURE} if "first_frame" in model(model_.id).rows else {}
+    first = {"first_frame": IMAGE} if "first_frame" in model(model_.id).rows else {}
     assert body(model_.id, **first)["input"]["generate_audio"] is False
     assert body(model_.id, **first, generate_audio=True)["input"]["generate_audio"] is True
 
 
 @keeps("aigptimage", 2)
-@pytest.mark.parametrize("result", [f'{{"resultUrls":["{CLIP}"]}}', {"resultUrls": [CLIP]}], ids=["text", "object"])
+@pytest.mark.parametrize("result", [f'{{"resultUrls":["{VIDEO}"]}}', {"resultUrls": [VIDEO]}], ids=["text", "object"])
 def test_aigptimage_result_is_read_as_text_and_as_object(result: Any) -> None:
-    assert look("aigptimage", code=200, data={"taskId": "t", "state": "success", "resultJson": result}).url == CLIP
+    assert look("aigptimage", code=200, data={"taskId": "t", "state": "success", "resultJson": result}).url == VIDEO
 
 
 @keeps("aigptimage", 3)

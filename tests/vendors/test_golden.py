@@ -34,8 +34,8 @@ def _call(vendor: Vendor, case: dict[str, Any]) -> Call:
         model = next(m for m in vendor.models if m.id == case["request"]["model"])
         checked = check(model, case["request"])
         assert checked.request, [p.sentence() for p in checked.problems]
-        return vendor.submit(checked.request)
-    make = {"status": vendor.status, "film": vendor.film}[case["call"]]
+        return vendor.build_submit(checked.request)
+    make = {"status": vendor.build_status, "download": vendor.build_download}[case["call"]]
     assert make
     return make(case["request"]["task_id"])
 

@@ -11,7 +11,7 @@ from seedance_mcp.catalog.price import Price, UnitPrice, price
 from seedance_mcp.vendors import Answer
 from seedance_mcp.vendors.jimmyai import VENDOR
 from tests.facts import FACTS
-from tests.vendors.ask import CLIP, checked
+from tests.vendors.vendor_calls import VIDEO, checked
 
 SP, MINI, MINI_SP = "seedance2.0-sp", "seedance2.0-mini", "seedance2.0-mini-sp"
 
@@ -19,8 +19,8 @@ SP, MINI, MINI_SP = "seedance2.0-sp", "seedance2.0-mini", "seedance2.0-mini-sp"
 def read(*entries: tuple[str, str, Any]) -> dict[str, UnitPrice]:
     """Read a list of (name, price mode, unit price)."""
     listed = [dict(zip(("model_name", "price_mode", "unit_price"), entry, strict=True)) for entry in entries]
-    assert VENDOR.catalogue is not None
-    return dict(VENDOR.catalogue.read(Answer(200, {"code": 20000, "data": {"list": listed}})))
+    assert VENDOR.price_list is not None
+    return dict(VENDOR.price_list.read(Answer(200, {"code": 20000, "data": {"list": listed}})))
 
 
 def quote(name: str, found: dict[str, UnitPrice], **fields: Any) -> Price:
@@ -55,13 +55,13 @@ def test_mini_and_sp_are_listed_once_for_each_resolution() -> None:
     assert quote(MINI, found, resolution="720p").amount is None
     assert quote(MINI_SP, found, resolution="480p").amount == 2
     assert quote(SP, found).amount == 2
-    assert quote(SP, found, reference_videos=[CLIP]).amount == 3
+    assert quote(SP, found, reference_videos=[VIDEO]).amount == 3
 
 
 def test_sp_with_clips_has_no_price_where_the_list_has_none_for_clips() -> None:
     found = read(("sd2_sp_720p", "per_second", 0.4))
     assert quote(SP, found).amount == 2
-    assert quote(SP, found, reference_videos=[CLIP]).amount is None
+    assert quote(SP, found, reference_videos=[VIDEO]).amount is None
 
 
 def test_sp_models_whose_names_in_the_list_nobody_says_have_no_price() -> None:

@@ -57,7 +57,7 @@ def test_upstream_code_falls_into_our_class_in_every_wrapping(status: int, code:
     passed_on = classify(status, "fail_to_fetch_task", json.dumps(wrapped))
     assert plain.code == passed_on.code == MEANING[code]
     assert passed_on.vendor_code == code
-    assert passed_on.words == "The request failed. Request id: 0217"
+    assert passed_on.message == "The request failed. Request id: 0217"
 
 
 @pytest.mark.parametrize("code", ARK["async_in_task"])
@@ -91,4 +91,4 @@ def test_an_upstream_sentence_about_a_real_person_says_so() -> None:
 )
 def test_a_no_without_telling_words_is_classed_by_its_status(status: int, code: str) -> None:
     no = classify(status, "", "no")
-    assert (no.code, no.status, no.words) == (code, status, "no")
+    assert (no.code, no.status, no.message) == (code, status, "no")

@@ -1,0 +1,64 @@
+"""The tables of the SQLite journal, format by format: a journal goes forward from its own to the newest, never back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seedance_mcp.errors import JournalError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+_FIRST = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, vendor TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
+    request_hash TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, owner TEXT NOT NULL,
+    day TEXT NOT NULL, task_id TEXT, request_key TEXT, price TEXT, reserved INTEGER NOT NULL DEFAULT 0,
+    spent INTEGER NOT NULL DEFAULT 0, unpriced INTEGER NOT NULL DEFAULT 0, submitted_at REAL, finished_at REAL,
+    looked_at REAL, looks INTEGER NOT NULL DEFAULT 0, word TEXT, progress REAL, error_code TEXT, error_words TEXT,
+    url TEXT, path TEXT, size INTEGER, sha256 TEXT, save_error TEXT, looker TEXT, looker_until REAL
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_day ON jobs (day);
+CREATE INDEX jobs_by_hash ON jobs (request_hash, created_at);
+CREATE INDEX jobs_by_looker ON jobs (looker) WHERE looker IS NOT NULL;
+CREATE UNIQUE INDEX jobs_by_key ON jobs (request_key) WHERE request_key IS NOT NULL;
+CREATE TABLE latest_day (day TEXT NOT NULL) STRICT;
+"""
+
+_THIRD = """
+DROP INDEX jobs_by_looker;
+ALTER TABLE jobs RENAME COLUMN looked_at TO polled_at;
+ALTER TABLE jobs RENAME COLUMN looks TO polls;
+ALTER TABLE jobs RENAME COLUMN word TO vendor_status;
+ALTER TABLE jobs RENAME COLUMN error_words TO error_message;
+ALTER TABLE jobs RENAME COLUMN looker TO lease_owner;
+ALTER TABLE jobs RENAME COLUMN looker_until TO lease_until;
+CREATE INDEX jobs_by_lease ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
+UPDATE jobs SET delivered = replace(delivered, '"sound":', '"audio":') WHERE delivered IS NOT NULL;
+"""
+
+_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD)
+"""What leads from each format to the next; a step that was ever released is never changed."""
+VERSION = len(_STEPS)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a journal to the newest format, within the transaction that is open.
+
+    Raises:
+        JournalError: it was written by a newer version.
+    """
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise JournalError(
+            f"The journal {path} was written by a newer seedance-mcp (format {version}, this one knows {VERSION}).",
+            next_step="Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder.",
+        )
+    if version == VERSION:
+        return
+    for step in _STEPS[version:]:
+        for statement in filter(str.strip, step.split(";\n")):
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version={VERSION}")

@@ -1,0 +1,80 @@
+"""Which process owns a job: one lock file each, held for life, so that liveness needs neither clocks nor pids."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock(fd: int) -> bool:
+        """Lock an open file for as long as it is open; False while another process holds it."""
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def lock(fd: int) -> bool:
+        """Lock an open file for as long as it is open; False while somebody else holds it.
+
+        Raises:
+            OSError: this file system has no locks.
+        """
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class ProcessLock:
+    """This process, as long as it lives."""
+
+    def __init__(self, folder: Path) -> None:
+        """Create and hold the lock file; `folder` is made if it is missing.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self.id = secrets.token_hex(8)
+        self._path = folder / self.id
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.suppress(OSError):
+            lock(self._fd)
+
+    def alive(self, owner_id: str) -> bool:
+        """Whether the process with this id still runs. The file of a dead one is removed."""
+        path = self._folder / owner_id
+        try:
+            fd = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            lives = not lock(fd)
+        except OSError:  # without locks nobody is ever known to be dead
+            lives = True
+        finally:
+            os.close(fd)
+        if not lives:
+            _remove(path)
+        return lives
+
+    def release(self) -> None:
+        """Give the lock up: this process ends in order."""
+        os.close(self._fd)
+        _remove(self._path)
+
+
+def _remove(path: Path) -> None:
+    """Take a lock file away; where another server has it open just now (Windows), it stays, and does no harm."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,211 @@
+"""One scheduler for a process: it looks at every open job when it is due, and wakes who waits.
+
+However many callers wait for a job, it is looked at once; with several servers on one journal, by one of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskGroup
+
+from seedance_mcp.errors import SeedanceError, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.jobs import schedule
+from seedance_mcp.jobs.final_cost import settlement
+from seedance_mcp.jobs.journal.model import OPEN
+from seedance_mcp.vendors.vendor import read_snapshot
+
+if TYPE_CHECKING:
+    from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.jobs.download.downloader import Downloader
+    from seedance_mcp.jobs.journal.model import Job, Journal
+    from seedance_mcp.vendors.vendor import Snapshot, Vendor
+    from seedance_mcp.web import Web
+
+log = logging.getLogger(__name__)
+
+FRESH = 2.0
+"""A look younger than this many seconds is not repeated."""
+POLLS_PER_SECOND = 5
+LEASE = 60.0
+LATER = 30.0
+"""Seconds after which a look is tried again that failed in a way it should not."""
+SOON = 0.1
+_RECENT = 0.8
+"""Of a planned pause: a look by another server within it counts as ours."""
+
+
+class Poller:
+    """Follows the open jobs of a journal until they end."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        web: Web,
+        vendors: Mapping[str, Vendor],
+        owner: str,
+        *,
+        prices: Prices,
+        downloader: Downloader,
+        on_change: Callable[[str], None],
+        interval: float | None,
+    ) -> None:
+        """`told` hears of each job that was looked at; `interval` replaces the adaptive schedule."""
+        self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
+        self._prices, self._downloader, self._on_change, self._interval = prices, downloader, on_change, interval
+        self._queue: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
+        self._woken = anyio.Event()
+        self._polling: dict[str, anyio.Event] = {}
+        self._errors: dict[str, int] = {}
+        self._quiet_until: dict[str, float] = {}
+        self._next_slot: dict[str, float] = {}
+        self._group: TaskGroup | None = None
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Look at jobs as they fall due, until cancelled."""
+        async with anyio.create_task_group() as self._group:
+            task_status.started()
+            while True:
+                wait = self._queue[0][0] - time.monotonic() if self._queue else None
+                if wait is None or wait > 0:
+                    with anyio.move_on_after(wait):
+                        await self._woken.wait()
+                    self._woken = anyio.Event()
+                while self._queue and self._queue[0][0] <= time.monotonic():
+                    due, job_id = heapq.heappop(self._queue)
+                    if self._due.get(job_id) != due:
+                        continue
+                    del self._due[job_id]
+                    if job_id in self._polling:  # the look that planned this one is not over yet
+                        self._push(job_id, SOON)
+                    else:
+                        self._group.start_soon(functools.partial(self.poll, job_id, requested=False))
+
+    async def track(self, job: Job) -> None:
+        """Begin to look after a job that is at its vendor."""
+        if job.open and job.id not in self._due and job.id not in self._polling:
+            await self._plan(job)
+
+    async def _plan(self, job: Job, pause: float | None = None) -> None:
+        if pause is None and self._interval is not None:
+            pause = self._interval
+        if pause is None:
+            elapsed = time.time() - (job.submitted_at or job.created_at)
+            durations = await self._journal.durations(job.model)
+            pause = schedule.next_poll(elapsed, durations, random.uniform(-1, 1))  # noqa: S311
+        self._push(job.id, pause)
+
+    def _push(self, job_id: str, pause: float) -> None:
+        due = time.monotonic() + pause
+        self._due[job_id], self._pauses[job_id] = due, pause
+        heapq.heappush(self._queue, (due, job_id))
+        self._woken.set()
+
+    async def poll(self, job_id: str, *, requested: bool = True) -> None:
+        """Look at a job once; callers that come meanwhile wait for the same look.
+
+        A look that nobody `asked` for is left out where another server on the journal has just looked.
+        """
+        if under_way := self._polling.get(job_id):
+            await under_way.wait()
+            return
+        done = self._polling[job_id] = anyio.Event()
+        over = False
+        try:
+            job = await self._journal.get(job_id)
+            if job is not None and not job.open:  # another process has seen its end, and may save nothing
+                self._downloader.start(job)
+            over = job is None or not job.open or await self._poll(job, requested=requested)
+        except SeedanceError as error:
+            log.warning("job %s: %s", job_id, error)
+        except Exception:
+            log.exception("looking at job %s failed", job_id)  # one job's trouble must not end the watch over all
+        finally:
+            del self._polling[job_id]
+            if over:
+                self._pauses.pop(job_id, None)
+            elif job_id not in self._due:
+                self._push(job_id, LATER)  # what went wrong with this look, or who gave it up, ends no watch
+            done.set()
+            self._on_change(job_id)
+
+    async def _poll(self, job: Job, *, requested: bool) -> bool:
+        """Look if it is this server's turn; returns whether there is nothing more to look at."""
+        vendor = self._vendors.get(job.vendor)
+        if vendor is None or job.task_id is None:
+            await self._journal.note(job.id, error_message=f"{job.vendor} has no key any more, so it cannot be asked.")
+            return True
+        if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
+            await self._plan(job, quiet)  # what the vendor asked for wins over who asks
+            return False
+        age = time.time() - (job.polled_at or 0)
+        if not requested and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):
+            await self._plan(job)
+            return False
+        if not await self._journal.claim(job.id, self._owner, LEASE, when=OPEN):
+            await self._plan(job, FRESH)  # another server looks; what it finds is in the journal
+            return False
+        try:
+            return await self._ask(job, vendor, job.task_id)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # the next who is asked may look
+
+    async def _ask(self, job: Job, vendor: Vendor, task_id: str) -> bool:
+        await self._take_turn(vendor.slug)
+        retry_after: float | None = None
+        try:
+            answer = await self._web.call(vendor, vendor.build_status(task_id))
+            retry_after = answer.retry_after
+            snapshot = read_snapshot(vendor, answer)
+        except (VendorUnreachable, UnexpectedAnswer) as error:
+            # An error about a look says nothing about the job: its state stays as it is.
+            self._errors[vendor.slug] = errors = self._errors.get(vendor.slug, 0) + 1
+            pause = schedule.after_error(errors, retry_after)
+            self._quiet_until[vendor.slug] = time.monotonic() + pause
+            await self._journal.note(job.id, error_message=error.sentence, polled_at=time.time(), polls=job.polls + 1)
+            await self._plan(job, pause)
+            return False
+        self._errors.pop(vendor.slug, None)
+        return await self._record(job, vendor, snapshot)
+
+    async def _take_turn(self, slug: str) -> None:
+        """Keep to the rate that every vendor bears."""
+        now = time.monotonic()
+        slot = max(now, self._next_slot.get(slug, 0.0))
+        self._next_slot[slug] = slot + 1 / POLLS_PER_SECOND
+        if slot > now:
+            await anyio.sleep(slot - now)
+
+    async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> bool:
+        now = time.time()
+        changes = {
+            "vendor_status": found.vendor_status,
+            "progress": found.progress,
+            "polled_at": now,
+            "polls": job.polls + 1,
+        }
+        if found.state in OPEN:
+            moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
+            await self._plan(moved or job)
+            return False
+        model = next((m for m in vendor.models if m.id == job.model), None)
+        changes |= settlement(job, model, found.state, found.charged, self._prices)
+        if found.refusal:
+            changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
+        else:
+            changes["error_message"] = None
+        moved = await self._journal.move(job.id, found.state, when=OPEN, url=found.url, finished_at=now, **changes)
+        if moved is not None:
+            log.info("job %s %s", job.id, moved.state)
+            self._downloader.start(moved)
+        return True

@@ -1,0 +1,36 @@
+"""The official upstream's own errors, which resellers pass on (facts/ark.yaml, `errors`)."""
+
+from __future__ import annotations
+
+from seedance_mcp.sandbox.tasks import Task
+
+REFUSED = {
+    "content_policy": (
+        400,
+        "InputTextSensitiveContentDetected",
+        "The request failed because the input text may contain sensitive information.",
+    ),
+    "real_person": (
+        400,
+        "InputImageSensitiveContentDetected.PrivacyInformation",
+        "The request failed because the input image may contain real person.",
+    ),
+    "busy": (429, "ServerOverloaded", "The service is currently unable to process additional requests."),
+    "not_found": (404, "InvalidEndpoint.NotFound", "The model or endpoint does not exist."),
+    "invalid_request": (400, "InvalidParameter", "A parameter specified in the request is not valid."),
+}
+"""HTTP status, code and message by reason."""
+
+_FAILED = {
+    "content_policy": (
+        "OutputVideoSensitiveContentDetected",
+        "The request failed because the output video may contain sensitive information.",
+    ),
+    "real_person": REFUSED["real_person"][1:],
+    "generation_failed": ("InternalServiceError", "The service encountered an unexpected internal error."),
+}
+
+
+def failure(task: Task) -> tuple[str, str]:
+    """Return the code and the message with which the task fails."""
+    return _FAILED[task.directives.what("fail") or "generation_failed"]

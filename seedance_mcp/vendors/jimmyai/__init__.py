@@ -1,0 +1,428 @@
+"""Jimmy AI: one endpoint, six routes («SP» and its siblings), chosen by the model's name.
+
+Facts: facts/jimmyai.yaml. The seed page is the SP page; what only a sibling's own page says is marked PUB.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from seedance_mcp.catalog import (
+    Advice,
+    Billing,
+    FileLimits,
+    Link,
+    Media,
+    Model,
+    Needs,
+    NotTogether,
+    OneOf,
+    Row,
+    Rule,
+    Source,
+    Text,
+    Whole,
+)
+from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.errors import Code
+from seedance_mcp.vendors.jimmyai.files import ACCOUNT_QUERIES, PRICE_LIST, UPLOAD
+from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.vendor import (
+    Accepted,
+    Amount,
+    Answer,
+    Call,
+    Percent,
+    Refusal,
+    Snapshot,
+    TaskState,
+    Vendor,
+    in_path,
+    read,
+)
+
+_FRAMES = ("first_frame", "last_frame")
+_SIX = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
+
+_IMAGES_OR_FRAMES = NotTogether(("reference_images",), _FRAMES, Source("SEED:27,44", "exclusions.0"))
+_LAST_NEEDS_FIRST = Needs("last_frame", ("first_frame",), Source("INF: not stated; ARK hard", "requires.1"))
+
+
+def _audio_needs(where: str) -> Needs:
+    return Needs("reference_audios", ("reference_images", "reference_videos", *_FRAMES), Source(where, "requires.0"))
+
+
+_AUDIO_ALONE = Advice(
+    ("reference_audios",),
+    "The upstream refuses sounds without a picture or clip beside them.",
+    Source("ARK", "requires.0"),
+    unless=("reference_images", "reference_videos", *_FRAMES),
+)
+_AUDIO_WITH_FRAMES = tuple(
+    Advice(
+        ("reference_audios", frame),
+        "The seed page allows sounds with frames; the vendor's newer pages say frame mode takes none.",
+        Source("SEED:24,27 vs PUB:openapi", "contradictions.7"),
+    )
+    for frame in _FRAMES
+)
+_NO_480P = Advice(
+    ("resolution",),
+    "The seed page offers 480p; the vendor's newer pages say this route makes 720p and 1080p only.",
+    Source("SEED:11,18 vs PUB:openapi", "contradictions.0"),
+    values=("480p",),
+)
+_MANY = tuple(
+    Advice(
+        (field,),
+        f"The vendor states no number; the upstream takes at most {most} {field}.",
+        Source("ARK", "reference_limits.sp"),
+        outside=(0, most),
+    )
+    for field, most in (("reference_images", 9), ("reference_videos", 3), ("reference_audios", 3))
+)
+_LONG_PROMPT = Advice(
+    ("prompt",),
+    "The prompt is over 500 Chinese characters or 1,000 words; the upstream says details are then easily lost.",
+    Source("ARK", "prompt_limits.upstream_warning"),
+    wordy=(500, 1000),
+)
+
+
+def _rows(
+    *,
+    link: Link,
+    duration: Whole,
+    resolution: OneOf,
+    ratio: OneOf,
+    prompt: Text | None = None,
+    images: int | None = None,
+    videos: Media | None = None,
+    audios: Media | None = None,
+) -> dict[str, Row]:
+    rows: dict[str, Row] = {
+        "prompt": prompt or Text(Source("SEED:16", "params.prompt"), required=True),
+        "duration": duration,
+        "resolution": resolution,
+        "aspect_ratio": ratio,
+        "first_frame": replace(link, source=Source("SEED:21,46", "params.first_image")),
+        "last_frame": replace(link, source=Source("SEED:22,47", "params.last_image")),
+        "reference_images": Media("image", link, Source("SEED:20,44", "params.images"), images),
+    }
+    return rows | ({"reference_videos": videos} if videos else {}) | ({"reference_audios": audios} if audios else {})
+
+
+def _model(
+    name: str,
+    summary: str,
+    rows: dict[str, Row],
+    per: Literal["second", "video"],
+    source: Source,
+    rules: tuple[Rule, ...],
+    *advice: Advice,
+    prefers: tuple[str, ...] = (),
+) -> Model:
+    fact = "mini_sp_md_std_i2v" if per == "video" else "mini" if name == "seedance2.0-mini" else "sp"
+    billing = Billing(per, "JimiCoin", Source(source.where, f"pricing.{fact}"))
+    return Model("jimmyai", name, summary, rows, billing, source, rules, (*advice, _LONG_PROMPT), prefers=prefers)
+
+
+def _fixed(resolution: str, where: str, fact: str) -> OneOf:
+    """A resolution that the model's name decides: it can be asked for, and is not sent."""
+    return OneOf((resolution,), Source(where, fact), resolution)
+
+
+def _videos(link: Link, where: str, most: int | None = None, files: FileLimits | None = None) -> Media:
+    return Media("video", link, Source(where, "params.reference_videos"), most, files)
+
+
+def _audios(link: Link, where: str, most: int | None = None) -> Media:
+    return Media("audio", link, Source(where, "params.reference_audios"), most)
+
+
+_FIVE_TO: dict[str, Any] = {"default": 5, "unit": "s"}
+
+
+def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
+    link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"))
+    # «such as 16:9, 9:16, 1:1» is no closed list, so every ratio that Seedance knows is taken.
+    ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9")
+    rows = _rows(
+        link=link,
+        duration=Whole(4, 15, Source("SEED:17,41", "params.duration"), **_FIVE_TO),
+        resolution=OneOf(("480p", "720p", "1080p"), Source("SEED:18", "params.resolution"), "720p"),
+        ratio=ratio,
+        videos=_videos(link, "SEED:23,48"),
+        audios=_audios(link, "SEED:24,49"),
+    )
+    open_ratio = Advice(
+        ("aspect_ratio",),
+        "The page names 16:9, 9:16 and 1:1 for this route; this ratio is the upstream's.",
+        Source("SEED:19,45", "params.ratio"),
+        values=("4:3", "3:4", "21:9", "adaptive"),
+    )
+    rules = (_IMAGES_OR_FRAMES, _audio_needs("SEED:24,27"), _LAST_NEEDS_FIRST)
+    source = Source(f"SEED:{line},11,18", f"models.{name}")
+    return _model(name, summary, rows, "second", source, rules, open_ratio, *_AUDIO_WITH_FRAMES, *_MANY, *advice)
+
+
+def _full(name: str, resolution: str, fact: str, videos: bool) -> Model:
+    link = Link(("asset",), Source("SEED:44,46-49", "media_url_rules.full"))
+    rows = _rows(
+        link=link,
+        # The seed says 4–12, the route's own page 4–15 (contradictions.3): the seed wins.
+        duration=Whole(4, 12, Source("SEED:41", "contradictions.3"), **_FIVE_TO),
+        resolution=_fixed(resolution, "SEED:39", f"models.{fact}"),
+        ratio=OneOf((*_SIX, "adaptive"), Source("SEED:45", "params.ratio"), "16:9", default_with_media="adaptive"),
+        videos=_videos(link, "SEED:48") if videos else None,
+        audios=_audios(link, "SEED:49"),
+    )
+    summary = f"Full{' from clips' if videos else ''}{', fast' if 'fast' in name else ''}, {resolution}"
+    rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
+    many = tuple(a for a in _MANY if a.when[0] in rows)
+    source = Source("SEED:39", f"models.{fact}")
+    prefers = ("reference_videos",) if videos else ()
+    return _model(name, summary, rows, "second", source, rules, _AUDIO_ALONE, *many, prefers=prefers)
+
+
+def _fulls() -> Iterable[Model]:
+    plain = "sd2_mx_720p|sd2_mx_1080p|sd2_mx_2k|sd2_mx_4k"
+    fast = "sd2_mx_fast_720p|sd2_mx_fast_1080p"
+    videos = "sd2_mx_video_720p|1080p|2k|4k, sd2_mx_video_fast_720p|1080p"
+    four, two = ("720p", "1080p", "2k", "4k"), ("720p", "1080p")
+    yield from (_full(f"sd2_mx_{r}", r, plain, videos=False) for r in four)
+    yield from (_full(f"sd2_mx_fast_{r}", r, fast, videos=False) for r in two)
+    yield from (_full(f"sd2_mx_video_{r}", r, videos, videos=True) for r in four)
+    yield from (_full(f"sd2_mx_video_fast_{r}", r, videos, videos=True) for r in two)
+
+
+_HTTPS = Link(("https",), Source("SEED:44", "media_url_rules.md_std_i2v"))
+_NO_GIF = Link(("https",), Source("SEED:44,46-48; PUB:md", "media_url_rules.gif"), never=("gif",))
+_THREE_RATIOS = ("16:9", "9:16", "1:1")
+
+
+def _mini(name: str, summary: str, resolutions: tuple[str, ...], page: str, per: Literal["second", "video"]) -> Model:
+    fact = f"models.{name}"
+    rows = _rows(
+        link=_HTTPS,
+        duration=Whole(4, 15, Source(f"PUB:{page}", fact), **_FIVE_TO),
+        resolution=OneOf(resolutions, Source(f"SEED:2,39; PUB:{page}", fact), "720p"),
+        ratio=OneOf((*_SIX, "adaptive"), Source(f"PUB:{page}; rest ARK", "params.ratio"), "16:9"),
+        videos=_videos(_HTTPS, f"PUB:{page}") if per == "video" else None,  # mini itself leaves clips to another id
+        audios=_audios(_HTTPS, f"PUB:{page}"),
+    )
+    many = tuple(a for a in _MANY if a.when[0] in rows)
+    rules = (_IMAGES_OR_FRAMES, _audio_needs(f"PUB:{page}"), _LAST_NEEDS_FIRST)
+    return _model(name, summary, rows, per, Source("SEED:2,39", fact), rules, *_AUDIO_WITH_FRAMES, *many)
+
+
+def _md(name: str, summary: str, *advice: Advice) -> Model:
+    fact = "models.seedance2.0-md|seedance2.0-fast-md"
+    videos = Source("SEED:48", "params.reference_videos")
+    rows = _rows(
+        link=_NO_GIF,
+        prompt=Text(Source("SEED:40", "prompt_limits.md"), most=5000, required=True),
+        duration=Whole(1, 15, Source("SEED:41", fact), **_FIVE_TO),
+        resolution=_fixed("720p", "SEED:2,39", fact),
+        ratio=OneOf(_THREE_RATIOS, Source("SEED:45", fact), "16:9"),
+        images=4,
+        videos=_videos(_HTTPS, videos.where, 3, FileLimits(videos, total_seconds=15, total_mb=200, pixels=(720, 2160))),
+    )
+    rules = (
+        _IMAGES_OR_FRAMES,
+        Needs("first_frame", ("last_frame",), Source("SEED:46", "exclusions.1")),
+        Needs("last_frame", ("first_frame",), Source("SEED:47", "params.last_image")),
+    )
+    short = Advice(
+        ("duration",),
+        "The seed page allows 1–15 s; the route's own page says 4–15.",
+        Source("SEED:41 vs PUB:md", "contradictions.3"),
+        outside=(4, 15),
+    )
+    return _model(name, summary, rows, "video", Source("SEED:2,39-49", fact), rules, short, *advice)
+
+
+_TEN_OR_FIFTEEN = Advice(
+    ("duration",),
+    "The vendor's newer reference says this model makes 10 or 15 s only.",
+    Source("SEED:41 vs PUB:openapi", "contradictions.3"),
+    values=tuple(seconds for seconds in range(1, 16) if seconds not in (10, 15)),
+)
+
+
+def _fast_i2v() -> Model:
+    fact = "models.seedance2.0-fast-i2v"
+    rows = _rows(
+        link=_HTTPS,
+        prompt=Text(Source("PUB:i2v", fact), most=5000, required=True),
+        duration=Whole(1, 15, Source("PUB:i2v", fact), **_FIVE_TO),
+        resolution=_fixed("720p", "SEED:2", fact),
+        ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9"),
+        images=9,  # with frames «9 in total», which holds by itself: pictures and frames exclude each other
+    )
+    rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
+    source = Source("SEED:2,44,48,49", fact)
+    prefers = ("first_frame", "last_frame", "reference_images")
+    return _model("seedance2.0-fast-i2v", "From pictures", rows, "video", source, rules, prefers=prefers)
+
+
+def _std() -> Model:
+    fact = "models.seedance2.0-std"
+    rows = _rows(
+        link=_HTTPS,
+        duration=Whole(4, 15, Source("SEED:41", fact), **_FIVE_TO),
+        resolution=_fixed("720p", "SEED:2", fact),
+        ratio=OneOf(("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"), Source("SEED:45", fact), "16:9"),
+        images=9,
+        videos=_videos(_HTTPS, "PUB:std"),
+        audios=_audios(_HTTPS, "SEED:49", 3),
+    )
+    rules = (_IMAGES_OR_FRAMES, NotTogether(_FRAMES, ("reference_audios",), Source("SEED:49", "exclusions.2")))
+    many = tuple(a for a in _MANY if a.when[0] == "reference_videos")
+    source = Source("SEED:2,41,44,45,49", fact)
+    return _model("seedance2.0-std", "Standard", rows, "video", source, rules, _AUDIO_ALONE, *many)
+
+
+_NO_VIDEOS = Advice(
+    ("reference_videos",),
+    "The seed page takes reference clips here; the vendor's own client says this model takes none.",
+    Source("PUB:CLI", "models.seedance2.0-fast-sp"),
+)
+
+_STATES: dict[str, TaskState] = {
+    "queued": "queued",
+    "pending": "queued",
+    "submitted": "queued",
+    "processing": "running",
+    "completed": "succeeded",
+    "success": "succeeded",
+    "failed": "failed",
+    "canceled": "cancelled",
+    "cancelled": "cancelled",
+}
+_SUCCESS = {"0", "200", "20000"}
+_STATUS_OF_CODE = {"20001": 401, "20002": 400, "-1": 500}
+"""Business codes, which the vendor may send inside HTTP 200 (PUB:CLI)."""
+_TIMED_OUT = re.compile(r"timed? ?out|connection reset|超时", re.IGNORECASE)
+
+
+def build_submit(request: VideoRequest) -> Call:
+    """POST /api/open-api/v1/seedance/videos (SEED: request parameters)."""
+    by_name = len(getattr(request.model.rows["resolution"], "values", ())) == 1
+    body: dict[str, Any] = {
+        "model": request.model.name,
+        "prompt": in_plain_words(request.prompt),
+        "duration": request.duration,
+        "resolution": None if by_name else request.resolution,
+        "ratio": "Adaptive" if request.aspect_ratio == "adaptive" else request.aspect_ratio,
+        "images": list(request.reference_images) or None,
+        "first_image": request.first_frame,
+        "last_image": request.last_frame,
+        "reference_videos": list(request.reference_videos) or None,
+        "reference_audios": list(request.reference_audios) or None,
+    }
+    body = {key: value for key, value in body.items() if value is not None}
+    return Call("POST", "/api/open-api/v1/seedance/videos", body)
+
+
+class _Result(BaseModel):
+    video_url: str | None = None
+
+
+class _Created(BaseModel):
+    task_id: str = Field(min_length=1)
+    cost: Amount = None
+
+
+class _Status(BaseModel):
+    status: str
+    progress: Percent = None
+    result: _Result | None = None
+    cost: Amount = None
+    error_message: str | None = None
+
+
+class _Envelope(BaseModel):
+    code: int | str
+    msg: str | None = None
+
+
+def _inside(answer: Answer) -> Answer:
+    """Unwrap `data`; an old copy of the query page shows the body without it."""
+    body = answer.body
+    data: Any = body.get("data") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return Answer(answer.status, data if isinstance(data, dict) else body)
+
+
+def parse_submit(answer: Answer) -> Accepted:
+    """Read the answer to a create (PUB:sp, PUB:openapi)."""
+    created = read(_Created, _inside(answer))
+    return Accepted(created.task_id, created.cost)
+
+
+def build_status(task_id: str) -> Call:
+    """GET /api/open-api/v1/videos/{taskId} (SEED: query)."""
+    return Call("GET", f"/api/open-api/v1/videos/{in_path(task_id)}")
+
+
+def parse_status(answer: Answer) -> Snapshot:
+    """Read a look. Old answers could carry a relative storage key as video_url, which is no link: none is given."""
+    look = read(_Status, _inside(answer))
+    state = _STATES.get(look.status.casefold(), "running")
+    url = (look.result.video_url if look.result and state == "succeeded" else None) or ""
+    why = classify(200, "", look.error_message or "", Code.GENERATION_FAILED) if state == "failed" else None
+    usable = url if url.startswith(("https://", "http://")) else None
+    return Snapshot(state, look.status, usable, why, look.cost, look.progress)
+
+
+def parse_error(answer: Answer) -> Refusal | None:
+    """Read a no: success is 0, 200 or 20000, as a number or a text; every other code is a failure (PUB:CLI)."""
+    try:
+        envelope = _Envelope.model_validate(answer.body)
+    except ValueError:
+        return None
+    code = str(envelope.code)
+    refused = answer.status >= HTTPStatus.BAD_REQUEST
+    if code in _SUCCESS and not refused:
+        return None
+    message = envelope.msg or ""
+    # A code nobody documents is a no, unless its words say that the vendor itself does not know how it ended.
+    undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else HTTPStatus.BAD_REQUEST
+    status = answer.status if refused else _STATUS_OF_CODE.get(code, undocumented)
+    return classify(status, code, message)
+
+
+VENDOR = Vendor(
+    slug="jimmyai",
+    name="Jimmy AI",
+    base_url="https://www.jimmyai.cn",
+    models=(
+        _sp("seedance2.0-sp", "SP economy", 7, _NO_480P),
+        _sp("seedance2.0-fast-sp", "SP economy, fast", 8, _NO_480P, _NO_VIDEOS),
+        _sp("seedance2.0-of-sp", "SP official", 9),
+        _sp("seedance2.0-of-fast-sp", "SP official, fast", 10),
+        *_fulls(),
+        _mini("seedance2.0-mini", "Mini", ("480p", "720p", "1080p"), "mini", "second"),
+        _mini("seedance2.0-mini-sp", "Mini special, flat price", ("480p", "720p"), "mini-sp", "video"),
+        _md("seedance2.0-md", "MD, flat price"),
+        _md("seedance2.0-fast-md", "MD fast, flat price", _TEN_OR_FIFTEEN),
+        _fast_i2v(),
+        _std(),
+    ),
+    build_submit=build_submit,
+    parse_submit=parse_submit,
+    build_status=build_status,
+    parse_status=parse_status,
+    parse_error=parse_error,
+    upload=UPLOAD,
+    account_queries=ACCOUNT_QUERIES,
+    price_list=PRICE_LIST,
+    link_days=3,
+    docs="https://docs.jimmyai.cn/zh/api-reference/seedance/sp/create",
+)

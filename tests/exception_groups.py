@@ -1,0 +1,13 @@
+"""Errors as a test wants to meet them: each layer of task groups wraps what went wrong in a group of its own."""
+
+from __future__ import annotations
+
+from typing import cast
+
+
+def single_error(error: BaseException) -> BaseException:
+    """Return the one error that groups are wrapped around."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    errors = cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return single_error(errors[0]) if len(errors) == 1 else cast("BaseException", error)

@@ -1,0 +1,273 @@
+"""The journal against a model of a few lines: whatever is done to it in whatever order, both say the same."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+
+from seedance_mcp.errors import KeyReused, OverBudget
+from seedance_mcp.jobs.journal import sqlite
+from seedance_mcp.jobs.journal.budget import Caps
+from seedance_mcp.jobs.journal.model import CHARGED, OPEN, STATES, TERMINAL, UNFINISHED, NewJob
+from seedance_mcp.jobs.journal.sqlite import DUPLICATE_WINDOW, SqliteJournal
+from tests.faults.fork_server import quick_folder
+
+OWNERS = ("desktop", "code", "cursor")
+STEPS: dict[str, tuple[str, ...]] = {
+    "submitting": ("intent", "unknown"),
+    "submitted": ("submitting", "unknown"),
+    "rejected": ("submitting", "unknown"),
+    "unknown": ("submitting",),
+    "queued": OPEN,
+    "running": OPEN,
+    "succeeded": OPEN,
+    "failed": OPEN,
+    "cancelled": OPEN,
+    "expired": OPEN,
+}
+"""From where the product moves a job to each state."""
+prices = st.one_of(st.none(), st.integers(0, 5))
+caps = st.builds(
+    Caps,
+    per_video=st.one_of(st.none(), st.integers(0, 5)),
+    per_day=st.one_of(st.none(), st.integers(0, 12)),
+    open_jobs=st.one_of(st.none(), st.integers(1, 4)),
+    allow_unpriced=st.booleans(),
+    asked=st.one_of(st.none(), st.integers(0, 5)),
+)
+
+
+@dataclass
+class Row:
+    """What the model knows of a job."""
+
+    id: str
+    state: str
+    hash: str
+    key: str | None
+    owner: str
+    day: str
+    made: float
+    reserved: int
+    unpriced: bool
+    spent: int = 0
+    looker: str | None = None
+    until: float = -math.inf
+
+
+class JournalMachine(RuleBasedStateMachine):
+    jobs: Bundle[str] = Bundle("jobs")
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(dir=quick_folder(), prefix="faults-")
+        self.runner = asyncio.Runner()
+        self.now = datetime(2026, 3, 10, 12).astimezone().timestamp()
+        self.patches = pytest.MonkeyPatch()
+        self.patches.setattr(sqlite, "time", SimpleNamespace(time=lambda: self.now))
+        self.journal = SqliteJournal(Path(self.folder.name))
+        self.rows: dict[str, Row] = {}
+        self.latest = ""
+        self.living: set[str] = set(OWNERS)
+
+    def teardown(self) -> None:
+        if hasattr(self, "journal"):
+            self.patches.undo()
+            self.journal.close()
+            self.runner.close()
+            self.folder.cleanup()
+
+    def day(self) -> str:
+        self.latest = max(self.latest, datetime.fromtimestamp(self.now).astimezone().date().isoformat())
+        return self.latest
+
+    def spending(self, day: str) -> tuple[int, int, int, int]:
+        today = [row for row in self.rows.values() if row.day == day and row.state in {"intent", *CHARGED}]
+        open_jobs = sum(row.state in {*UNFINISHED, "unknown"} for row in self.rows.values())
+        return (
+            sum(row.spent for row in today),
+            sum(row.reserved for row in today),
+            open_jobs,
+            sum(row.unpriced for row in today),
+        )
+
+    def over(self, price: int | None, cap: Caps, day: str) -> bool:
+        spent, reserved, open_jobs, _ = self.spending(day)
+        if cap.open_jobs is not None and open_jobs >= cap.open_jobs:
+            return True
+        if price is None:
+            capped = cap.per_video is not None or cap.per_day is not None
+            return cap.asked is not None or (capped and not cap.allow_unpriced)
+        singly = [limit for limit in (cap.asked, cap.per_video) if limit is not None]
+        return any(price > limit for limit in singly) or (
+            cap.per_day is not None and spent + reserved + price > cap.per_day
+        )
+
+    # -- what happens ---------------------------------------------------------------------------------------------
+
+    @rule(
+        target=jobs,
+        request=st.sampled_from("abc"),
+        key=st.sampled_from([None, None, "k1", "k2"]),
+        price=prices,
+        cap=caps,
+        again=st.booleans(),
+        owner=st.sampled_from(OWNERS),
+    )
+    def admit(self, request: str, key: str | None, price: int | None, cap: Caps, again: bool, owner: str) -> str:
+        job_id = f"j{len(self.rows):03}"
+        new = NewJob(job_id, "v", "v/m", {"prompt": request}, request, owner, price, None, key, again)
+        same = next((row for row in self.rows.values() if key and row.key == key), None)
+        if same is not None and same.hash != request:
+            with pytest.raises(KeyReused):
+                self.runner.run(self.journal.admit(new, cap))
+            return same.id
+        if same is None and not again:
+            since = self.now - DUPLICATE_WINDOW
+            alike = [r for r in self.rows.values() if r.hash == request and r.made > since]
+            alike = [r for r in alike if r.state in {*UNFINISHED, "unknown"}]
+            same = max(alike, key=lambda row: row.made, default=None)
+        if same is not None:
+            admission = self.runner.run(self.journal.admit(new, cap))
+            assert admission.duplicate
+            assert self.rows[admission.job.id].made == same.made
+            return admission.job.id
+        before = self.latest
+        day = self.day()
+        if self.over(price, cap, day):
+            with pytest.raises(OverBudget):
+                self.runner.run(self.journal.admit(new, cap))
+            self.latest = before  # a refusal leaves no trace at all
+            return next(iter(self.rows), job_id)
+        assert not self.runner.run(self.journal.admit(new, cap)).duplicate
+        self.rows[job_id] = Row(job_id, "intent", request, key, owner, day, self.now, price or 0, price is None)
+        return job_id
+
+    @rule(job=jobs, to=st.sampled_from(sorted(STEPS)), owner=st.sampled_from(OWNERS), cost=st.integers(0, 6))
+    def move(self, job: str, to: str, owner: str, cost: int) -> None:
+        row = self.rows.get(job)
+        changes: dict[str, Any] = {"owner": owner} if to == "submitting" else {}
+        if to in TERMINAL:
+            changes |= {"reserved": 0} | ({} if to == "rejected" else {"spent": cost})
+        moved = self.runner.run(self.journal.move(job, to, when=STEPS[to], **changes))
+        if row is None or row.state not in STEPS[to]:
+            assert moved is None
+            return
+        assert moved is not None
+        row.state = to
+        row.owner = changes.get("owner", row.owner)
+        row.reserved, row.spent = changes.get("reserved", row.reserved), changes.get("spent", row.spent)
+        if to in TERMINAL:
+            row.looker = None
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def die(self, owner: str) -> None:
+        self.living.discard(owner)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def live(self, owner: str) -> None:
+        self.living.add(owner)
+
+    @rule()
+    def recover(self) -> None:
+        settled = {job.id: job.state for job in self.runner.run(self.journal.recover(self.living.__contains__))}
+        expected: dict[str, str] = {}
+        for row in self.rows.values():
+            if row.looker not in self.living:
+                row.looker = None
+            if row.owner in self.living or row.state not in {"intent", "submitting"}:
+                continue
+            row.state = expected[row.id] = "abandoned" if row.state == "intent" else "unknown"
+            if row.state == "abandoned":
+                row.reserved, row.key = 0, None
+                row.looker = None
+        assert settled == expected
+
+    @rule(
+        job=jobs,
+        owner=st.sampled_from(OWNERS),
+        what=st.sampled_from([(60, OPEN), (1800, ("succeeded",))]),
+    )
+    def claim(self, job: str, owner: str, what: tuple[float, tuple[str, ...]]) -> None:
+        row, (seconds, when) = self.rows.get(job), what
+        had = self.runner.run(self.journal.claim(job, owner, seconds, when=when))
+        if row is None or row.state not in when:
+            assert not had
+            return
+        bogus = row.until > self.now + 10 * seconds
+        assert had is (row.looker in {None, owner} or row.until < self.now or bogus)
+        if had:
+            row.looker, row.until = owner, self.now + seconds
+
+    @rule(job=jobs)
+    def save(self, job: str) -> None:
+        noted = self.runner.run(self.journal.note(job, path="film.mp4", save_error=None))
+        assert (noted is None) is (job not in self.rows)
+        if job in self.rows:
+            self.rows[job].looker = None
+
+    @rule(seconds=st.sampled_from([1, 59, 61, 599, 601, 86_400, -30, -86_400]))
+    def pass_time(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule()
+    def reopen(self) -> None:
+        self.journal.close()
+        self.journal = SqliteJournal(Path(self.folder.name))
+
+    @rule(job=consumes(jobs))
+    def forget(self, job: str) -> None:
+        """Let other jobs be chosen more often."""
+
+    # -- what must be so ------------------------------------------------------------------------------------------
+
+    @invariant()
+    def both_know_the_same_jobs(self) -> None:
+        if not hasattr(self, "journal"):
+            return
+        found = self.runner.run(self.journal.page((), 50, None)).jobs
+        newest_first = sorted(self.rows.values(), key=lambda row: (row.made, row.id), reverse=True)[:50]
+        assert [job.id for job in found] == [row.id for row in newest_first]
+        for job, row in zip(found, newest_first, strict=True):
+            assert (job.state, job.owner, job.day, job.request_key) == (row.state, row.owner, row.day, row.key)
+            assert (job.reserved, job.spent, job.unpriced) == (row.reserved, row.spent, row.unpriced)
+
+    @rule()
+    def spend(self) -> None:
+        day = self.day()
+        seen = self.runner.run(self.journal.spending())
+        assert seen.day == day
+        assert (seen.spent, seen.reserved, seen.open_jobs, seen.unpriced) == self.spending(day)
+
+    @rule(state=st.sampled_from(STATES))
+    def list_states(self, state: str) -> None:
+        found = self.runner.run(self.journal.in_states((state,)))
+        assert {job.id for job in found} == {row.id for row in self.rows.values() if row.state == state}
+
+    @rule(size=st.integers(1, 4))
+    def leaf_through(self, size: int) -> None:
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = self.runner.run(self.journal.page((), size, cursor))
+            seen += [job.id for job in page.jobs]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        newest_first = sorted(self.rows.values(), key=lambda row: (row.made, row.id), reverse=True)
+        assert seen == [row.id for row in newest_first]
+
+
+TestJournal = JournalMachine.TestCase
+TestJournal.settings = settings(stateful_step_count=30)
