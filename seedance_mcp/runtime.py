@@ -34,7 +34,7 @@ async def open_service(settings: Settings, *, saving: bool | None = None) -> Asy
         raise JournalError(f"{settings.state_dir} cannot be written ({error.strerror}).") from error
     web = open_web(settings)
     try:
-        service = JobService(settings, web, journal, owner, saving=settings.saving if saving is None else saving)
+        service = JobService(settings, web, journal, owner, saving=settings.autosave if saving is None else saving)
         async with service.running():
             yield service
     finally:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
-from seedance_mcp.redaction import clean
+from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice

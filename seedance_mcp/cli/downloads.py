@@ -17,7 +17,7 @@ from seedance_mcp.cli.opener import play
 from seedance_mcp.cli.progress_bars import Bars
 from seedance_mcp.errors import SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.journal.model import OPEN, STATES, UNFINISHED
-from seedance_mcp.redaction import clean
+from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ from seedance_mcp.errors import Code, JournalError, UnexpectedAnswer
 from seedance_mcp.jobs.final_cost import charged_usd
 from seedance_mcp.jobs.journal.model import STOPPED
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.web import OutcomeUnknown, NotSent
+from seedance_mcp.web import NotSent, OutcomeUnknown
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.price import Prices

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedance_mcp.errors import Code, SeedanceError
+from seedance_mcp.errors import MissingExtra, UnreadableMedia
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,18 +22,6 @@ WIDEST = 1000
 LARGEST = 150_000
 """Bytes of what an assistant is shown: about 1,300 tokens."""
 MOST_FRAMES = 12
-
-
-class NoMedia(SeedanceError):
-    """The extra `media` is not installed."""
-
-    code = Code.SETTING
-
-
-class Unreadable(SeedanceError):
-    """The file is not one that can be decoded."""
-
-    code = Code.INVALID_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,7 @@ def facts(path: Path) -> Facts:
     """Return size, length and whether there is sound.
 
     Raises:
-        NoMedia, Unreadable.
+        MissingExtra, UnreadableMedia.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
@@ -74,7 +62,7 @@ def contact_sheet(path: Path, count: int) -> Preview:
     """Return `count` frames spread over the film on one picture, each with its time.
 
     Raises:
-        NoMedia, Unreadable.
+        MissingExtra, UnreadableMedia.
     """
     with _opened(path) as container:
         length = _length(container)
@@ -88,7 +76,7 @@ def frame_at(path: Path, seconds: float) -> Preview:
     """Return the frame that is shown at a time.
 
     Raises:
-        NoMedia, Unreadable.
+        MissingExtra, UnreadableMedia.
     """
     with _opened(path) as container:
         time, image = next(_frames(container, [max(0.0, min(seconds, _length(container)))]))
@@ -99,7 +87,7 @@ def last_frame(path: Path, target: Path) -> Path:
     """Write the last frame of a film, in full size, as a JPEG that can be the first frame of the next one.
 
     Raises:
-        NoMedia, Unreadable: the film cannot be decoded.
+        MissingExtra, UnreadableMedia: the film cannot be decoded.
         OSError: the target cannot be written.
     """
     with _opened(path) as container:
@@ -109,13 +97,13 @@ def last_frame(path: Path, target: Path) -> Path:
         for frame in container.decode(video=0):
             last = frame.to_image()
     if last is None:
-        raise Unreadable(f"{path.name} has no frames.", next_step="")
+        raise UnreadableMedia(f"{path.name} has no frames.", next_step="")
     last.convert("RGB").save(target, "JPEG", quality=95)
     return target
 
 
 class _opened:  # noqa: N801  (reads as what it does)
-    """A decoder on a file, closed at the end of the block; what it stumbles over becomes `Unreadable`."""
+    """A decoder on a file, closed at the end of the block; what it stumbles over becomes `UnreadableMedia`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -126,7 +114,7 @@ class _opened:  # noqa: N801  (reads as what it does)
             import av  # noqa: PLC0415  (slow, and only there with the extra)
             from av.error import FFmpegError  # noqa: PLC0415
         except ImportError:
-            raise NoMedia(
+            raise MissingExtra(
                 "Looking into films needs the extra «media».", next_step="Install seedance-mcp[media]."
             ) from None
         try:
@@ -135,7 +123,7 @@ class _opened:  # noqa: N801  (reads as what it does)
             raise self._unreadable(error) from None
         if not self._container.streams.video:
             self._container.close()
-            raise Unreadable(f"{self._path.name} has no pictures in it.", next_step="")
+            raise UnreadableMedia(f"{self._path.name} has no pictures in it.", next_step="")
         return self._container
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -145,8 +133,8 @@ class _opened:  # noqa: N801  (reads as what it does)
         if isinstance(error, FFmpegError):
             raise self._unreadable(error) from None
 
-    def _unreadable(self, error: BaseException) -> Unreadable:
-        return Unreadable(f"{self._path.name} cannot be decoded ({type(error).__name__}).", next_step="")
+    def _unreadable(self, error: BaseException) -> UnreadableMedia:
+        return UnreadableMedia(f"{self._path.name} cannot be decoded ({type(error).__name__}).", next_step="")
 
 
 def _length(container: Any) -> float:
@@ -167,7 +155,7 @@ def _frames(container: Any, times: Sequence[float]) -> Iterator[tuple[float, Ima
         if not wanted:
             return
     if shown is None:
-        raise Unreadable("The film has no frames.", next_step="")
+        raise UnreadableMedia("The film has no frames.", next_step="")
     for time in wanted:
         yield time, shown.to_image()
 

@@ -20,16 +20,16 @@ from seedance_mcp.sandbox.behaviour import LOSSY, Directives
 from seedance_mcp.sandbox.connection import Lost, Silence
 from seedance_mcp.sandbox.delivery import Delivery
 from seedance_mcp.sandbox.fakes.fake import (
+    Endpoint,
+    EndpointRequest,
     Fake,
-    StoredFile,
     Rejection,
     RejectionKind,
     Reply,
-    Endpoint,
-    EndpointRequest,
+    StoredFile,
     known_fakes,
 )
-from seedance_mcp.sandbox.tasks import TOTAL_SECONDS, Charge, TaskView, Task, new_id
+from seedance_mcp.sandbox.tasks import TOTAL_SECONDS, Charge, Task, TaskView, new_id
 from seedance_mcp.sandbox.validation import EMPTY_KEY, Rejected, authenticate, key_of, parse, received, understand
 from seedance_mcp.sandbox.videos import render
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.sandbox.fakes.fake import Fake, StoredFile, Rejection, BodyReader
+from seedance_mcp.sandbox.fakes.fake import BodyReader, Fake, Rejection, StoredFile
 
 BAD_KEY, EMPTY_KEY = "bad-key", "no-credit"
 """The keys that a fake vendor does not know, and whose account is empty; every other key is good."""

@@ -14,7 +14,7 @@ import mcp_types as types
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from seedance_mcp.web import repair_text
+from seedance_mcp.sanitize import repair_text
 
 if TYPE_CHECKING:
     from types import TracebackType

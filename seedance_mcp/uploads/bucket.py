@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from anyio import to_thread
 
+from seedance_mcp.addresses import BUCKET_CREDENTIALS
 from seedance_mcp.errors import SettingError
 
 if TYPE_CHECKING:
@@ -23,34 +24,6 @@ if TYPE_CHECKING:
 
 LASTS = 24 * 3600
 """Seconds for which a link is signed."""
-
-_OPTIONS = {"s3": {"region", "endpoint", "virtual_hosted_style_request"}, "gs": set[str](), "az": {"account_name"}}
-CREDENTIALS = {
-    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS (a service account with a key, which signing needs)",
-    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
-}
-
-
-def problem(url: str) -> str | None:
-    """Say what is wrong with a value of SEEDANCE_UPLOAD_URL, without repeating what may be a secret."""
-    try:
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    except ValueError:
-        return "is no URL"
-    if parts.scheme not in _OPTIONS:
-        return "must begin with s3://, gs:// or az://"
-    if "@" in parts.netloc or not re.fullmatch(r"[A-Za-z0-9._-]+", parts.netloc) or parts.fragment:
-        return f"must name a bucket, such as {parts.scheme}://my-bucket/seedance"
-    if unknown := sorted(options.keys() - _OPTIONS[parts.scheme]):
-        allowed = ", ".join(sorted(_OPTIONS[parts.scheme])) or "none"
-        return (
-            f"has the option {unknown[0]!r}, and takes only: {allowed}. Credentials belong into the environment: "
-            f"{CREDENTIALS[parts.scheme]}"
-        )
-    endpoint = options.get("endpoint", "https://")
-    return None if endpoint.startswith("https://") else "must have an endpoint that begins with https://"
 
 
 def installed() -> bool:
@@ -87,7 +60,7 @@ class Bucket:
         except Exception as error:  # noqa: BLE001  (a dozen kinds; none of them is ours to tell apart)
             raise SettingError(
                 f"The bucket of SEEDANCE_UPLOAD_URL did not take a file ({_reason(error)}).",
-                next_step=f"Ask the user to check it, and its credentials: {CREDENTIALS[urlsplit(self.url).scheme]}.",
+                next_step=f"Ask the user to check it, and its credentials: {BUCKET_CREDENTIALS[urlsplit(self.url).scheme]}.",
             ) from None
         if not link.startswith("https://"):
             raise SettingError("The bucket of SEEDANCE_UPLOAD_URL gives links that are not https.")

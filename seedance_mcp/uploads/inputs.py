@@ -17,7 +17,7 @@ from anyio import to_thread
 
 from seedance_mcp.catalog import Advice, Link, Media, Source
 from seedance_mcp.catalog.check import Checked, Problem, check
-from seedance_mcp.catalog.files import FileFacts, FileKind, limit_problems, has_unchecked_limits
+from seedance_mcp.catalog.files import FileFacts, FileKind, has_unchecked_limits, limit_problems
 from seedance_mcp.catalog.request import MEDIA
 from seedance_mcp.uploads import local_files
 from seedance_mcp.uploads.local_files import LocalFile, UnusableFile

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from seedance_mcp.errors import Code, UnknownJob, VendorRefused, VendorUnreachable
-from seedance_mcp.redaction import clean
+from seedance_mcp.sanitize import clean
 from seedance_mcp.uploads.cache import ASSET_LASTS, ReviewRecord, account
 
 if TYPE_CHECKING:

@@ -18,8 +18,16 @@ import anyio
 from anyio import to_thread
 
 from seedance_mcp.catalog.request import FRAMES, REFERENCES
-from seedance_mcp.errors import Code, InvalidRequest, JournalError, SeedanceError, UnexpectedAnswer, VendorRefused
-from seedance_mcp.redaction import clean
+from seedance_mcp.errors import (
+    Code,
+    InvalidRequest,
+    JournalError,
+    SeedanceError,
+    UnexpectedAnswer,
+    UploadPending,
+    VendorRefused,
+)
+from seedance_mcp.sanitize import clean
 from seedance_mcp.uploads import bucket, local_files
 from seedance_mcp.uploads.cache import ASSET_LASTS, CachedLink, UploadCache, account
 from seedance_mcp.uploads.inputs import PendingUpload, is_placeholder
@@ -45,12 +53,6 @@ LONGEST_REVIEW = 600.0
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _AT_ONCE = 3
 _DAY = 86_400.0
-
-
-class UploadPending(SeedanceError):
-    """A file is still being uploaded or reviewed. Nothing was sent and nothing is charged."""
-
-    code = Code.BUSY
 
 
 @dataclass(slots=True)

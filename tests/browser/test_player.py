@@ -27,7 +27,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.player import origins
 from seedance_mcp.vendors import known_vendors
 from tests.browser.relay import HERE, MODULES, relay
-from tests.server.mcp_client import ERAS, PRICED, Session, single_error, connected
+from tests.server.mcp_client import ERAS, PRICED, Session, connected, single_error
 
 FRAMES = os.environ.get("PLAYER_PICTURES")
 """A folder for the pictures of the docs: set, they are made anew."""

@@ -16,7 +16,7 @@ import pytest
 from seedance_mcp import version
 from seedance_mcp.vendors import known_vendors
 from tests.cli.command import environ, run
-from tests.server.mcp_client import PRICED, seen, connected
+from tests.server.mcp_client import PRICED, connected, seen
 
 HEAVY = {"mcp", "mcp_types", "anyio", "httpx2", "pydantic", "rich", "starlette", "uvicorn", "av"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from seedance_mcp.jobs.download import downloader
 from seedance_mcp.sandbox import Sandbox
-from tests.server.mcp_client import PRICED, seen, connected
+from tests.server.mcp_client import PRICED, connected, seen
 
 pytestmark = pytest.mark.anyio
 

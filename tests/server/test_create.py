@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from seedance_mcp.sandbox.transport import SandboxTransport
-from tests.server.mcp_client import PRICED, VENDORS, Said, seen, connected
+from tests.server.mcp_client import PRICED, VENDORS, Said, connected, seen
 
 pytestmark = pytest.mark.anyio
 

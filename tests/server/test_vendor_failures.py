@@ -13,7 +13,7 @@ import pytest
 from seedance_mcp.errors import Code
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.fakes.fake import Rejection, Reply, known_fakes
-from tests.server.mcp_client import PRICED, VENDORS, seen, connected
+from tests.server.mcp_client import PRICED, VENDORS, connected, seen
 
 pytestmark = pytest.mark.anyio
 

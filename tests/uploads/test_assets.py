@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.uploads import uploader
@@ -16,6 +15,7 @@ from seedance_mcp.vendors.jimmyai import VENDOR
 from tests.facts import FACTS
 from tests.server.mcp_client import Session
 from tests.uploads.samples import image
+from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 pytestmark = pytest.mark.anyio
 

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import obstore
 import pytest
 from obstore.store import MemoryStore
-from tests.uploads.test_uploader import handed_over, with_photos
 
 from seedance_mcp.errors import SettingError
 from seedance_mcp.jobs import reconcile
 from seedance_mcp.settings import load
 from seedance_mcp.uploads.bucket import CREDENTIALS, Bucket, problem
 from tests.uploads.samples import image
+from tests.uploads.test_uploader import handed_over, with_photos
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,6 @@ import anyio
 import httpx2
 import pytest
 from mcp.client import Client
-from tests.uploads.test_assets import BAD, FULL, SP, assets
-from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.fakes import jimmyai
@@ -26,6 +24,8 @@ from seedance_mcp.uploads import reviews, uploader
 from tests.exception_groups import single_error
 from tests.server.mcp_client import Session
 from tests.uploads.samples import image
+from tests.uploads.test_assets import BAD, FULL, SP, assets
+from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 pytestmark = pytest.mark.anyio
 

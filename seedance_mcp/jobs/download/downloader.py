@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 
-from seedance_mcp.errors import SaveError, SeedanceError, UnexpectedAnswer, VendorUnreachable
-from seedance_mcp.jobs.download.transfer import LONGEST, LinkExpired, save
+from seedance_mcp.errors import (
+    LinkExpired,
+    SaveError,
+    SeedanceError,
+    UnexpectedAnswer,
+    UnreadableMedia,
+    VendorUnreachable,
+)
+from seedance_mcp.jobs.download.transfer import LONGEST, save
 from seedance_mcp.media import frames
 from seedance_mcp.vendors.vendor import read_snapshot
 
@@ -157,7 +164,7 @@ def _facts(video: Path) -> dict[str, Any] | None:
         return None
     try:
         return asdict(frames.facts(video))
-    except frames.Unreadable as error:
+    except UnreadableMedia as error:
         return {"unreadable": error.sentence}
     except Exception:
         log.exception("looking into %s failed", video.name)  # it is saved all the same

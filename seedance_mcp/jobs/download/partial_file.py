@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedance_mcp.errors import SaveError
+from seedance_mcp.errors import NotAVideo, SaveError
 from seedance_mcp.jobs.journal.process_lock import lock
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ _PAGE = 4096
 _NAME = re.compile(r"\.([a-z0-9]+)\.([A-Za-z0-9_=-]*)\.part")
 _VERSION = re.compile(r'"[!#-~]{1,120}"')
 """A strong ETag (RFC 9110, 8.8.3) that fits into a file's name."""
-
-
-class NotAVideo(SaveError):
-    """What came is not the film, so nothing of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ import anyio
 import httpx2
 from anyio import to_thread
 
-from seedance_mcp.errors import SaveError
+from seedance_mcp.errors import LinkExpired, NotAVideo, SaveError, VideoUnreachable
 from seedance_mcp.jobs.download.folder import Folder
-from seedance_mcp.jobs.download.partial_file import HEAD, SavedVideo, PartialFile, NotAVideo
-from seedance_mcp.web import VideoUnreachable
+from seedance_mcp.jobs.download.partial_file import HEAD, PartialFile, SavedVideo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +35,6 @@ _KIND = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,40}")
 
 Progress = Callable[[int, int | None], None]
 """Is told the bytes so far, and in all where that is known."""
-
-
-class LinkExpired(SaveError):
-    """The host says that the link is no longer good: the vendor may give a fresh one."""
 
 
 class _Interrupted(Exception):

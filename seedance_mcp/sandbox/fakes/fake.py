@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.price import Prices, UnitPrice
-from seedance_mcp.sandbox.tasks import TaskView, Task
+from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.vendor import Vendor
 
 Json = dict[str, Any]

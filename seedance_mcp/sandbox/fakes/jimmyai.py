@@ -9,18 +9,18 @@ from typing import Any
 from seedance_mcp.catalog import Model, OneOf
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.sandbox.fakes.fake import (
-    Fake,
-    Json,
-    StoredFile,
-    Rejection,
-    Reply,
+    BodyReader,
     Endpoint,
     EndpointRequest,
-    BodyReader,
+    Fake,
+    Json,
+    Rejection,
+    Reply,
+    StoredFile,
     given,
 )
 from seedance_mcp.sandbox.fakes.upstream import REFUSED
-from seedance_mcp.sandbox.tasks import TaskView, Task
+from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.jimmyai import VENDOR
 from seedance_mcp.vendors.jimmyai.files import UPLOAD
 

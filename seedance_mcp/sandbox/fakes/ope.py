@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.sizes import SIZES
-from seedance_mcp.sandbox.fakes.fake import Fake, Json, Rejection, Reply, BodyReader, given
+from seedance_mcp.sandbox.fakes.fake import BodyReader, Fake, Json, Rejection, Reply, given
 from seedance_mcp.sandbox.fakes.gateway import gateway_reply
 from seedance_mcp.sandbox.fakes.upstream import failure
-from seedance_mcp.sandbox.tasks import TaskView, Task
+from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.ope import VENDOR
 
 _STATES = {

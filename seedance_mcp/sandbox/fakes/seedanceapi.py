@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from seedance_mcp.catalog import Model
-from seedance_mcp.sandbox.fakes.fake import Fake, Json, Rejection, Reply, BodyReader, given
+from seedance_mcp.sandbox.fakes.fake import BodyReader, Fake, Json, Rejection, Reply, given
 from seedance_mcp.sandbox.fakes.upstream import REFUSED, failure
-from seedance_mcp.sandbox.tasks import TaskView, Task
+from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.seedanceapi import VENDOR
 
 # The page has no word for a task that waits: it is IN_PROGRESS from the start (SEED: task created).

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from seedance_mcp.catalog import Model
-from seedance_mcp.sandbox.fakes.fake import Fake, Json, Rejection, Reply, BodyReader, given
+from seedance_mcp.sandbox.fakes.fake import BodyReader, Fake, Json, Rejection, Reply, given
 from seedance_mcp.sandbox.fakes.gateway import gateway_reply
 from seedance_mcp.sandbox.fakes.upstream import REFUSED
-from seedance_mcp.sandbox.tasks import TaskView, Task
+from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.twelveai import VENDOR
 
 _STATES = {

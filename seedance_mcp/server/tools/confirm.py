@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.price import dollars
-from seedance_mcp.errors import Code, Refused
+from seedance_mcp.errors import NotConfirmed
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.quote import Quote
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 Ask = Callable[[str, str], Awaitable[bool | None]]
 """(question, what it is about) → yes, no, or None where the client cannot ask anybody."""
-
-
-class NotConfirmed(Refused):
-    """The person was not asked, or said no."""
-
-    code = Code.CONFIRMATION_REQUIRED
 
 
 async def confirm(quote: Quote, settings: Settings, ask: Ask) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from seedance_mcp.catalog import Number, Row, Source, Text, Whole
-from seedance_mcp.errors import Code, Refused
+from seedance_mcp.errors import NoSavedVideo
 from seedance_mcp.media import frames
 from seedance_mcp.server.tools.tool import Call, check_args
 
@@ -23,12 +23,6 @@ ROWS: dict[str, Row] = {
     "at": Number(0, _OURS, unit="s"),
     "frames": Whole(1, frames.MOST_FRAMES, _OURS, default=6),
 }
-
-
-class NoVideo(Refused):
-    """There is no file to look at."""
-
-    code = Code.NOT_SAVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,7 @@ async def preview_video(service: JobService, call: Call) -> Shown:
     job = await service.check(call.args["job_id"])
     if job.path is None or not Path(job.path).is_file():  # noqa: ASYNC240  (one look at a local file)
         said = "is not finished" if not job.terminal else "has no saved film"
-        raise NoVideo(f"Job {job.id} {said}.", next_step="Call check_video until it gives a path.")
+        raise NoSavedVideo(f"Job {job.id} {said}.", next_step="Call check_video until it gives a path.")
     video = Path(job.path)
     at = call.args.get("at")
     if at is None:
