@@ -56,7 +56,7 @@ def check(model: Model, args: Args) -> Checked:
 
 
 def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Problem]:
-    """Check each argument against its row: unknown, invalid and missing fields. `owner` is the model or tool to name."""
+    """Check each argument against its row: unknown, invalid and missing fields. `owner`: the model or tool."""
     found: list[Problem] = []
     for name, value in args.items():
         if row := rows.get(name):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 FileKind = Literal["image", "video", "audio"]
 
 MB = 1024 * 1024
-"""Vendors do not say which MB they mean; the larger one refuses no file that a vendor accepts."""
+"""Vendors do not say which MB they mean; the larger one never refuses a file that a vendor accepts."""
 _ROUNDING = 0.1
 """Tolerated error of a duration, in seconds: containers round to whole frames."""
 

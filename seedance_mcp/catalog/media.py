@@ -66,7 +66,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """A vendor's limits for the files behind URLs. A URL does not reveal them: they are shown, and checked on local files."""
+    """A vendor's limits for the files behind URLs. They are shown to the caller, and checked for local files only."""
 
     source: Source
     under_mb: float | None = None
