@@ -121,7 +121,9 @@ def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | 
             "cost": cost(job),
             "error": _error(job) if failed or job.state == "unknown" else None,
             "note": _note(job),
-            "next_step": _next_step(job, autosave=autosave, key_only=vendor is not None and bool(vendor.build_download)),
+            "next_step": _next_step(
+                job, autosave=autosave, key_only=vendor is not None and bool(vendor.build_download)
+            ),
         }
     )
 
@@ -183,7 +185,9 @@ def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
     if job.path or (job.url and not autosave):
         return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
     if job.terminal and key_only and not autosave:
-        return "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
+        return (
+            "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
+        )
     return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
 
 

@@ -173,9 +173,7 @@ class Poller:
                 errors, retry_after, self._timing.error_pause, self._timing.longest_error_pause
             )
             self._quiet_until[vendor.slug] = time.monotonic() + pause
-            await self._journal.note(
-                job.id, error_message=error.sentence, polled_at=self._now(), polls=job.polls + 1
-            )
+            await self._journal.note(job.id, error_message=error.sentence, polled_at=self._now(), polls=job.polls + 1)
             await self._plan(job, pause)
             return False
         self._errors.pop(vendor.slug, None)

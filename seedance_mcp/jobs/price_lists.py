@@ -109,11 +109,12 @@ class _Copy:
     day: str
 
 
-
 class _PriceList:
     """One vendor's public price list: the current copy, and how it is renewed."""
 
-    def __init__(self, vendor: Vendor, query: Query[Mapping[str, UnitPrice]], web: Web, path: Path, timing: Timing) -> None:
+    def __init__(
+        self, vendor: Vendor, query: Query[Mapping[str, UnitPrice]], web: Web, path: Path, timing: Timing
+    ) -> None:
         self._vendor, self._query, self._web, self._path = vendor, query, web, path
         self._timing, self._now = timing.price_lists, timing.clock
         self._url = web.url(vendor, query.call)

@@ -85,9 +85,7 @@ class Submitter:
             outcome = await self._send(vendor, call)
         except BaseException:  # cancelled at shutdown, most likely: the request may be on its way
             code = Code.UNKNOWN_OUTCOME
-            await self._journal.move(
-                job.id, "unknown", when=("submitting",), error_code=code, error_message=STOPPED
-            )
+            await self._journal.move(job.id, "unknown", when=("submitting",), error_code=code, error_message=STOPPED)
             raise
         if job.state == "unknown" and outcome.accepted is None:
             outcome = Outcome(ambiguous=outcome.text)

@@ -131,7 +131,9 @@ class SqliteJournal:
         if unknown := changes.keys() - set(_COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
-        if changes.get("state") in TERMINAL or "save_error" in changes:  # polled or downloaded to the end: the lease is over
+        if (
+            changes.get("state") in TERMINAL or "save_error" in changes
+        ):  # polled or downloaded to the end: the lease is over
             sets += ", lease_owner = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
         with self._writing() as db:
