@@ -14,7 +14,7 @@ from seedance_mcp.errors import InvalidRequest, SeedanceError, Stopping, Unknown
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.journal.budget import admit, caps
-from seedance_mcp.jobs.journal.model import OPEN, STATES, Admission, Job, Journal, NewJob, Page, new_id
+from seedance_mcp.jobs.journal.model import OPEN, STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
@@ -310,7 +310,7 @@ class JobService:
 
     def is_final(self, job: Job) -> bool:
         """Whether there is nothing left to wait for: the job has ended, and its video is saved or cannot be."""
-        return not job.open and self._downloader.progress(job.id) is None
+        return job.state not in UNFINISHED and self._downloader.progress(job.id) is None
 
     def _progress(self, job: Job, typical: float) -> Progress:
         received, total = self._downloader.progress(job.id) or (None, None)
