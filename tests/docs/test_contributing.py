@@ -25,7 +25,7 @@ PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-
 (CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (TOML,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWERS = dict(re.findall(r"^`(\w+\.json)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
-VIDEO = files("seedance_mcp.sandbox").joinpath("fallback.mp4").read_bytes()
+VIDEO = files("seedance_mcp.sandbox.videos").joinpath("fallback.mp4").read_bytes()
 KEY = "toy-key-for-tests"
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from seedance_mcp.errors import Code
-from seedance_mcp.sandbox import Sandbox
-from seedance_mcp.sandbox.fakes.fake import Rejection, Reply, known_fakes
-from tests.server.mcp_client import PRICED, VENDORS, connected, seen
+from seedance_mcp.sandbox import Sandbox, known_fakes
+from seedance_mcp.sandbox.fakes.fake import Rejection, Reply
+from tests.server.mcp_client import PRICED, VENDORS, seen, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -231,7 +231,7 @@ async def test_a_vendors_words_are_cleaned_when_it_refuses(
         return Reply(400, {"code": 400, "msg": HOSTILE, "data": None})
 
     fakes = known_fakes()
-    changed = {**fakes, "aigptimage": replace(fakes["aigptimage"], refuse=refuse)}
+    changed = {**fakes, "aigptimage": replace(fakes["aigptimage"], render_error=refuse)}
     monkeypatch.setattr("seedance_mcp.sandbox.app.known_fakes", lambda: changed)
     async with connected(tmp_path, era) as session:
         said = await session.refused("a fox. sandbox: refuse invalid_request", **ONE["aigptimage"])
