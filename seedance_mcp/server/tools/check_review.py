@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.uploads import reviews
 from seedance_mcp.uploads.reviews import SCHEME
+from seedance_mcp.uploads.timing import UploadTiming
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
@@ -39,12 +39,12 @@ async def check_review(service: JobService, call: Call) -> Fields:
     while standing.state == "reviewing" and (left := ends - time.monotonic()) > 0:
         elapsed = _elapsed(standing)
         await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
-        await anyio.sleep(min(left, reviews.FRESH))
+        await anyio.sleep(min(left, UploadTiming().fresh))
         standing = await service.review(name)
     fields: Fields = {
         "job_id": name,
         "state": standing.state,
-        "model": standing.what.model,
+        "model": standing.record.model,
         "elapsed_seconds": round(_elapsed(standing)),
     }
     if standing.state == "reviewing":
@@ -53,11 +53,11 @@ async def check_review(service: JobService, call: Call) -> Fields:
 
 
 def _elapsed(standing: ReviewStatus) -> float:
-    return max(0.0, time.time() - standing.what.since)
+    return max(0.0, time.time() - standing.record.submitted_at)
 
 
 def _note(standing: ReviewStatus) -> str:
-    what = standing.what.name + (", submitted as a real person" if standing.what.purpose == "person" else "")
+    what = standing.record.name + (", submitted as a real person" if standing.record.purpose == "person" else "")
     if standing.state == "gone":
         return f"{standing.vendor} no longer knows {what}."
     return f"{standing.vendor} says of {what}: {standing.vendor_status or 'nothing yet'}."
