@@ -23,7 +23,7 @@ import anyio
 from mcp.client import Client
 
 from seedance_mcp import cli
-from seedance_mcp.catalog.schema import takes
+from seedance_mcp.catalog.schema import field_descriptions
 from seedance_mcp.cli.config import snippet
 from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
@@ -251,7 +251,7 @@ def _vendor_parts(vendor: Vendor) -> Iterator[str]:
     )
     for model in vendor.models:
         billing = model.billing
-        rows = [(_code(name), allowed, model.rows[name].source.where) for name, allowed in takes(model)]
+        rows = [(_code(name), allowed, model.rows[name].source.where) for name, allowed in field_descriptions(model)]
         rows += [("rule", rule.describe(), rule.source.where) for rule in model.rules]
         rows += [("advice", advice.text, advice.source.where) for advice in model.advice]
         rows += [("price", rate_text(model), billing.source.where)]

@@ -27,8 +27,8 @@ async def demo(settings: Settings, args: dict[str, Any]) -> int:
     async with open_service(settings, saving=True) as service:
         console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, nothing is paid\n")
         await service.prices.ready()
-        able = choose.offers(settings.models, {k: v for k, v in args.items() if k != "model"}, service.prices)
-        priced = [o for o in able if o.price.usd_micros is not None]
+        able = choose.ranked(settings.models, {k: v for k, v in args.items() if k != "model"}, service.prices)
+        priced = [cost for _, cost in able if cost.usd_micros is not None]
         console.print(
             f"1 choose   {len(able)} of {len(settings.models)} models can do it, {len(priced)} with a known price"
         )

@@ -94,18 +94,18 @@ def quote(settings: Settings, args: Mapping[str, Any], inputs: Inputs, prices: P
 
 def _cheapest(settings: Settings, args: dict[str, Any], inputs: Inputs, prices: Prices) -> Quote:
     check = inputs.check
-    found = choose.offers(settings.models, args, prices, check)
+    found = choose.ranked(settings.models, args, prices, check)
     if not found:
         model, checked = choose.fewest_problems(settings.models, args, check)
         raise _refusal(model.id, checked, [], choose.nearest(model, args, check), of=len(settings.models))
-    best = found[0]
-    unpriced = sum(o.price.usd_micros is None for o in found)
-    known = best.price.usd_micros is not None
-    why = f"{'cheapest' if known else 'first'} of {len(found)} that can"
+    checked, cost = found[0]
+    assert checked.request is not None  # noqa: S101  (`ranked` returns accepted requests only)
+    model = checked.request.model
+    unpriced = sum(other.usd_micros is None for _, other in found)
+    why = f"{'first' if cost.usd_micros is None else 'cheapest'} of {len(found)} that can"
     if unpriced:
         why += f" ({unpriced} without a known price)"
-    uploads = inputs.uploads(best.model, args)
-    return Quote(best.request, best.price, best.checked, settings.vendor_of(best.model), why, uploads)
+    return Quote(checked.request, cost, checked, settings.vendor_of(model), why, inputs.uploads(model, args))
 
 
 def _no_such_model(name: object, ids: Sequence[str]) -> InvalidRequest:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import mcp_types as types
 
 from seedance_mcp import views
-from seedance_mcp.catalog.schema import exact
+from seedance_mcp.catalog.schema import exact_schema
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server import video_files
 
@@ -63,7 +63,7 @@ async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[Job
     if kind == "models":
         model = next((m for m in settings.models if m.id == name), None)
         if model is not None:
-            return _json(uri, exact(model))
+            return _json(uri, exact_schema(model))
     job_id, slash, part = name.partition("/")
     if kind == "videos" and job_id and not slash:
         job = await (await service()).job(job_id)

@@ -63,7 +63,7 @@ async def list_models(service: JobService, call: Call) -> Fields:
 
 
 def _one_model(service: JobService, model: Model) -> Fields:
-    takes = dict(schema.takes(model))
+    takes = dict(schema.field_descriptions(model))
     rules = [rule.describe() for rule in model.rules]
     return {
         "model": model.id,

@@ -113,7 +113,7 @@ def _outputs(properties: dict[str, Schema], *required: str) -> Schema:
 
 
 def _inputs(rows: Mapping[str, Row], description: Mapping[str, str]) -> Schema:
-    properties = {name: schema.flat(row, description[name]) for name, row in rows.items()}
+    properties = {name: schema.tool_property(row, description[name]) for name, row in rows.items()}
     for name in _UNLISTED & properties.keys():
         properties[name].pop("enum", None)
     required = [name for name, row in rows.items() if row.required]
