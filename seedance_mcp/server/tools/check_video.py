@@ -94,7 +94,7 @@ async def _check_review(service: JobService, call: Call) -> Fields:
     fields: Fields = {
         "job_id": name,
         "state": review.state,
-        "model": review.what.model,
+        "model": review.record.model,
         "elapsed_seconds": round(_review_elapsed(review)),
     }
     if review.state == "reviewing":
@@ -103,11 +103,11 @@ async def _check_review(service: JobService, call: Call) -> Fields:
 
 
 def _review_elapsed(review: ReviewStatus) -> float:
-    return max(0.0, time.time() - review.what.since)
+    return max(0.0, time.time() - review.record.since)
 
 
 def _review_note(review: ReviewStatus) -> str:
-    what = review.what.name + (", submitted as a real person" if review.what.purpose == "person" else "")
+    what = review.record.name + (", submitted as a real person" if review.record.purpose == "person" else "")
     if review.state == "gone":
         return f"{review.vendor} no longer knows {what}."
     return f"{review.vendor} reports for {what}: {review.vendor_status or 'nothing yet'}."
