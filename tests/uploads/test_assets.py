@@ -69,7 +69,7 @@ async def test_a_review_that_outlasts_a_call_is_taken_up_by_the_next(
             while (await session.call("create_video", prompt="x", model=FULL, first_frame="fox.png")).result.is_error:
                 assert session.sandbox.tasks == {}
         assert len(assets(session)) == 1
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_review_that_nobody_waited_for_is_remembered(

@@ -64,7 +64,7 @@ async def video(session: Session, **request: Any) -> dict[str, Any]:
     """Ask for a film until its file is handed over; return the film."""
     with anyio.fail_after(20):
         while (said := await session.call("create_video", prompt="x", **request)).result.is_error:
-            assert session.paid == 0
+            assert session.charge_count == 0
     return await session.end(said.fields["job_id"])
 
 
@@ -114,10 +114,10 @@ async def test_pending_then_usable_then_a_film(
         assert session.sandbox.tasks == {}
         decide(session)
         decided = await check(session, name, 50)
-        assert (session.paid, session.sandbox.tasks) == (0, {})
+        assert (session.charge_count, session.sandbox.tasks) == (0, {})
         assert (await session.call("list_videos")).fields["videos"] == []
         done = await video(session, **request)
-        assert session.paid == 1
+        assert session.charge_count == 1
         assert f"asset://{assets(session)[0]}" == name
         assert len(assets(session)) == len(uploads(session)) == 1
     assert said == (
@@ -153,7 +153,7 @@ async def test_a_refused_review(tmp_path: Path, photos: Path, era: str, restart:
     assert (decided["state"], decided["next_step"]) == ("refused", "Use another file.")
     assert decided["note"] == "Jimmy AI says of fox.png, submitted as a real person: Failed."
     assert decided["cost"] == {"usd": 0}
-    assert (session.paid, session.sandbox.tasks) == (0, {})
+    assert (session.charge_count, session.sandbox.tasks) == (0, {})
 
 
 async def test_a_restart_in_between_loses_nothing(tmp_path: Path, photos: Path, era: str) -> None:
@@ -163,9 +163,9 @@ async def test_a_restart_in_between_loses_nothing(tmp_path: Path, photos: Path, 
         assert (await check(session, name))["state"] == "reviewing"
         decide(session)
         assert (await check(session, name, 50))["state"] == "usable"
-        assert session.paid == 0
+        assert session.charge_count == 0
         assert (await video(session, **PERSON))["state"] == "succeeded"
-        assert (session.paid, len(assets(session)), len(uploads(session))) == (1, 1, 1)
+        assert (session.charge_count, len(assets(session)), len(uploads(session))) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("restart", [False, True])
