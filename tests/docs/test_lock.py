@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tests.test_architecture import imported
 
-import seedance_mcp
+from tests.architecture import PACKAGE, imported_packages
 
 ROOT = Path(__file__).parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -45,8 +44,8 @@ def test_what_the_package_imports_is_declared() -> None:
     """mcp_types is the one exception: it comes with mcp, at exactly its version."""
     names = {canonicalize_name(r.name) for r in ASKED if str(r) not in PYPROJECT["dependency-groups"]["dev"]}
     homes = {**packages_distributions(), "mcp_types": ["mcp"]}
-    for path in Path(seedance_mcp.__file__).parent.rglob("*.py"):
-        for module in imported(path) - sys.stdlib_module_names - {"seedance_mcp"}:
+    for path in PACKAGE.rglob("*.py"):
+        for module in imported_packages(path, PACKAGE) - sys.stdlib_module_names - {"seedance_mcp"}:
             assert canonicalize_name(homes[module][0]) in names, f"{path.name} imports {module}"
 
 
