@@ -187,13 +187,15 @@ def violations(package: Path) -> list[Violation]:
     return sorted(set(found), key=lambda v: (v.file, v.line, v.imported))
 
 
-def allowance(room: str) -> str:
-    """Say which rooms a room may import."""
+def allowance(room: str, mark: str = "") -> str:
+    """Say which rooms a room may import, with a mark around each name."""
     allowed = ROOMS[room]
     others = ROOMS.keys() - allowed - {room}
     if not allowed:
         return "no other room"
-    return f"only {_list(allowed)}" if len(allowed) <= len(others) else f"every room but {_list(others)}"
+    if len(allowed) <= len(others):
+        return f"only {_list({mark + name + mark for name in allowed})}"
+    return f"every room but {_list({mark + name + mark for name in others})}"
 
 
 def circle(graph: Mapping[str, Sequence[str]]) -> list[str]:
