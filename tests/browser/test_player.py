@@ -1,4 +1,4 @@
-"""The player in a real browser, in a host built on `@modelcontextprotocol/ext-apps`; `.ci/browsers` installs both.
+"""The player in a real browser, in a host built on `@modelcontextprotocol/ext-apps`; `scripts/browsers` installs both.
 
 Each scene of scenes.mjs runs against a server of its own in the sandbox. It fails on any word on the console, any
 breach of the view's policy and any request to where the view may not go.
@@ -29,17 +29,17 @@ from seedance_mcp.vendors import known_vendors
 from tests.browser.relay import HERE, MODULES, relay
 from tests.server.mcp_client import ERAS, PRICED, Session, connected, single_error
 
-FRAMES = os.environ.get("PLAYER_PICTURES")
+FRAMES = os.environ.get("PLAYER_IMAGES")
 """A folder for the pictures of the docs: set, they are made anew."""
 
 
 def missing() -> str | None:
     """Say what a browser test needs and does not find."""
     if not MODULES.is_dir():
-        return "tests/browser/node_modules is missing: run .ci/browsers"
+        return "tests/browser/node_modules is missing: run scripts/browsers"
     if not node():
-        return "node is missing: run .ci/browsers"
-    return None if browser() else "chromium is missing: run .ci/browsers"
+        return "node is missing: run scripts/browsers"
+    return None if browser() else "chromium is missing: run scripts/browsers"
 
 
 def node() -> str | None:
@@ -153,7 +153,7 @@ async def large(session: Session) -> tuple[str, int]:
     return made["job_id"], size
 
 
-@pytest.mark.skipif(not FRAMES, reason="PLAYER_PICTURES names no folder")
+@pytest.mark.skipif(not FRAMES, reason="PLAYER_IMAGES names no folder")
 @pytest.mark.parametrize("picture", ["done", "running", "chinese", "unknown"])
 async def test_a_picture_for_the_docs(tmp_path: Path, image: str) -> None:
     async with chat(tmp_path) as session:

@@ -103,7 +103,7 @@ async def _check_review(service: JobService, call: Call) -> Fields:
 
 
 def _review_elapsed(review: ReviewStatus) -> float:
-    return max(0.0, time.time() - review.record.since)
+    return max(0.0, time.time() - review.record.submitted_at)
 
 
 def _review_note(review: ReviewStatus) -> str:
