@@ -286,12 +286,12 @@ export const scenes = {
       const button = view.getByRole("button", { name: "Create again with changes" });
       await button.click();
       assert.equal(await button.getAttribute("aria-expanded"), "true");
-      const wish = view.getByRole("textbox", { name: "What should be different?" });
-      assert.ok(await wish.evaluate((w) => w === document.activeElement), "the field has the focus");
+      const field = view.getByRole("textbox", { name: "What should be different?" });
+      assert.ok(await field.evaluate((w) => w === document.activeElement), "the field has the focus");
       await page.keyboard.press("Escape");
       assert.ok(await button.evaluate((b) => b === document.activeElement), "the focus goes back");
       await button.click();
-      await wish.fill("at night");
+      await field.fill("at night");
       await page.keyboard.press("Control+Enter");
       await hasText(view, "Sent to the chat.");
       const [message] = (await seen()).messages;
