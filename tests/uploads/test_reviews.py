@@ -35,14 +35,13 @@ USUALLY = {"job_id", "state", "model", "elapsed_seconds", "cost", "note", "next_
 
 @pytest.fixture(autouse=True)
 def _a_slow_vendor_and_a_hasty_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jimmyai, "_REVIEW_SECONDS", 1e9)
     monkeypatch.setattr(uploader, "PATIENCE", 0.05)
     monkeypatch.setattr(uploader, "_PAUSES", (0.01,))
     monkeypatch.setattr(reviews, "FRESH", 0.02)
 
 
 def slow() -> Sandbox:
-    return Sandbox(pace=0.001)
+    return Sandbox(pace=0.001, review_seconds=1e9)
 
 
 def decide(session: Session) -> None:
