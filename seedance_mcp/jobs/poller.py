@@ -9,8 +9,8 @@ import functools
 import heapq
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -22,7 +22,7 @@ from seedance_mcp.jobs.journal.model import OPEN
 from seedance_mcp.vendors.vendor import read_snapshot
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.jobs.accounts import Accounts
     from seedance_mcp.jobs.download.downloader import Downloader
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
@@ -44,18 +44,17 @@ class Poller:
         self,
         journal: Journal,
         web: Web,
-        vendors: Mapping[str, Vendor],
+        accounts: Accounts,
         owner: str,
         *,
-        prices: Prices,
         downloader: Downloader,
         on_change: Callable[[str], None],
         interval: float | None,
         timing: Timing,
     ) -> None:
         """`on_change` is called with the id of each job that was polled; `interval` replaces the adaptive schedule."""
-        self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
-        self._prices, self._downloader, self._on_change, self._interval = prices, downloader, on_change, interval
+        self._journal, self._web, self._accounts, self._owner = journal, web, accounts, owner
+        self._downloader, self._on_change, self._interval = downloader, on_change, interval
         self._timing, self._now = timing.poll, timing.clock
         self._jitter = timing.jitter
         self._queue: list[tuple[float, str]] = []
@@ -119,7 +118,7 @@ class Poller:
         over = False
         try:
             job = await self._journal.get(job_id)
-            if job is not None and not job.open:  # another server has seen its end, and may download nothing
+            if job is not None and not job.open and self._accounts.vendor(job):  # its end was seen by another server
                 self._downloader.start(job)
             over = job is None or not job.open or await self._poll(job, requested=requested)
         except SeedanceError as error:
@@ -137,11 +136,9 @@ class Poller:
 
     async def _poll(self, job: Job, *, requested: bool) -> bool:
         """Poll if it is this server's turn; return whether there is nothing left to poll."""
-        vendor = self._vendors.get(job.vendor)
+        vendor = self._accounts.vendor(job)
         if vendor is None or job.task_id is None:
-            await self._journal.note(
-                job.id, error_message=f"{job.vendor} has no API key any more, so the job cannot be polled."
-            )
+            await self._journal.note(job.id, error_message=self._accounts.problem(job))
             return True
         if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
             await self._plan(job, quiet)  # a vendor that asked for a pause gets it, whoever wants to know
@@ -189,7 +186,8 @@ class Poller:
 
     async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> bool:
         now = self._now()
-        changes = {
+        changes: dict[str, Any] = {
+            "account": self._accounts.id(vendor.slug),  # in a journal of an older version, it is known from now on
             "vendor_status": found.vendor_status,
             "progress": found.progress,
             "polled_at": now,
@@ -199,7 +197,7 @@ class Poller:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
             await self._plan(moved or job)
             return False
-        changes |= settlement(job, vendor.model(job.model), found.state, found.charged, self._prices)
+        changes |= settlement(job, vendor.model(job.model), found.state, found.charged)
         if found.refusal:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:
