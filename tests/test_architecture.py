@@ -52,7 +52,7 @@ def test_no_import_breaks_a_rule() -> None:
     assert [str(violation) for violation in FOUND if not violation.is_known] == []
 
 
-def test_every_import_that_is_not_mended_yet_still_breaks_a_rule() -> None:
+def test_every_import_in_not_yet_still_breaks_a_rule() -> None:
     needed = {(violation.file, violation.imported) for violation in FOUND}
     assert {(file, imported) for file in NOT_YET for imported in NOT_YET[file]} - needed == set()
 
