@@ -28,7 +28,7 @@ from mcp.client import Client
 
 from seedance_mcp import cli
 from seedance_mcp.catalog import Model
-from seedance_mcp.catalog.schema import takes
+from seedance_mcp.catalog.schema import field_descriptions
 from seedance_mcp.cli.config import snippet
 from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
@@ -216,7 +216,7 @@ def models_page() -> str:
 
 def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
     billing = model.billing
-    for name, allowed in takes(model):
+    for name, allowed in field_descriptions(model):
         yield code(name), allowed, model.rows[name].source.where
     for rule in model.rules:
         yield "rule", rule.describe(), rule.source.where

@@ -1,8 +1,10 @@
-"""Which addresses may be fetched from: a film's link must not lead into the network of whoever runs the server."""
+"""Which addresses may be used: hosts to download from, this machine itself, and the user's bucket."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from urllib.parse import parse_qsl, urlsplit
 
 _DENIED = [
     ipaddress.ip_network(network)
@@ -11,15 +13,60 @@ _DENIED = [
         "::/3", "4000::/2", "8000::/1", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
     )
 ]  # fmt: skip
-"""`is_global` alone lets some of these by (NAT64, 6to4, site-local), each a way to a private address. Of IPv6, only
-2000::/3 is handed out to anybody."""
+"""`is_global` alone accepts some of these (NAT64, 6to4, site-local), each a way to a private address. Of IPv6, only
+2000::/3 is allocated for public use."""
 
 
 def may_be_fetched(address: str, *, local: bool) -> bool:
-    """Whether it is a public address, or (with `local`) one of this machine's own."""
+    """Whether an IP address is public, or (with `local`) one of this machine's own.
+
+    A video's link must not lead into the network of whoever runs the server.
+    """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
     if ip.is_loopback:
         return local
     return ip.is_global and not any(ip.version == n.version and ip in n for n in _DENIED)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name can only mean this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_BUCKET_OPTIONS = {
+    "s3": {"region", "endpoint", "virtual_hosted_style_request"},
+    "gs": set[str](),
+    "az": {"account_name"},
+}
+BUCKET_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS (a service account with a key, which signing needs)",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""Where a bucket's credentials come from, by the scheme of its URL."""
+
+
+def bucket_url_problem(url: str) -> str | None:
+    """Say what is wrong with the URL of a bucket, without repeating what may be a secret; None if it can be used."""
+    try:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in _BUCKET_OPTIONS:
+        return "must begin with s3://, gs:// or az://"
+    if "@" in parts.netloc or not re.fullmatch(r"[A-Za-z0-9._-]+", parts.netloc) or parts.fragment:
+        return f"must name a bucket, such as {parts.scheme}://my-bucket/seedance"
+    if unknown := sorted(options.keys() - _BUCKET_OPTIONS[parts.scheme]):
+        allowed = ", ".join(sorted(_BUCKET_OPTIONS[parts.scheme])) or "none"
+        return (
+            f"has the option {unknown[0]!r}; the options are: {allowed}. Credentials belong in the environment: "
+            f"{BUCKET_CREDENTIALS[parts.scheme]}"
+        )
+    endpoint = options.get("endpoint", "https://")
+    return None if endpoint.startswith("https://") else "must have an endpoint that begins with https://"

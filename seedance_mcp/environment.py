@@ -1,4 +1,4 @@
-"""Every setting, once: its environment name, type, default and meaning. README, `doctor` and manifests print this."""
+"""Every setting, stated once: environment name, type, default and meaning. README, `doctor` and server.json print it."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ class Setting:
     secret: bool = False
     choices: tuple[str, ...] = ()
     default_text: str = ""
-    """What the default is, where it is computed."""
+    """The default in words, where it is computed."""
 
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
-    Setting("SEEDANCE_OUTPUT_DIR", "Folder for finished films.", "path", default_text="Seedance in your videos folder"),
+    Setting(
+        "SEEDANCE_OUTPUT_DIR", "Folder for finished videos.", "path", default_text="Seedance in your videos folder"
+    ),
     Setting("SEEDANCE_STATE_DIR", "Folder of the job journal.", "path", default_text="your user state folder"),
     Setting(
         "SEEDANCE_SAVE",
-        "Whether finished films are downloaded: auto (yes on stdio, no on HTTP) or off.",
+        "Whether finished videos are downloaded: auto (yes on stdio, no on HTTP) or off.",
         "choice",
         "auto",
         choices=("auto", "off"),
     ),
-    Setting("SEEDANCE_MAX_COST", "Most USD that one video may cost.", "usd"),
-    Setting("SEEDANCE_DAILY_BUDGET", "Most USD that may be spent or reserved in one day, from local midnight.", "usd"),
-    Setting("SEEDANCE_CONFIRM_ABOVE", "Ask the user before spending more than this many USD on one video.", "usd"),
-    Setting("SEEDANCE_MAX_OPEN_JOBS", "Most paid jobs that may run at the same time.", "whole"),
-    Setting("SEEDANCE_ALLOW_UNPRICED", "1 = models without a known price may be used although a cap is set.", "flag"),
+    Setting("SEEDANCE_MAX_COST", "Maximum cost of one video, in USD.", "usd"),
+    Setting("SEEDANCE_DAILY_BUDGET", "Maximum spent or reserved in one day, in USD, from local midnight.", "usd"),
+    Setting("SEEDANCE_CONFIRM_ABOVE", "Ask the user before spending more than this on one video, in USD.", "usd"),
+    Setting("SEEDANCE_MAX_OPEN_JOBS", "Maximum number of paid jobs that run at the same time.", "whole"),
+    Setting("SEEDANCE_ALLOW_UNPRICED", "1 = allow models without a known price even though a cap is set.", "flag"),
     Setting(
         "SEEDANCE_PRICES",
-        "Unit prices that a vendor does not publish: JSON, or the path of a JSON file. "
+        "Unit prices that a vendor does not publish: JSON, or the path to a JSON file. "
         'By model or vendor: {"jimmyai": {"usd_per_unit": 0.14}, '
         '"12ai/seedance-2-official": {"per": "second", "unit": "USD", "rates": {"480p": 0.05, "720p": 0.1}}}.',
         "prices",
     ),
     Setting(
         "SEEDANCE_RETENTION_DAYS",
-        "Days after which prompts and links of finished jobs are wiped from the journal; costs stay.",
+        "Days after which prompts and links of finished jobs are deleted from the journal; costs stay.",
         "whole",
         default_text="never",
     ),
     Setting(
         "SEEDANCE_MEDIA_ROOTS",
-        "Folders whose pictures, clips and sounds may be used by path; several are separated as in PATH.",
+        "Folders whose images, videos and audio files may be used by path; separated as in PATH.",
         default_text="none: local files are refused",
     ),
     Setting(
         "SEEDANCE_UPLOAD_URL",
-        "Your bucket for local files that a vendor cannot take itself: s3://bucket/prefix (with ?region=…&endpoint=… "
+        "Your bucket, for local files that a vendor cannot take itself: s3://bucket/prefix (with ?region=…&endpoint=… "
         "where needed), gs://bucket/prefix or az://container/prefix. Credentials come from the provider's own "
         "variables, such as AWS_ACCESS_KEY_ID.",
     ),
-    Setting(
-        "SEEDANCE_POLL_INTERVAL", "Seconds between looks at a running job, instead of the adaptive schedule.", "seconds"
-    ),
+    Setting("SEEDANCE_POLL_INTERVAL", "Seconds between status checks, instead of the adaptive schedule.", "seconds"),
     Setting(
         "SEEDANCE_LOG",
         "Log level on standard error.",
@@ -79,17 +79,17 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def vendor_settings(vendor: Vendor) -> tuple[Setting, Setting, Setting]:
-    """Return the three settings of one vendor: its key, a file with the key, and where it lives."""
+    """Return the three settings of one vendor: its API key, a file with the key, and its base URL."""
     prefix = f"SEEDANCE_{vendor.env_name}"
     return (
-        Setting(f"{prefix}_API_KEY", f"API key of {vendor.name}; without one the vendor is not used.", secret=True),
-        Setting(f"{prefix}_API_KEY_FILE", f"File that holds the API key of {vendor.name}.", "path"),
-        Setting(f"{prefix}_BASE_URL", f"Where {vendor.name} is asked.", "url", vendor.base_url),
+        Setting(f"{prefix}_API_KEY", f"API key for {vendor.name}; without one the vendor is not used.", secret=True),
+        Setting(f"{prefix}_API_KEY_FILE", f"File with the API key for {vendor.name}.", "path"),
+        Setting(f"{prefix}_BASE_URL", f"Base URL of {vendor.name}'s API.", "url", vendor.base_url),
     )
 
 
 def every_setting() -> Iterator[Setting]:
-    """Yield all settings, the vendors' included, in the order of the docs."""
+    """Yield all settings, the vendors' included, in the order of the documentation."""
     yield from SETTINGS
     for vendor in known_vendors().values():
         yield from vendor_settings(vendor)

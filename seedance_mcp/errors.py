@@ -1,18 +1,28 @@
 """Everything that can go wrong, each with a code, a sentence and a next step.
 
 SeedanceError
-├── Refused                 our own no: nothing was sent, nothing is charged
-│   ├── InvalidRequest          the model cannot do it; lists every problem
-│   ├── OverBudget              a cap would be passed
-│   ├── KeyReused               the request_key belongs to another request
-│   ├── NotConfigured           no vendor has a key, or the model's vendor has none
-│   └── UnknownJob              no such job in the journal
-├── VendorRefused           the vendor's no, before it took the job: not charged
-├── VendorUnreachable       nothing reached the vendor: not charged
-├── UnexpectedAnswer        the vendor answered in a shape it does not document
-├── SettingError            a setting has a value that cannot be used
-├── JournalError            the journal cannot be read or written
-└── SaveError               the film could not be saved; the job and its URL stand
+├── Refused                     we refuse: nothing was sent, nothing is charged
+│   ├── InvalidRequest              no model, or not the named one, can do this; lists every problem
+│   ├── OverBudget                  a cap would be exceeded
+│   ├── KeyReused                   the request_key belongs to another request
+│   ├── NotConfigured               no vendor has an API key, or the model's vendor has none
+│   ├── NotConfirmed                the user was not asked, or said no
+│   ├── NoSavedVideo                there is no video file to open
+│   └── UnknownJob                  the journal has no such job
+├── VendorRefused               the vendor refused before it took the job: not charged
+├── VendorUnreachable           nothing reached the vendor: not charged
+├── UnexpectedAnswer            the vendor's answer has none of its documented shapes
+├── UploadPending               a local file is still being uploaded or reviewed: nothing was sent
+├── SettingError                a setting has a value that cannot be used
+├── MissingExtra                an optional dependency is not installed
+├── UnreadableMedia             a media file cannot be decoded
+├── JournalError                the journal cannot be read or written
+├── Stopping                    the server is shutting down
+├── InternalError               a bug of ours
+└── SaveError                   the video could not be saved; the job and its URL remain
+    ├── LinkExpired                 the video's link no longer works; the vendor may give a new one
+    ├── VideoUnreachable            the video's host did not answer; it may next time
+    └── NotAVideo                   what the link returned is not the video
 """
 
 from __future__ import annotations
@@ -42,37 +52,44 @@ class Code(StrEnum):
     UNKNOWN_JOB = "unknown_job"
     SETTING = "setting"
     JOURNAL = "journal"
+    STOPPING = "stopping"
+    INTERNAL = "internal"
     NOT_SAVED = "not_saved"
 
 
 NEXT_STEP: dict[Code, str] = {
     Code.INVALID_REQUEST: "Change the request as the vendor says, or try another model from list_models.",
-    Code.CONTENT_POLICY: "Reword the prompt or change the pictures; the same request would be refused again.",
-    Code.REAL_PERSON: "Use pictures without a recognisable real person, or an asset the vendor has approved.",
+    Code.CONTENT_POLICY: "Reword the prompt or change the images; the same request would be refused again.",
+    Code.REAL_PERSON: "Use images without a recognisable real person, or an asset that the vendor has approved.",
     Code.AUTH: "Ask the user to check this vendor's API key; `seedance-mcp doctor` shows which setting it comes from.",
-    Code.NO_CREDIT: "Ask the user to top up at this vendor, or use a model of another configured vendor.",
+    Code.NO_CREDIT: "Ask the user to top up the account at this vendor, or use a model of another configured vendor.",
     Code.RATE_LIMITED: "Wait a minute before trying again, or use another vendor.",
-    Code.BUSY: "Wait until one of the running videos is done (list_videos), then try again.",
-    Code.NOT_FOUND: "The vendor does not know this task; see list_videos for the jobs there are.",
+    Code.BUSY: "Wait until one of the running videos has finished (list_videos), then try again.",
+    Code.NOT_FOUND: "The vendor does not know this task; list_videos shows the jobs there are.",
     Code.VENDOR_DOWN: "Try again in a few minutes, or use another vendor.",
     Code.UNKNOWN_OUTCOME: (
         "Do NOT call create_video again: the video may be running and billed. Use check_video with this job_id."
     ),
-    Code.GENERATION_FAILED: "Change the prompt or the pictures before paying for another try.",
+    Code.GENERATION_FAILED: "Change the prompt or the images before paying for another attempt.",
     Code.UNEXPECTED_ANSWER: "Please report this answer to the project; other vendors are not affected.",
-    Code.OVER_BUDGET: "Choose a cheaper model, a shorter film or a lower resolution, or ask the user to raise the cap.",
+    Code.OVER_BUDGET: "Choose a cheaper model, a shorter video or a lower resolution, or ask the user to raise the cap.",
     Code.CONFIRMATION_REQUIRED: "Ask the user whether to spend this.",
     Code.KEY_REUSED: "Use a new request_key for a new video, or repeat the first request unchanged.",
     Code.NOT_CONFIGURED: "Ask the user to set a vendor's API key, or SEEDANCE_SANDBOX=1 to try without one.",
-    Code.UNKNOWN_JOB: "Call list_videos for the jobs there are.",
+    Code.UNKNOWN_JOB: "Call list_videos to see the jobs there are.",
     Code.SETTING: "Correct the setting; `seedance-mcp doctor` lists all of them.",
     Code.JOURNAL: "Run `seedance-mcp doctor`; nothing is submitted while the journal cannot be written.",
+    Code.STOPPING: "Call again once the server has restarted; list_videos shows what was under way.",
+    Code.INTERNAL: "Call list_videos before trying again, and ask the user to report what the server's log says.",
     Code.NOT_SAVED: "Call check_video to try again; the URL is still given while it lasts.",
 }
 
 
 class SeedanceError(Exception):
-    """Any failure a person or a model is told of. `str()` of it is the whole answer: what happened, then what to do."""
+    """A failure that is reported to a person or a model.
+
+    `str()` of it is the whole answer: the code, what happened (`sentence`), and what to do (`next_step`).
+    """
 
     code: Code
 
@@ -89,13 +106,13 @@ class Refused(SeedanceError):
 
 
 class InvalidRequest(Refused):
-    """No model, or not the named one, can do what is asked."""
+    """No model, or not the named one, can do what the caller asks."""
 
     code = Code.INVALID_REQUEST
 
 
 class OverBudget(Refused):
-    """Spending this would pass a cap."""
+    """Spending this would exceed a cap."""
 
     code = Code.OVER_BUDGET
 
@@ -107,9 +124,21 @@ class KeyReused(Refused):
 
 
 class NotConfigured(Refused):
-    """There is no key for what is asked."""
+    """There is no API key for what the caller asks."""
 
     code = Code.NOT_CONFIGURED
+
+
+class NotConfirmed(Refused):
+    """The user has to agree to this price, and could not be asked or said no."""
+
+    code = Code.CONFIRMATION_REQUIRED
+
+
+class NoSavedVideo(Refused):
+    """The job has no video file that could be opened."""
+
+    code = Code.NOT_SAVED
 
 
 class UnknownJob(Refused):
@@ -119,19 +148,25 @@ class UnknownJob(Refused):
 
 
 class VendorRefused(SeedanceError):
-    """The vendor said no in its own words before it took the job."""
+    """The vendor refused, in its own words, before it took the job."""
 
 
 class VendorUnreachable(SeedanceError):
-    """The request provably never reached the vendor."""
+    """The vendor could not be asked, or did not answer the question."""
 
     code = Code.VENDOR_DOWN
 
 
 class UnexpectedAnswer(SeedanceError):
-    """The vendor's answer has none of the shapes it documents."""
+    """The vendor's answer has none of the shapes that it documents."""
 
     code = Code.UNEXPECTED_ANSWER
+
+
+class UploadPending(SeedanceError):
+    """A local file is still being uploaded or reviewed. Nothing was sent and nothing is charged."""
+
+    code = Code.BUSY
 
 
 class SettingError(SeedanceError):
@@ -140,13 +175,49 @@ class SettingError(SeedanceError):
     code = Code.SETTING
 
 
+class MissingExtra(SeedanceError):
+    """An optional dependency of the package is needed and not installed."""
+
+    code = Code.SETTING
+
+
+class UnreadableMedia(SeedanceError):
+    """A media file cannot be decoded."""
+
+    code = Code.INVALID_REQUEST
+
+
 class JournalError(SeedanceError):
     """The journal cannot be read or written, so nothing may be spent."""
 
     code = Code.JOURNAL
 
 
+class Stopping(SeedanceError):
+    """The server is shutting down."""
+
+    code = Code.STOPPING
+
+
+class InternalError(SeedanceError):
+    """Something failed that should not; the log has the details."""
+
+    code = Code.INTERNAL
+
+
 class SaveError(SeedanceError):
-    """The film is done and paid for, and could not be saved."""
+    """The video is finished and paid for, and could not be saved."""
 
     code = Code.NOT_SAVED
+
+
+class LinkExpired(SaveError):
+    """The video's host says that the link is no longer valid; the vendor may give a new one."""
+
+
+class VideoUnreachable(SaveError):
+    """The video's host did not answer; it may next time."""
+
+
+class NotAVideo(SaveError):
+    """What the link returned is not the video, so nothing of it is kept."""

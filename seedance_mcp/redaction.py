@@ -1,4 +1,4 @@
-"""Logs go to standard error, and neither keys nor signed links go with them; nor do a vendor's words go on unwashed."""
+"""Logging to standard error, without API keys and signed URLs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 
 
 class Redaction(logging.Filter):
-    """Replaces known key values and the queries of URLs, where signatures are."""
+    """Replaces known key values, and the queries of URLs, which is where signatures are."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Redaction(logging.Filter):
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Send our log to standard error at the level of SEEDANCE_LOG, redacted."""
+    """Send our log to standard error, at the level of SEEDANCE_LOG and redacted."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Redaction(tuple(key.get_secret_value() for key in settings.keys.values())))
@@ -44,14 +44,3 @@ def log_to_stderr(settings: Settings) -> None:
     # The HTTP client logs full URLs, signatures included, at INFO.
     for name in ("httpx2", "httpcore2", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+"
-)
-
-
-def clean(text: str) -> str:
-    """Make a vendor's words safe to show: no control, bidirectional, zero-width or tag characters, at most 500 long."""
-    seen = _UNSEEN.sub(" ", text).strip()
-    return seen if len(seen) <= 500 else seen[:499] + "…"  # noqa: PLR2004

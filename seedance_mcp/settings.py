@@ -1,28 +1,29 @@
-"""The settings in force, read from the environment; `seedance_mcp.environment` says which there are."""
+"""The settings in force, read from the environment. `seedance_mcp.environment` lists every setting."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from seedance_mcp.addresses import bucket_url_problem, is_loopback
 from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
 from seedance_mcp.environment import SETTINGS, Setting, every_setting, vendor_settings
-from seedance_mcp.errors import SettingError
+from seedance_mcp.errors import InvalidRequest, SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
 
-__all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "is_loopback", "load", "vendor_settings"]
+__all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "load", "vendor_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,16 @@ class Settings:
     """The settings in force."""
 
     vendors: tuple[Vendor, ...]
-    """The configured vendors: those with a key, or all in the sandbox."""
+    """The configured vendors: those with an API key, or all of them in the sandbox."""
     keys: Mapping[str, SecretStr] = field(repr=False)
     base_urls: Mapping[str, str]
     state_dir: Path
     output_dir: Path
     sandbox: bool = False
-    saving: bool = True
-    """Whether films are saved where the transport leaves that open."""
+    autosave: bool = True
+    """Whether finished videos are downloaded without being asked for, where the transport leaves that open."""
     max_cost: int | None = None
-    """Caps are whole micro-dollars."""
+    """In micro-USD, as all caps are."""
     daily_budget: int | None = None
     confirm_above: int | None = None
     max_open_jobs: int | None = None
@@ -48,12 +49,12 @@ class Settings:
     poll_interval: float | None = None
     retention_days: int | None = None
     media_roots: tuple[Path, ...] = ()
-    """Folders whose files may be used in requests; none: no local files at all."""
+    """Folders whose files may be used in requests; empty: no local files at all."""
     upload_url: str = ""
-    """The user's bucket for files that a vendor cannot take itself."""
+    """The user's bucket, for local files that a vendor cannot take itself."""
     log: str = "warning"
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Where each setting that is set comes from: «environment» or the file it was read from."""
+    """Where each setting comes from that is set: "environment", or the file it was read from."""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -61,16 +62,30 @@ class Settings:
         return tuple(model for vendor in self.vendors for model in vendor.models)
 
     def vendor(self, slug: str) -> Vendor | None:
-        """Return a configured vendor by its slug."""
+        """Return a configured vendor by its slug, or None."""
         return next((v for v in self.vendors if v.slug == slug), None)
+
+    def model(self, model_id: object) -> Model:
+        """Return a model of a configured vendor by its id.
+
+        Raises:
+            InvalidRequest: there is no such model; names the closest ids.
+        """
+        models = {model.id: model for model in self.models}
+        name = str(model_id)
+        if name in models:
+            return models[name]
+        close = difflib.get_close_matches(name, models, n=3, cutoff=0.4)
+        hint = f"The closest are {', '.join(close)}." if close else "Call list_models to see the models there are."
+        raise InvalidRequest(f"No configured vendor has a model {name[:60]!r}.", next_step=hint)
 
     @property
     def frames_dir(self) -> Path:
-        """Where last frames are left: the one folder of ours whose files can always be references."""
+        """Where last frames of videos are saved; its files may always be used in requests."""
         return self.output_dir / "last-frames"
 
     def vendor_of(self, model: Model) -> Vendor:
-        """Return the configured vendor that sells a model."""
+        """Return the configured vendor of a model."""
         return next(v for v in self.vendors if v.slug == model.vendor)
 
 
@@ -78,13 +93,13 @@ def load(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> 
     """Read the settings from the environment.
 
     Raises:
-        SettingError: naming every value that cannot be used, all at once.
+        SettingError: names every value that cannot be used.
     """
     return _Reader(os.environ if environ is None else environ).settings(sandbox)
 
 
 class _Reader:
-    """Reads values one by one and remembers what was wrong with them."""
+    """Reads values one by one and collects their problems."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -93,8 +108,8 @@ class _Reader:
 
     def settings(self, sandbox: bool) -> Settings:
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
-        keys = {slug: SecretStr("key-of-the-sandbox") for slug in _faked()} if sandbox else dict(self._keys())
-        # The sandbox keeps its own journal, so that its play money never counts against a real budget.
+        keys = dict.fromkeys(known_vendors(), SecretStr("key-of-the-sandbox")) if sandbox else dict(self._keys())
+        # The sandbox has a journal of its own, so that its play money never counts against a real budget.
         state = self.path("SEEDANCE_STATE_DIR") or _user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
         settings = Settings(
@@ -104,7 +119,7 @@ class _Reader:
             state_dir=state / "sandbox" if sandbox else state,
             output_dir=self.path("SEEDANCE_OUTPUT_DIR") or _user_videos(),
             sandbox=sandbox,
-            saving=self.choice("SEEDANCE_SAVE") == "auto",
+            autosave=self.choice("SEEDANCE_SAVE") == "auto",
             max_cost=self.usd("SEEDANCE_MAX_COST"),
             daily_budget=self.usd("SEEDANCE_DAILY_BUDGET"),
             confirm_above=self.usd("SEEDANCE_CONFIRM_ABOVE"),
@@ -125,7 +140,7 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self.environ.get(name, "").strip()
         if value.startswith("${") and value.endswith("}"):
-            return ""  # a client that did not fill in its own placeholder
+            return ""  # a client that did not fill in its own variable
         if value:
             self.sources[name] = "environment"
         return value
@@ -176,7 +191,7 @@ class _Reader:
         try:
             return Path(value).expanduser().absolute() if value else None
         except RuntimeError:
-            self.problems.append(f"{name}: nobody has the home folder that {value!r} begins with.")
+            self.problems.append(f"{name}: the home folder that {value!r} begins with does not exist.")
             return None
 
     def folders(self, name: str) -> tuple[Path, ...]:
@@ -186,16 +201,13 @@ class _Reader:
             if folder.is_absolute():
                 folders.append(folder)
             else:
-                self.problems.append(f"{name}: {part!r} is not a whole path.")
+                self.problems.append(f"{name}: {part!r} is not an absolute path.")
         return tuple(folders)
 
     def bucket(self, name: str) -> str:
         value = self.text(name)
-        if value:
-            from seedance_mcp.uploads.bucket import problem  # noqa: PLC0415  (only where one is set)
-
-            if said := problem(value):
-                self.problems.append(f"{name} {said}.")
+        if value and (problem := bucket_url_problem(value)):
+            self.problems.append(f"{name} {problem}.")
         return value
 
     def url(self, vendor: Vendor) -> str:
@@ -207,7 +219,7 @@ class _Reader:
         except ValueError:
             host = None
         if host is None:
-            self.problems.append(f"{name} must be a plain URL without user name and query.")
+            self.problems.append(f"{name} must be a plain URL without a user name or a query.")
         elif not re.match("https://" if not is_loopback(host) else "https?://", value, re.IGNORECASE):
             self.problems.append(f"{name} must begin with https:// (http:// is for loopback addresses only).")
         return value
@@ -230,7 +242,7 @@ class _Reader:
             if key.isascii() and key.isprintable() and " " not in key:
                 yield vendor.slug, SecretStr(key)
             else:
-                self.problems.append(f"{key_name} holds characters that cannot be in an HTTP header.")
+                self.problems.append(f"{key_name} has characters that an HTTP header cannot carry.")
 
     def prices(self, name: str) -> Prices:
         value = self.text(name)
@@ -241,22 +253,10 @@ class _Reader:
                 value = Path(value).expanduser().read_text(encoding="utf-8")
             return parse_prices(value)
         except (OSError, ValueError, RuntimeError) as error:
-            self.problems.append(f"{name} must be JSON as the README shows ({type(error).__name__}: {error}).")
+            self.problems.append(
+                f"{name} must be JSON in the form that the README shows ({type(error).__name__}: {error})."
+            )
             return {}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name can only be this machine."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _faked() -> list[str]:
-    from seedance_mcp.sandbox import known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
-
-    return list(known_fakes())
 
 
 def _user_state() -> Path:
@@ -266,6 +266,6 @@ def _user_state() -> Path:
 
 
 def _user_videos() -> Path:
-    import platformdirs  # noqa: PLC0415
+    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
 
     return platformdirs.user_videos_path() / "Seedance"

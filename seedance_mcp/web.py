@@ -1,7 +1,7 @@
-"""Every HTTP request we make: one POST that is never repeated by itself, looks at tasks, and guarded film downloads.
+"""Every HTTP request we make: the paid POST, which is never repeated here; free calls; and guarded downloads.
 
-The key of a vendor goes to that vendor's own origin and nowhere else: redirects are never followed with it, and films
-on other hosts are fetched without it, from checked public addresses only.
+A vendor's API key goes to that vendor's own origin and nowhere else: redirects are never followed with it, and videos
+on other hosts are downloaded without it, from verified public addresses only.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpx2
 
-from seedance_mcp.addresses import may_be_fetched
-from seedance_mcp.errors import SaveError, VendorUnreachable
-from seedance_mcp.settings import is_loopback
+from seedance_mcp.addresses import is_loopback, may_be_fetched
+from seedance_mcp.errors import SaveError, VendorUnreachable, VideoUnreachable
+from seedance_mcp.sanitize import repair_text
 from seedance_mcp.vendors.vendor import Answer
 
 if TYPE_CHECKING:
@@ -30,13 +30,23 @@ if TYPE_CHECKING:
     from seedance_mcp.vendors.vendor import Call, Vendor
 
 MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer that are read."""
 MAX_REDIRECTS = 5
-_SUBMIT_TIMEOUT = httpx2.Timeout(120, connect=10)
-_CALL_TIMEOUT = httpx2.Timeout(30, connect=10)
-_DOWNLOAD_TIMEOUT = httpx2.Timeout(30, connect=10)
-_LONGEST_SUBMIT = 300.0
-_LONGEST_CALL = 60.0
-"""Seconds that one call may take in all: an answer that comes in drips never runs into a time-out for reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long requests may take, in seconds."""
+
+    connect: float = 10
+    submit_read: float = 120
+    """Between two pieces of the answer to a paid POST."""
+    read: float = 30
+    """Between two pieces of any other answer."""
+    submit: float = 300
+    """For a paid POST as a whole: an answer that arrives in drips never exceeds a read timeout."""
+    call: float = 60
+    """For any other call as a whole, uploads excepted."""
 
 
 _WHILE_CONNECTING = (
@@ -50,7 +60,7 @@ _WHILE_CONNECTING = (
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A file that a call takes along."""
+    """A file that is uploaded with a call, as a form."""
 
     name: str
     content: bytes = field(repr=False)
@@ -58,21 +68,17 @@ class SentFile:
 
 
 class NotSent(Exception):
-    """The POST provably never left this machine: it may be tried again."""
+    """The POST provably never left this machine, so it may be tried again."""
 
 
 class OutcomeUnknown(Exception):
-    """The POST left and its fate is unknown: it may have been accepted and billed."""
-
-
-class VideoUnreachable(SaveError):
-    """The film's host did not answer: it may the next time."""
+    """The POST left this machine and no whole answer came back: it may have been accepted and billed."""
 
 
 class Web:
-    """The HTTP side of one process: three clients, opened at first use.
+    """The HTTP side of one process: three clients, each opened when it is first used.
 
-    `transport` and `origins` put the embedded sandbox in the place of the network.
+    `transport` and `origins` (base URL by vendor slug) replace the network by the embedded sandbox.
     """
 
     def __init__(
@@ -80,14 +86,16 @@ class Web:
         settings: Settings,
         transport: httpx2.AsyncBaseTransport | None = None,
         origins: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._settings = settings
+        self._timeouts = timeouts or Timeouts()
         self._transport = transport
         self._base_urls = {**settings.base_urls, **(origins or {})}
         self._clients: dict[str, httpx2.AsyncClient] = {}
 
     async def aclose(self) -> None:
-        """Close whatever was opened."""
+        """Close the clients. They open again if the object is used again."""
         for client in self._clients.values():
             await client.aclose()
         self._clients.clear()
@@ -98,16 +106,17 @@ class Web:
 
     def _client(self, purpose: str) -> httpx2.AsyncClient:
         if purpose not in self._clients:
-            # Submitting keeps no connection alive: a stale one would make an accepted job look like a lost one.
+            # Submitting keeps no connection alive: on a stale one, a job that was never sent looks like a lost one.
             limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "call" else 0)
+            read = self._timeouts.submit_read if purpose == "submit" else self._timeouts.read
             self._clients[purpose] = httpx2.AsyncClient(
                 transport=self._transport,
                 limits=limits,
                 follow_redirects=False,
                 trust_env=purpose != "download",
-                timeout={"submit": _SUBMIT_TIMEOUT, "call": _CALL_TIMEOUT, "download": _DOWNLOAD_TIMEOUT}[purpose],
+                timeout=httpx2.Timeout(read, connect=self._timeouts.connect),
                 headers={"user-agent": "seedance-mcp"},
-                # Hosts that share a checked address would share their cookies.
+                # Hosts that share a verified address would share their cookies.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "download" else None,
             )
         return self._clients[purpose]
@@ -127,7 +136,7 @@ class Web:
 
         async def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal sent
-            # A proxy's CONNECT is traced by the same event, and is all that does not count.
+            # A proxy's CONNECT is traced by the same event, and does not count.
             connecting = getattr(info.get("request"), "method", None) in {"CONNECT", b"CONNECT"}
             sent = sent or (event.endswith("send_request_headers.started") and not connecting)
 
@@ -141,20 +150,20 @@ class Web:
         )
         request.extensions["trace"] = trace
         try:
-            with anyio.fail_after(_LONGEST_SUBMIT):
+            with anyio.fail_after(self._timeouts.submit):
                 response = await client.send(request, stream=True)
                 try:
                     return await _answer(response)
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            # Both must agree: what failed is the connecting, and the trace never saw the request begin.
+            # Both must agree: connecting failed, and the trace never saw the request begin.
             if isinstance(error, _WHILE_CONNECTING) and not sent:
                 raise NotSent(_reason(error)) from None
             raise OutcomeUnknown(_reason(error)) from None
 
     async def call(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
-        """Send a call that costs nothing and may be repeated.
+        """Send a call that is free and may be repeated, with a file if one is given.
 
         Raises:
             VendorUnreachable: no whole answer came back.
@@ -169,7 +178,7 @@ class Web:
             files={call.file_field: (file.name, file.content, file.mime)} if file else None,
         )
         try:
-            with anyio.fail_after(_LONGEST_CALL if file is None else None):
+            with anyio.fail_after(self._timeouts.call if file is None else None):
                 response = await client.send(request, stream=True)
                 try:
                     return await _answer(response)
@@ -201,7 +210,7 @@ class Web:
             try:
                 response = await client.send(request, stream=True)
             except (httpx2.HTTPError, OSError) as error:
-                raise VideoUnreachable(f"The film's host did not answer ({_reason(error)}).") from None
+                raise VideoUnreachable(f"The video's host did not answer ({_reason(error)}).") from None
             if response.has_redirect_location:
                 await response.aclose()
                 url = _joined(url, response.headers["location"])
@@ -212,12 +221,12 @@ class Web:
             finally:
                 await response.aclose()
             return
-        raise SaveError("The film's link redirects in circles.")
+        raise SaveError("The video's link redirects more than 5 times.")
 
     async def _guarded(
         self, client: httpx2.AsyncClient, url: str, headers: Mapping[str, str], *, local: bool
     ) -> httpx2.Request:
-        """Build a request to an address that was checked, so that a name cannot point elsewhere a moment later."""
+        """Build a request to an IP address that was verified, so that the name cannot point elsewhere a moment later."""
         try:
             parts = httpx2.URL(url)
             name, port = parts.raw_host.decode("ascii"), parts.port or (443 if parts.scheme == "https" else 80)
@@ -225,16 +234,16 @@ class Web:
             parts, name, port = httpx2.URL(), "", 0
         plain = name and len(name) < 254 and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004
         if not plain or parts.scheme not in ({"https", "http"} if local else {"https"}):
-            raise SaveError("The film's link is not a plain https URL, so it was not fetched.")
+            raise SaveError("The video's link is not a plain https URL, so it was not downloaded.")
         if self._transport is not None:
             return client.build_request("GET", url, headers=headers)
         try:
             found = await anyio.getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise SaveError(f"The film's host {name} has no address.") from None
+            raise SaveError(f"The video's host {name} has no address.") from None
         addresses = [str(info[4][0]) for info in found]
         if not addresses or not all(may_be_fetched(a, local=local) for a in addresses):
-            raise SaveError("The film's link points into a private network, so it was not fetched.")
+            raise SaveError("The video's link points into a private network, so it was not downloaded.")
         pinned = parts.copy_with(host=addresses[0])
         request = client.build_request("GET", pinned, headers={**headers, "host": parts.netloc.decode("ascii")})
         if parts.scheme == "https":
@@ -243,7 +252,7 @@ class Web:
 
 
 def _joined(url: str, location: str) -> str:
-    """Return where a redirect leads; nowhere if that is no URL."""
+    """Return the URL that a redirect leads to, or nothing if it is not a URL."""
     try:
         return str(httpx2.URL(url).join(location))
     except (httpx2.InvalidURL, ValueError):
@@ -251,7 +260,7 @@ def _joined(url: str, location: str) -> str:
 
 
 async def _answer(response: httpx2.Response) -> Answer:
-    """Read an answer to its end, within a bound; what is not JSON has no body for us."""
+    """Read an answer to its end, up to MAX_ANSWER bytes; the body of what is not JSON is None."""
     read = bytearray()
     async for chunk in response.aiter_bytes():
         read += chunk
@@ -264,17 +273,8 @@ async def _answer(response: httpx2.Response) -> Answer:
     return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")))
 
 
-def repair_text(value: Any) -> Any:
-    """Mend half characters, which JSON can carry and neither a database nor a client can."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {repair_text(k): repair_text(v) for k, v in cast("dict[str, Any]", value).items()}
-    return [repair_text(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
-
-
 def _retry_after(said: str) -> float | None:
-    """Read how long to wait: seconds, or a date."""
+    """Read a Retry-After header, which is a number of seconds or a date."""
     if said.isdecimal():
         return float(said)
     try:
@@ -284,7 +284,7 @@ def _retry_after(said: str) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """Name what happened; the client's own text may hold a signed URL or a key and is never passed on."""
+    """Say what happened. The HTTP client's own text may hold a signed URL or a key, so it is never passed on."""
     names = {
         "ConnectError": "connection refused or no such host",
         "ConnectTimeout": "no connection within 10 s",

@@ -34,7 +34,7 @@ def test_without_any_setting_nothing_is_configured() -> None:
     assert settings.vendors == ()
     assert settings.models == ()
     assert not settings.sandbox
-    assert settings.saving
+    assert settings.autosave
     assert settings.sources == {}
     assert (settings.max_cost, settings.daily_budget, settings.confirm_above, settings.max_open_jobs) == (None,) * 4
 

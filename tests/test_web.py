@@ -17,7 +17,7 @@ import pytest
 from seedance_mcp.addresses import may_be_fetched
 from seedance_mcp.errors import SaveError, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
-from seedance_mcp.web import MAX_ANSWER, OutcomeUnknown, NotSent, Web
+from seedance_mcp.web import MAX_ANSWER, NotSent, OutcomeUnknown, Web
 from tests.http_host import KEY, Asked, Reply, hosting, settings_for
 
 pytestmark = pytest.mark.anyio

@@ -1,6 +1,6 @@
-"""What can be asked for, and what it costs: rows, and the pure functions that read them.
+"""What a request may contain, and what it costs: rows, and the pure functions that read them.
 
-The names here are the vocabulary in which a vendor module is written.
+Vendor modules are written with the names exported here.
 """
 
 from seedance_mcp.catalog.media import FileLimits, Link, Media

@@ -1,4 +1,4 @@
-"""Hold a request against a model's rows: every problem at once, with the nearest legal value, and no network."""
+"""Check a request against a model's rows: every problem at once, with the nearest legal value, and no network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, mentions, nameable
+from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, max_mentions, mentions
 from seedance_mcp.catalog.rows import Args, OneOf, Row, Source
 from seedance_mcp.catalog.rules import Advice
 
@@ -17,7 +17,7 @@ _LONGEST_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason why a model cannot do a request."""
+    """One reason why a model cannot accept a request."""
 
     field: str
     value: object
@@ -26,7 +26,7 @@ class Problem:
     source: Source | None = None
 
     def sentence(self) -> str:
-        """Say it so that the next request can be right."""
+        """Return the problem as text from which the caller can correct the request."""
         shown = "" if self.value is None or len(repr(self.value)) > _LONGEST_SHOWN else f" {self.value!r}"
         hint = "" if self.nearest is None else f"; nearest: {self.nearest!r}"
         return f"{self.field}{shown} {self.message}{hint}"
@@ -34,7 +34,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The verdict: either a request that may be sent, or problems. Advice comes with both."""
+    """The result of a check: either a request that may be sent, or problems; advice in both cases."""
 
     problems: tuple[Problem, ...] = ()
     advice: tuple[Advice, ...] = ()
@@ -42,7 +42,7 @@ class Checked:
 
 
 def check(model: Model, args: Args) -> Checked:
-    """Check what a caller asks of a model. `args` is untrusted; control fields in it are checked as well."""
+    """Check the untrusted arguments of a request against a model and the controls."""
     rows = {**model.rows, **CONTROLS}
     problems = [
         *find_problems(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
@@ -55,15 +55,15 @@ def check(model: Model, args: Args) -> Checked:
     return Checked((), advice, _fill_in(model, args))
 
 
-def find_problems(rows: Mapping[str, Row], args: Args, who: str) -> list[Problem]:
-    """Hold arguments against rows one by one: unknown, wrong and missing fields. `who` is said to refuse a field."""
+def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Problem]:
+    """Check each argument against its row: unknown, invalid and missing fields. `owner`: the model or tool."""
     found: list[Problem] = []
     for name, value in args.items():
         if row := rows.get(name):
             if problem := row.problem(value):
                 found.append(Problem(name, value, problem, row.nearest(value), row.source))
         elif name in FIELDS:
-            found.append(Problem(name, None, f"is not taken by {who}; leave it out"))
+            found.append(Problem(name, None, f"is not supported by {owner}; leave it out"))
         else:
             close = difflib.get_close_matches(name, rows, n=1)
             found.append(Problem(name, None, "is not a parameter" + (f"; did you mean {close[0]}?" if close else "")))
@@ -84,11 +84,11 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
     found: list[Problem] = []
     for kind, number in dict.fromkeys(mentions(prompt)):
         given = args.get(f"reference_{kind}s")
-        count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]
-        last = min(count, nameable(model, f"reference_{kind}s"))
+        count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]  (untrusted items)
+        last = min(count, max_mentions(model, f"reference_{kind}s"))
         if not 1 <= number <= last:
-            known = f"there are {last} reference_{kind}s" if last else f"no reference_{kind}s are given"
-            found.append(Problem("prompt", None, f"names @{kind}{number}, but {known}"))
+            known = f"the last {kind} is @{kind}{last}" if last else f"no reference_{kind}s are given"
+            found.append(Problem("prompt", None, f"mentions @{kind}{number}, but {known}"))
     return found
 
 
@@ -110,5 +110,5 @@ def _default(model: Model, name: str, args: Args) -> Any:
 
 def _plain(value: object) -> object:
     if isinstance(value, list):
-        return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  (untrusted items)
     return int(value) if isinstance(value, float) and value.is_integer() else value

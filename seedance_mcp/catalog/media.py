@@ -1,4 +1,4 @@
-"""Rows for what is handed over as a URL: pictures, clips, sounds, and addresses to call back."""
+"""Rows for values given as URLs: images, videos, audio files, and callback addresses."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _PRIVATE_HOST = (
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A URL of one of the `schemes`; `public` refuses localhost and private addresses, which no vendor can reach."""
+    """A URL with one of the `schemes`; `public` refuses localhost and private addresses, which no vendor can reach."""
 
     schemes: tuple[str, ...]
     source: Source
     public: bool = False
     never: tuple[str, ...] = ()
-    """File endings that are refused, such as gif."""
+    """File extensions that the vendor refuses, such as gif."""
     required: bool = False
 
     default = None
 
     @property
     def pattern(self) -> str:
-        """One regular expression for both this row and the JSON Schema made from it (ECMA-262 and `re` agree on it)."""
+        """The regular expression for both this row and its JSON Schema (ECMA-262 and `re` agree on it)."""
         private = f"(?!{_PRIVATE_HOST})" if self.public else ""
         web = "|".join(s for s in self.schemes if s != "asset")
         ending = f"(?!\\S*\\.(?:{'|'.join(self.never)})(?:[?#]|(?![\\s\\S])))" if self.never else ""
         forms = [f"(?:{web})://{private}{ending}[^\\s/]+\\S*"] if web else []
         if "asset" in self.schemes:
             forms.append("asset://[A-Za-z0-9._-]+")
-        return f"^(?:{'|'.join(forms)})(?![\\s\\S])"  # not «$», which in Python lets a final newline by
+        return f"^(?:{'|'.join(forms)})(?![\\s\\S])"  # not "$", which in Python also matches before a final newline
 
     def problem(self, value: object) -> str | None:
         fits = isinstance(value, str) and re.search(self.pattern, value)
@@ -66,7 +66,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """What a vendor says of each file behind a URL. Not knowable from a URL, so shown, and checked on local files."""
+    """A vendor's limits for the files behind URLs. They are shown to the caller, and checked for local files only."""
 
     source: Source
     under_mb: float | None = None
@@ -76,25 +76,25 @@ class FileLimits:
     pixels: tuple[int, int] | None = None
 
     def describe(self) -> str:
-        """Say the limits in a few words, for `list_models`."""
-        said: list[str] = []
+        """Return the limits as short text, for `list_models`."""
+        parts: list[str] = []
         if self.seconds:
             low, high = self.seconds
-            said.append(f"each ≥ {low:g} s" if high == float("inf") else f"each {low:g}–{high:g} s")
+            parts.append(f"each ≥ {low:g} s" if high == float("inf") else f"each {low:g}–{high:g} s")
         if self.total_seconds:
-            said.append(f"together ≤ {self.total_seconds:g} s")
+            parts.append(f"together ≤ {self.total_seconds:g} s")
         if self.under_mb:
-            said.append(f"each < {self.under_mb:g} MB")
+            parts.append(f"each < {self.under_mb:g} MB")
         if self.total_mb:
-            said.append(f"together ≤ {self.total_mb:g} MB")
+            parts.append(f"together ≤ {self.total_mb:g} MB")
         if self.pixels:
-            said.append(f"{self.pixels[0]}–{self.pixels[1]} px")
-        return ", ".join(said)
+            parts.append(f"{self.pixels[0]}–{self.pixels[1]} px")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Pictures, clips or sounds handed over as URLs. `most=None`: the vendor states no number."""
+    """A list of URLs of images, videos or audio files. `most=None`: the vendor does not state a limit."""
 
     kind: Literal["image", "video", "audio"]
     link: Link
@@ -108,21 +108,21 @@ class Media:
     def problem(self, value: object) -> str | None:
         if not isinstance(value, Sequence) or isinstance(value, str):
             return f"must be a list of {self.kind} URLs"
-        items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  (untrusted items)
         if not items:
-            return "is an empty list"
+            return "must not be empty"
         bad = [str(i) for i, item in enumerate(items, 1) if self.link.problem(item)]
-        said = [f"item {', '.join(bad)} must be {self.link.allowed()}"] if bad else []
+        found = [f"item {', '.join(bad)} must be {self.link.allowed()}"] if bad else []
         if self.most is not None and len(items) > self.most:
-            said.append(f"has {len(items)} items; at most {self.most} are taken")
-        return "; ".join(said) or None
+            found.append(f"has {len(items)} items; the limit is {self.most}")
+        return "; ".join(found) or None
 
     def allowed(self) -> str:
         count = f"1–{self.most}" if self.most else "any number of"
         return f"{count} {self.kind} URLs, each {self.link.allowed()}"
 
     def nearest(self, value: object) -> None:
-        """Which pictures to leave out is the author's choice."""
+        """Return None: the author chooses which files to leave out."""
 
     def schema(self) -> Schema:
         most = {} if self.most is None else {"maxItems": self.most}

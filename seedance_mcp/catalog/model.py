@@ -13,10 +13,10 @@ from seedance_mcp.catalog.rules import Advice, Needs, Rule
 
 @dataclass(frozen=True, slots=True)
 class Billing:
-    """How a vendor charges for a model. Empty `rates` mean that the formula is published and the number is not.
+    """How a vendor charges for a model. Without `rates`, the vendor publishes at most the formula (`per`).
 
-    `rates` are units for each second or video, by resolution ("" for any); `with_video` are those that hold when
-    reference videos are given. `usd_per_unit` is the documented worth of one unit.
+    `rates` are units per second or video, by resolution ("" for any); `with_video` are the rates for requests with
+    reference videos. `usd_per_unit` is the documented value of one unit.
     """
 
     per: Literal["second", "video"] | None
@@ -27,12 +27,12 @@ class Billing:
     usd_per_unit: Decimal | None = None
     cautions: tuple[Advice, ...] = ()
     failure_is_free: bool = False
-    """Whether the vendor documents that a failed job is not charged."""
+    """Whether the vendor documents that it does not charge for a failed job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model of one vendor: what it takes, and what it costs. A field without a row is a field it refuses."""
+    """One model of one vendor: what it accepts and what it costs. It refuses a field that has no row."""
 
     vendor: str
     name: str
@@ -45,20 +45,20 @@ class Model:
     sizes: Mapping[tuple[str, str], str] | None = None
     """Documented pixel size by (resolution, aspect ratio)."""
     prefers: tuple[str, ...] = ()
-    """Fields without which the model is legal but not what its vendor made it for."""
+    """The model is meant for requests with at least one of these fields, although it accepts others."""
 
     @property
     def id(self) -> str:
-        """The name callers use: `vendor/model`."""
+        """The id that callers use: `vendor/model`."""
         return f"{self.vendor}/{self.name}"
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """What it can start from, read off the media rows: text, first_frame, first_last_frame, references."""
+        """What it can start from, derived from the media rows: text, first_frame, first_last_frame, references."""
         rows = self.rows
-        images = {"first_frame", "last_frame", "reference_images", "reference_videos", "reference_audios"}
+        media = {"first_frame", "last_frame", "reference_images", "reference_videos", "reference_audios"}
         found: list[str] = []
-        if not any(rows[f].required for f in images & rows.keys()):
+        if not any(rows[f].required for f in media & rows.keys()):
             found.append("text")
         framed = [r.one_of for r in self.rules if isinstance(r, Needs) and r.field == "first_frame"]
         if "first_frame" in rows and not framed:

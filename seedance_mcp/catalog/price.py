@@ -1,4 +1,4 @@
-"""What a request costs, as far as its vendor says: an amount with its unit and its basis, or why it is unknown."""
+"""The price of a request: an amount with its unit and its basis, or the reason why it is unknown."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ MICROS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The most a request can cost. Money is whole micro-dollars, so that sums are exact."""
+    """The maximum cost of a request. Money is in whole micro-USD, so that sums are exact."""
 
     basis: str
     amount: Decimal | None = None
     unit: str = ""
     usd_micros: int | None = None
     unknown: str | None = None
-    """Why there is no price in USD, as a sentence with what to set."""
+    """Why the price in USD is unknown, and which setting supplies it."""
     caution: str | None = None
 
     def brief(self) -> str:
-        """Say it in a few words: «$2.40», «400 credits» or «unknown»."""
+        """Return the price as short text: "$2.40", "400 credits" or "unknown"."""
         if self.usd_micros is not None:
             return dollars(self.usd_micros)
         return f"{_plain(self.amount)} {self.unit}" if self.amount is not None else "unknown"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the `cost` object of an answer; what is not known is left out."""
+        """Return the `cost` object of an answer, without the keys whose values are unknown."""
         pairs = {
             "usd": None if self.usd_micros is None else self.usd_micros / MICROS,
             "amount": None if self.amount is None else float(self.amount),
@@ -47,7 +47,7 @@ class Price:
 
 
 def dollars(micros: int) -> str:
-    """Write micro-dollars as people do: $2.40, and $0.0479 where cents are too coarse."""
+    """Format micro-USD as $2.40, or as $0.0479 where cents are too coarse."""
     exact = f"{Decimal(micros) / MICROS:.6f}".rstrip("0")
     whole, _, part = exact.partition(".")
     return f"${whole}.{part.ljust(2, '0')}"
@@ -59,82 +59,84 @@ def _plain(number: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """What a model (or a vendor's unit) costs: an entry of the setting SEEDANCE_PRICES, or of a vendor's price list."""
+    """The cost of a model or of a vendor's unit: an entry of SEEDANCE_PRICES or of a vendor's price list."""
 
     usd_per_unit: Decimal | None = None
     rates: Mapping[str, Decimal] | None = None
     per: Literal["second", "video"] | None = None
     unit: str | None = None
     with_video: Mapping[str, Decimal] | None = None
-    """The rates that hold when reference videos are given; None: the same."""
+    """The rates for requests with reference videos; None: the same as `rates`."""
     source: str = ""
-    """Which price list it is from, or why that gives none, in a few words."""
+    """Which price list it comes from, or why that list has no price, as short text."""
 
 
 Prices = Mapping[str, UnitPrice]
-"""Entries by model id, or by vendor for all its models; the model's own entry wins."""
+"""Entries by model id, or by vendor slug for all its models; the model's own entry wins."""
 
 
 def parse_prices(text: str) -> Prices:
-    """Read what the operator says models cost, from the JSON of SEEDANCE_PRICES.
+    """Parse the operator's prices, the JSON of SEEDANCE_PRICES.
 
     Raises:
-        ValueError: saying which entry cannot be used.
+        ValueError: an entry cannot be used; the message names it.
     """
     entries = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     if not isinstance(entries, dict):
-        raise ValueError("an object by model or vendor is expected")  # noqa: TRY004  (the caller told of one kind)
+        raise ValueError("expected an object keyed by model id or vendor")  # noqa: TRY004  (callers catch ValueError)
     return {name: _unit_price(name, entry) for name, entry in cast("dict[str, Any]", entries).items()}
 
 
 def _unit_price(name: str, entry: Any) -> UnitPrice:
-    given = cast("dict[str, Any]", entry if isinstance(entry, dict) else {"": entry})
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name}: expected an object")  # noqa: TRY004  (callers catch ValueError)
+    given = cast("dict[str, Any]", entry)
     if unknown := given.keys() - _UNIT_PRICE_KEYS:
-        raise ValueError(f"{name}: {min(unknown) or 'an object'!r} is not one of {', '.join(sorted(_UNIT_PRICE_KEYS))}")
+        raise ValueError(f"{name}: {min(unknown)!r} is not one of {', '.join(sorted(_UNIT_PRICE_KEYS))}")
     rates = given.get("rates")
     by_resolution = cast("dict[str, Any] | None", rates if rates is None or isinstance(rates, dict) else {"": rates})
-    worth, per, unit = given.get("usd_per_unit"), given.get("per"), given.get("unit")
-    for number in (*(by_resolution or {}).values(), *(() if worth is None else (worth,))):
+    usd_per_unit, per, unit = given.get("usd_per_unit"), given.get("per"), given.get("unit")
+    for number in (*(by_resolution or {}).values(), *(() if usd_per_unit is None else (usd_per_unit,))):
         if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
-            raise ValueError(f"{name}: prices are numbers from 0")
+            raise ValueError(f"{name}: prices must be numbers of 0 or more")
     if per not in (None, "second", "video") or not isinstance(unit, str | None):
-        raise ValueError(f"{name}: «per» is second or video, «unit» a text such as USD")
-    return UnitPrice(worth, by_resolution, per, unit)
+        raise ValueError(f'{name}: per must be "second" or "video", and unit a text such as "USD"')
+    return UnitPrice(usd_per_unit, by_resolution, per, unit)
 
 
 _UNIT_PRICE_KEYS = {"usd_per_unit", "rates", "per", "unit"}
 
 
 def price(request: VideoRequest, prices: Prices) -> Price:
-    """Price a checked request from the model's billing row and the prices that are known besides."""
+    """Price a checked request from `prices` and, where they have no entry, from the model's billing row."""
     billing = request.model.billing
     for_vendor = prices.get(request.model.vendor, UnitPrice())
     own = prices.get(request.model.id, for_vendor)
     per = own.per or billing.per
     unit = own.unit or billing.unit
     rate = _rate(request, own, billing)
-    worth = own.usd_per_unit or for_vendor.usd_per_unit or billing.usd_per_unit
+    usd_per_unit = own.usd_per_unit or for_vendor.usd_per_unit or billing.usd_per_unit
     if unit == "USD":
-        worth = Decimal(1)
+        usd_per_unit = Decimal(1)
     caution = " ".join(c.text for c in billing.cautions if c.applies(request.fields())) or None
     if rate is None or per is None:
         return Price(_formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution)
     amount = rate * (request.duration or 0) if per == "second" else rate
-    if unit == "credits":  # vendors that sell credits sell whole ones, and round up
+    if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
     times = f" × {request.duration} s" if per == "second" else ""
     source = f" ({own.source})" if own.source else ""
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
-    if worth is None:
-        why = f"{request.model.vendor} does not say what its {unit} are worth; SEEDANCE_PRICES can"
+    if usd_per_unit is None:
+        why = f"{request.model.vendor} does not publish what its {unit} are worth; the user can set SEEDANCE_PRICES"
         return Price(basis, amount, unit, unknown=why, caution=caution)
-    micros = int((amount * worth * MICROS).to_integral_value(ROUND_CEILING))
+    micros = int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING))
     return Price(basis, amount, unit, micros, caution=caution)
 
 
 def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | None:
-    said = own if own.rates else billing
-    rates = said.with_video if request.reference_videos and said.with_video is not None else said.rates
+    known = own if own.rates else billing
+    rates = known.with_video if request.reference_videos and known.with_video is not None else known.rates
     if not rates:
         return None
     return rates.get(request.resolution or "", rates.get(""))
@@ -147,5 +149,6 @@ def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
 
 
 def _why(request: VideoRequest, per: str | None, source: str) -> str:
-    missing = f"gives no unit price ({source})" if source else f"publishes no {'unit ' if per else ''}price"
-    return f"{request.model.vendor} {missing}; SEEDANCE_PRICES can supply it"
+    price = "unit price" if per else "price"
+    missing = f"does not list a unit price ({source})" if source else f"does not publish a {price}"
+    return f"{request.model.vendor} {missing}; the user can set SEEDANCE_PRICES"

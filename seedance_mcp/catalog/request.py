@@ -1,4 +1,4 @@
-"""A request for one video in words that no vendor owns, and the fields in which a caller writes it."""
+"""A request for one video, in terms that are the same for every vendor."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FIELDS: Mapping[str, str] = {
     "callback_url": "",
     "public": "May be shown in the vendor's gallery",
 }
-"""What a video can be asked for, with what the name alone does not say (every word is paid for in each conversation).
-A vendor module says which of these its models take, and nothing outside this list."""
+"""The fields of a request, each with what its name alone does not say (every word costs tokens in each conversation).
+A vendor module's rows use these names only."""
 
 FRAMES = ("first_frame", "last_frame")
 REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -46,7 +46,7 @@ CONTROLS: Mapping[str, Row] = {
     "allow_duplicate": Flag(_OURS),
     "dry_run": Flag(_OURS),
 }
-"""What a caller can tell us about the call itself; never sent to a vendor."""
+"""Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
     "max_cost": "USD",
@@ -58,7 +58,7 @@ CONTROL_DESCRIPTIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class VideoRequest:
-    """A checked request with every default filled in: what a vendor module turns into its own words."""
+    """A checked request with every default filled in; a vendor module translates it into a `Call`."""
 
     model: Model
     prompt: str = ""
@@ -78,11 +78,11 @@ class VideoRequest:
     callback_url: str | None = None
     public: bool | None = None
     assumed: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
-    """What the caller left open and we filled in, by field."""
+    """The values that the caller left open and we filled in, by field."""
 
     @property
     def mode(self) -> str:
-        """What the film starts from: text, first_frame, first_last_frame (the last alone, too) or references."""
+        """What the video starts from: text, first_frame, first_last_frame (or a last frame alone) or references."""
         if self.first_frame or self.last_frame:
             return "first_last_frame" if self.last_frame else "first_frame"
         has_references = self.reference_images or self.reference_videos or self.reference_audios
@@ -90,7 +90,7 @@ class VideoRequest:
 
     @property
     def size(self) -> str | None:
-        """The pixels the vendor documents for this resolution and ratio, such as 1280x720."""
+        """The documented size in pixels for this resolution and ratio, such as 1280x720."""
         return (self.model.sizes or {}).get((self.resolution or "", self.aspect_ratio or ""))
 
     def fields(self) -> dict[str, Any]:
@@ -104,18 +104,18 @@ _MENTION = re.compile(r"@(image|video|audio)([0-9]+)(?![0-9A-Za-z_])")
 
 
 def mentions(prompt: str) -> Iterator[tuple[str, int]]:
-    """Yield each (kind, number) that the prompt names, such as ("image", 1) for @image1."""
+    """Yield each (kind, number) that the prompt mentions, such as ("image", 1) for @image1."""
     for kind, number in _MENTION.findall(prompt):
         yield kind, int(number)
 
 
-def with_names(prompt: str, style: Mapping[str, str]) -> str:
-    """Write @image1, @video1 and @audio1 the vendor's way; `style` maps the kind to a pattern such as "image {}"."""
+def with_mentions(prompt: str, style: Mapping[str, str]) -> str:
+    """Write @image1, @video1 and @audio1 as the vendor does; `style` maps a kind to a pattern such as "image {}"."""
     return _MENTION.sub(lambda m: style[m[1]].format(int(m[2])), prompt)
 
 
-def nameable(model: Model, field: str) -> int:
-    """How many references of one field can be named in a prompt; nine where the vendor states no number."""
+def max_mentions(model: Model, field: str) -> int:
+    """How many references of one field a prompt can mention; nine where the vendor does not state a limit."""
     row = model.rows.get(field)
     return (row.most or 9) if isinstance(row, Media) else 0
 
@@ -124,7 +124,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 def in_plain_words(prompt: str) -> str:
-    """Write the names of references as words, in the prompt's own language (the upstream's convention)."""
+    """Write mentions of references as plain words in the prompt's language (the upstream's convention)."""
     chinese = {"image": "图片{}", "video": "视频{}", "audio": "音频{}"}
     english = {"image": "image {}", "video": "video {}", "audio": "audio {}"}
-    return with_names(prompt, chinese if _HAN.search(prompt) else english)
+    return with_mentions(prompt, chinese if _HAN.search(prompt) else english)

@@ -1,10 +1,10 @@
-"""The vocabulary in which a model's limits are written down: one row, one documented fact.
+"""The kinds of rows in which a model's limits are written: one row, one documented fact.
 
-A row knows four things about its fact and nothing else: whether a value keeps to it, what to say when it does
-not, the nearest value that would, and how JSON Schema says the same. Refusals, tool schemas, `list_models`, the
-docs tables and the sandbox's own refusals are all made from these rows, so a limit is never stated twice.
+A row answers four questions: whether a value is legal, what to say if it is not, which legal value is nearest, and how
+JSON Schema expresses the same limit. Refusals, tool schemas, `list_models`, the tables of the docs and the sandbox's
+refusals are all made from rows, so a limit is stated once.
 
-Rows are plain data. They import neither HTTP, nor the clock, nor MCP (`tests/test_house.py` keeps it so).
+Rows are plain data without effects (`tests/test_architecture.py` checks their imports).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 Args = Mapping[str, Any]
-"""What a caller asks for, by the neutral field names of `seedance_mcp.catalog.request`, before it is checked."""
+"""A caller's unchecked arguments, by the vendor-neutral field names of `seedance_mcp.catalog.request`."""
 
 Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a fact stands: the vendor's page (`where`) and its key in `facts/<vendor>.yaml` (`fact`).
+    """The origin of a fact: the vendor's page (`where`) and the key in `facts/<vendor>.yaml` (`fact`).
 
-    `where` begins with SEED (the vendor's own page, by line) or PUB (another public page of the vendor); all else is
-    not the vendor's word: ARK (the official upstream), KIE (a reseller's upstream), INF (inferred, with the reason),
-    GAP (said nowhere), OURS.
+    `where` begins with SEED (the vendor's own API page, by line) or PUB (another public page of the vendor). The other
+    origins are not the vendor's: ARK (the official upstream), KIE (a reseller's upstream), INF (inferred, with the
+    reason), GAP (documented nowhere), OURS.
     """
 
     where: str
@@ -35,12 +35,12 @@ class Source:
 
     @property
     def documented(self) -> bool:
-        """Whether the vendor itself states the fact; only the rest may turn out to be wrong without notice."""
+        """Whether the vendor itself documents the fact."""
         return self.where.startswith(("SEED", "PUB"))
 
 
 class Row(Protocol):
-    """One field of one model: what it takes."""
+    """One field of one model: what it accepts."""
 
     @property
     def source(self) -> Source: ...
@@ -50,40 +50,40 @@ class Row(Protocol):
     def default(self) -> Any: ...
 
     def problem(self, value: object) -> str | None:
-        """Say what is wrong with the value, or None if it keeps to the row."""
+        """Return what is wrong with the value, or None if it is legal."""
         ...
 
     def allowed(self) -> str:
-        """Say in words what the row takes, ranges and choices included."""
+        """Return the legal values as text, with ranges and choices."""
         ...
 
     def nearest(self, value: object) -> Any:
-        """Return the legal value closest to this one, or None where no value is closer than another."""
+        """Return the legal value closest to this one, or None where none is closest."""
         ...
 
     def schema(self) -> Schema:
-        """Return the JSON Schema that accepts exactly what `wrong` does not object to."""
+        """Return the JSON Schema that accepts exactly the legal values."""
         ...
 
     def merged(self, other: Self) -> Self:
-        """Return the row that takes whatever either takes (the hull that `tools/list` shows)."""
+        """Return the row that accepts every value that either row accepts (`tools/list` shows merged rows)."""
         ...
 
 
 def _is_whole(value: object) -> bool:
-    """JSON Schema's idea of an integer: 5 and 5.0 are, True is not."""
+    """Whether JSON Schema counts the value as an integer: 5 and 5.0, but not True."""
     return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A text out of a list, such as a resolution or an aspect ratio."""
+    """A text from a list, such as a resolution or an aspect ratio."""
 
     values: tuple[str, ...]
     source: Source
     default: str | None = None
     default_with_media: str | None = "="
-    """What is sent instead of `default` when pictures, clips or sounds are given ("=": the same, None: nothing)."""
+    """What is sent instead of `default` with frames or references ("=": the same, None: nothing)."""
     required: bool = False
 
     def problem(self, value: object) -> str | None:
@@ -93,7 +93,7 @@ class OneOf:
         return self.values[0] if len(self.values) == 1 else "one of " + ", ".join(self.values)
 
     def nearest(self, value: object) -> str | None:
-        """The closest resolution or ratio by its number, else the same word in another case."""
+        """Return the same value in another case, else the closest resolution or ratio by its number."""
         if not isinstance(value, str):
             return None
         for candidate in self.values:
@@ -117,7 +117,7 @@ _RATIO = re.compile(r"(\d{1,3})\s*[:x/]\s*(\d{1,3})", re.IGNORECASE)
 
 
 def _magnitude(value: str) -> float:
-    """Put resolutions (lines) and ratios (width / height) on a scale, so that «nearest» has a meaning."""
+    """Return the number by which values compare: lines of a resolution, width / height of a ratio, 0 if neither."""
     if found := _RESOLUTION.fullmatch(value.strip()):
         number = float(found[1])
         return number * 540 if found[2] in {"k", "K"} else number
@@ -128,7 +128,7 @@ def _magnitude(value: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number in a range (None: the vendor states no such end), or out of `only`."""
+    """A whole number in a range (None: the vendor does not state this limit), or one of `only`."""
 
     least: int | None
     most: int | None
@@ -139,12 +139,12 @@ class Whole:
     required: bool = False
 
     def problem(self, value: object) -> str | None:
-        return None if self._takes(value) else f"must be {self.allowed()}"
+        return None if self._accepts(value) else f"must be {self.allowed()}"
 
-    def _takes(self, value: object) -> bool:
+    def _accepts(self, value: object) -> bool:
         if not _is_whole(value):
             return False
-        number = int(value)  # pyright: ignore[reportArgumentType]
+        number = int(value)  # pyright: ignore[reportArgumentType]  (`_is_whole` has checked the type)
         if self.only:
             return number in self.only
         return (self.least is None or self.least <= number) and (self.most is None or number <= self.most)
@@ -159,7 +159,7 @@ class Whole:
 
     def nearest(self, value: object) -> int | None:
         try:
-            number = float(value)  # pyright: ignore[reportArgumentType]
+            number = float(value)  # pyright: ignore[reportArgumentType]  (other types raise, which is caught)
         except (TypeError, ValueError, OverflowError):
             return self.default
         if not math.isfinite(number):
@@ -188,7 +188,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, such as an amount of money, that is not below `least`."""
+    """A finite number of at least `least`, such as an amount of money."""
 
     least: float
     source: Source
@@ -202,7 +202,7 @@ class Number:
         return None if fits else f"must be {self.allowed()}"
 
     def allowed(self) -> str:
-        return f"a number from {self.least:g} {self.unit}".rstrip()
+        return f"a number of at least {self.least:g} {self.unit}".rstrip()
 
     def nearest(self, value: object) -> float | None:
         return self.least if isinstance(value, int | float) and value < self.least else None
@@ -231,14 +231,14 @@ class Text:
         if len(value) < self.least:
             return "must not be empty"
         if self.most is not None and len(value) > self.most:
-            return f"has {len(value)} characters; at most {self.most} are taken"
+            return f"has {len(value)} characters; the limit is {self.most}"
         return None
 
     def allowed(self) -> str:
         return "text" if self.most is None else f"text of {self.least}–{self.most} characters"
 
     def nearest(self, value: object) -> None:
-        """A text is for its author to shorten; cutting it would change what is paid for."""
+        """Return None: only the author can shorten a text without changing its meaning."""
 
     def schema(self) -> Schema:
         most = {} if self.most is None else {"maxLength": self.most}
@@ -251,7 +251,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A switch. `default` is what is sent when the caller says nothing (None: nothing is sent)."""
+    """A switch. `default` is sent where the caller leaves it out (None: nothing is sent)."""
 
     source: Source
     default: bool | None = None

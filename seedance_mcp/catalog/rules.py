@@ -1,4 +1,4 @@
-"""Rows about several fields of one request: what excludes what, what needs what, and what is worth saying."""
+"""Rules and advice about several fields of one request: which fields exclude or need each other."""
 
 from __future__ import annotations
 
@@ -11,49 +11,53 @@ from seedance_mcp.catalog.rows import Args, Schema, Source
 
 
 def present(args: Args, field: str) -> bool:
-    """Whether the caller asks for this field; a switch that is off asks for nothing."""
+    """Whether the caller uses this field; a switch that is off does not count."""
     return field in args and args[field] is not False
 
 
 _SWITCHES = {"generate_audio", "web_search", "watermark", "safety_filter", "public"}
 
 
-def _asks(field: str) -> Schema:
-    """The JSON Schema for `present`."""
+def _present_schema(field: str) -> Schema:
+    """Return the JSON Schema for `present`."""
     return {"required": [field]} | ({"properties": {field: {"const": True}}} if field in _SWITCHES else {})
 
 
 def _any_of(fields: Iterable[str]) -> Schema:
-    clauses = [_asks(field) for field in fields]
+    clauses = [_present_schema(field) for field in fields]
     return clauses[0] if len(clauses) == 1 else {"anyOf": clauses}
 
 
 def _or(fields: Sequence[str]) -> str:
-    return fields[0] if len(fields) == 1 else ", ".join(fields[:-1]) + " or " + fields[-1]
+    return _listed(fields, "or")
+
+
+def _listed(fields: Sequence[str], conjunction: str) -> str:
+    return fields[0] if len(fields) == 1 else f"{', '.join(fields[:-1])} {conjunction} {fields[-1]}"
 
 
 class Rule(Protocol):
-    """A fact about several fields of one request."""
+    """A documented fact about several fields of one request."""
 
     @property
     def source(self) -> Source: ...
 
     def broken(self, args: Args) -> tuple[str, str] | None:
-        """Return (the field to change, what is wrong), or None if the request keeps to the rule."""
+        """Return (the field to change, what is wrong), or None if the request complies."""
         ...
 
     def describe(self) -> str:
-        """Say the rule in a few words, for `list_models`."""
+        """Return the rule as short text, for `list_models`."""
         ...
 
     def schema(self) -> Schema:
-        """Return the clause of `allOf` that says the same in JSON Schema."""
+        """Return the equivalent JSON Schema, a clause of `allOf`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NotTogether:
-    """None of `these` in one request with any of `those`."""
+    """A request may use any of `these` or any of `those`, but not both."""
 
     these: tuple[str, ...]
     those: tuple[str, ...]
@@ -64,10 +68,11 @@ class NotTogether:
         right = [f for f in self.those if present(args, f)]
         if not (left and right):
             return None
-        return left[0], f"cannot be combined with {_or(right)}; leave out one side ({_or(left)}, or {_or(right)})"
+        either = f"either {_listed(left, 'and')} or {_listed(right, 'and')}"
+        return left[0], f"cannot be combined with {_or(right)}; leave out {either}"
 
     def describe(self) -> str:
-        return f"not together: {_or(self.these)} with {_or(self.those)}"
+        return f"{_or(self.these)} cannot be combined with {_or(self.those)}"
 
     def schema(self) -> Schema:
         return {"not": {"allOf": [_any_of(self.these), _any_of(self.those)]}}
@@ -75,7 +80,7 @@ class NotTogether:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """A request with `field` needs at least one of `one_of` beside it."""
+    """A request with `field` also needs at least one of `one_of`."""
 
     field: str
     one_of: tuple[str, ...]
@@ -84,18 +89,19 @@ class Needs:
     def broken(self, args: Args) -> tuple[str, str] | None:
         if not present(args, self.field) or any(present(args, f) for f in self.one_of):
             return None
-        return self.field, f"needs {_or(self.one_of)} beside it; add that or leave {self.field} out"
+        add = "add it" if len(self.one_of) == 1 else "add one of them"
+        return self.field, f"also needs {_or(self.one_of)}; {add} or leave {self.field} out"
 
     def describe(self) -> str:
         return f"{self.field} needs {_or(self.one_of)}"
 
     def schema(self) -> Schema:
-        return {"if": _asks(self.field), "then": _any_of(self.one_of)}
+        return {"if": _present_schema(self.field), "then": _any_of(self.one_of)}
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsOneOf:
-    """A request that has none of `fields` asks for nothing."""
+    """A request needs at least one of `fields`."""
 
     fields: tuple[str, ...]
     source: Source
@@ -103,7 +109,7 @@ class NeedsOneOf:
     def broken(self, args: Args) -> tuple[str, str] | None:
         if any(present(args, f) for f in self.fields):
             return None
-        return self.fields[0], f"or another of {_or(self.fields[1:])} must be given"
+        return self.fields[0], f"or at least one of {_or(self.fields[1:])} is required"
 
     def describe(self) -> str:
         return f"needs {_or(self.fields)}"
@@ -114,10 +120,11 @@ class NeedsOneOf:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something worth saying before money is spent, which is no reason to refuse.
+    """A warning before money is spent; the request is still accepted.
 
-    It is said when every field of `when` is present, none of `unless` is, and the first of `when` is one of `values`
-    or lies `outside` a range (a list: the number of its items). With none of these, presence is enough.
+    It applies when every field of `when` is present, no field of `unless` is, and the first field of `when` meets the
+    condition: it is one of `values`, lies `outside` a range (for a list: its length), or is `wordy`. Without a
+    condition, presence is enough.
     """
 
     when: tuple[str, ...]
@@ -126,7 +133,7 @@ class Advice:
     values: tuple[object, ...] = ()
     outside: tuple[int, int] | None = None
     wordy: tuple[int, int] | None = None
-    """(Chinese characters, words) beyond which a prompt is said to lose details."""
+    """The limits in (Chinese characters, words) above which a prompt loses details."""
     unless: tuple[str, ...] = ()
 
     def applies(self, args: Args) -> bool:
@@ -136,7 +143,7 @@ class Advice:
         if self.values:
             return value in self.values
         if self.outside:
-            measure = len(value) if isinstance(value, list | tuple) else value  # pyright: ignore[reportUnknownArgumentType]
+            measure = len(value) if isinstance(value, list | tuple) else value  # pyright: ignore[reportUnknownArgumentType]  (untrusted)
             return isinstance(measure, int | float) and not self.outside[0] <= measure <= self.outside[1]
         if self.wordy:
             return isinstance(value, str) and _too_wordy(value, *self.wordy)

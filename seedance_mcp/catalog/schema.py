@@ -1,7 +1,7 @@
-"""JSON Schema from rows: the hull of all configured models for `tools/list`, and each model's exact schema.
+"""JSON Schema from rows: one schema merged from all configured models for `tools/list`, and each model's exact schema.
 
-The hull keeps to what every MCP client takes: one flat object, one `type` each, no combinators, no references.
-Some clients drop ranges and defaults before the model sees them, so both also stand in the descriptions.
+The merged schema uses only what every MCP client supports: one flat object, one `type` each, no combinators, no
+references. Some clients drop ranges and defaults before the model sees them, so the descriptions repeat both.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 from seedance_mcp.catalog.media import Link, Media
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROL_DESCRIPTIONS, CONTROLS, FIELDS, nameable
+from seedance_mcp.catalog.request import CONTROL_DESCRIPTIONS, CONTROLS, FIELDS, max_mentions
 from seedance_mcp.catalog.rows import Flag, Row, Schema, Text, Whole
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def merged_schema(models: Sequence[Model]) -> Schema:
-    """Return the input schema of create_video: everything that some configured model takes, and nothing else."""
+    """Return the input schema of create_video: every field that at least one of the models accepts."""
     properties: dict[str, Schema] = {"model": _model(models)}
     required: list[str] = []
     for name in FIELDS:
@@ -27,10 +27,10 @@ def merged_schema(models: Sequence[Model]) -> Schema:
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
-        properties[name] = flat(row, _description(name, rows))
+        properties[name] = tool_property(row, _description(name, rows))
         if row.required and len(rows) == len(models):
             required.append(name)
-    properties |= {name: flat(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
+    properties |= {name: tool_property(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
@@ -38,14 +38,14 @@ _FEW = 8
 
 
 def _model(models: Sequence[Model]) -> Schema:
-    """Name the models where they are few; the ids of many would cost more tokens than asking for them."""
+    """List the ids of up to 8 models; more ids would cost more tokens than a call of list_models."""
     if len(models) <= _FEW:
         return {"type": "string", "enum": [m.id for m in models]}
     return {"type": "string", "description": "From list_models"}
 
 
-def flat(row: Row, description: str) -> Schema:
-    """Return a property for `tools/list`: a row's schema without what costs tokens and helps no caller."""
+def tool_property(row: Row, description: str) -> Schema:
+    """Return a property for `tools/list`: a row's schema without keywords that cost tokens and do not help a caller."""
     schema = dict(row.schema())
     for keyword in ("pattern", "minLength", "minItems"):
         schema.pop(keyword, None)
@@ -59,26 +59,26 @@ def flat(row: Row, description: str) -> Schema:
 def _description(name: str, rows: Sequence[Row]) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
     row = reduce(lambda a, b: a.merged(b), rows)
-    said = [FIELDS[name]] if FIELDS[name] else []
+    parts = [FIELDS[name]] if FIELDS[name] else []
     if isinstance(row, Whole):
         only = [r.only for r in rows if isinstance(r, Whole) and r.only]
-        said += [] if row.least is None else [f"from {row.least}" if row.most is None else f"{row.least}-{row.most}"]
+        parts += [] if row.least is None else [f"from {row.least}" if row.most is None else f"{row.least}-{row.most}"]
         if only:
-            said.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
+            parts.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
     if isinstance(row, Media | Text) and row.most:
-        said.append(f"max {row.most}" + (" characters" if isinstance(row, Text) else ""))
+        parts.append(f"max {row.most}" + (" characters" if isinstance(row, Text) else ""))
     if isinstance(row, Media | Link):
         schemes = row.link.schemes if isinstance(row, Media) else row.schemes
         if schemes == ("asset",):
-            said.append("asset:// only")
+            parts.append("asset:// only")
     defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
     if len(defaults) == 1:
-        said.append(f"default {str(next(iter(defaults))).lower()}")
-    return ", ".join(said)
+        parts.append(f"default {str(next(iter(defaults))).lower()}")
+    return ", ".join(parts)
 
 
-def exact(model: Model) -> Schema:
-    """Return the schema that accepts exactly the arguments which `check` finds no problem with."""
+def exact_schema(model: Model) -> Schema:
+    """Return the schema that accepts exactly the arguments in which `check` finds no problem."""
     properties: dict[str, Schema] = {"model": {"type": "string", "enum": [model.id]}}
     for name in FIELDS:
         if name in model.rows:
@@ -87,7 +87,7 @@ def exact(model: Model) -> Schema:
             properties[name] = row.schema() | {"description": _description(name, [row]) or row.allowed()} | default
     for name, row in CONTROLS.items():
         properties[name] = row.schema() | {"description": CONTROL_DESCRIPTIONS[name]}
-    clauses = [rule.schema() for rule in model.rules] + list(_naming(model))
+    clauses = [rule.schema() for rule in model.rules] + list(_mention_clauses(model))
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "title": model.id,
@@ -100,17 +100,17 @@ def exact(model: Model) -> Schema:
     return schema | ({"allOf": clauses} if clauses else {})
 
 
-def _naming(model: Model) -> Iterable[Schema]:
-    """@image3 in the prompt needs three reference images; a number beyond what the model takes is never right."""
+def _mention_clauses(model: Model) -> Iterable[Schema]:
+    """Yield the clauses for mentions: @image3 needs three reference images, and may not exceed the model's limit."""
     if "prompt" not in model.rows:
         return
     for kind in ("image", "video", "audio"):
         field = f"reference_{kind}s"
-        most = nameable(model, field)
+        most = max_mentions(model, field)
         for number in range(1, most + 1):
-            named = {"prompt": {"pattern": f"@{kind}0*{number}(?![0-9A-Za-z_])"}}
+            mentioned = {"prompt": {"pattern": f"@{kind}0*{number}(?![0-9A-Za-z_])"}}
             yield {
-                "if": {"properties": named, "required": ["prompt"]},
+                "if": {"properties": mentioned, "required": ["prompt"]},
                 "then": {"properties": {field: {"minItems": number}}, "required": [field]},
             }
         known = "|".join(map(str, range(1, most + 1)))
@@ -118,8 +118,8 @@ def _naming(model: Model) -> Iterable[Schema]:
         yield {"properties": {"prompt": {"not": {"pattern": f"@{kind}{unknown}[0-9]+(?![0-9A-Za-z_])"}}}}
 
 
-def takes(model: Model) -> Iterable[tuple[str, str]]:
-    """Yield each field of a model with what it takes, in words: `list_models` with `model`, and the docs tables."""
+def field_descriptions(model: Model) -> Iterable[tuple[str, str]]:
+    """Yield each field of a model with its legal values as text, for `list_models` and the tables of the docs."""
     for name in FIELDS:
         if name not in model.rows:
             continue

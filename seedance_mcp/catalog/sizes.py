@@ -1,4 +1,4 @@
-"""The pixel sizes of Seedance 2.0 by resolution and aspect ratio: ope's page, and the official upstream's table."""
+"""The pixel sizes of Seedance 2.0 by resolution and aspect ratio, from ope's page and the official upstream's table."""
 
 from __future__ import annotations
 

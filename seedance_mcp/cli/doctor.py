@@ -19,8 +19,8 @@ from rich.console import Console
 from seedance_mcp import version
 from seedance_mcp.errors import SeedanceError
 from seedance_mcp.media import frames
-from seedance_mcp.redaction import clean
 from seedance_mcp.runtime import open_web
+from seedance_mcp.sanitize import clean
 from seedance_mcp.settings import every_setting, load
 from seedance_mcp.uploads import bucket
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from seedance_mcp.catalog.price import dollars
-from seedance_mcp.catalog.schema import takes
+from seedance_mcp.catalog.schema import field_descriptions
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.vendors import known_vendors
 
@@ -68,7 +68,7 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
         "modes": list(model.modes),
         "takes": {
             name: {"allowed": allowed, "source": rows[name].source.where, "documented": rows[name].source.documented}
-            for name, allowed in takes(model)
+            for name, allowed in field_descriptions(model)
         },
         "rules": [
             {"rule": r.describe(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
@@ -81,7 +81,7 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
 
 def _print_model(console: Console, model: Model) -> None:
     table = Table("field", "takes", "source", box=None, header_style="bold", title=model.id, title_justify="left")
-    for name, allowed in takes(model):
+    for name, allowed in field_descriptions(model):
         table.add_row(name, allowed, model.rows[name].source.where)
     for rule in model.rules:
         table.add_row("rule", rule.describe(), rule.source.where)

@@ -1,1 +1,1 @@
-"""Files on this machine: films that an assistant looks at, and pictures, clips and sounds that become references."""
+"""Inspects media files: what a file is, its size and duration, and frames of a video."""

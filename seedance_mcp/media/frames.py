@@ -1,44 +1,34 @@
-"""Look into a media file: what it is, a contact sheet, single frames, the last frame. Needs the extra `media`.
+"""Inspects a saved video: its properties, a contact sheet, single frames, the last frame. Needs the extra `media`.
 
-Everything here decodes, so it is called in a worker thread.
+Every function decodes and therefore blocks: call it in a worker thread.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedance_mcp.errors import Code, SeedanceError
+from seedance_mcp.errors import MissingExtra, UnreadableMedia
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 WIDEST = 1000
-"""Pixels of the longer side of what an assistant is shown."""
+"""Pixels of the longer side of a preview."""
 LARGEST = 150_000
-"""Bytes of what an assistant is shown: about 1,300 tokens."""
+"""Bytes of a preview: about 1,300 tokens of an assistant's context."""
 MOST_FRAMES = 12
-
-
-class NoMedia(SeedanceError):
-    """The extra `media` is not installed."""
-
-    code = Code.SETTING
-
-
-class Unreadable(SeedanceError):
-    """The file is not one that can be decoded."""
-
-    code = Code.INVALID_REQUEST
+"""Frames on one contact sheet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a film really is."""
+    """The properties of a video, as its file has them."""
 
     width: int
     height: int
@@ -48,7 +38,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A JPEG, and the times in seconds of the frames on it."""
+    """A JPEG image, and the times in seconds of the frames on it."""
 
     jpeg: bytes
     times: tuple[float, ...]
@@ -60,96 +50,95 @@ def available() -> bool:
 
 
 def facts(path: Path) -> Facts:
-    """Return size, length and whether there is sound.
+    """Return the size in pixels, the duration in seconds, and whether there is an audio track.
 
     Raises:
-        NoMedia, Unreadable.
+        MissingExtra: the extra `media` is not installed.
+        UnreadableMedia: the file cannot be decoded.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
-        return Facts(stream.width, stream.height, _length(container), bool(container.streams.audio))
+        return Facts(stream.width, stream.height, _duration(container), bool(container.streams.audio))
 
 
 def contact_sheet(path: Path, count: int) -> Preview:
-    """Return `count` frames spread over the film on one picture, each with its time.
+    """Return one image with `count` frames at equal intervals, each labelled with its time.
 
     Raises:
-        NoMedia, Unreadable.
+        MissingExtra: the extra `media` is not installed.
+        UnreadableMedia: the file cannot be decoded.
     """
     with _opened(path) as container:
-        length = _length(container)
-        times = [length * (i + 0.5) / count for i in range(count)]
+        duration = _duration(container)
+        times = [duration * (i + 0.5) / count for i in range(count)]
         frames = list(_frames(container, times))
     columns = min(3, count) if frames[0][1].width >= frames[0][1].height else min(6, count)
     return Preview(_jpeg(_tiled(frames, columns)), tuple(round(time, 2) for time, _ in frames))
 
 
 def frame_at(path: Path, seconds: float) -> Preview:
-    """Return the frame that is shown at a time.
+    """Return the frame that a player shows at the given time; a time after the end gives the last frame.
 
     Raises:
-        NoMedia, Unreadable.
+        MissingExtra: the extra `media` is not installed.
+        UnreadableMedia: the file cannot be decoded.
     """
     with _opened(path) as container:
-        time, image = next(_frames(container, [max(0.0, min(seconds, _length(container)))]))
+        time, image = next(_frames(container, [max(0.0, min(seconds, _duration(container)))]))
     return Preview(_jpeg(_labelled(_fitted(image, WIDEST), time)), (round(time, 2),))
 
 
 def last_frame(path: Path, target: Path) -> Path:
-    """Write the last frame of a film, in full size, as a JPEG that can be the first frame of the next one.
+    """Write the last frame in full size as a JPEG image, which can be the first frame of the next video.
 
     Raises:
-        NoMedia, Unreadable: the film cannot be decoded.
+        MissingExtra: the extra `media` is not installed.
+        UnreadableMedia: the file cannot be decoded.
         OSError: the target cannot be written.
     """
     with _opened(path) as container:
         last: Image | None = None
-        # From the last key frame on: the end of a film is rarely more than a few seconds from one.
+        # Decode from the last key frame 2 s before the end, not from the start.
         container.seek(max(0, (container.duration or 0) - 2_000_000))
         for frame in container.decode(video=0):
             last = frame.to_image()
     if last is None:
-        raise Unreadable(f"{path.name} has no frames.", next_step="")
+        raise UnreadableMedia(f"{path.name} has no frames.", next_step=_CHECK_FILE)
     last.convert("RGB").save(target, "JPEG", quality=95)
     return target
 
 
-class _opened:  # noqa: N801  (reads as what it does)
-    """A decoder on a file, closed at the end of the block; what it stumbles over becomes `Unreadable`."""
+_CHECK_FILE = "Ask the user to open the file in a video player; it may be damaged."
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._container: Any = None
 
-    def __enter__(self) -> Any:
+@contextmanager
+def _opened(path: Path) -> Generator[Any]:
+    """Yield a decoder for a video file, and close it at the end of the block; a decoding error is `UnreadableMedia`."""
+    try:
+        import av  # noqa: PLC0415  (slow import, and only present with the extra)
+        from av.error import FFmpegError  # noqa: PLC0415  (as above)
+    except ImportError:
+        raise MissingExtra(
+            'Inspecting videos needs the extra "media".', next_step="Install seedance-mcp[media]."
+        ) from None
+    try:
+        container = av.open(str(path), options={"protocol_whitelist": "file"})
+    except (FFmpegError, OSError) as error:
+        raise _undecodable(path, error) from None
+    with container:
+        if not container.streams.video:
+            raise UnreadableMedia(f"{path.name} has no video stream.", next_step=_CHECK_FILE)
         try:
-            import av  # noqa: PLC0415  (slow, and only there with the extra)
-            from av.error import FFmpegError  # noqa: PLC0415
-        except ImportError:
-            raise NoMedia(
-                "Looking into films needs the extra «media».", next_step="Install seedance-mcp[media]."
-            ) from None
-        try:
-            self._container = av.open(str(self._path), options={"protocol_whitelist": "file"})
-        except (FFmpegError, OSError) as error:
-            raise self._unreadable(error) from None
-        if not self._container.streams.video:
-            self._container.close()
-            raise Unreadable(f"{self._path.name} has no pictures in it.", next_step="")
-        return self._container
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from av.error import FFmpegError  # noqa: PLC0415
-
-        self._container.close()
-        if isinstance(error, FFmpegError):
-            raise self._unreadable(error) from None
-
-    def _unreadable(self, error: BaseException) -> Unreadable:
-        return Unreadable(f"{self._path.name} cannot be decoded ({type(error).__name__}).", next_step="")
+            yield container
+        except FFmpegError as error:
+            raise _undecodable(path, error) from None
 
 
-def _length(container: Any) -> float:
+def _undecodable(path: Path, error: BaseException) -> UnreadableMedia:
+    return UnreadableMedia(f"{path.name} cannot be decoded ({type(error).__name__}).", next_step=_CHECK_FILE)
+
+
+def _duration(container: Any) -> float:
     stream = container.streams.video[0]
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
@@ -157,7 +146,7 @@ def _length(container: Any) -> float:
 
 
 def _frames(container: Any, times: Sequence[float]) -> Iterator[tuple[float, Image]]:
-    """Yield the frame at each of the rising times, decoding once from start to end; the last stands in beyond it."""
+    """Yield the frame at each of the ascending times, decoding once from start to end; past the end, the last frame."""
     wanted = list(times)
     shown: Any = None
     for frame in container.decode(video=0):
@@ -167,7 +156,7 @@ def _frames(container: Any, times: Sequence[float]) -> Iterator[tuple[float, Ima
         if not wanted:
             return
     if shown is None:
-        raise Unreadable("The film has no frames.", next_step="")
+        raise UnreadableMedia("The video has no frames.", next_step=_CHECK_FILE)
     for time in wanted:
         yield time, shown.to_image()
 
@@ -184,7 +173,7 @@ def _resized(image: Any, size: tuple[int, int]) -> Image:
 
 
 def _tiled(frames: Sequence[tuple[float, Image]], columns: int) -> Image:
-    from PIL import Image as Pillow  # noqa: PLC0415
+    from PIL import Image as Pillow  # noqa: PLC0415  (only present with the extra)
 
     rows = -(-len(frames) // columns)
     width, height = frames[0][1].size
@@ -192,27 +181,27 @@ def _tiled(frames: Sequence[tuple[float, Image]], columns: int) -> Image:
     tile = (max(1, int(width * scale)), max(1, int(height * scale)))
     sheet = Pillow.new("RGB", (tile[0] * columns, tile[1] * rows))
     for index, (time, image) in enumerate(frames):
-        place = (index % columns * tile[0], index // columns * tile[1])
-        sheet.paste(_labelled(_resized(image, tile), time), place)
+        position = (index % columns * tile[0], index // columns * tile[1])
+        sheet.paste(_labelled(_resized(image, tile), time), position)
     return sheet
 
 
 def _labelled(image: Image, time: float) -> Image:
-    """Write the time into the lower left corner, light on dark."""
-    from PIL import ImageDraw, ImageFont  # noqa: PLC0415
+    """Write the time in the lower left corner, light on dark."""
+    from PIL import ImageDraw, ImageFont  # noqa: PLC0415  (only present with the extra)
 
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(max(12, image.height // 14))
-    words = f"{time:.1f} s"
-    left, top, right, bottom = draw.textbbox((0, 0), words, font=font)
+    label = f"{time:.1f} s"
+    left, top, right, bottom = draw.textbbox((0, 0), label, font=font)
     width, height = right - left + 12, bottom - top + 8
     draw.rectangle((0, image.height - height, width, image.height), fill=(0, 0, 0))
-    draw.text((6 - left, image.height - height + 4 - top), words, fill=(255, 255, 255), font=font)
+    draw.text((6 - left, image.height - height + 4 - top), label, fill=(255, 255, 255), font=font)
     return image
 
 
 def _jpeg(image: Image) -> bytes:
-    """Encode as JPEG in the best quality that keeps to LARGEST."""
+    """Encode as JPEG in the best quality that fits into LARGEST bytes."""
     encoded = b""
     for quality in (85, 70, 55, 40, 25, 10):
         buffer = io.BytesIO()

@@ -1,10 +1,10 @@
-"""The pixels and seconds of a picture, clip or sound. Needs the extra `media`; without it nothing is known of them.
+"""The pixel size and duration of an image, video or audio file. Both are unknown without the extra `media`.
 
-Only the decoder for the format that the first bytes show is used, on bytes in memory: no probing, which would take a
-text for a playlist that opens other files, and no name from which anything could be read.
+Only the decoder for the sniffed format runs, on bytes in memory. FFmpeg's own format detection could take a text for a
+playlist that opens other files, and a file name could make a decoder read the disk; so it gets neither.
 """
 
-# PyAV types its containers only in part.
+# PyAV's types are incomplete.
 # pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -14,74 +14,77 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.files import FileKind
+    from seedance_mcp.media.sniff import MediaKind
 
 _DEMUXERS = {"mp4": "mov", "m4v": "mov", "mov": "mov", "m4a": "mov", "webm": "matroska", "mkv": "matroska"}
-"""Where a demuxer is called otherwise than the ending of its files."""
-_UNSTATED = {"aac", "mp3"}
-"""Formats without a length of their own: what FFmpeg then says is guessed from the bit rate."""
+"""FFmpeg's demuxer for a format, where it is not named like the file extension."""
+_NO_DURATION = {"aac", "mp3"}
+"""Formats whose files do not state a duration: the one that FFmpeg reports is estimated from the bit rate."""
 _PILLOW = {"jpg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "avif": "AVIF"}
 
 
 class Undecodable(Exception):
-    """The content is not what its first bytes say."""
+    """The content does not match the format that its first bytes announce."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What was found out."""
+    """What was found; None is unknown."""
 
     pixels: tuple[int, int] | None = None
+    """Width and height."""
     seconds: float | None = None
 
 
-def probe(data: bytes, kind: FileKind, ending: str) -> Probed:
-    """Return pixels and seconds, as far as the extra `media` is there to find them.
+def probe(data: bytes, kind: MediaKind, ending: str) -> Probed:
+    """Return the pixel size and duration of a file whose format `sniff` has determined.
 
     Raises:
-        Undecodable.
+        Undecodable: the file is damaged, or not of that kind.
     """
     if kind == "image":
         return Probed(pixels=_image_size(data, ending)) if ending in _PILLOW else Probed()
-    return _length(data, kind, ending)
+    return _probe_stream(data, kind, ending)
 
 
 def _image_size(data: bytes, ending: str) -> tuple[int, int] | None:
     try:
-        from PIL import Image  # noqa: PLC0415  (only there with the extra)
+        from PIL import Image  # noqa: PLC0415  (only present with the extra)
     except ImportError:
         return None
     try:
         with Image.open(io.BytesIO(data), formats=[_PILLOW[ending]]) as image:
             size = image.size
             image.verify()
-    except Exception as error:  # noqa: BLE001  (Pillow's readers raise whatever comes)
+    except Exception as error:  # noqa: BLE001  (Pillow's readers raise many kinds)
         raise Undecodable(type(error).__name__) from None
     return size
 
 
-def _length(data: bytes, kind: FileKind, ending: str) -> Probed:
+def _probe_stream(data: bytes, kind: MediaKind, ending: str) -> Probed:
     try:
-        import av  # noqa: PLC0415  (only there with the extra)
+        import av  # noqa: PLC0415  (only present with the extra)
     except ImportError:
         return Probed()
     try:
-        with av.open(io.BytesIO(data), format=_DEMUXERS.get(ending, ending), options={"protocol_whitelist": ""}) as box:
-            streams: Any = box.streams.video if kind == "video" else box.streams.audio
+        with av.open(
+            io.BytesIO(data), format=_DEMUXERS.get(ending, ending), options={"protocol_whitelist": ""}
+        ) as container:
+            streams: Any = container.streams.video if kind == "video" else container.streams.audio
             if streams:
                 stream = streams[0]
                 pixels = (int(stream.width), int(stream.height)) if kind == "video" else None
-                return Probed(pixels, _seconds(box, stream, stated=ending not in _UNSTATED))
-    except Exception as error:  # noqa: BLE001  (FFmpeg has many ways of saying no)
+                return Probed(pixels, _seconds(container, stream, stated=ending not in _NO_DURATION))
+    except Exception as error:  # noqa: BLE001  (PyAV raises many kinds)
         raise Undecodable(type(error).__name__) from None
-    raise Undecodable(f"there is no {'picture' if kind == 'video' else 'sound'} in it")
+    raise Undecodable(f"there is no {kind} stream in it")
 
 
-def _seconds(box: Any, stream: Any, *, stated: bool) -> float | None:
-    """The length as the file states it; where it states none (a recording that was streamed), that of its packets."""
-    if stated and box.duration:
-        return float(box.duration) / 1_000_000
+def _seconds(container: Any, stream: Any, *, stated: bool) -> float | None:
+    """Return the duration that the file states, or else (as in a streamed recording) the end of its last packet."""
+    if stated and container.duration:
+        return float(container.duration) / 1_000_000
     if stated and stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    ends = [float((p.pts + (p.duration or 0)) * p.time_base) for p in box.demux(stream) if p.pts is not None]
+    ends = [float((p.pts + (p.duration or 0)) * p.time_base) for p in container.demux(stream) if p.pts is not None]
     return max(ends, default=0.0) or None

@@ -1,9 +1,9 @@
-"""Open a file on this machine that somebody named, and look at what it is. Blocking: called in a worker thread.
+"""Finds, opens and inspects a local file that a caller named. Everything here blocks: call it in a worker thread.
 
-A path is resolved first, links and all, and must then lie below one of the folders of SEEDANCE_MEDIA_ROOTS. It is
-opened from that folder downwards, component by component and without following any link, so that nothing that is
-swapped between the check and the opening leads elsewhere; what was opened must be a regular file. From then on only
-its content counts: it is read once, and the bytes that were looked at have a digest that the bytes sent must have too.
+A path is resolved first, links included, and must then be below one of the folders in SEEDANCE_MEDIA_ROOTS. The file is
+opened from that folder downwards, one component at a time and without following links, so that a link swapped in after
+the check leads nowhere else. It must be a regular file. From then on only the content counts: it is read once, and the
+bytes that are uploaded later must have the digest of the bytes that were inspected.
 """
 
 from __future__ import annotations
@@ -22,30 +22,31 @@ from seedance_mcp.media.probe import Undecodable, probe
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
 
 LARGEST = 200 * MB
-"""Bytes. The most that any vendor's page allows altogether; a bound for our own memory."""
+"""Bytes: the largest total that any vendor documents, and the limit of the memory that we use for a file."""
 _BLOCK = MB
 _LONGEST_NAME = 60
 
 
 class UnusableFile(Exception):
-    """The file cannot be handed over; the words say why, for the person who named it."""
+    """The file cannot be used; the message says why, to be shown after the name of the argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file that may be handed over: where it is, and what was found in it."""
+    """A file that may be uploaded: where it is, and what its content is."""
 
     name: str
-    """Its name as shown to people."""
+    """The file's name as it may be shown; see `shown`."""
     path: str
-    """Resolved."""
+    """The resolved path."""
     root: str
+    """The resolved folder of SEEDANCE_MEDIA_ROOTS that contains it."""
     sha256: str
     facts: FileFacts
 
 
 def is_local(text: str) -> bool:
-    """Whether a media argument names a file on this machine: a path, or a file:// URL. «C:» is no scheme."""
+    """Whether a media argument names a local file: a path or a file:// URL. A single letter ("C:") is not a scheme."""
     scheme, colon, _ = text.partition(":")
     named = colon and len(scheme) > 1 and scheme[0].isalpha() and scheme.isascii()
     has_scheme = named and all(c.isalnum() or c in "+.-" for c in scheme)
@@ -53,16 +54,16 @@ def is_local(text: str) -> bool:
 
 
 def find(text: str, roots: Sequence[Path]) -> LocalFile:
-    """Open, read and look into the file that a path or file:// URL names.
+    """Open, read and inspect the file that a path or file:// URL names.
 
     Raises:
-        NotUsable: it is not there, not allowed, or no picture, clip or sound.
+        UnusableFile: it does not exist, is not allowed, or is not an image, video or audio file.
     """
     if not roots:
         raise UnusableFile(
-            "is no URL, and files on this machine may not be used: the user can allow folders with SEEDANCE_MEDIA_ROOTS"
+            "is not a URL, and local files are not allowed: the user can allow folders in SEEDANCE_MEDIA_ROOTS"
         )
-    path, root = _resolve(_plain(text), roots)
+    path, root = _resolve(_path(text), roots)
     name = shown(path)
     try:
         data = _read(path, root)
@@ -72,62 +73,62 @@ def find(text: str, roots: Sequence[Path]) -> LocalFile:
 
 
 def content(file: LocalFile) -> bytes:
-    """Return the bytes of a file that was looked at before.
+    """Return the bytes of a file that `find` has inspected.
 
     Raises:
-        NotUsable: it is no longer what it was.
+        UnusableFile: the content has changed since.
     """
     try:
         data = _read(file.path, file.root)
     except OSError:
         data = b""
     if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise UnusableFile(f"{file.name} was changed after it was checked, so it was not handed over.")
+        raise UnusableFile(f"{file.name} was changed after it was checked, so it was not uploaded.")
     return data
 
 
 _REASONS = {
     errno.ENOENT: "does not exist",
-    errno.EACCES: "may not be read by this server",
-    errno.EPERM: "may not be read by this server",
+    errno.EACCES: "cannot be read: permission denied",
+    errno.EPERM: "cannot be read: permission denied",
     errno.EISDIR: "is a folder",
-    errno.ENXIO: "is no regular file",
-    errno.ELOOP: "was changed while it was opened, or is a link",
-    errno.ENOTDIR: "was changed while it was opened, or lies below a file",
+    errno.ENXIO: "is not a regular file",
+    errno.ELOOP: "was changed while it was being opened, or is a link",
+    errno.ENOTDIR: "was changed while it was being opened, or is below a file",
     errno.ENAMETOOLONG: "has a name that is too long",
 }
 
 
-def _plain(text: str) -> str:
-    """Return the path that is meant."""
+def _path(text: str) -> str:
+    """Return the path that an argument names, as a path or as a file:// URL."""
     if "\0" in text:
-        raise UnusableFile("holds a character that no path can have")
+        raise UnusableFile("contains a NUL character, which no path may contain")
     if text[:5].casefold() != "file:":
-        return os.path.expanduser(text)  # noqa: PTH111  (Path would raise where there is no such home)
+        return os.path.expanduser(text)  # noqa: PTH111  (Path raises where there is no such home folder)
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise UnusableFile("is no file URL") from None
+        raise UnusableFile("is not a valid file URL") from None
     if parts.netloc not in {"", "localhost"}:
-        raise UnusableFile("is a file URL of another machine")
+        raise UnusableFile("is a file URL that names another machine")
     path = unquote(parts.path)
     if "\0" in path or not path.startswith("/") or parts.query or parts.fragment:
-        raise UnusableFile("is no file URL with a whole path")
+        raise UnusableFile("is not a file URL with an absolute path")
     return path[1:] if os.name == "nt" and path[2:3] == ":" else path
 
 
 def _resolve(path: str, roots: Sequence[Path]) -> tuple[str, str]:
-    """Return the resolved path and the resolved root that it is below. A path without a start is tried in each root.
+    """Return the resolved path and the resolved root that contains it. A relative path is tried in each root.
 
-    Whether a path elsewhere exists is nobody's business, so it is refused in the same words either way.
+    The refusal of a path outside the roots does not reveal whether it exists.
     """
     for folder in roots:
         try:
             root = os.path.realpath(folder)
-            real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118  (a whole path stays one, and is checked)
-        except OSError:  # a link that is swapped this very moment
+            real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118  (an absolute path stays absolute, and is checked below)
+        except OSError:  # a link is being swapped at this moment
             continue
-        if _below(real, root) and (os.path.isabs(path) or os.path.lexists(real)):  # noqa: PTH117
+        if _below(real, root) and (os.path.isabs(path) or os.path.lexists(real)):  # noqa: PTH117  (the path is a string)
             return real, root
     allowed = ", ".join(map(str, roots))
     raise UnusableFile(f"is not a file below {allowed}; the user can allow more folders with SEEDANCE_MEDIA_ROOTS")
@@ -139,7 +140,7 @@ def _below(real: str, root: str) -> bool:
 
 
 def _read(path: str, root: str) -> bytes:
-    """Read a regular file whole, within LARGEST."""
+    """Read a whole regular file of at most LARGEST bytes."""
     handle = _open(path, root)
     try:
         status = os.fstat(handle)
@@ -153,9 +154,8 @@ def _read(path: str, root: str) -> bytes:
     finally:
         os.close(handle)
     if len(read) > LARGEST or status.st_size > LARGEST:
-        raise UnusableFile(
-            f"({shown(path)}) has {max(len(read), status.st_size) / MB:.0f} MB; {LARGEST // MB} are the most"
-        )
+        size = max(len(read), status.st_size) / MB
+        raise UnusableFile(f"({shown(path)}) is {size:.0f} MB; the limit is {LARGEST // MB} MB")
     if not read:
         raise UnusableFile(f"({shown(path)}) is empty")
     return bytes(read)
@@ -164,12 +164,12 @@ def _read(path: str, root: str) -> bytes:
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = _FLAGS | getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = _NO_LINK | getattr(os, "O_DIRECTORY", 0)
-# Without waiting: opening a FIFO would hang until somebody writes into it.
+# O_NONBLOCK: opening a FIFO would otherwise block until another process writes to it.
 _FILE = _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 def _open(path: str, root: str) -> int:
-    """Open a resolved path from its root downwards, following no link on the way."""
+    """Open a resolved path from its root downwards, without following links."""
     *folders, name = Path(os.path.relpath(path, root)).parts
     if os.open not in os.supports_dir_fd:
         return _open_and_compare(path)
@@ -185,7 +185,7 @@ def _open(path: str, root: str) -> int:
 
 
 def _open_and_compare(path: str) -> int:
-    """Where folders cannot be held open (Windows): open, then see that the path still is itself and the same file."""
+    """Open a file where `dir_fd` is not supported (Windows), then check that its path still leads to the same file."""
     handle = os.open(path, _FILE)
     same = os.path.realpath(path) == path and os.path.samestat(os.lstat(path), os.fstat(handle))
     if not same:
@@ -197,16 +197,16 @@ def _open_and_compare(path: str) -> int:
 def _facts(name: str, data: bytes) -> FileFacts:
     ending = sniff(data[:HEAD])
     if ending is None:
-        raise UnusableFile(f"({name}) is no picture, clip or sound, whatever its name says")
+        raise UnusableFile(f"({name}) is not an image, video or audio file, whatever its name says")
     kind, mime = MIME[ending]
     try:
-        seen = probe(data, kind, ending)
+        probed = probe(data, kind, ending)
     except Undecodable as error:
-        raise UnusableFile(f"({name}) looks like {ending} and cannot be decoded: {error}") from None
-    return FileFacts(kind, ending, mime, len(data), seen.pixels, seen.seconds)
+        raise UnusableFile(f"({name}) begins like a {ending} file but cannot be decoded: {error}") from None
+    return FileFacts(kind, ending, mime, len(data), probed.pixels, probed.seconds)
 
 
 def shown(path: str) -> str:
-    """Return a file's name as it can be shown: what is not printable is replaced, and what is too long is cut."""
-    name = "".join(c if c.isprintable() else "?" for c in os.path.basename(path))  # noqa: PTH119
+    """Return a file's name as it may be shown: with unprintable characters replaced, and shortened if it is long."""
+    name = "".join(c if c.isprintable() else "?" for c in os.path.basename(path))  # noqa: PTH119  (the path is a string)
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

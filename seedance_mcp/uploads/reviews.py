@@ -1,7 +1,7 @@
-"""A vendor's review of a file: asked about by whoever hands the file over, and by whoever wants to know how it is.
+"""Polls a vendor's reviews of files, for the uploader that waits for them and for callers who ask for their status.
 
-Both ask through one object, so that the vendor is not asked twice. What is under review stands in `links`, so another
-server, or the same one after a restart, can tell as well; whether the vendor has decided is known to the vendor alone.
+Both poll through one object, so that the vendor is not asked twice. The submitted reviews are in the upload cache, so
+that another server, or the same one after a restart, can poll them too; only the vendor knows whether it has decided.
 """
 
 from __future__ import annotations
@@ -16,20 +16,18 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from seedance_mcp.errors import Code, UnknownJob, VendorRefused, VendorUnreachable
-from seedance_mcp.redaction import clean
-from seedance_mcp.uploads.cache import ASSET_LASTS, ReviewRecord, account
+from seedance_mcp.sanitize import clean
+from seedance_mcp.uploads.cache import ASSET_LIFETIME, ReviewRecord, account
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.cache import UploadCache
+    from seedance_mcp.uploads.timing import UploadTiming
     from seedance_mcp.vendors.vendor import Answer, Asset, Call, Review, Vendor
     from seedance_mcp.web import SentFile, Web
 
 SCHEME = "asset://"
-"""What the name of a review begins with; the vendor's id follows."""
-FRESH = 2.0
-"""Seconds for which a look is good enough for whoever only wants to know."""
-_POLL_BOUND = 8.0
+"""The beginning of a review's name; the vendor's id of the asset follows."""
 _GONE = {Code.NOT_FOUND, Code.INVALID_REQUEST}
 
 State = Literal["reviewing", "usable", "refused", "gone"]
@@ -38,104 +36,116 @@ _STATES: dict[str, State] = {"pending": "reviewing", "usable": "usable", "failed
 
 @dataclass(frozen=True, slots=True)
 class ReviewStatus:
-    """How a review is."""
+    """The status of a review."""
 
     vendor: str
-    what: ReviewRecord
+    """The vendor's name."""
+    record: ReviewRecord
     state: State
-    """`gone` if the vendor no longer knows what it was asked to review."""
+    """`gone` if the vendor no longer knows the asset."""
     vendor_status: str
-    """The vendor's own word for it."""
+    """The status as the vendor names it; empty while it has not reported one."""
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What is known of one review in this process."""
+class _LastPoll:
+    """What this process knows about one review."""
 
     asset: Asset | None = None
-    at: float = float("-inf")
+    polled_at: float = float("-inf")
+    """On the monotonic clock."""
     trackers: int = 0
-    asking: anyio.Lock = field(default_factory=anyio.Lock)
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
 
 
 class Reviews:
-    """The reviews that this process has to do with."""
+    """The reviews that this process has submitted or was asked about."""
 
-    def __init__(self, settings: Settings, web: Web, cache: UploadCache) -> None:
-        self._settings, self._web, self._cache = settings, web, cache
-        self._seen: defaultdict[tuple[str, str], _Seen] = defaultdict(_Seen)
+    def __init__(self, settings: Settings, web: Web, cache: UploadCache, timing: UploadTiming) -> None:
+        self._settings, self._web, self._cache, self._timing = settings, web, cache, timing
+        self._last_polls: defaultdict[tuple[str, str], _LastPoll] = defaultdict(_LastPoll)
 
     async def start(self, vendor: Vendor, asset: Asset, name: str, model: str, purpose: str) -> None:
-        """Remember that a file is under review."""
+        """Remember that the review of a file was submitted."""
         now = time.time()
-        what = ReviewRecord(name, model, purpose, now, now + ASSET_LASTS)
-        at = account(self._settings, vendor)
-        self._seen[asset.id, at].asset = asset  # which is not a look: some say nothing of the state yet
-        await self._cache.submit(asset.id, at, what)
+        destination = account(self._settings, vendor)
+        # This is not a poll: some answers to a submission do not state the status yet.
+        self._last_polls[asset.id, destination].asset = asset
+        await self._cache.put_review(
+            asset.id, destination, ReviewRecord(name, model, purpose, now, now + ASSET_LIFETIME)
+        )
 
-    async def poll(self, vendor: Vendor, review: Review, ticket: str, name: str) -> Asset:
-        """Ask the vendor how a review is.
+    async def poll(self, vendor: Vendor, review: Review, asset_id: str, name: str) -> Asset:
+        """Ask the vendor for the status of a review.
 
         Raises:
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: it does not say.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not report it.
         """
-        answer = await ask(self._web, vendor, review.build_status(ticket), f"could not say how its review of {name} is")
-        seen = self._seen[ticket, account(self._settings, vendor)]
-        seen.asset, seen.at = review.parse_status(answer), time.monotonic()
-        return seen.asset
+        failure = f"could not report the status of its review of {name}"
+        answer = await call_vendor(self._web, vendor, review.build_status(asset_id), failure)
+        last = self._last_polls[asset_id, account(self._settings, vendor)]
+        last.asset, last.polled_at = review.parse_status(answer), time.monotonic()
+        return last.asset
 
     @contextmanager
-    def tracked(self, vendor: Vendor, ticket: str) -> Generator[None]:
-        """Ask about a review again and again while the block runs, so that nobody else has to."""
-        seen = self._seen[ticket, account(self._settings, vendor)]
-        seen.trackers += 1
+    def tracked(self, vendor: Vendor, asset_id: str) -> Generator[None]:
+        """Declare that the block polls a review regularly, so that `status` need not."""
+        last = self._last_polls[asset_id, account(self._settings, vendor)]
+        last.trackers += 1
         try:
             yield
         finally:
-            seen.trackers -= 1
+            last.trackers -= 1
 
     async def status(self, name: str) -> ReviewStatus:
-        """Return how a review is; the vendor is asked if nobody follows it and the last look is older than 2 s.
+        """Return the status of a review; poll it unless it is tracked or was polled within `UploadTiming.fresh`.
 
         Raises:
-            UnknownJob: no such review is known to the keys that are set.
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say.
+            UnknownJob: no configured account has submitted such a review.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not report the status.
         """
-        ticket = name.removeprefix(SCHEME)
-        vendor, what, review = await self._find(ticket)
-        seen = self._seen[ticket, account(self._settings, vendor)]
+        asset_id = name.removeprefix(SCHEME)
+        vendor, record, review = await self._find(asset_id)
+        last = self._last_polls[asset_id, account(self._settings, vendor)]
         try:
-            with anyio.move_on_after(_POLL_BOUND):
-                async with seen.asking:
-                    if not seen.trackers and time.monotonic() - seen.at > FRESH:
-                        await self.poll(vendor, review, ticket, what.name)
+            with anyio.move_on_after(self._timing.poll_bound):
+                async with last.lock:
+                    if not last.trackers and time.monotonic() - last.polled_at > self._timing.fresh:
+                        await self.poll(vendor, review, asset_id, record.name)
         except VendorRefused as error:
             if error.code not in _GONE:
                 raise
-            return ReviewStatus(vendor.name, what, "gone", "")
-        if seen.asset is None:
-            raise VendorUnreachable(f"{vendor.name} did not say in time how its review of {what.name} is.")
-        state = _STATES[seen.asset.state] if seen.asset.id else "gone"
-        return ReviewStatus(vendor.name, what, state, clean(seen.asset.vendor_status))
+            return ReviewStatus(vendor.name, record, "gone", "")
+        if last.asset is None:
+            raise VendorUnreachable(f"{vendor.name} did not report the status of its review of {record.name} in time.")
+        state = _STATES[last.asset.state] if last.asset.id else "gone"
+        return ReviewStatus(vendor.name, record, state, clean(last.asset.vendor_status))
 
-    async def _find(self, ticket: str) -> tuple[Vendor, ReviewRecord, Review]:
+    async def _find(self, asset_id: str) -> tuple[Vendor, ReviewRecord, Review]:
         for vendor in self._settings.vendors:
-            what = await self._cache.submitted(ticket, account(self._settings, vendor)) if vendor.upload else None
-            model = next((m for m in vendor.models if m.id == what.model), None) if what else None
-            if vendor.upload and what and model and (review := vendor.upload.reviews(model).get(what.purpose)):
-                return vendor, what, review
+            if vendor.upload is None:
+                continue
+            record = await self._cache.get_review(asset_id, account(self._settings, vendor))
+            model = next((m for m in vendor.models if m.id == record.model), None) if record else None
+            if record and model and (review := vendor.upload.reviews(model).get(record.purpose)):
+                return vendor, record, review
         raise UnknownJob(
-            f"No review of {SCHEME}{clean(ticket)[:60]} is known here.",
-            next_step="Call create_video with the file: it names the review if there is still one to wait for.",
+            f"There is no known review of {SCHEME}{clean(asset_id)[:60]}.",
+            next_step="Call create_video with the file: if its review is pending, the answer names the review.",
         )
 
 
-async def ask(web: Web, vendor: Vendor, call: Call, failed: str, file: SentFile | None = None) -> Answer:
-    """Send a call that is free; `failed` says what the vendor did if its answer is a no."""
+async def call_vendor(web: Web, vendor: Vendor, call: Call, failure: str, file: SentFile | None = None) -> Answer:
+    """Send a free call; `failure` is what the vendor did ("did not accept fox.png") if it refuses.
+
+    Raises:
+        VendorRefused: with `failure` and the vendor's message.
+        VendorUnreachable: there was no whole answer.
+    """
     answer = await web.call(vendor, call, file)
     if refusal := vendor.parse_error(answer):
         raise VendorRefused(
-            f"{vendor.name} {failed}: {clean(refusal.message) or 'no reason given'}. Nothing was sent and nothing is "
+            f"{vendor.name} {failure}: {clean(refusal.message) or 'no reason given'}. Nothing was sent and nothing is "
             "charged.",
             code=refusal.code,
         )

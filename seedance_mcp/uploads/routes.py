@@ -1,4 +1,4 @@
-"""Which way a file takes to a vendor: its own upload or the user's bucket, and a review where one is due."""
+"""How a file reaches a vendor: through the vendor's upload or the user's bucket, with a review where one is needed."""
 
 from __future__ import annotations
 
@@ -16,60 +16,69 @@ if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors.vendor import Review, Vendor
 
-MARKS = ("asset", "person")
-"""What can stand behind a path, after «#»: hand it over as an asset, or as the picture of a real person, which the
-vendor reviews before it may be used."""
+PURPOSES = ("asset", "person")
+"""The reviews that a caller can ask for with a suffix of a path ("fox.png#person"): upload the file as an asset of the
+vendor's, or as the image of a real person."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadRoute:
-    """How one file gets to one vendor."""
+    """How one file reaches one vendor."""
 
     bucket: Bucket | None = None
-    """The user's own bucket, instead of the vendor's upload."""
+    """The user's bucket; None means the vendor's own upload."""
     review: Review | None = None
     purpose: str = ""
-    """Which of the model's reviews that is."""
+    """The key of `review` among the model's reviews."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadRoutes:
-    """What there is to hand files over with."""
+    """The routes that the settings allow."""
 
     vendors: Mapping[str, Vendor] = field(default_factory=dict[str, "Vendor"])
     bucket: Bucket | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> UploadRoutes:
-        """Return the ways that these settings open."""
+        """Return the routes for these settings."""
         return cls({v.slug: v for v in settings.vendors}, Bucket(settings.upload_url) if settings.upload_url else None)
 
-    def route(self, model: Model, link: Link, file: FileFacts, mark: str) -> UploadRoute | str:
-        """Return how a file gets into a field of a model, or why it cannot."""
+    def route(self, model: Model, link: Link, file: FileFacts, purpose: str) -> UploadRoute | str:
+        """Return how a file reaches a field of a model, or why it cannot.
+
+        Args:
+            model: The model of the request.
+            link: The row of the field.
+            file: The facts about the file.
+            purpose: The review that the caller asked for, one of PURPOSES, or "" for none.
+        """
         vendor = self.vendors[model.vendor]
         own = vendor.upload
-        wanted = mark or ("" if "https" in link.schemes else "asset")
-        review = own.reviews(model).get(wanted) if own and wanted else None
-        if mark and (review is None or "asset" not in link.schemes or (mark == "person" and file.kind != "image")):
-            return f"ends in #{mark}, and {model.id} has no such review for it; leave #{mark} out"
-        if wanted and review is None:
-            return f"is a local file, and {vendor.name} takes nothing but its own asset:// ids here"
-        reason = "it has no upload of its own"
+        needed = purpose or ("" if "https" in link.schemes else "asset")
+        review = own.reviews(model).get(needed) if own and needed else None
+        if purpose and (
+            review is None or "asset" not in link.schemes or (purpose == "person" and file.kind != "image")
+        ):
+            return f"ends in #{purpose}, but {model.id} has no such review for it; leave #{purpose} out"
+        if needed and review is None:
+            return f"is a local file, but {vendor.name} accepts only its own asset:// ids here"
+        problem = "it has no upload API"
         if own:
-            reason = _upload_problem(own.endings, own.most_mb, file)
-            if not reason:
-                return UploadRoute(None, review, wanted)
+            problem = _upload_problem(own.endings, own.most_mb, file)
+            if not problem:
+                return UploadRoute(None, review, needed)
         if self.bucket is None:
             return (
-                f"is a local file, which {vendor.name} cannot take: {reason}. The user can name a bucket for such files "
-                "in SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)"
+                f"is a local file that {vendor.name} cannot accept: {problem}. The user can name a bucket for such "
+                "files in SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)"
             )
         if not bucket.installed():
-            return "is a local file, and SEEDANCE_UPLOAD_URL needs the extra «upload»: install seedance-mcp[upload]"
-        return UploadRoute(self.bucket, review, wanted)
+            return 'is a local file, and SEEDANCE_UPLOAD_URL needs the extra "upload": install seedance-mcp[upload]'
+        return UploadRoute(self.bucket, review, needed)
 
 
 def _upload_problem(endings: frozenset[str], most_mb: float, file: FileFacts) -> str:
     if file.ending not in endings:
-        return f"its upload takes no {file.ending}"
-    return f"its upload takes {most_mb:g} MB at most" if file.size > most_mb * MB else ""
+        return f"its upload does not accept {file.ending}"
+    return f"its upload accepts at most {most_mb:g} MB" if file.size > most_mb * MB else ""

@@ -1,8 +1,8 @@
-"""Hand a request's files over before it is paid for: to the vendor's own upload or the user's bucket, once per content.
+"""Uploads a request's files before it is paid for: to the vendor or to the user's bucket, once per content.
 
-Handing over costs nothing and may fail, so it is done before anything is written down or spent. It runs beside the
-call that asked for it: a client that gives up, or an upload that takes longer than a call may, leaves it going, and the
-same request finds its result in `links` the next time.
+An upload is free and may fail, so it precedes the journal entry and the payment. It runs beside the call that needs it:
+if the client gives up, or the upload takes longer than a call may, it continues, and the next call of the same request
+finds the result in the upload cache.
 """
 
 from __future__ import annotations
@@ -18,13 +18,23 @@ import anyio
 from anyio import to_thread
 
 from seedance_mcp.catalog.request import FRAMES, REFERENCES
-from seedance_mcp.errors import Code, InvalidRequest, JournalError, SeedanceError, UnexpectedAnswer, VendorRefused
-from seedance_mcp.redaction import clean
+from seedance_mcp.errors import (
+    Code,
+    InternalError,
+    InvalidRequest,
+    SeedanceError,
+    Stopping,
+    UnexpectedAnswer,
+    UploadPending,
+    VendorRefused,
+)
+from seedance_mcp.sanitize import clean
 from seedance_mcp.uploads import bucket, local_files
-from seedance_mcp.uploads.cache import ASSET_LASTS, CachedLink, UploadCache, account
+from seedance_mcp.uploads.cache import ASSET_LIFETIME, CachedLink, UploadCache, account
 from seedance_mcp.uploads.inputs import PendingUpload, is_placeholder
 from seedance_mcp.uploads.local_files import UnusableFile
-from seedance_mcp.uploads.reviews import SCHEME, Reviews, ask
+from seedance_mcp.uploads.reviews import SCHEME, Reviews, call_vendor
+from seedance_mcp.uploads.timing import UploadTiming
 from seedance_mcp.web import SentFile
 
 if TYPE_CHECKING:
@@ -38,166 +48,167 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 40.0
-"""Seconds that a call waits for its files; some clients give a whole call no more than 60."""
-LONGEST_REVIEW = 600.0
-"""Seconds for which a vendor is asked whether it has looked at an asset, before the next call has to ask again."""
-_PAUSES = (0.5, 1.0, 2.0, 4.0)
-_AT_ONCE = 3
+_CONCURRENT_UPLOADS = 3
 _DAY = 86_400.0
 
 
-class UploadPending(SeedanceError):
-    """A file is still being uploaded or reviewed. Nothing was sent and nothing is charged."""
-
-    code = Code.BUSY
-
-
 @dataclass(slots=True)
-class _Load:
-    """One parcel while it is handed over."""
+class _Task:
+    """One upload that is under way, with the review of the file where the route needs one."""
 
     name: str
     done: anyio.Event = field(default_factory=anyio.Event)
-    reviewed: bool = False
-    ticket: str = ""
-    """The vendor's id of what it reviews, once it has one."""
+    under_review: bool = False
+    asset_id: str = ""
+    """The vendor's id of the asset, once its review is pending."""
     address: str = ""
+    """The result: the URL by which a request refers to the file."""
     error: SeedanceError | None = None
 
 
 class Uploader:
-    """Hands files over, each content once for each destination."""
+    """Uploads files, each content once per destination."""
 
-    def __init__(self, settings: Settings, web: Web) -> None:
-        self._settings, self._web = settings, web
+    def __init__(self, settings: Settings, web: Web, timing: UploadTiming | None = None) -> None:
+        self._settings, self._web, self._timing = settings, web, timing or UploadTiming()
         self._cache = UploadCache(settings.state_dir)
-        self.reviews = Reviews(settings, web, self._cache)
-        self._loads: dict[tuple[str, str], _Load] = {}
-        self._limit: anyio.CapacityLimiter | None = None
+        self.reviews = Reviews(settings, web, self._cache, self._timing)
+        self._tasks: dict[tuple[str, str], _Task] = {}
+        self._limiter: anyio.CapacityLimiter | None = None
 
     async def upload_all(
         self, request: VideoRequest, uploads: Mapping[str, PendingUpload], vendor: Vendor, group: TaskGroup | None
     ) -> VideoRequest:
-        """Return the request with the real URLs of its files.
+        """Return the request with the real URLs of its files in place of the placeholders.
+
+        Args:
+            request: A checked request.
+            uploads: Its files, by placeholder.
+            vendor: The vendor of the model.
+            group: Runs the uploads, which outlive this call; None if the server is not running.
 
         Raises:
-            InvalidRequest, VendorRefused, VendorUnreachable, SettingError: a file cannot be handed over.
-            StillOnItsWay: not yet; the work goes on.
+            InvalidRequest, VendorRefused, VendorUnreachable, UnexpectedAnswer: a file cannot be uploaded.
+            SettingError, MissingExtra: the bucket cannot be used.
+            UploadPending: an upload or a review takes longer than this call may; it continues.
+            Stopping: the server is shutting down.
         """
         if group is None:
-            raise JournalError("The studio is not open.")
-        loads = {
-            placeholder: self._started(placeholder, pending, vendor, group) for placeholder, pending in uploads.items()
+            raise Stopping("The server is shutting down, so the files were not uploaded. Nothing was sent.")
+        tasks = {
+            placeholder: self._start(placeholder, pending, vendor, group) for placeholder, pending in uploads.items()
         }
-        with anyio.move_on_after(PATIENCE):
-            for load in loads.values():
-                await load.done.wait()
-        for load in loads.values():
-            if load.error is not None:
-                raise load.error
-        late = [load for load in loads.values() if not load.address]
-        if late:
-            raise _not_yet(late, vendor)
-        return with_urls(request, {placeholder: load.address for placeholder, load in loads.items()})
+        with anyio.move_on_after(self._timing.patience):
+            for task in tasks.values():
+                await task.done.wait()
+        for task in tasks.values():
+            if task.error is not None:
+                raise task.error
+        unfinished = [task for task in tasks.values() if not task.address]
+        if unfinished:
+            raise _still_pending(unfinished, vendor)
+        return with_urls(request, {placeholder: task.address for placeholder, task in tasks.items()})
 
     async def as_sent(self, request: VideoRequest, vendor: Vendor) -> VideoRequest | None:
-        """Return an earlier request with the URLs it was sent with, or None where they are no longer known."""
+        """Return an earlier request with the URLs that were sent with it, or None if one is no longer known."""
         found: dict[str, str] = {}
-        for value in filter(is_placeholder, _addresses(request)):
-            link = await self._cache.get(value, account(self._settings, vendor))
-            link = link or await self._cache.get(value, self._settings.upload_url)
+        for value in filter(is_placeholder, _urls(request)):
+            link = await self._cache.get_link(value, account(self._settings, vendor))
+            link = link or await self._cache.get_link(value, self._settings.upload_url)
             if link is None or not link.address:
                 return None
             found[value] = link.address
         return with_urls(request, found) if found else request
 
-    # -- one parcel ---------------------------------------------------------------------------------------------------
+    # -- one upload ---------------------------------------------------------------------------------------------------
 
-    def _started(self, placeholder: str, pending: PendingUpload, vendor: Vendor, group: TaskGroup) -> _Load:
-        """Return the handing over of a parcel that is under way already, or begin it."""
+    def _start(self, placeholder: str, pending: PendingUpload, vendor: Vendor, group: TaskGroup) -> _Task:
+        """Return the task that uploads a file, and start it unless it is under way already."""
         key = (placeholder, account(self._settings, vendor))
-        if key not in self._loads:
-            load = self._loads[key] = _Load(pending.file.name)
-            group.start_soon(self._run, load, key, pending, vendor)
-        return self._loads[key]
+        if key not in self._tasks:
+            task = self._tasks[key] = _Task(pending.file.name)
+            group.start_soon(self._run, task, key, pending, vendor)
+        return self._tasks[key]
 
-    async def _run(self, load: _Load, key: tuple[str, str], pending: PendingUpload, vendor: Vendor) -> None:
+    async def _run(self, task: _Task, key: tuple[str, str], pending: PendingUpload, vendor: Vendor) -> None:
         try:
             if pending.route.review is None:
-                load.address = await self._link(key[0], pending, vendor)
+                task.address = await self._link(key[0], pending, vendor)
             else:
-                load.address = await self._asset(load, key, pending, vendor, pending.route.review)
+                task.address = await self._asset(task, key, pending, vendor, pending.route.review)
         except SeedanceError as error:
-            load.error = error
+            task.error = error
         except Exception:
-            log.exception("%s could not be handed over", load.name)
-            load.error = UnexpectedAnswer(f"{load.name} could not be handed over; the server's log says why.")
+            log.exception("the upload of %s failed unexpectedly", task.name)
+            task.error = InternalError(f"The upload of {task.name} failed unexpectedly. Nothing was sent.")
         finally:
-            self._loads.pop(key, None)
-            load.done.set()
+            self._tasks.pop(key, None)
+            task.done.set()
 
     async def _link(self, placeholder: str, pending: PendingUpload, vendor: Vendor) -> str:
         """Return a link to a file, from the cache or by uploading it."""
         store = pending.route.bucket
         destination = store.url if store else account(self._settings, vendor)
-        as_sent = await self._cache.get(placeholder, destination)
-        if as_sent is not None and time.time() < as_sent.renew_at:
-            return as_sent.address
-        if self._limit is None:
-            self._limit = anyio.CapacityLimiter(_AT_ONCE)
-        async with self._limit:
-            address, lasts = await self._upload(pending, store, vendor)
+        cached = await self._cache.get_link(placeholder, destination)
+        if cached is not None and time.time() < cached.renew_at:
+            return cached.address
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_CONCURRENT_UPLOADS)
+        async with self._limiter:
+            address, lifetime = await self._upload(pending, store, vendor)
         now = time.time()
-        await self._cache.put(placeholder, destination, CachedLink(address, "", now + lasts * 2 / 3, now + lasts))
+        link = CachedLink(address, "", now + lifetime * 2 / 3, now + lifetime)
+        await self._cache.put_link(placeholder, destination, link)
         return address
 
     async def _upload(self, pending: PendingUpload, store: Bucket | None, vendor: Vendor) -> tuple[str, float]:
+        """Upload a file; return the link and its lifetime in seconds."""
         file = pending.file
         try:
             data = await to_thread.run_sync(local_files.content, file)
         except UnusableFile as error:
             raise InvalidRequest(f"{error} Nothing was sent.", next_step="Call create_video again.") from None
         if store is not None:
-            return await store.put(file, data), bucket.LASTS
+            return await store.put(file, data), bucket.LINK_LIFETIME
         upload = _upload_of(vendor)
-        # The name says what is in it and nothing of where it came from.
+        # The name is made from the content: neither the file's name nor its folder leaves this machine.
         sent = SentFile(f"{file.sha256[:16]}.{file.facts.ending}", data, file.facts.mime)
-        address = upload.parse_link(await ask(self._web, vendor, upload.call, f"did not take {file.name}", sent))
+        answer = await call_vendor(self._web, vendor, upload.call, f"did not accept {file.name}", sent)
+        address = upload.parse_link(answer)
         if not address.startswith("https://"):
-            raise UnexpectedAnswer(f"{vendor.name} gave a link to {file.name} that is not https.")
+            raise UnexpectedAnswer(f"{vendor.name} returned a link to {file.name} that does not begin with https://.")
         return address, upload.days * _DAY
 
     # -- assets -------------------------------------------------------------------------------------------------------
 
     async def _asset(
-        self, load: _Load, key: tuple[str, str], pending: PendingUpload, vendor: Vendor, review: Review
+        self, task: _Task, key: tuple[str, str], pending: PendingUpload, vendor: Vendor, review: Review
     ) -> str:
-        """Return what stands for an asset once the vendor has looked at it."""
+        """Return the URL of an asset that the vendor has approved, or "" if its review is still pending."""
         name = pending.file.name
-        as_sent = await self._cache.get(*key)
-        load.reviewed = True
+        cached = await self._cache.get_link(*key)
+        task.under_review = True
         asset = None
-        if as_sent is not None:
-            with contextlib.suppress(VendorRefused):  # it no longer knows the asset
-                asset = await self.reviews.poll(vendor, review, as_sent.ticket, name)
+        if cached is not None:
+            with contextlib.suppress(VendorRefused):  # the vendor no longer knows the asset
+                asset = await self.reviews.poll(vendor, review, cached.asset_id, name)
         if asset is None or asset.state == "failed":
             facts = pending.file.facts
-            load.reviewed = False
+            task.under_review = False
             link = await self._link(f"https://local.invalid/{pending.file.sha256}.{facts.ending}", pending, vendor)
-            load.reviewed = True
+            task.under_review = True
             call = review.build_submit(link, facts.kind, pending.file.sha256[:16])
-            asset = review.parse_submit(await ask(self._web, vendor, call, f"did not take {name}"))
+            asset = review.parse_submit(await call_vendor(self._web, vendor, call, f"did not accept {name}"))
             await self._remember(key, asset)
         if asset.state == "pending":
             await self.reviews.start(vendor, asset, name, pending.model, pending.route.purpose)
-            load.ticket = asset.id
-            asset = await self._decided(load, asset, vendor, review)
+            task.asset_id = asset.id
+            asset = await self._wait_for_review(task, asset, vendor, review)
         if asset.state == "failed":
-            await self._cache.forget(*key)
+            await self._cache.forget_link(*key)
+            reason = clean(asset.vendor_status) or "no reason given"
             raise VendorRefused(
-                f"{vendor.name} has reviewed {name} and refused it ({clean(asset.vendor_status) or 'no reason given'}). "
-                "Nothing was sent and nothing is charged.",
+                f"{vendor.name} reviewed {name} and refused it ({reason}). Nothing was sent and nothing is charged.",
                 code=Code.CONTENT_POLICY,
                 next_step="Use another file.",
             )
@@ -206,38 +217,43 @@ class Uploader:
         await self._remember(key, asset)
         return asset.address
 
-    async def _decided(self, load: _Load, asset: Asset, vendor: Vendor, review: Review) -> Asset:
-        """Wait for a review's end, though not for ever."""
-        ends = time.monotonic() + LONGEST_REVIEW
-        pauses = iter(_PAUSES)
-        with self.reviews.tracked(vendor, load.ticket):
+    async def _wait_for_review(self, task: _Task, asset: Asset, vendor: Vendor, review: Review) -> Asset:
+        """Poll a review until the vendor has decided or `UploadTiming.longest_review` has passed."""
+        ends = time.monotonic() + self._timing.longest_review
+        pauses = iter(self._timing.review_pauses)
+        with self.reviews.tracked(vendor, task.asset_id):
             while asset.state == "pending" and time.monotonic() < ends:
-                asset = await self.reviews.poll(vendor, review, load.ticket, load.name)
+                asset = await self.reviews.poll(vendor, review, task.asset_id, task.name)
                 if asset.state == "pending":
-                    await anyio.sleep(next(pauses, _PAUSES[-1]))
+                    await anyio.sleep(next(pauses, self._timing.review_pauses[-1]))
         return asset
 
     async def _remember(self, key: tuple[str, str], asset: Asset) -> None:
         if asset.state == "failed":
             return
-        ends = time.time() + ASSET_LASTS
-        await self._cache.put(*key, CachedLink(asset.address if asset.state == "usable" else "", asset.id, ends, ends))
+        ends = time.time() + ASSET_LIFETIME
+        address = asset.address if asset.state == "usable" else ""
+        await self._cache.put_link(*key, CachedLink(address, asset.id, ends, ends))
 
 
-def _not_yet(late: Sequence[_Load], vendor: Vendor) -> UploadPending:
-    """Say what is not handed over yet, and how to learn when it is."""
-    reviewed = ", ".join(load.name for load in late if load.reviewed)
-    uploaded = ", ".join(load.name for load in late if not load.reviewed)
-    said = [f"{vendor.name} has not finished its review of {reviewed}."] if reviewed else []
-    said += [f"Still being uploaded: {uploaded}."] if uploaded else []
-    tickets = [f"{SCHEME}{load.ticket}" + (f" ({load.name})" if len(late) > 1 else "") for load in late if load.ticket]
-    step = "It goes on in the background: call create_video again with the same arguments in a minute."
-    if tickets:
+def _still_pending(unfinished: Sequence[_Task], vendor: Vendor) -> UploadPending:
+    """Return the error that names the unfinished uploads and reviews, and how to learn when they have finished."""
+    reviews = ", ".join(task.name for task in unfinished if task.under_review)
+    uploads = ", ".join(task.name for task in unfinished if not task.under_review)
+    sentences = [f"{vendor.name} has not finished its review of {reviews}."] if reviews else []
+    sentences += [f"Still uploading: {uploads}."] if uploads else []
+    names = [
+        f"{SCHEME}{task.asset_id}" + (f" ({task.name})" if len(unfinished) > 1 else "")
+        for task in unfinished
+        if task.asset_id
+    ]
+    step = "This continues in the background: call create_video again with the same arguments in a minute."
+    if names:
         step = (
-            f"check_video with job_id {' or '.join(tickets)} says how the review is (wait_seconds 50 waits for it); "
-            "then call create_video again with the same arguments."
+            f"Call check_video with job_id {' or '.join(names)} for the status of the review (wait_seconds 50 waits "
+            "for the decision); then call create_video again with the same arguments."
         )
-    return UploadPending(" ".join([*said, "Nothing was sent and nothing is charged."]), next_step=step)
+    return UploadPending(" ".join([*sentences, "Nothing was sent and nothing is charged."]), next_step=step)
 
 
 def _upload_of(vendor: Vendor) -> Upload:
@@ -246,15 +262,15 @@ def _upload_of(vendor: Vendor) -> Upload:
     return vendor.upload
 
 
-def _addresses(request: VideoRequest) -> list[str]:
+def _urls(request: VideoRequest) -> list[str]:
     single = [getattr(request, name) for name in FRAMES]
-    return [a for a in (*single, *(a for name in REFERENCES for a in getattr(request, name))) if a]
+    return [url for url in (*single, *(url for name in REFERENCES for url in getattr(request, name))) if url]
 
 
-def with_urls(request: VideoRequest, found: Mapping[str, str]) -> VideoRequest:
-    """Return a request with other URLs in the place of some."""
+def with_urls(request: VideoRequest, urls: Mapping[str, str]) -> VideoRequest:
+    """Return a request with some of its URLs replaced."""
     changes: dict[str, Any] = {
-        name: found.get(value, value) for name in FRAMES if (value := getattr(request, name)) is not None
+        name: urls.get(value, value) for name in FRAMES if (value := getattr(request, name)) is not None
     }
-    changes |= {name: tuple(found.get(v, v) for v in getattr(request, name)) for name in REFERENCES}
+    changes |= {name: tuple(urls.get(v, v) for v in getattr(request, name)) for name in REFERENCES}
     return replace(request, **changes)

@@ -1,4 +1,4 @@
-"""The vendors there are: our five, and those that other packages add.
+"""The known vendors: our five, and those that other packages add.
 
 A package adds a vendor by naming its `Vendor` in the entry-point group `seedance_mcp.vendors`:
 
@@ -24,13 +24,13 @@ OURS = (ope.VENDOR, seedanceapi.VENDOR, jimmyai.VENDOR, twelveai.VENDOR, aigptim
 
 @cache
 def known_vendors() -> dict[str, Vendor]:
-    """Return every vendor by its slug; ours come first and cannot be replaced from outside."""
+    """Return every vendor by slug; ours come first, and other packages cannot replace them."""
     found = {vendor.slug: vendor for vendor in OURS}
     for entry in entry_points(group="seedance_mcp.vendors"):
         try:
             vendor = entry.load()
         except Exception:
-            log.exception("the vendor %s could not be loaded, so it is left out", entry.name)
+            log.exception("the vendor %s could not be loaded and is left out", entry.name)
             continue
         if isinstance(vendor, Vendor):
             found.setdefault(vendor.slug, vendor)

@@ -1,7 +1,7 @@
 """aigptimage.com: a jobs API with the parameters in `input`, and results as JSON inside a string.
 
-Facts: facts/aigptimage.yaml. reference-to-video is the seed page; text-to-video and image-to-video are known from
-the vendor's other public pages only, and their rows say PUB.
+Facts: facts/aigptimage.yaml. The seed page documents reference-to-video. The vendor's other public pages document
+text-to-video and image-to-video, so their rows cite PUB.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapsho
 _URL = Link(("https", "http"), Source("SEED:156,164", "endpoints.upload_or_assets"), public=True)
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 
-# «Common options» is not a closed list (SEED:56-67), so every ratio that Seedance knows is taken.
+# "Common options" is not a closed list (SEED:56-67), so every ratio of Seedance is accepted.
 _RATIO = OneOf(
     ("16:9", "9:16", "1:1", "3:4", "4:3", "21:9", "adaptive"),
     Source("SEED:62-67; rest ARK", "params.input.ratio"),
@@ -34,19 +34,19 @@ _COMMON: dict[str, Row] = {
     "aspect_ratio": _RATIO,
     "generate_audio": Flag(Source("SEED:78-83", "params.input.generate_audio"), default=False),
     "web_search": Flag(Source("SEED:84-89", "params.input.web_search")),
-    # The vendor's own default is off, which returns unfiltered output; ours is on unless the caller opts out.
+    # The vendor's default is off, which returns unfiltered output; ours is on unless the caller opts out.
     "safety_filter": Flag(Source("SEED:90-96; default ours", "params.input.nsfw_checker"), default=True),
 }
 _ADVICE = (
     Advice(
         ("duration",),
-        "The vendor states no range for duration; the upstream takes 4–15 s.",
+        "The vendor does not state a range for duration; the upstream accepts 4–15 s.",
         Source("KIE/ARK", "params.input.duration"),
         outside=(4, 15),
     ),
     Advice(
         ("aspect_ratio",),
-        "The page lists 16:9, 9:16, 1:1 and 3:4 as common ratios; this one is the upstream's.",
+        "The vendor's page lists 16:9, 9:16, 1:1 and 3:4 as common ratios; this ratio comes from the upstream.",
         Source("SEED:62-67", "params.input.ratio"),
         values=("4:3", "21:9", "adaptive"),
     ),
@@ -69,7 +69,7 @@ def _references() -> Model:
         cautions=(
             Advice(
                 ("generate_audio",),
-                "The page says sound affects the price, and does not say by how much.",
+                "The vendor's page says that audio affects the price, but not by how much.",
                 Source("SEED:165", "pricing.also_affects_cost"),
             ),
         ),
@@ -77,22 +77,22 @@ def _references() -> Model:
     upstream = tuple(
         Advice(
             (field,),
-            f"The upstream takes at most {most} {field}.",
+            f"The upstream accepts at most {most} {field}.",
             Source("KIE", "reference_limits.upstream_warning"),
             outside=(0, most),
         )
         for field, most in zip(_REFERENCES, (9, 3, 3), strict=True)
     )
-    single_error = Advice(
+    audio_alone = Advice(
         ("reference_audios",),
-        "The upstream refuses sounds without a picture or clip beside them.",
+        "The upstream refuses audio without an image or video.",
         Source("ARK/KIE", "requires.0"),
         unless=("reference_images", "reference_videos"),
     )
-    rules = (NeedsOneOf(("prompt", *_REFERENCES), Source("INF: an empty input asks for nothing", "requires.0")),)
+    rules = (NeedsOneOf(("prompt", *_REFERENCES), Source("INF: a request needs some input", "requires.0")),)
     name = "seedance-2.0-reference-to-video"
     source = Source("SEED:27,34,41", f"models.{name}")
-    advice = (*_ADVICE, *upstream, single_error)
+    advice = (*_ADVICE, *upstream, audio_alone)
     return Model("aigptimage", name, "From references", rows, billing, source, rules, advice, prefers=_REFERENCES)
 
 
@@ -126,7 +126,7 @@ _STATES: dict[str, TaskState] = {
 
 
 def build_submit(request: VideoRequest) -> Call:
-    """POST /api/v1/jobs/createTask (SEED §1). Only `ratio` is sent: it wins over its alias `aspect_ratio`."""
+    """POST /api/v1/jobs/createTask (SEED §1). Only `ratio` is sent; it overrides its alias `aspect_ratio`."""
     fields: dict[str, Any] = {
         "prompt": in_plain_words(request.prompt) or None,
         "image_urls": [request.first_frame] if request.first_frame else None,
@@ -165,7 +165,7 @@ class _Status(BaseModel):
         @field_validator("resultJson", mode="before")
         @classmethod
         def _string_or_object(cls, value: object) -> object:
-            """The page shows an object, its example a JSON string (SEED:143-144 vs 151-154); an empty one is none."""
+            """Parse a JSON string: the page shows an object, its example a string (SEED:143-144 vs 151-154)."""
             if isinstance(value, str):
                 try:
                     return json.loads(value) if value.strip() else None
@@ -182,7 +182,7 @@ class _Envelope(BaseModel):
 
 
 def parse_submit(answer: Answer) -> Accepted:
-    """Read the answer to a create (SEED §1, response example)."""
+    """Parse the answer to a submit (SEED §1, response example)."""
     return Accepted(read(_Created, answer).data.taskId)
 
 
@@ -192,17 +192,17 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Read a look: the film is the first of `resultUrls` (SEED: success result structure)."""
+    """Parse a status answer: the video is the first of `resultUrls` (SEED: success result structure)."""
     data = read(_Status, answer).data
     state = _STATES.get(data.state.casefold(), "running")
     urls = (data.resultJson.resultUrls if data.resultJson else None) or []
     url = urls[0] if urls and state == "succeeded" else None
-    why = classify(200, str(data.failCode or ""), data.failMsg or "", Code.GENERATION_FAILED)
-    return Snapshot(state, data.state, url, why if state == "failed" else None)
+    refusal = classify(200, str(data.failCode or ""), data.failMsg or "", Code.GENERATION_FAILED)
+    return Snapshot(state, data.state, url, refusal if state == "failed" else None)
 
 
 def parse_error(answer: Answer) -> Refusal | None:
-    """Read a no: the body's code decides, also inside HTTP 200 (SEED: error codes; PUB:errors)."""
+    """Parse an error: the body's code decides, even with HTTP 200 (SEED: error codes; PUB:errors)."""
     try:
         envelope = _Envelope.model_validate(answer.body)
     except ValueError:
@@ -212,7 +212,7 @@ def parse_error(answer: Answer) -> Refusal | None:
     code, message = str(envelope.code), envelope.msg or ""
     status = int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
     if status == 409 and "limit" in message.casefold():
-        status = 429  # «active task limit exceeded» (SEED:174) is a no until running tasks end, not a conflict
+        status = 429  # "active task limit exceeded" (SEED:174) lasts until running tasks end; it is not a conflict
     return classify(status, code, message)
 
 
@@ -223,7 +223,7 @@ VENDOR = Vendor(
     models=(
         _references(),
         _public("seedance-2.0-text-to-video", "From text", "t2v", frame=False),
-        _public("seedance-2.0-image-to-video", "From a first picture", "i2v", frame=True),
+        _public("seedance-2.0-image-to-video", "From a first image", "i2v", frame=True),
     ),
     build_submit=build_submit,
     parse_submit=parse_submit,

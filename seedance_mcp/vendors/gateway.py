@@ -12,7 +12,7 @@ from seedance_mcp.vendors.vendor import Answer, Refusal
 
 
 class _Task(BaseModel):
-    """`{"code": "...", "message": "...", "data": null}`: the gateway refuses a task."""
+    """`{"code": "...", "message": "...", "data": null}`: the gateway's refusal of a task."""
 
     code: str
     message: str
@@ -24,13 +24,13 @@ class _Inner(BaseModel):
 
 
 class _Wrapped(BaseModel):
-    """`{"error": {"message", "type", "code"}}`: the gateway's door, or the upstream's own error passed on."""
+    """`{"error": {"message", "type", "code"}}`: the gateway's access check, or an error that it passes on."""
 
     error: _Inner
 
 
 def parse_gateway_error(answer: Answer) -> Refusal | None:
-    """Read a no in either envelope; None if the answer is in neither, so that a proxy's page is not taken for one."""
+    """Parse an error in either envelope; None for any other answer, such as a proxy's error page."""
     if answer.status < 400:
         return None
     try:
@@ -44,8 +44,8 @@ def parse_gateway_error(answer: Answer) -> Refusal | None:
     return classify(answer.status, str(inner.code or ""), inner.message)
 
 
-def reason(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:
-    """Read why a task failed: `error.message` and `error.code`, or a plain sentence."""
+def parse_failure(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:
+    """Parse why a task failed: an object with `message` and `code`, or plain text."""
     if isinstance(error, dict):
         code, message = str(error.get("code") or ""), str(error.get("message") or fallback)
         return classify(200, code, message, Code.GENERATION_FAILED)

@@ -1,4 +1,4 @@
-"""OPE.AI: an OpenAI-shaped /v1/videos whose finished film has no URL and is fetched with the key.
+"""OPE.AI: an OpenAI-style /v1/videos API. A finished video has no URL; it is downloaded with the key.
 
 Facts: facts/ope.yaml.
 """
@@ -27,7 +27,7 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.catalog.sizes import SIZES
-from seedance_mcp.vendors.gateway import parse_gateway_error, reason
+from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 
 _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.content"), public=True)
@@ -63,7 +63,7 @@ def _model(name: str, summary: str, line: str, *, high: bool = True) -> Model:
 _BILLING = Billing(None, "USD", Source("GAP: SEED:27 links a price page that was not found", "pricing"))
 _RULES = (
     Needs("reference_audios", ("reference_images", "reference_videos"), Source("SEED:101-103", "requires.0")),
-    # The page shows four modes and none that mixes them; the upstream calls them mutually exclusive.
+    # The page shows four modes and never a mixture; the upstream calls them mutually exclusive.
     NotTogether(
         ("first_frame", "last_frame"),
         ("reference_images", "reference_videos", "reference_audios"),
@@ -74,13 +74,13 @@ _RULES = (
 _ADVICE = (
     Advice(
         ("prompt",),
-        "The prompt is over 500 Chinese characters or 1,000 words; ope says details are then easily lost.",
+        "The prompt exceeds 500 Chinese characters or 1,000 words; ope says that details may be lost.",
         Source("SEED:97", "prompt_limits"),
         wordy=(500, 1000),
     ),
     Advice(
         ("seed",),
-        "ope documents seed, the upstream says Seedance 2.0 ignores it: the same seed may give another film.",
+        "ope documents seed, but the upstream says that Seedance 2.0 ignores it: the same seed may give another video.",
         Source("SEED:65 vs ARK", "contradictions.3"),
     ),
 )
@@ -102,7 +102,7 @@ _STATES: dict[str, TaskState] = {
 
 
 def build_submit(request: VideoRequest) -> Call:
-    """POST /v1/videos (SEED §1, §2). `size` is the same as resolution + ratio, and the page wants one of the two."""
+    """POST /v1/videos (SEED §1, §2). The page wants either `size` or resolution and ratio; the latter are sent."""
     body: dict[str, Any] = {
         "model": request.model.name,
         "prompt": in_plain_words(request.prompt),
@@ -130,7 +130,7 @@ def _content(request: VideoRequest) -> list[dict[str, Any]]:
 
 
 class _Created(BaseModel):
-    """The create answer carries id and task_id, equal; the query answer only id."""
+    """The submit answer has equal id and task_id; the status answer has only id."""
 
     id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
 
@@ -143,7 +143,7 @@ class _Status(BaseModel):
 
 
 def parse_submit(answer: Answer) -> Accepted:
-    """Read the answer to a create (SEED §4.1)."""
+    """Parse the answer to a submit (SEED §4.1)."""
     return Accepted(read(_Created, answer).id)
 
 
@@ -153,11 +153,11 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Read a look at a task: states come in two cases, and never with a URL (SEED §5)."""
-    look = read(_Status, answer)
-    state = _STATES.get(look.status.casefold(), "running")
-    refusal = reason(look.error, look.fail_reason or "") if state == "failed" else None
-    return Snapshot(state, look.status, refusal=refusal, progress=look.progress)
+    """Parse a status answer: states come in upper and lower case, and never with a URL (SEED §5)."""
+    task = read(_Status, answer)
+    state = _STATES.get(task.status.casefold(), "running")
+    refusal = parse_failure(task.error, task.fail_reason or "") if state == "failed" else None
+    return Snapshot(state, task.status, refusal=refusal, progress=task.progress)
 
 
 def build_download(task_id: str) -> Call:

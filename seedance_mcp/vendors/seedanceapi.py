@@ -1,6 +1,6 @@
 """seedanceapi.org, API v2: flat parameters, credits at one cent each.
 
-Facts: facts/seedanceapi.yaml. The v1 of the same host has other field names (image_urls, generate_audio …): never used.
+Facts: facts/seedanceapi.yaml. The host's API v1, with other field names (image_urls, generate_audio …), is not used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RULES = (
     NotTogether(
         ("first_frame",),
         ("reference_images", "reference_videos", "reference_audios"),
-        Source("INF: one list of pictures, roles not stated, SEED:98-100", "modes.first_last_frame"),
+        Source("INF: one list of images, roles not stated, SEED:98-100", "modes.first_last_frame"),
     ),
 )
 _MINI_RULES = (
@@ -40,29 +40,29 @@ _MINI_RULES = (
     NotTogether(
         ("reference_images",),
         ("reference_videos", "reference_audios"),
-        Source("INF: KIE keeps pictures and multimodal references apart", "exclusions.2"),
+        Source("INF: KIE keeps images and multimodal references apart", "exclusions.2"),
     ),
 )
 _ADVICE = (
     Advice(
         ("aspect_ratio", "first_frame"),
-        "seedanceapi documents aspect_ratio for text-to-video only; the picture's own shape may win.",
+        "seedanceapi documents aspect_ratio for text-to-video only; the image's own ratio may win.",
         Source("SEED:94-96", "params.aspect_ratio"),
     ),
     Advice(
         ("aspect_ratio", "reference_images"),
-        "seedanceapi documents aspect_ratio for text-to-video only; the picture's own shape may win.",
+        "seedanceapi documents aspect_ratio for text-to-video only; the image's own ratio may win.",
         Source("SEED:94-96", "params.aspect_ratio"),
     ),
     Advice(
         ("reference_images",),
-        "seedanceapi does not say what each of several pictures becomes; name their roles in the prompt.",
+        "seedanceapi does not document the roles of several images; name their roles in the prompt.",
         Source("SEED:98-100", "modes.image_to_video"),
         outside=(0, 1),
     ),
     Advice(
         ("public",),
-        "public=true may show the film to others in the vendor's gallery.",
+        "public=true may show the video to others in the vendor's gallery.",
         Source("SEED:116-118", "params.public"),
     ),
 )
@@ -83,7 +83,7 @@ def _standard(name: str, summary: str, per_second: int, lines: str, *advice: Adv
         cautions=(
             Advice(
                 ("resolution",),
-                "The price table has no resolution column, though the page says it matters; 1080p may cost more.",
+                "The price table has no column for resolution, although the page says it matters; 1080p may cost more.",
                 Source("SEED:33 vs 43-56", "contradictions.2"),
                 values=("1080p",),
             ),
@@ -99,17 +99,17 @@ _CENT = Decimal("0.01")
 
 _NO_1080P_UPSTREAM = Advice(
     ("resolution",),
-    "The upstream's fast model has no 1080p; seedanceapi's page does not forbid it, but look at what is delivered.",
+    "seedanceapi's page allows 1080p, but the upstream's fast model does not support it. Check the video's resolution.",
     Source("SEED:92 vs ARK", "models.seedance-2.0-fast"),
     values=("1080p",),
 )
 
 
 def _mini() -> Model:
-    references = "Upstream limit: at most 3, together at most 15 s."
+    references = "The upstream accepts at most 3, adding up to at most 15 s."
     rows = _COMMON | {
         "duration": Whole(4, 15, Source("SEED:86", "params.duration"), default=5, unit="s"),
-        # 1080p is taken by the vendor, and silently billed and made as 720p (SEED:92): so it is not offered.
+        # The vendor accepts 1080p, but silently makes and bills 720p (SEED:92), so it is not offered.
         "resolution": OneOf(("480p", "720p"), Source("SEED:92", "contradictions.0"), "720p"),
         "aspect_ratio": OneOf(
             (*_RATIOS, "1:1", "21:9", "adaptive"),
@@ -130,7 +130,7 @@ def _mini() -> Model:
         cautions=(
             Advice(
                 ("reference_videos",),
-                "Priced by the film's seconds; the vendor may add those of the reference clips.",
+                "Priced by the video's seconds; the vendor may add those of the reference videos.",
                 Source("SEED:65,67 vs KIE", "contradictions.5"),
             ),
         ),
@@ -141,7 +141,7 @@ def _mini() -> Model:
         Advice(("reference_audios",), references, Source("KIE", "params.reference_audio_urls"), outside=(0, 3)),
         Advice(
             ("reference_audios",),
-            "The upstream refuses sounds without a picture or clip beside them.",
+            "The upstream refuses audio without an image or video.",
             Source("ARK", "reference_limits.others"),
             unless=("reference_videos",),
         ),
@@ -192,7 +192,7 @@ class _Envelope(BaseModel):
 
 
 class _Error(BaseModel):
-    """The page lists codes without a body; the word is looked for in every place that clients have seen it."""
+    """The page lists codes without an example body; the code is searched wherever clients have seen it."""
 
     code: int | str | None = None
     message: str | None = None
@@ -202,7 +202,7 @@ class _Error(BaseModel):
 
 
 def parse_submit(answer: Answer) -> Accepted:
-    """Read the answer to a create (SEED: task created)."""
+    """Parse the answer to a submit (SEED: task created)."""
     data = read(_Envelope, answer).data
     return Accepted(data.task_id, data.consumed_credits)
 
@@ -213,7 +213,7 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Read a look: the film is the first of `data.response` (SEED: tip)."""
+    """Parse a status answer: the video is the first of `data.response` (SEED: tip)."""
     data = read(_Envelope, answer).data
     state = _STATES.get(data.status.casefold(), "running")
     url = data.response[0] if state == "succeeded" and data.response else None
@@ -222,7 +222,7 @@ def parse_status(answer: Answer) -> Snapshot:
 
 
 def parse_error(answer: Answer) -> Refusal | None:
-    """Read a no (SEED: error codes), by HTTP status or by a body code that is no success."""
+    """Parse an error (SEED: error codes), by HTTP status or by a body code other than success."""
     try:
         error = _Error.model_validate(answer.body)
     except ValueError:
@@ -231,13 +231,13 @@ def parse_error(answer: Answer) -> Refusal | None:
         return None
     inner: dict[str, Any] = error.error if isinstance(error.error, dict) else {"code": error.error}
     data: dict[str, Any] = error.data if isinstance(error.data, dict) else {}
-    said = [inner.get("code"), error.error_code, data.get("error_code"), error.code, error.message]
-    word = next((w for w in said if isinstance(w, str) and re.fullmatch("[A-Z]+(_[A-Z]+)+", w)), "")
-    message = str(inner.get("message") or error.message or inner.get("code") or word)
+    candidates = [inner.get("code"), error.error_code, data.get("error_code"), error.code, error.message]
+    vendor_code = next((c for c in candidates if isinstance(c, str) and re.fullmatch("[A-Z]+(_[A-Z]+)+", c)), "")
+    message = str(inner.get("message") or error.message or inner.get("code") or vendor_code)
     if not (message or error.code):
         return None
-    code = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else answer.status
-    return classify(code, word, message, _CODES.get(word))
+    status = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else answer.status
+    return classify(status, vendor_code, message, _CODES.get(vendor_code))
 
 
 _CODES = {

@@ -1,4 +1,4 @@
-"""12AI: /v1/videos with a `metadata` object; the mode follows from the number of images unless it is named.
+"""12AI: /v1/videos with a `metadata` object; the number of images chooses the mode unless `metadata.action` does.
 
 Facts: facts/twelveai.yaml.
 """
@@ -25,8 +25,8 @@ from seedance_mcp.catalog import (
     Text,
     Whole,
 )
-from seedance_mcp.catalog.request import VideoRequest, with_names
-from seedance_mcp.vendors.gateway import parse_gateway_error, reason
+from seedance_mcp.catalog.request import VideoRequest, with_mentions
+from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
 
 _FRAMES = ("first_frame", "last_frame")
@@ -66,21 +66,21 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
 _BILLING = Billing("second", "USD", Source("SEED:35,548", "pricing"))
 _RULES = (
     NotTogether(("web_search",), _FRAMES + _REFERENCES, Source("SEED:90", "exclusions.0")),
-    # Frames and references travel in the same `images` list, so one request cannot carry both.
+    # Frames and references share the `images` list, so one request cannot contain both.
     NotTogether(_FRAMES, _REFERENCES, Source("SEED:93-94", "exclusions.1")),
     Needs("last_frame", ("first_frame",), Source("SEED:222", "requires.1")),
 )
 _ADVICE = (
     Advice(
         ("reference_audios",),
-        "12ai allows sounds as the only reference; the upstream refuses them without a picture or clip.",
+        "12ai allows audio as the only reference; the upstream refuses it without an image or video.",
         Source("SEED:277 vs ARK", "requires.3"),
         unless=("reference_images", "reference_videos"),
     ),
     Advice(
         ("reference_images",),
-        "With 1–2 reference pictures 12ai is told the mode by metadata.action, whose values its page does not list: "
-        "look whether the film opens with the first picture.",
+        "With 1–2 reference images, metadata.action sets the mode, but 12ai's page does not list its values. Check that "
+        "the video does not simply open with the first image.",
         Source("SEED:98-106", "contradictions.1"),
         outside=(3, 9),
     ),
@@ -102,7 +102,7 @@ _MODE_BY_IMAGES = ("text", "first_frame", "first_last_frame")
 
 
 def build_submit(request: VideoRequest) -> Call:
-    """POST /v1/videos. `size` is the resolution here, not pixels (SEED: request body)."""
+    """POST /v1/videos. Here `size` is the resolution, not pixels (SEED: request body)."""
     frames = [url for url in (request.first_frame, request.last_frame) if url]
     images = frames or list(request.reference_images)
     metadata: dict[str, Any] = {"ratio": request.aspect_ratio, "generate_audio": request.generate_audio}
@@ -115,10 +115,10 @@ def build_submit(request: VideoRequest) -> Call:
     }
     metadata |= {key: value for key, value in optional.items() if value is not None}
     if request.mode == "references" and len(images) < len(_MODE_BY_IMAGES):
-        metadata["action"] = "multi_ref"  # the number of images alone would choose another mode (SEED:96-106)
+        metadata["action"] = "multi_ref"  # otherwise the number of images chooses another mode (SEED:96-106)
     body: dict[str, Any] = {
         "model": request.model.name,
-        "prompt": with_names(request.prompt, _NAMES),
+        "prompt": with_mentions(request.prompt, _NAMES),
         "duration": request.duration,
         "size": request.resolution,
     }
@@ -126,7 +126,7 @@ def build_submit(request: VideoRequest) -> Call:
 
 
 class _Created(BaseModel):
-    """The text speaks of task_id, the body has id; either is taken."""
+    """The page's text says task_id, its example id; both are accepted."""
 
     id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
 
@@ -143,7 +143,7 @@ class _Status(BaseModel):
 
 
 def parse_submit(answer: Answer) -> Accepted:
-    """Read the answer to a create (SEED: submit answer example)."""
+    """Parse the answer to a submit (SEED: submit answer example)."""
     return Accepted(read(_Created, answer).id)
 
 
@@ -153,11 +153,12 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Read a look. `progress` is 100 for failed tasks and 0 for running ones, so it says nothing of the state."""
-    look = read(_Status, answer)
-    state = _STATES.get(look.status.casefold(), "running")
-    url = look.metadata.url if look.metadata and state == "succeeded" else None
-    return Snapshot(state, look.status, url, reason(look.error) if state == "failed" else None, progress=look.progress)
+    """Parse a status answer. `progress` may be 100 for failed tasks and 0 for running ones, so it is not the state."""
+    task = read(_Status, answer)
+    state = _STATES.get(task.status.casefold(), "running")
+    url = task.metadata.url if task.metadata and state == "succeeded" else None
+    refusal = parse_failure(task.error) if state == "failed" else None
+    return Snapshot(state, task.status, url, refusal, progress=task.progress)
 
 
 VENDOR = Vendor(
@@ -167,7 +168,7 @@ VENDOR = Vendor(
     base_url="https://cdn.12ai.org",
     models=(
         _model("seedance-2-official", "Standard", "480p", "29", assets=False),
-        _model("seedance-2-official2-fast", "Fast; reviews pictures by itself, takes asset://", "720p", "30,34", True),
+        _model("seedance-2-official2-fast", "Fast; reviews images itself, accepts asset://", "720p", "30,34", True),
     ),
     build_submit=build_submit,
     parse_submit=parse_submit,

@@ -1,6 +1,6 @@
-"""Words that every reseller passes through from the official upstream, and what HTTP statuses mean to all of them.
+"""Classify errors: codes and messages that resellers pass on from the official upstream, and HTTP statuses.
 
-Sources: facts/ark.yaml (`errors`), and the gateway vocabulary that ope and 12ai share (facts/ope.yaml, INF:newapi).
+Sources: facts/ark.yaml (`errors`), and the gateway's codes that ope and 12ai share (facts/ope.yaml, INF:newapi).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BY_STATUS = {
 }
 
 _BAD = "(?:invalid|incorrect|missing|expired)"
-# Looked for in the vendor's code and words together, the more telling first.
+# Searched in the vendor's code and message together; the more specific pattern comes first.
 _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
     (code, re.compile(pattern, re.IGNORECASE))
     for code, pattern in (
@@ -45,23 +45,23 @@ _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
 
 
 def classify(status: int, vendor_code: str, message: str, otherwise: Code | None = None) -> Refusal:
-    """Put a vendor's no into one of our classes: by what it says, then by its HTTP status."""
+    """Classify a vendor's refusal by its code and message, then by `otherwise` or its HTTP status."""
     inner_code, message = _unwrap(message)
-    said = f"{vendor_code} {inner_code} {message}"
+    text = f"{vendor_code} {inner_code} {message}"
     by_status = otherwise or _BY_STATUS.get(status, Code.VENDOR_DOWN if status >= 500 else Code.INVALID_REQUEST)
-    code = next((code for code, pattern in _BY_MESSAGE if pattern.search(said)), by_status)
+    code = next((code for code, pattern in _BY_MESSAGE if pattern.search(text)), by_status)
     return Refusal(code, message, inner_code or vendor_code, status)
 
 
 def _unwrap(message: str) -> tuple[str, str]:
-    """Gateways put the upstream's error body into their own message as a string; return its (code, message)."""
+    """Return (code, message) of the upstream's error body, which gateways put into their own message as a string."""
     if not message.startswith("{"):
         return "", message
     try:
         body: Any = json.loads(message)
     except (ValueError, RecursionError):
         return "", message
-    error = body.get("error") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    error = body.get("error") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (any JSON)
     if isinstance(error, dict):
-        return str(error.get("code") or ""), str(error.get("message") or message)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    return "", str(error) if error else message  # pyright: ignore[reportUnknownArgumentType]
+        return str(error.get("code") or ""), str(error.get("message") or message)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  (any JSON)
+    return "", str(error) if error else message  # pyright: ignore[reportUnknownArgumentType]  (any JSON)

@@ -1,7 +1,7 @@
-"""What a vendor module is: rows, and pure functions between our words and the vendor's.
+"""The interface of a vendor module: rows, and pure functions between our types and the vendor's API.
 
-A module imports neither HTTP, nor the clock, nor MCP; it turns requests into `Call`s and `Answer`s into facts, so
-that it can be read beside the vendor's page and tested without a network.
+A module imports neither HTTP, nor the clock, nor MCP. It turns requests into `Call`s and parses `Answer`s, so that it
+can be compared with the vendor's page and tested without a network.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code, UnexpectedAnswer, VendorUnreachable
 
 TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
-"""What a vendor's task can be. Every other word a vendor uses is mapped to one of these by its module."""
+"""The states of a task. Each module maps its vendor's statuses to these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request to a vendor, without its origin and key, which the sender adds."""
+    """One HTTP request to a vendor. The sender adds origin and key."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -35,79 +35,79 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     file_field: str = ""
-    """The name under which a file is sent along, as a form instead of JSON; the sender adds the file."""
+    """The form field for a file, where the request is a form instead of JSON; the sender adds the file."""
     public: bool = False
-    """Whether it is answered without a key, so that none is sent."""
+    """Whether the endpoint works without a key; then the sender leaves the key out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer: its status and its parsed JSON (None if it was none)."""
+    """One HTTP answer: its status and its parsed JSON (None if the body is not JSON)."""
 
     status: int
     body: Any = None
     retry_after: float | None = None
-    """Seconds to wait, where the vendor says so in Retry-After."""
+    """Seconds to wait, from the header Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The vendor has taken the job."""
+    """The vendor has accepted the job."""
 
     task_id: str
     charged: Decimal | None = None
-    """What the vendor says it charged, in the unit of the model's billing row."""
+    """The reported charge, in the unit of the model's billing row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The vendor's no, in our classes and in its own words."""
+    """A vendor's refusal: our code, and the vendor's message and code."""
 
     code: Code
     message: str = ""
     vendor_code: str = ""
     status: int = 200
-    """The HTTP status it stands for, also where the vendor hides it in a body code; 5xx leaves open what happened."""
+    """The HTTP status, or its equivalent in the body's code; after 5xx the outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A look at a task."""
+    """The status of a task at one moment."""
 
     state: TaskState
     vendor_status: str
-    """The vendor's own word for the state, kept for the record; an unknown one counts as running."""
+    """The status as the vendor names it; an unknown one counts as running."""
     url: str | None = None
     refusal: Refusal | None = None
     """Why it failed, if it did."""
     charged: Decimal | None = None
     progress: float | None = None
-    """Percent, for show only: no state is ever derived from it."""
+    """Percent, for display only; it never decides the state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file that a vendor keeps and has to look at before it may be used."""
+    """A file that a vendor stores and reviews before a request may use it."""
 
     id: str
     state: Literal["pending", "usable", "failed"]
     reference: str = ""
-    """What stands for it in a request, where that is not asset://id."""
+    """How a request refers to it, where that is not asset://id."""
     vendor_status: str = ""
-    """The vendor\'s own word for the state."""
+    """The status as the vendor names it."""
 
     @property
     def address(self) -> str:
-        """What stands for it in a request."""
+        """The URL by which a request refers to it."""
         return self.reference or f"asset://{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """How a link becomes an asset: submitted, then looked at until it is usable. None of this costs anything."""
+    """How a link becomes an asset: submit it, then poll until it is usable. All calls are free."""
 
     build_submit: Callable[[str, FileKind, str], Call]
-    """From the link, what it is, and a name for it."""
+    """From the link, the kind of file, and a name for it."""
     parse_submit: Callable[[Answer], Asset]
     build_status: Callable[[str], Call]
     parse_status: Callable[[Answer], Asset]
@@ -115,17 +115,17 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """How a vendor takes files from this machine. None of this costs anything."""
+    """How to upload local files to a vendor. All calls are free."""
 
     call: Call
     parse_link: Callable[[Answer], str]
     endings: frozenset[str]
-    """The formats that it takes."""
+    """The file extensions that the vendor accepts."""
     most_mb: float
     days: float
-    """How long the link is documented to last."""
+    """The documented lifetime of the link, in days."""
     reviews: Callable[[Model], Mapping[str, Review]]
-    """By purpose: `asset`, and `person` for pictures of a real person."""
+    """By purpose: `asset`, and `person` for images of a real person."""
     source: Source
 
 
@@ -134,7 +134,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """A GET that costs nothing, and how its answer is read."""
+    """A free GET request, and how to parse its answer."""
 
     call: Call
     read: Callable[[Answer], T]
@@ -142,10 +142,10 @@ class Query(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """One reseller of Seedance: who it is, what it sells, and how it is asked."""
+    """One reseller of Seedance: its models, and how to call its API."""
 
     slug: str
-    """How model ids and settings name it; the environment name is `env` where a slug cannot be one."""
+    """The vendor's name in model ids and settings; `env` replaces it in settings where it does not fit."""
     name: str
     base_url: str
     models: tuple[Model, ...]
@@ -154,29 +154,33 @@ class Vendor:
     build_status: Callable[[str], Call]
     parse_status: Callable[[Answer], Snapshot]
     parse_error: Callable[[Answer], Refusal | None]
-    """The vendor's no in its own error envelope; None if the answer is not one."""
+    """Parse an error in the vendor's envelope; None if the answer is not an error."""
     build_download: Callable[[str], Call] | None = None
-    """How the film is fetched with the key, from the vendor's own origin, where the look gives no URL."""
+    """How to download the video with the key from the vendor's origin, where the status has no URL."""
     idempotency_header: str | None = None
-    """The header that makes a repeated create return the first task, where the vendor documents one."""
+    """The header that makes a repeated submit return the first task, where the vendor documents one."""
     video_hosts: tuple[str, ...] = ()
-    """Where finished films are known to live, besides the vendor's own origin."""
+    """Known hosts of finished videos, besides the vendor's origin."""
     link_days: float | None = None
-    """How long a film's link is documented to last."""
+    """The documented lifetime of a video's link, in days."""
     upload: Upload | None = None
-    """How it takes files from this machine, where it does."""
+    """How to upload local files, where the vendor accepts them."""
     account_queries: tuple[Query[str], ...] = ()
-    """What can be asked of the account, answered in words."""
+    """Queries about the account; each answer is returned as text."""
     price_list: Query[Mapping[str, UnitPrice]] | None = None
-    """Its public price list, by the names of models as they are ordered."""
+    """The public price list, by the model names that requests use."""
     env: str = ""
     docs: str = ""
-    """The public page the rows were read from."""
+    """The public page that documents the rows."""
 
     @property
     def env_name(self) -> str:
-        """The VENDOR in SEEDANCE_<VENDOR>_API_KEY."""
+        """The <VENDOR> in SEEDANCE_<VENDOR>_API_KEY."""
         return self.env or self.slug.upper().replace("-", "_")
+
+    def model(self, model_id: str) -> Model | None:
+        """Return one of its models by its id (`vendor/model`), or None."""
+        return next((m for m in self.models if m.id == model_id), None)
 
 
 def _percent(value: object) -> float | None:
@@ -184,14 +188,14 @@ def _percent(value: object) -> float | None:
 
 
 Percent = Annotated[float | None, BeforeValidator(_percent)]
-"""Progress, for show only: one that cannot be read must not make the whole look unreadable."""
+"""Progress, for display only: an invalid value is dropped, and the rest of the status is still read."""
 
 
 _MOST = 10**9
 
 
 def _amount(value: object) -> object:
-    """Take a charge for what it is: an amount that no vendor could have charged is none."""
+    """Parse a charge; an implausible amount counts as missing."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
@@ -200,11 +204,11 @@ def _amount(value: object) -> object:
 
 
 Amount = Annotated[Decimal | None, BeforeValidator(_amount)]
-"""What a vendor says it charged: one that cannot be read must not hide the id or the film beside it."""
+"""A charge or price that a vendor reports: an invalid value is dropped, and the rest of the answer is still read."""
 
 
 def in_path(task_id: str) -> str:
-    """Write a vendor's id as one segment of a path, whatever is in it."""
+    """Quote a vendor's id as one segment of a path."""
     return quote(task_id, safe="")
 
 
@@ -212,25 +216,29 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def read(shape: type[AnyModel], answer: Answer) -> AnyModel:
-    """Parse an answer, or raise UnexpectedAnswer: a vendor's drift is one named error, never a KeyError."""
+    """Parse an answer.
+
+    Raises:
+        UnexpectedAnswer: it does not have the documented shape.
+    """
     try:
         return shape.model_validate(answer.body)
     except ValidationError as error:
         where = ", ".join(".".join(map(str, e["loc"])) or "the body" for e in error.errors()[:3])
         raise UnexpectedAnswer(
-            f"The vendor's answer (HTTP {answer.status}) is not in its documented shape: {where}."
+            f"The vendor's answer (HTTP {answer.status}) does not have its documented shape: {where}."
         ) from None
 
 
 def read_snapshot(vendor: Vendor, answer: Answer) -> Snapshot:
-    """Read a look at a task.
+    """Parse the answer to a status request.
 
     Raises:
-        VendorUnreachable: it is an error about the look itself, in the vendor's words, and says nothing of the task.
-        UnexpectedAnswer: it has none of the shapes that the vendor documents.
+        VendorUnreachable: it is an error of the request, with the vendor's message, and does not show the task's state.
+        UnexpectedAnswer: it does not have a documented shape.
     """
     refusal = vendor.parse_error(answer)
     if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
         return vendor.parse_status(answer)
     message = refusal.message if refusal else f"HTTP {answer.status}"
-    raise VendorUnreachable(f"{vendor.name} could not say how the job is: {message}.")
+    raise VendorUnreachable(f"{vendor.name} could not report the status of the job: {message}.")

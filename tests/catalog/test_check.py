@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seedance_mcp.catalog.check import Problem, check
-from tests.vendors.vendor_calls import VIDEO, IMAGE, AUDIO, advised, body, checked, model, refused
+from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, advised, body, checked, model, refused
 
 MINI, STANDARD, OPE = "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0", "ope/seedance-2-0"
 

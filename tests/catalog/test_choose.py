@@ -11,7 +11,7 @@ from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.choose import fewest_problems, fits, nearest, offers, others
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.vendors import known_vendors
-from tests.vendors.vendor_calls import VIDEO, IMAGE, model
+from tests.vendors.vendor_calls import IMAGE, VIDEO, model
 
 MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
 ASK = {"prompt": "A cat."}

@@ -12,7 +12,7 @@ from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.price import Price, Prices, UnitPrice, dollars, price
 from seedance_mcp.vendors import known_vendors
 from tests.facts import FACTS
-from tests.vendors.vendor_calls import VIDEO, IMAGE, checked, model
+from tests.vendors.vendor_calls import IMAGE, VIDEO, checked, model
 
 MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
 REFERENCE = "aigptimage/seedance-2.0-reference-to-video"

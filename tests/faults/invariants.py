@@ -22,7 +22,7 @@ from typing import Any
 
 from seedance_mcp.jobs.journal.model import CHARGED, OPEN, TERMINAL
 from tests.faults.plan import KEY, Folder
-from tests.faults.vendor import Charge, video, read_orders
+from tests.faults.vendor import Charge, read_orders, video
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7")
 _ACKNOWLEDGED = {*OPEN, *TERMINAL, "unknown"}

@@ -15,7 +15,7 @@ from tests.faults.fork_server import KILLED, Nursery, open_nursery
 from tests.faults.invariants import Findings, Ledger, inspect
 from tests.faults.kill_points import POINTS, commit_delay
 from tests.faults.plan import Folder, Job, Plan
-from tests.faults.vendor import BASE_PATH, VIDEOS, LOOKS, POSTS, PRICE, SLOW_POSTS, Doors, Orders, open_vendor
+from tests.faults.vendor import BASE_PATH, LOOKS, POSTS, PRICE, SLOW_POSTS, VIDEOS, Doors, Orders, open_vendor
 
 VENDORS = tuple(BASE_PATH)
 _OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "heal": "unknown"}

@@ -6,7 +6,7 @@ import pytest
 
 from seedance_mcp.media.probe import Undecodable, probe
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
-from tests.uploads.samples import video, image, audio
+from tests.uploads.samples import audio, image, video
 
 MADE = {
     "jpg": image(form="JPEG"),

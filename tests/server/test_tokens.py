@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
-from tests.uploads.test_account import vendor
 
 from seedance_mcp.server.app import App
 from seedance_mcp.server.tools.registry import tools
 from seedance_mcp.settings import Settings, load, vendor_settings
 from seedance_mcp.vendors import Vendor, known_vendors
+from tests.uploads.test_account import vendor
 
 ONE_VENDOR = 800
 ALL_VENDORS = 1200

@@ -13,7 +13,6 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from tests.uploads.test_assets import example
 
 from seedance_mcp.cli import doctor as doctoring
 from seedance_mcp.errors import UnexpectedAnswer
@@ -22,6 +21,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.uploads import bucket
 from seedance_mcp.vendors import Answer
 from seedance_mcp.vendors.jimmyai import VENDOR
+from tests.uploads.test_assets import example
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.uploads import uploader
@@ -16,6 +15,7 @@ from seedance_mcp.vendors.jimmyai import VENDOR
 from tests.facts import FACTS
 from tests.server.mcp_client import Session
 from tests.uploads.samples import image
+from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def test_a_review_that_outlasts_a_call_is_taken_up_by_the_next(
             while (await session.call("create_video", prompt="x", model=FULL, first_frame="fox.png")).result.is_error:
                 assert session.sandbox.tasks == {}
         assert len(assets(session)) == 1
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_review_that_nobody_waited_for_is_remembered(

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import obstore
 import pytest
 from obstore.store import MemoryStore
-from tests.uploads.test_uploader import handed_over, with_photos
 
 from seedance_mcp.errors import SettingError
 from seedance_mcp.jobs import reconcile
 from seedance_mcp.settings import load
 from seedance_mcp.uploads.bucket import CREDENTIALS, Bucket, problem
 from tests.uploads.samples import image
+from tests.uploads.test_uploader import handed_over, with_photos
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,7 @@ async def test_an_unknown_job_is_asked_about_with_the_link_it_was_sent_with(
         assert begun["state"] == "unknown"
         done = await session.end(begun["job_id"])
         assert done["state"] == "succeeded"
-        assert session.paid == 1
+        assert session.charge_count == 1
         assert len(store.signed) == 1
 
 
@@ -115,7 +115,7 @@ async def test_an_unknown_job_whose_link_is_forgotten_stays_unknown(
             db.execute("DELETE FROM links")
         fields = (await session.call("check_video", job_id=begun["job_id"])).fields
         assert fields["state"] == "unknown"
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_what_the_bucket_refuses_costs_nothing_and_tells_no_link(

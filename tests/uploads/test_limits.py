@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from seedance_mcp.catalog import FileLimits, Source
-from seedance_mcp.catalog.files import MB, FileFacts, limit_problems, has_unchecked_limits
+from seedance_mcp.catalog.files import MB, FileFacts, has_unchecked_limits, limit_problems
 from seedance_mcp.uploads import bucket
 from tests.server.mcp_client import Session, connected
-from tests.uploads.samples import video, image, audio
+from tests.uploads.samples import audio, image, video
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ import pytest
 from seedance_mcp.uploads import local_files
 from seedance_mcp.uploads.local_files import UnusableFile, find, is_local
 from tests.server.mcp_client import connected
-from tests.uploads.samples import video, image, audio
+from tests.uploads.samples import audio, image, video
 
 pytestmark = pytest.mark.anyio
 

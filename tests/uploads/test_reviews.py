@@ -13,8 +13,6 @@ import anyio
 import httpx2
 import pytest
 from mcp.client import Client
-from tests.uploads.test_assets import BAD, FULL, SP, assets
-from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.fakes import jimmyai
@@ -26,6 +24,8 @@ from seedance_mcp.uploads import reviews, uploader
 from tests.exception_groups import single_error
 from tests.server.mcp_client import Session
 from tests.uploads.samples import image
+from tests.uploads.test_assets import BAD, FULL, SP, assets
+from tests.uploads.test_uploader import handed_over, uploads, with_photos
 
 pytestmark = pytest.mark.anyio
 
@@ -35,14 +35,13 @@ USUALLY = {"job_id", "state", "model", "elapsed_seconds", "cost", "note", "next_
 
 @pytest.fixture(autouse=True)
 def _a_slow_vendor_and_a_hasty_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jimmyai, "_REVIEW_SECONDS", 1e9)
     monkeypatch.setattr(uploader, "PATIENCE", 0.05)
     monkeypatch.setattr(uploader, "_PAUSES", (0.01,))
     monkeypatch.setattr(reviews, "FRESH", 0.02)
 
 
 def slow() -> Sandbox:
-    return Sandbox(pace=0.001)
+    return Sandbox(pace=0.001, review_seconds=1e9)
 
 
 def decide(session: Session) -> None:
@@ -64,7 +63,7 @@ async def video(session: Session, **request: Any) -> dict[str, Any]:
     """Ask for a film until its file is handed over; return the film."""
     with anyio.fail_after(20):
         while (said := await session.call("create_video", prompt="x", **request)).result.is_error:
-            assert session.paid == 0
+            assert session.charge_count == 0
     return await session.end(said.fields["job_id"])
 
 
@@ -114,10 +113,10 @@ async def test_pending_then_usable_then_a_film(
         assert session.sandbox.tasks == {}
         decide(session)
         decided = await check(session, name, 50)
-        assert (session.paid, session.sandbox.tasks) == (0, {})
+        assert (session.charge_count, session.sandbox.tasks) == (0, {})
         assert (await session.call("list_videos")).fields["videos"] == []
         done = await video(session, **request)
-        assert session.paid == 1
+        assert session.charge_count == 1
         assert f"asset://{assets(session)[0]}" == name
         assert len(assets(session)) == len(uploads(session)) == 1
     assert said == (
@@ -153,7 +152,7 @@ async def test_a_refused_review(tmp_path: Path, photos: Path, era: str, restart:
     assert (decided["state"], decided["next_step"]) == ("refused", "Use another file.")
     assert decided["note"] == "Jimmy AI says of fox.png, submitted as a real person: Failed."
     assert decided["cost"] == {"usd": 0}
-    assert (session.paid, session.sandbox.tasks) == (0, {})
+    assert (session.charge_count, session.sandbox.tasks) == (0, {})
 
 
 async def test_a_restart_in_between_loses_nothing(tmp_path: Path, photos: Path, era: str) -> None:
@@ -163,9 +162,9 @@ async def test_a_restart_in_between_loses_nothing(tmp_path: Path, photos: Path, 
         assert (await check(session, name))["state"] == "reviewing"
         decide(session)
         assert (await check(session, name, 50))["state"] == "usable"
-        assert session.paid == 0
+        assert session.charge_count == 0
         assert (await video(session, **PERSON))["state"] == "succeeded"
-        assert (session.paid, len(assets(session)), len(uploads(session))) == (1, 1, 1)
+        assert (session.charge_count, len(assets(session)), len(uploads(session))) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("restart", [False, True])

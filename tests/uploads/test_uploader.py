@@ -20,7 +20,7 @@ from seedance_mcp.sandbox.transport import SandboxTransport
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from seedance_mcp.uploads import uploader
-from tests.server.mcp_client import Said, Session, connected
+from tests.server.mcp_client import Session, ToolAnswer, connected
 from tests.uploads.samples import image
 
 pytestmark = pytest.mark.anyio
@@ -189,7 +189,7 @@ async def test_equal_content_is_the_same_request(tmp_path: Path, photos: Path, e
         again = await session.create("sandbox: slow 60", model=MINI, first_frame=str(photos / "copy.png"))
         other = await session.create("sandbox: slow 60", model=MINI, first_frame="other.png")
         reused = await session.refused("sandbox: slow 60", model=MINI, first_frame="other.png", request_key="k")
-        assert session.paid == 2
+        assert session.charge_count == 2
     assert again["duplicate_of"] == first["job_id"]
     assert "duplicate_of" not in other
     assert reused.startswith("key_reused: ")
@@ -302,7 +302,7 @@ async def test_an_upload_that_outlasts_a_call_goes_on_without_it(
         monkeypatch.setattr(uploader, "PATIENCE", 20)
         await session.create(model=MINI, first_frame="fox.png")
         assert len(uploads(session)) == 1
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_server_that_stops_while_uploading_leaves_nothing_behind(
@@ -316,7 +316,7 @@ async def test_a_server_that_stops_while_uploading_leaves_nothing_behind(
         raise AssertionError
 
     monkeypatch.setattr(SandboxTransport, "handle_async_request", never)
-    said: list[Said] = []
+    said: list[ToolAnswer] = []
     async with with_photos(tmp_path) as session, anyio.create_task_group() as group:
 
         async def call() -> None:

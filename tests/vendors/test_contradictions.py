@@ -12,7 +12,7 @@ from seedance_mcp.catalog.price import price
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors import Answer, known_vendors
 from tests.facts import FACTS
-from tests.vendors.vendor_calls import VIDEO, IMAGE, AUDIO, advised, body, checked, look, model, refused
+from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, advised, body, checked, look, model, refused
 
 KEPT: set[tuple[str, int]] = set()
 Test = Callable[..., None]

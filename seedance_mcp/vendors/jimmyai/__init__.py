@@ -1,6 +1,6 @@
-"""Jimmy AI: one endpoint, six routes («SP» and its siblings), chosen by the model's name.
+"""Jimmy AI: one endpoint with six routes ("SP" and its siblings), chosen by the model's name.
 
-Facts: facts/jimmyai.yaml. The seed page is the SP page; what only a sibling's own page says is marked PUB.
+Facts: facts/jimmyai.yaml. The seed page is the SP page; facts from a sibling's page cite PUB.
 """
 
 from __future__ import annotations
@@ -60,28 +60,28 @@ def _audio_needs(where: str) -> Needs:
 
 _AUDIO_ALONE = Advice(
     ("reference_audios",),
-    "The upstream refuses sounds without a picture or clip beside them.",
+    "The upstream refuses audio without an image or video.",
     Source("ARK", "requires.0"),
     unless=("reference_images", "reference_videos", *_FRAMES),
 )
 _AUDIO_WITH_FRAMES = tuple(
     Advice(
         ("reference_audios", frame),
-        "The seed page allows sounds with frames; the vendor's newer pages say frame mode takes none.",
+        "The vendor's SP page allows audio with frames; its newer pages say that frame mode does not.",
         Source("SEED:24,27 vs PUB:openapi", "contradictions.7"),
     )
     for frame in _FRAMES
 )
 _NO_480P = Advice(
     ("resolution",),
-    "The seed page offers 480p; the vendor's newer pages say this route makes 720p and 1080p only.",
+    "The vendor's SP page offers 480p; its newer pages say that this route makes 720p and 1080p only.",
     Source("SEED:11,18 vs PUB:openapi", "contradictions.0"),
     values=("480p",),
 )
 _MANY = tuple(
     Advice(
         (field,),
-        f"The vendor states no number; the upstream takes at most {most} {field}.",
+        f"The vendor does not state a limit; the upstream accepts at most {most} {field}.",
         Source("ARK", "reference_limits.sp"),
         outside=(0, most),
     )
@@ -89,7 +89,7 @@ _MANY = tuple(
 )
 _LONG_PROMPT = Advice(
     ("prompt",),
-    "The prompt is over 500 Chinese characters or 1,000 words; the upstream says details are then easily lost.",
+    "The prompt exceeds 500 Chinese characters or 1,000 words; the upstream says that details may be lost.",
     Source("ARK", "prompt_limits.upstream_warning"),
     wordy=(500, 1000),
 )
@@ -134,7 +134,7 @@ def _model(
 
 
 def _fixed(resolution: str, where: str, fact: str) -> OneOf:
-    """A resolution that the model's name decides: it can be asked for, and is not sent."""
+    """Return the row of a resolution that the model's name implies: it may be requested, but is not sent."""
     return OneOf((resolution,), Source(where, fact), resolution)
 
 
@@ -151,7 +151,7 @@ _FIVE_TO: dict[str, Any] = {"default": 5, "unit": "s"}
 
 def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
     link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"))
-    # «such as 16:9, 9:16, 1:1» is no closed list, so every ratio that Seedance knows is taken.
+    # "such as 16:9, 9:16, 1:1" is not a closed list, so every ratio of Seedance is accepted.
     ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9")
     rows = _rows(
         link=link,
@@ -163,7 +163,7 @@ def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
     )
     open_ratio = Advice(
         ("aspect_ratio",),
-        "The page names 16:9, 9:16 and 1:1 for this route; this ratio is the upstream's.",
+        "The vendor's page names 16:9, 9:16 and 1:1 for this route; this ratio comes from the upstream.",
         Source("SEED:19,45", "params.ratio"),
         values=("4:3", "3:4", "21:9", "adaptive"),
     )
@@ -176,14 +176,14 @@ def _full(name: str, resolution: str, fact: str, videos: bool) -> Model:
     link = Link(("asset",), Source("SEED:44,46-49", "media_url_rules.full"))
     rows = _rows(
         link=link,
-        # The seed says 4–12, the route's own page 4–15 (contradictions.3): the seed wins.
+        # The seed page says 4–12, the route's own page 4–15 (contradictions.3); the seed page wins.
         duration=Whole(4, 12, Source("SEED:41", "contradictions.3"), **_FIVE_TO),
         resolution=_fixed(resolution, "SEED:39", f"models.{fact}"),
         ratio=OneOf((*_SIX, "adaptive"), Source("SEED:45", "params.ratio"), "16:9", default_with_media="adaptive"),
         videos=_videos(link, "SEED:48") if videos else None,
         audios=_audios(link, "SEED:49"),
     )
-    summary = f"Full{' from clips' if videos else ''}{', fast' if 'fast' in name else ''}, {resolution}"
+    summary = f"Full{' from videos' if videos else ''}{', fast' if 'fast' in name else ''}, {resolution}"
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
     many = tuple(a for a in _MANY if a.when[0] in rows)
     source = Source("SEED:39", f"models.{fact}")
@@ -214,7 +214,7 @@ def _mini(name: str, summary: str, resolutions: tuple[str, ...], page: str, per:
         duration=Whole(4, 15, Source(f"PUB:{page}", fact), **_FIVE_TO),
         resolution=OneOf(resolutions, Source(f"SEED:2,39; PUB:{page}", fact), "720p"),
         ratio=OneOf((*_SIX, "adaptive"), Source(f"PUB:{page}; rest ARK", "params.ratio"), "16:9"),
-        videos=_videos(_HTTPS, f"PUB:{page}") if per == "video" else None,  # mini itself leaves clips to another id
+        videos=_videos(_HTTPS, f"PUB:{page}") if per == "video" else None,  # for videos, mini has another id
         audios=_audios(_HTTPS, f"PUB:{page}"),
     )
     many = tuple(a for a in _MANY if a.when[0] in rows)
@@ -241,7 +241,7 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
     )
     short = Advice(
         ("duration",),
-        "The seed page allows 1–15 s; the route's own page says 4–15.",
+        "The vendor's SP page allows 1–15 s; the page of this route says 4–15 s.",
         Source("SEED:41 vs PUB:md", "contradictions.3"),
         outside=(4, 15),
     )
@@ -250,7 +250,7 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
 
 _TEN_OR_FIFTEEN = Advice(
     ("duration",),
-    "The vendor's newer reference says this model makes 10 or 15 s only.",
+    "The vendor's newer reference says that this model makes 10 or 15 s only.",
     Source("SEED:41 vs PUB:openapi", "contradictions.3"),
     values=tuple(seconds for seconds in range(1, 16) if seconds not in (10, 15)),
 )
@@ -264,12 +264,12 @@ def _fast_i2v() -> Model:
         duration=Whole(1, 15, Source("PUB:i2v", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2", fact),
         ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9"),
-        images=9,  # with frames «9 in total», which holds by itself: pictures and frames exclude each other
+        images=9,  # "9 in total" with frames, which is always true: reference images and frames exclude each other
     )
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
     source = Source("SEED:2,44,48,49", fact)
     prefers = ("first_frame", "last_frame", "reference_images")
-    return _model("seedance2.0-fast-i2v", "From pictures", rows, "video", source, rules, prefers=prefers)
+    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, prefers=prefers)
 
 
 def _std() -> Model:
@@ -291,7 +291,7 @@ def _std() -> Model:
 
 _NO_VIDEOS = Advice(
     ("reference_videos",),
-    "The seed page takes reference clips here; the vendor's own client says this model takes none.",
+    "The vendor's SP page allows reference videos here; its own client says that this model does not support them.",
     Source("PUB:CLI", "models.seedance2.0-fast-sp"),
 )
 
@@ -308,18 +308,18 @@ _STATES: dict[str, TaskState] = {
 }
 _SUCCESS = {"0", "200", "20000"}
 _STATUS_OF_CODE = {"20001": 401, "20002": 400, "-1": 500}
-"""Business codes, which the vendor may send inside HTTP 200 (PUB:CLI)."""
+"""HTTP statuses of business codes, which the vendor may send with HTTP 200 (PUB:CLI)."""
 _TIMED_OUT = re.compile(r"timed? ?out|connection reset|超时", re.IGNORECASE)
 
 
 def build_submit(request: VideoRequest) -> Call:
     """POST /api/open-api/v1/seedance/videos (SEED: request parameters)."""
-    by_name = len(getattr(request.model.rows["resolution"], "values", ())) == 1
+    in_name = len(getattr(request.model.rows["resolution"], "values", ())) == 1
     body: dict[str, Any] = {
         "model": request.model.name,
         "prompt": in_plain_words(request.prompt),
         "duration": request.duration,
-        "resolution": None if by_name else request.resolution,
+        "resolution": None if in_name else request.resolution,
         "ratio": "Adaptive" if request.aspect_ratio == "adaptive" else request.aspect_ratio,
         "images": list(request.reference_images) or None,
         "first_image": request.first_frame,
@@ -353,16 +353,16 @@ class _Envelope(BaseModel):
     msg: str | None = None
 
 
-def _inside(answer: Answer) -> Answer:
-    """Unwrap `data`; an old copy of the query page shows the body without it."""
+def _unwrapped(answer: Answer) -> Answer:
+    """Unwrap `data`; an old copy of the query page shows a body without it."""
     body = answer.body
-    data: Any = body.get("data") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    data: Any = body.get("data") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (any JSON)
     return Answer(answer.status, data if isinstance(data, dict) else body)
 
 
 def parse_submit(answer: Answer) -> Accepted:
-    """Read the answer to a create (PUB:sp, PUB:openapi)."""
-    created = read(_Created, _inside(answer))
+    """Parse the answer to a submit (PUB:sp, PUB:openapi)."""
+    created = read(_Created, _unwrapped(answer))
     return Accepted(created.task_id, created.cost)
 
 
@@ -372,17 +372,17 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Read a look. Old answers could carry a relative storage key as video_url, which is no link: none is given."""
-    look = read(_Status, _inside(answer))
-    state = _STATES.get(look.status.casefold(), "running")
-    url = (look.result.video_url if look.result and state == "succeeded" else None) or ""
-    why = classify(200, "", look.error_message or "", Code.GENERATION_FAILED) if state == "failed" else None
+    """Parse a status answer. In old answers video_url may be a relative storage key, which is not a link: it is dropped."""
+    task = read(_Status, _unwrapped(answer))
+    state = _STATES.get(task.status.casefold(), "running")
+    url = (task.result.video_url if task.result and state == "succeeded" else None) or ""
+    refusal = classify(200, "", task.error_message or "", Code.GENERATION_FAILED) if state == "failed" else None
     usable = url if url.startswith(("https://", "http://")) else None
-    return Snapshot(state, look.status, usable, why, look.cost, look.progress)
+    return Snapshot(state, task.status, usable, refusal, task.cost, task.progress)
 
 
 def parse_error(answer: Answer) -> Refusal | None:
-    """Read a no: success is 0, 200 or 20000, as a number or a text; every other code is a failure (PUB:CLI)."""
+    """Parse an error: any code but 0, 200 and 20000, as number or text, is a failure (PUB:CLI)."""
     try:
         envelope = _Envelope.model_validate(answer.body)
     except ValueError:
@@ -392,7 +392,7 @@ def parse_error(answer: Answer) -> Refusal | None:
     if code in _SUCCESS and not refused:
         return None
     message = envelope.msg or ""
-    # A code nobody documents is a no, unless its words say that the vendor itself does not know how it ended.
+    # An undocumented code is a refusal, unless the message says that the vendor itself does not know the outcome.
     undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else HTTPStatus.BAD_REQUEST
     status = answer.status if refused else _STATUS_OF_CODE.get(code, undocumented)
     return classify(status, code, message)

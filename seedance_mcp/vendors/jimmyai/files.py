@@ -1,4 +1,4 @@
-"""Jimmy AI beside its models: files and assets, the account, and the public price catalogue. None of it costs anything.
+"""Jimmy AI's other endpoints: files and assets, the account, and the public price list. All calls are free.
 
 Facts: facts/jimmyai.yaml (`endpoints`, `asset_status`, `media_url_rules`).
 """
@@ -28,7 +28,7 @@ _STATES: Mapping[str, Literal["usable", "failed"]] = {
     "expired": "failed",
     "deleted": "failed",
 }
-"""Every other word means that it is not decided yet (asset_status)."""
+"""Every other status means that the review is pending (asset_status)."""
 
 
 class _File(BaseModel):
@@ -44,7 +44,7 @@ class _Asset(BaseModel):
     status: str = ""
     asset_ref: str | None = Field(default=None, pattern="^asset://[A-Za-z0-9._-]+$")
 
-    def seen(self) -> Asset:
+    def as_asset(self) -> Asset:
         return Asset(self.asset_id, _STATES.get(self.status.casefold(), "pending"), self.asset_ref or "", self.status)
 
 
@@ -62,23 +62,23 @@ class _Many(BaseModel):
 
 
 def _one(answer: Answer) -> Asset:
-    return read(_One, answer).data.seen()
+    return read(_One, answer).data.as_asset()
 
 
 def _first(answer: Answer) -> Asset:
-    """The only one that was asked about; audit names those that it refuses at once apart."""
+    """Return the only asset of the request; the audit lists assets that it refuses at once separately."""
     found = read(_Many, answer).data
     if found.items:
-        return found.items[0].seen()
+        return found.items[0].as_asset()
     if found.failed_items:
         return Asset("", "failed", vendor_status="refused")
-    raise UnexpectedAnswer("The vendor's answer names no asset.")
+    raise UnexpectedAnswer("The vendor's answer does not contain an asset.")
 
 
 def _found(answer: Answer) -> Asset:
-    """A look at the only one that was asked about, which may be gone."""
+    """Return the only asset of the request, which the vendor may have deleted."""
     found = read(_Many, answer).data.items
-    return found[0].seen() if found else Asset("", "failed", vendor_status="no longer there")
+    return found[0].as_asset() if found else Asset("", "failed", vendor_status="no longer there")
 
 
 def _post(path: str, **body: Any) -> Call:
@@ -92,7 +92,7 @@ _SP = Review(
     parse_status=_found,
 )
 _PERSON = Review(
-    build_submit=lambda url, kind, name: _post("/seedance/sp/realperson/submit", name=name, url=url),  # noqa: ARG005
+    build_submit=lambda url, kind, name: _post("/seedance/sp/realperson/submit", name=name, url=url),  # noqa: ARG005  (persons are always images)
     parse_submit=_one,
     build_status=lambda asset: _post("/seedance/sp/realperson/status", asset_id=asset),
     parse_status=_one,
@@ -114,7 +114,7 @@ _FULL = Review(
 
 
 def reviews(model: Model) -> Mapping[str, Review]:
-    """Full takes assets only, after an audit; SP takes them beside links, and pictures of real persons that way."""
+    """Return the reviews: Full accepts audited assets only; SP accepts links, assets and images of real persons."""
     row = model.rows["reference_images"]
     schemes = row.link.schemes if isinstance(row, Media) else ()
     if "asset" not in schemes:
@@ -126,7 +126,7 @@ UPLOAD = Upload(
     call=replace(_post("/files/upload"), body=None, file_field="file"),
     parse_link=lambda answer: read(_Uploaded, answer).data.url,
     endings=frozenset(
-        "jpg png gif webp bmp mp4 mov avi webm mkv m4v flv mp3 wav aac m4a flac ogg".split()  # noqa: SIM905
+        "jpg png gif webp bmp mp4 mov avi webm mkv m4v flv mp3 wav aac m4a flac ogg".split()  # noqa: SIM905  (one line, not 18)
     ),
     most_mb=100,
     days=3,
@@ -164,7 +164,7 @@ def _balance(answer: Answer) -> str:
 def _quota(answer: Answer) -> str:
     found = read(_QuotaAnswer, answer).data
     if found.unlimited:
-        return "this key has no limit of its own"
+        return "this key has no separate limit"
     return f"this key may use {found.available_quota:f} more of {found.total_quota:f}"
 
 
@@ -184,7 +184,7 @@ class _List(BaseModel):
     entries: list[_Entry] = Field(alias="list")
 
 
-class _Catalogue(BaseModel):
+class _PriceList(BaseModel):
     data: _List
 
 
@@ -195,11 +195,11 @@ _SP_MODEL = "seedance2.0-sp"
 _FINEST = Decimal("0.000001")
 
 
-def _ordered(listed: str) -> tuple[str, str, bool]:
-    """Which model is billed under a listed name, at which resolution ("" for any), and if only with reference clips.
+def _requested(listed: str) -> tuple[str, str, bool]:
+    """Return the model of a listed name, its resolution ("" for any), and whether it needs reference videos.
 
-    Most are listed as they are ordered; mini and SP once for each resolution (pricing.catalog_names). The names of the
-    other SP models are nowhere said, so they stay without a price.
+    Most names are those of requests; mini and SP are listed once per resolution (pricing.catalog_names). The names of
+    the other SP models are not documented, so these have no price.
     """
     if mini := _MINI.fullmatch(listed):
         return mini[1], mini[2], False
@@ -209,13 +209,13 @@ def _ordered(listed: str) -> tuple[str, str, bool]:
 
 
 def _prices(answer: Answer) -> dict[str, UnitPrice]:
-    """Read the price list. Of two prices for one thing the higher is taken, for what is reserved is the most."""
+    """Parse the price list. The higher of two prices for one thing counts, since the maximum cost is reserved."""
     modes: defaultdict[str, set[str]] = defaultdict(set)
     rates: defaultdict[tuple[str, bool], dict[str, Decimal]] = defaultdict(dict)
-    for entry in read(_Catalogue, answer).data.entries:
-        model, resolution, videos = _ordered(entry.model_name)
+    for entry in read(_PriceList, answer).data.entries:
+        model, resolution, videos = _requested(entry.model_name)
         modes[model].add(entry.price_mode)
-        if entry.unit_price:  # nothing here is free: a zero is a price that nobody has filled in
+        if entry.unit_price:  # nothing here is free: a zero means that the price is missing
             price = entry.unit_price.quantize(_FINEST, ROUND_CEILING).normalize()
             known = rates[model, videos]
             known[resolution] = max(price, known.get(resolution, price))
@@ -227,7 +227,7 @@ def _prices(answer: Answer) -> dict[str, UnitPrice]:
     return found
 
 
-# The path is /api/openapi here, not /api/open-api; it asks for no key (PUB:cat).
+# Here the path is /api/openapi, not /api/open-api, and the endpoint does not need a key (PUB:cat).
 PRICE_LIST: Query[Mapping[str, UnitPrice]] = Query(
     Call("GET", "/api/openapi/model/catalog", query={"search": "seedance"}, public=True), _prices
 )

@@ -22,13 +22,13 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.jobs.download.test_transfer import JOB_ID, job
 
 from seedance_mcp.errors import SaveError
 from seedance_mcp.jobs.download.transfer import save
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Web
 from tests.http_host import settings_for
+from tests.jobs.download.test_transfer import JOB_ID, job
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and locks are POSIX's")
 

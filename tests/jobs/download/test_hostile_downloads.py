@@ -44,7 +44,7 @@ from seedance_mcp.web import Web
 from tests.exception_groups import single_error
 from tests.http_host import KEY, Asked
 from tests.jobs.download import hostile
-from tests.jobs.download.hostile import CUT, VIDEOS, OTHER, PRECIOUS, PUBLIC, ROWS, VENDOR, Row, Scene, BodyReader
+from tests.jobs.download.hostile import CUT, OTHER, PRECIOUS, PUBLIC, ROWS, VENDOR, VIDEOS, BodyReader, Row, Scene
 
 pytestmark = pytest.mark.anyio
 

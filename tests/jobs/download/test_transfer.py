@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from seedance_mcp.errors import SaveError
-from seedance_mcp.jobs.download.transfer import SavedVideo, LinkExpired, file_name, save
+from seedance_mcp.errors import LinkExpired, SaveError
+from seedance_mcp.jobs.download.transfer import SavedVideo, file_name, save
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Web

@@ -1,0 +1,88 @@
+"""Every delay and bound in the life of a job, in one place and as one constructor argument."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from seedance_mcp.jobs.download.timing import DownloadTiming
+from seedance_mcp.uploads.timing import UploadTiming
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitTiming:
+    """How the paid POST is retried where that is safe; see `seedance_mcp.jobs.submit`. In seconds."""
+
+    unsent_pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """The longest pause before each further attempt at a POST that never left; the actual one is random."""
+    busy_pauses: tuple[float, ...] = (2.0, 2.0)
+    """The longest pause before each further attempt after a 429, where the vendor names none."""
+    longest_retry_after: float = 30.0
+    """A longer Retry-After is reported to the caller instead of waited for."""
+    write_pauses: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    """Before each further attempt to write the outcome to the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollTiming:
+    """How running jobs are polled; see `seedance_mcp.jobs.poller`. In seconds unless stated otherwise."""
+
+    fresh: float = 2.0
+    """A poll younger than this is not repeated for a caller."""
+    bound: float = 15.0
+    """How long a caller waits for a poll."""
+    per_second: float = 5.0
+    """Polls a second that one vendor gets from one process."""
+    lease: float = 60.0
+    """How long a server holds the right to poll a job."""
+    after_failure: float = 30.0
+    """Before the next poll, after one that failed in a way it should not."""
+    error_pause: float = 1.0
+    """Before a vendor is asked again that answered with an error; doubles with each."""
+    longest_error_pause: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileTiming:
+    """How the outcome of an unknown job is found out; see `seedance_mcp.jobs.reconcile`. In seconds."""
+
+    key_lifetime: float = 3600.0
+    """How long an idempotency key is trusted; no vendor documents how long it remembers one."""
+    pauses: tuple[float, ...] = (2.5, 10.0, 60.0)
+    """Before each attempt that nobody asked for."""
+    fresh: float = 2.0
+    """A job that was changed more recently than this is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceListTiming:
+    """When vendors' public price lists are requested; see `seedance_mcp.jobs.price_lists`. In seconds."""
+
+    lifetime: float = 86_400.0
+    """How long a copy is used without asking again."""
+    retry_after: float = 600.0
+    """Before a price list is requested again that could not be read."""
+    first_wait: float = 2.0
+    """How long calls wait for a new copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The delays and bounds of a job service; tests shorten them. In seconds unless stated otherwise."""
+
+    submit: SubmitTiming = field(default_factory=SubmitTiming)
+    poll: PollTiming = field(default_factory=PollTiming)
+    reconcile: ReconcileTiming = field(default_factory=ReconcileTiming)
+    price_lists: PriceListTiming = field(default_factory=PriceListTiming)
+    uploads: UploadTiming = field(default_factory=UploadTiming)
+    downloads: DownloadTiming = field(default_factory=DownloadTiming)
+    stop_grace: float = 0.5
+    """How long an orderly stop waits for submissions that are under way."""
+    housekeeping: float = 30.0
+    """Between two rounds of what a server does unasked: recovery, adopting jobs, retention."""
+    clock: Callable[[], float] = time.time
+    """The wall clock, in Unix seconds."""
+    jitter: Callable[[float, float], float] = random.uniform
+    """Returns a random number between two others."""
