@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -229,15 +229,19 @@ class JobService:
         self.downloader.start(job)
         return job
 
-    async def review(self, name: str) -> ReviewStatus:
-        """Return how a vendor's review of a file is, by the name that the refusal to use the file yet gave it.
+    async def wait_for_review(
+        self, name: str, seconds: float, on_progress: Callable[[ReviewStatus], Awaitable[None]] | None = None
+    ) -> ReviewStatus:
+        """Return the status of a vendor's review of a file, after waiting at most `seconds` for the decision.
+
+        `name` is what create_video called the review when it refused to use the file yet.
 
         Raises:
             UnknownJob: there is no such review.
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say how it is.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not report the status.
         """
         await self.recover()
-        return await self._uploader.reviews.status(name)
+        return await self._uploader.reviews.wait(name, seconds, on_progress)
 
     def is_final(self, job: Job) -> bool:
         """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""

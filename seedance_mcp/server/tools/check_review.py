@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import anyio
-
 from seedance_mcp.uploads.reviews import SCHEME
-from seedance_mcp.uploads.timing import UploadTiming
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
@@ -34,30 +31,29 @@ def named(job_id: str) -> bool:
 async def check_review(service: JobService, call: Call) -> Fields:
     """Answer with the state of a review, waiting for its end if asked to."""
     name = call.args["job_id"]
-    ends = time.monotonic() + call.args.get("wait_seconds", 0)
-    standing = await service.review(name)
-    while standing.state == "reviewing" and (left := ends - time.monotonic()) > 0:
-        elapsed = _elapsed(standing)
+
+    async def report(status: ReviewStatus) -> None:
+        elapsed = _elapsed(status)
         await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
-        await anyio.sleep(min(left, UploadTiming().fresh))
-        standing = await service.review(name)
+
+    status = await service.wait_for_review(name, call.args.get("wait_seconds", 0), report)
     fields: Fields = {
         "job_id": name,
-        "state": standing.state,
-        "model": standing.record.model,
-        "elapsed_seconds": round(_elapsed(standing)),
+        "state": status.state,
+        "model": status.record.model,
+        "elapsed_seconds": round(_elapsed(status)),
     }
-    if standing.state == "reviewing":
+    if status.state == "reviewing":
         fields["check_again_in"] = 2 if service.settings.sandbox else _AGAIN_IN
-    return fields | {"cost": {"usd": 0.0}, "note": _note(standing), "next_step": _NEXT[standing.state]}
+    return fields | {"cost": {"usd": 0.0}, "note": _note(status), "next_step": _NEXT[status.state]}
 
 
-def _elapsed(standing: ReviewStatus) -> float:
-    return max(0.0, time.time() - standing.record.submitted_at)
+def _elapsed(status: ReviewStatus) -> float:
+    return max(0.0, time.time() - status.record.submitted_at)
 
 
-def _note(standing: ReviewStatus) -> str:
-    what = standing.record.name + (", submitted as a real person" if standing.record.purpose == "person" else "")
-    if standing.state == "gone":
-        return f"{standing.vendor} no longer knows {what}."
-    return f"{standing.vendor} says of {what}: {standing.vendor_status or 'nothing yet'}."
+def _note(status: ReviewStatus) -> str:
+    what = status.record.name + (", submitted as a real person" if status.record.purpose == "person" else "")
+    if status.state == "gone":
+        return f"{status.vendor} no longer knows {what}."
+    return f"{status.vendor} says of {what}: {status.vendor_status or 'nothing yet'}."
