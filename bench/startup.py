@@ -1,8 +1,8 @@
-"""Time from starting the process to its first answer, beside the floor: a one-tool server on the same SDK.
+"""Measure the time from starting the server to its first answer, and compare it with a one-tool server on the same SDK.
 
     uv run python bench/startup.py [rounds]
 
-Prints medians and the ratio of the two, measured in turn in one run, so that a slow machine slows both.
+Prints the medians and their ratio. The servers take turns, so that a slow machine slows both.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
-FLOOR = """
+BASELINE = """
 import anyio, mcp_types as t
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 async def tools(ctx, params): return t.ListToolsResult(tools=[t.Tool(name="one", input_schema={"type": "object"})])
-server = Server("floor", on_list_tools=tools)
+server = Server("baseline", on_list_tools=tools)
 async def main():
     async with stdio_server() as (r, w): await server.run(r, w, server.create_initialization_options())
 anyio.run(main)
@@ -35,13 +35,13 @@ HELLO = {
 
 
 def first_answer(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Return (ms to the handshake's answer, MiB of memory then)."""
+    """Return the milliseconds until the server has answered the handshake, and its memory in MiB then."""
     began = time.perf_counter()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
     ) as process:
-        assert process.stdin is not None  # noqa: S101  (they are pipes)
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdin is not None  # noqa: S101  (for pyright: it is a pipe)
+        assert process.stdout is not None  # noqa: S101  (for pyright: it is a pipe)
         process.stdin.write(json.dumps(HELLO).encode() + b"\n")
         process.stdin.flush()
         process.stdout.readline()
@@ -55,20 +55,25 @@ def first_answer(command: list[str], env: dict[str, str]) -> tuple[float, float]
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both servers and print the result."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "SEEDANCE_SEEDANCEAPI_API_KEY": "bench-key", "SEEDANCE_STATE_DIR": folder}
-        commands = {"floor": [sys.executable, "-c", FLOOR], "seedance-mcp": [sys.executable, "-m", "seedance_mcp"]}
+        commands = {
+            "baseline": [sys.executable, "-c", BASELINE],
+            "seedance-mcp": [sys.executable, "-m", "seedance_mcp"],
+        }
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for _ in range(rounds + 1):
             for name, command in commands.items():
                 taken[name].append(first_answer(command, env))
-    medians = {n: statistics.median(ms for ms, _ in t[1:]) for n, t in taken.items()}  # the first warms the caches
+    medians = {
+        n: statistics.median(ms for ms, _ in t[1:]) for n, t in taken.items()
+    }  # without the first, which warms the caches
     for name, values in taken.items():
         memory = statistics.median(mib for _, mib in values[1:])
         print(f"{name:14} {medians[name]:7.0f} ms  {memory:5.0f} MiB")
-    print(f"ratio          {medians['seedance-mcp'] / medians['floor']:7.2f}")
+    print(f"ratio          {medians['seedance-mcp'] / medians['baseline']:7.2f}")
 
 
 if __name__ == "__main__":

@@ -1,47 +1,76 @@
-"""Open a studio: its journal, this process's lock, and the network or the embedded sandbox in its place."""
+"""The composition root: a job service over its journal and the network, or over the embedded sandbox.
+
+This is the only room that knows the sandbox.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import functools
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import JournalError
+from seedance_mcp.errors import JournalError, SettingError
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.service import JobService
+from seedance_mcp.jobs.timing import Timing
+from seedance_mcp.settings import load
+from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
+    from seedance_mcp.sandbox import Sandbox
     from seedance_mcp.settings import Settings
 
 
-@asynccontextmanager
-async def open_service(settings: Settings, *, saving: bool | None = None) -> AsyncGenerator[JobService]:
-    """Open the journal and the web, and watch over the jobs until the block ends.
+def load_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
+    """Read the settings from the environment; in the sandbox, only vendors that it can imitate are configured.
 
-    `saving` overrides SEEDANCE_SAVE (the HTTP transport saves nothing by itself).
+    Raises:
+        SettingError: names every value that cannot be used.
+    """
+    settings = load(environ, sandbox=sandbox)
+    if not settings.sandbox:
+        return settings
+    from seedance_mcp.sandbox import known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
+
+    return replace(settings, vendors=tuple(v for v in settings.vendors if v.slug in known_fakes()))
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, *, web: Web | None = None, autosave: bool | None = None, timing: Timing | None = None
+) -> AsyncGenerator[JobService]:
+    """Open the journal and the network, and run the service until the block ends.
+
+    `web` replaces the network (or the sandbox), `autosave` overrides SEEDANCE_SAVE (the HTTP transport downloads
+    nothing by itself), `timing` the delays and bounds.
 
     Raises:
         JournalError: the journal cannot be used.
     """
-    journal = SqliteJournal(settings.state_dir)
+    timing = timing or Timing()
+    journal = SqliteJournal(settings.state_dir, timing.clock)
     try:
-        owner = ProcessLock(settings.state_dir / "owners")
+        lock = ProcessLock(settings.state_dir / "owners")
     except OSError as error:
+        journal.close()
         raise JournalError(f"{settings.state_dir} cannot be written ({error.strerror}).") from error
-    web = open_web(settings)
+    web = web or open_web(settings)
+    autosave = settings.autosave if autosave is None else autosave
     try:
-        service = JobService(settings, web, journal, owner, saving=settings.autosave if saving is None else saving)
+        service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing)
         async with service.running():
             yield service
     finally:
         with anyio.CancelScope(shield=True):
             await web.aclose()
         journal.close()
-        owner.release()
+        lock.release()
 
 
 def open_web(settings: Settings) -> Web:
@@ -49,10 +78,50 @@ def open_web(settings: Settings) -> Web:
     if not settings.sandbox:
         return Web(settings)
     from seedance_mcp.sandbox import Sandbox  # noqa: PLC0415  (a real server never loads the fakes)
-    from seedance_mcp.sandbox.transport import SandboxTransport  # noqa: PLC0415
+
+    return sandbox_web(settings, Sandbox())
+
+
+def sandbox_web(settings: Settings, sandbox: Sandbox) -> Web:
+    """Return a network that consists of one sandbox."""
+    from seedance_mcp.sandbox.transport import SandboxTransport  # noqa: PLC0415  (a real server never loads the fakes)
+
+    origin = "http://sandbox.localhost"
+    origins = {vendor.slug: sandbox.base_url(vendor.slug, origin) for vendor in settings.vendors}
+    return Web(settings, SandboxTransport(sandbox), origins)
+
+
+def sandbox_draws_videos() -> bool:
+    """Whether the sandbox's videos have the requested size and length, or are a small file that always is the same."""
+    from seedance_mcp.sandbox import video_kind  # noqa: PLC0415  (a real server never loads the fakes)
+
+    return video_kind() == "made"
+
+
+async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]) -> None:
+    """Serve the sandbox over HTTP until it is interrupted; port 0 chooses any free port.
+
+    `on_ready` is called once with the environment variables that point a server at it.
+
+    Raises:
+        SettingError: the port cannot be used.
+    """
+    from seedance_mcp.sandbox import Sandbox, known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
+    from seedance_mcp.sandbox.serve import serve  # noqa: PLC0415  (as above)
 
     sandbox = Sandbox()
-    origin = "http://sandbox.localhost"
-    return Web(
-        settings, SandboxTransport(sandbox), {v.slug: sandbox.base_url(v.slug, origin) for v in settings.vendors}
-    )
+    problem = ""
+    async with anyio.create_task_group() as group:
+        try:
+            bound = await group.start(functools.partial(serve, port, sandbox=sandbox))
+        except (OSError, OverflowError) as error:  # raised again below, because the task group would wrap it
+            problem = getattr(error, "strerror", None) or str(error)
+        else:
+            environ: dict[str, str] = {}
+            for slug in known_fakes():
+                name = known_vendors()[slug].env_name
+                environ[f"SEEDANCE_{name}_BASE_URL"] = sandbox.base_url(slug, f"http://127.0.0.1:{bound}")
+                environ[f"SEEDANCE_{name}_API_KEY"] = "sandbox"
+            on_ready(environ)
+    if problem:
+        raise SettingError(f"Port {port} cannot be used ({problem}).", next_step="Choose another with --port.")

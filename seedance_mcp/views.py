@@ -1,7 +1,7 @@
-"""What an assistant is told: each answer as fields, and the same in words. Kept short, for every token is paid for.
+"""Jobs and quotes as fields and as text, for the tools and the command line. Kept short, for every token costs.
 
-Some clients show a model only the fields and some only the words, so both are complete. Values that are not known are
-left out, never null.
+Some clients show a model only the fields and others only the text, so both are complete. Unknown values are left out,
+never null.
 """
 
 from __future__ import annotations
@@ -20,54 +20,56 @@ from seedance_mcp.sanitize import clean
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice
     from seedance_mcp.jobs.journal.budget import Spending
-    from seedance_mcp.jobs.journal.model import Job, Page
+    from seedance_mcp.jobs.journal.model import Admission, Job, Page
     from seedance_mcp.jobs.quote import Quote
-    from seedance_mcp.jobs.service import Created
     from seedance_mcp.vendors import Vendor
 
 Fields = dict[str, Any]
 
 
-def _only(fields: Mapping[str, Any]) -> Fields:
-    """Drop what is not known."""
+def _known(fields: Mapping[str, Any]) -> Fields:
+    """Drop what is unknown or empty."""
     return {key: value for key, value in fields.items() if value is not None and value not in ("", (), [], {})}
 
 
-def _say(advice: Sequence[Advice]) -> list[str]:
+def _texts(advice: Sequence[Advice]) -> list[str]:
     return [a.text for a in advice]
 
 
+# -- create_video -------------------------------------------------------------------------------------------------
+
+
 def quoted(quote: Quote, url: str) -> Fields:
-    """Answer a dry run: the verdict, the price, and the exact request that would be sent."""
+    """Answer a dry run: the verdict, the price, and the exact request that would be sent to `url`."""
     call = quote.call
-    return _only(
+    return _known(
         {
             "state": "quoted",
-            "model": quote.request.model.id,
+            "model": quote.model.id,
             "chosen": quote.chosen,
             "cost": quote.price.as_json(),
             "size": quote.request.size,
             "assumed": dict(quote.request.assumed),
-            "advice": _say(quote.checked.advice),
+            "advice": _texts(quote.advice),
             "request": {"method": call.method, "url": url, "body": call.body},
-            "note": _STANDING_IN if quote.uploads else None,
-            "next_step": "Nothing was sent. Call create_video without dry_run to make it.",
+            "note": _PLACEHOLDERS if quote.uploads else None,
+            "next_step": "Nothing was sent. Call create_video without dry_run to create it.",
         }
     )
 
 
-_STANDING_IN = "Local files are not handed over yet; a URL with «local» in it stands for each."
+_PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are placeholders for them.'
 
 
-def created(made: Created) -> Fields:
+def created(quote: Quote, admission: Admission) -> Fields:
     """Answer create_video."""
-    job, quote = made.job, made.quote
-    step = f"Call check_video with job_id {job.id} and wait_seconds 50 until it is done."
+    job = admission.job
+    step = f"Call check_video with job_id {job.id} and wait_seconds 50 until it is finished."
     if job.state == "unknown":
         step = NEXT_STEP[Code.UNKNOWN_OUTCOME]
     elif job.terminal:
-        step = f"Call check_video with job_id {job.id} for its film or why there is none."
-    return _only(
+        step = f"Call check_video with job_id {job.id} for its video, or the reason why there is none."
+    return _known(
         {
             "job_id": job.id,
             "state": job.state,
@@ -76,97 +78,101 @@ def created(made: Created) -> Fields:
             "cost": quote.price.as_json(),
             "size": quote.request.size,
             "assumed": dict(quote.request.assumed),
-            "advice": _say(quote.checked.advice),
-            "duplicate_of": job.id if made.duplicate else None,
-            "note": _note(job, duplicate=made.duplicate),
+            "advice": _texts(quote.advice),
+            "duplicate_of": job.id if admission.duplicate else None,
+            "note": _created_note(job, duplicate=admission.duplicate),
             "next_step": step,
         }
     )
 
 
-def _note(job: Job, *, duplicate: bool) -> str | None:
+def _created_note(job: Job, *, duplicate: bool) -> str | None:
     if duplicate and job.state == "unknown":
-        return "The same request is this job already, and how it ended is not known: it may be running and billed."
+        return "The same request is already this job, and its outcome is unknown: it may be running and billed."
     if duplicate and job.terminal:
         return "This request_key was used before: this is its job, and nothing new was paid."
     if duplicate:
-        return (
-            "The same request is already under way as this job, so nothing new was paid. allow_duplicate makes another."
-        )
+        return "The same request is already running as this job, so nothing new was paid. allow_duplicate pays again."
     if job.state == "unknown":
         return f"The vendor's answer was lost ({clean(job.error_message or 'no answer')}); the price stays reserved."
     return None
 
 
-def checked(job: Job, vendor: Vendor | None, *, saving: bool, again_in: int | None) -> Fields:
+# -- check_video --------------------------------------------------------------------------------------------------
+
+
+def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | None) -> Fields:
     """Answer check_video; `vendor` is the job's, where it is configured."""
-    now = job.finished_at or time.time()
     failed = job.state in {"failed", "rejected", "cancelled", "expired"}
-    return _only(
+    return _known(
         {
             "job_id": job.id,
             "state": job.state,
             "model": job.model,
-            "elapsed_seconds": round(now - (job.submitted_at or job.created_at)),
+            "elapsed_seconds": round(job.elapsed(time.time())),
             "check_again_in": again_in,
             "progress": job.progress if job.open else None,
             "path": job.path,
             "url": _link(job),
-            "expires_at": _ends(job, vendor),
+            "expires_at": _expires_at(job, vendor),
             "size_bytes": job.size,
             "duration": job.request.get("duration") if job.state == "succeeded" else None,
             "resolution": job.request.get("resolution") if job.state == "succeeded" else None,
             "cost": cost(job),
             "error": _error(job) if failed or job.state == "unknown" else None,
-            "note": _remark(job),
-            "next_step": _next(job, saving=saving, keyed=vendor is not None and vendor.build_download is not None),
+            "note": _note(job),
+            "next_step": _next_step(
+                job, autosave=autosave, key_only=vendor is not None and bool(vendor.build_download)
+            ),
         }
     )
 
 
 def record(job: Job) -> Fields:
-    """Say all that is known of a job, to who looks it up and has nothing to do next."""
-    fields = checked(job, None, saving=True, again_in=None)
+    """Return all that is known about a job, for a reader who has nothing to do next."""
+    fields = checked(job, None, autosave=True, again_in=None)
     del fields["next_step"]
     return fields
 
 
-def _remark(job: Job) -> str | None:
+def _note(job: Job) -> str | None:
     if job.open:
         return clean(job.error_message or "")
     return " ".join(differences(job.request, job.delivered or {})) if job.path else job.save_error
 
 
 def expires_at(job: Job, vendor: Vendor | None) -> float | None:
-    """Return when the link to a finished film ends, where its vendor says how long it lasts."""
+    """Return when the link to a finished video expires, in Unix seconds, where the vendor documents it."""
     if job.state != "succeeded" or job.finished_at is None or vendor is None or vendor.link_days is None:
         return None
     return job.finished_at + vendor.link_days * 86_400
 
 
-def _ends(job: Job, vendor: Vendor | None) -> str | None:
-    ends = expires_at(job, vendor)
-    return None if ends is None else _when(ends)
+def _expires_at(job: Job, vendor: Vendor | None) -> str | None:
+    expires = expires_at(job, vendor)
+    return None if expires is None else _iso(expires)
 
 
 def video(job: Job, vendor: Vendor | None) -> Fields:
-    """Say of a job's film what list_videos leaves out, for those who pay no tokens for it."""
-    return _only({"url": _link(job), "expires_at": _ends(job, vendor), "size_bytes": job.size, "sha256": job.sha256})
+    """Return what list_videos leaves out about a job's video, for readers who pay no tokens for it."""
+    return _known(
+        {"url": _link(job), "expires_at": _expires_at(job, vendor), "size_bytes": job.size, "sha256": job.sha256}
+    )
 
 
 _LINK = re.compile(r"https?://[!-~]{1,4000}", re.IGNORECASE)
 
 
 def _link(job: Job) -> str | None:
-    """Return a film's link, where what the vendor gave is one that a person can be shown."""
+    """Return a video's link, where what the vendor gave is safe to show to a person."""
     return job.url if _LINK.fullmatch(job.url or "") else None
 
 
 def _error(job: Job) -> Fields:
-    return _only({"code": job.error_code, "vendor_message": clean(job.error_message or "")})
+    return _known({"code": job.error_code, "vendor_message": clean(job.error_message or "")})
 
 
-def _next(job: Job, *, saving: bool, keyed: bool) -> str:
+def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
     if job.state == "unknown":
         return (
             "Do NOT create it again: it may be running and billed. The user can look at the vendor's site and settle "
@@ -176,15 +182,17 @@ def _next(job: Job, *, saving: bool, keyed: bool) -> str:
         return "Nothing was sent and nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
         return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
-    if job.path or (job.url and not saving):
-        return "Tell the user where the film is." + (" Pass the note on." if _remark(job) else "")
-    if job.terminal and keyed and not saving:
-        return "Only the vendor's key fetches this film: ask the user to set SEEDANCE_SAVE=auto, then check again."
+    if job.path or (job.url and not autosave):
+        return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
+    if job.terminal and key_only and not autosave:
+        return (
+            "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
+        )
     return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
 
 
 def cost(job: Job) -> Fields:
-    """Say what a job cost: settled, or still reserved."""
+    """Return what a job cost: settled, or still reserved."""
     if job.cost is None:
         return dict(job.price or {})
     if job.state in {"rejected", "abandoned"} or (job.terminal and not job.spent and not job.reserved):
@@ -196,21 +204,24 @@ _BRIEF_COST = {"usd", "amount", "unit", "reserved"}
 
 
 def cost_text(job: Job) -> str:
-    """Say what a job cost in a word or two."""
+    """Return what a job cost as a few words of text."""
     return _money({k: v for k, v in cost(job).items() if k in _BRIEF_COST})
 
 
+# -- list_videos --------------------------------------------------------------------------------------------------
+
+
 def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
-    """Answer list_videos."""
+    """Answer list_videos; `budget` is the daily budget in micro-USD."""
     videos = [
-        _only(
+        _known(
             {
                 "job_id": job.id,
                 "state": job.state,
                 "model": job.model,
                 "cost": {k: v for k, v in cost(job).items() if k in _BRIEF_COST} or {"unknown": "no published price"},
-                "created_at": _when(job.created_at),
-                "prompt": _short(job.prompt),
+                "created_at": _iso(job.created_at),
+                "prompt": _shorten(job.prompt),
                 "path": job.path,
                 "url": None if job.path else _link(job),
             }
@@ -220,11 +231,14 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
     left = None if budget is None else spending.left(budget) / MICROS
     money = {"usd": spending.spent / MICROS, "reserved": spending.reserved / MICROS, "left": left}
     money["unpriced_jobs"] = spending.unpriced or None
-    return {"videos": videos} | _only({"next_cursor": page.next_cursor, "spent_today": _only(money)})
+    return {"videos": videos} | _known({"next_cursor": page.next_cursor, "spent_today": _known(money)})
+
+
+# -- text ---------------------------------------------------------------------------------------------------------
 
 
 def to_text(fields: Mapping[str, Any]) -> str:
-    """Say an answer's fields as lines of text."""
+    """Return an answer's fields as lines of text."""
     return "\n".join(_lines(fields, ""))
 
 
@@ -234,15 +248,15 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
         if key == "cost":
             lines.append(f"{indent}cost: {_money(value)}")
         elif key in {"models", "takes"}:
-            lines += [f"{name}: {said}" for name, said in cast("Mapping[str, str]", value).items()]
+            lines += [f"{name}: {text}" for name, text in cast("Mapping[str, str]", value).items()]
         elif isinstance(value, Mapping):
-            flat = ", ".join(f"{k} {v}" for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
-            lines.append(f"{indent}{key}: {flat}")
+            pairs = cast("Mapping[str, Any]", value).items()
+            lines.append(f"{indent}{key}: " + ", ".join(f"{k} {v}" for k, v in pairs))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             items = cast("list[Mapping[str, Any]]", value)
             lines += [f"{indent}- " + "; ".join(x.strip() for x in _lines(item, "")) for item in items]
         elif isinstance(value, list):
-            lines += [f"{indent}{key}: {item}" for item in value]  # pyright: ignore[reportUnknownVariableType]
+            lines += [f"{indent}{key}: {item}" for item in cast("list[Any]", value)]
         else:
             lines.append(f"{indent}{key}: {value}")
     return lines
@@ -250,19 +264,19 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
 
 def _money(value: Mapping[str, Any]) -> str:
     if "usd" in value:
-        said = dollars(round(value["usd"] * MICROS)) + (" reserved" if value.get("reserved") else "")
+        text = dollars(round(value["usd"] * MICROS)) + (" reserved" if value.get("reserved") else "")
     elif "amount" in value:
-        said = f"{value['amount']:g} {value['unit']}"
+        text = f"{value['amount']:g} {value['unit']}"
     else:
-        said = "unknown"
+        text = "unknown"
     extra = [str(value[k]) for k in ("basis", "unknown", "caution") if k in value]
-    return said + (f" ({'; '.join(extra)})" if extra else "")
+    return text + (f" ({'; '.join(extra)})" if extra else "")
 
 
-def _short(prompt: str) -> str:
-    seen = clean(prompt)
-    return seen if len(seen) <= 60 else seen[:59] + "…"  # noqa: PLR2004
+def _shorten(prompt: str) -> str:
+    visible = clean(prompt)
+    return visible if len(visible) <= 60 else visible[:59] + "…"  # noqa: PLR2004  (60 characters recall a prompt)
 
 
-def _when(seconds: float) -> str:
+def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -113,7 +113,7 @@ def _run(command: str, options: argparse.Namespace) -> int:
     settings = load(sandbox=command == "demo")
     log_to_stderr(settings)
     if command == "serve":
-        from seedance_mcp.server.app import serve_stdio  # noqa: PLC0415
+        from seedance_mcp.server.stdio import serve_stdio  # noqa: PLC0415
 
         anyio.run(serve_stdio, settings)
     elif command == "demo":

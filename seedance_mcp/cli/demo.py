@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
-from seedance_mcp.catalog import choose
-from seedance_mcp.runtime import open_service
+from seedance_mcp.catalog.order import Order
+from seedance_mcp.runtime import open_service, sandbox_draws_videos
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
-    from seedance_mcp.jobs.service import JobService
+    from seedance_mcp.jobs.service import JobService, Progress
     from seedance_mcp.settings import Settings
 
 PROMPT = "A slow dolly shot through a neon-lit street in the rain"
 LONGEST = 60.0
+"""Seconds that the demo waits for its video."""
+_USUAL = 5.0
+"""Seconds that it usually takes, for the bar."""
 
 
 async def demo(settings: Settings, args: dict[str, Any]) -> int:
-    """Choose, quote, create, wait and save; say each step. Returns the exit code."""
+    """Choose, quote, create, wait and save, printing each step. Returns the exit code."""
     console = Console(highlight=False, soft_wrap=True)
     args = {"prompt": PROMPT, "allow_duplicate": True, **args}
-    async with open_service(settings, saving=True) as service:
+    async with open_service(settings, autosave=True) as service:
         console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, nothing is paid\n")
-        await service.prices.ready()
-        able = choose.ranked(settings.models, {k: v for k, v in args.items() if k != "model"}, service.prices)
-        priced = [cost for _, cost in able if cost.usd_micros is not None]
-        console.print(
-            f"1 choose   {len(able)} of {len(settings.models)} models can do it, {len(priced)} with a known price"
-        )
-        quote = service.quote(args)
+        quotes = await service.quotes(Order.parse({k: v for k, v in args.items() if k != "model"}))
+        priced = sum(quote.price.usd_micros is not None for quote in quotes)
+        count = len(settings.models)
+        console.print(f"1 choose   {len(quotes)} of {count} models can do it, {priced} with a known price")
+        quote = await service.quote(Order.parse(args))
         assumed = ", ".join(f"{k} {v}" for k, v in quote.request.assumed.items())
-        console.print(f"2 quote    {quote.request.model.id}: {quote.price.brief()}  [dim]{quote.price.basis}[/dim]")
+        console.print(f"2 quote    {quote.model.id}: {quote.price.brief()}  [dim]{quote.price.basis}[/dim]")
         console.print(f"           [dim]assumed {assumed}[/dim]")
-        made = await service.create(quote, args)
-        console.print(f"3 create   job {made.job.id} {made.job.state}")
-        if not made.job.open:
-            console.print(f"           {made.job.error_message}")
+        job = (await service.create(quote)).job
+        console.print(f"3 create   job {job.id} {job.state}")
+        if not job.open:
+            console.print(f"           {job.error_message}")
             return 1
-        job = await _wait(service, made.job, console)
+        job = await _wait(service, job, console)
     if job.path is None:
-        console.print(f"[red]no film[/red]: {job.save_error or job.error_message or job.state}")
+        console.print(f"[red]no video[/red]: {job.save_error or job.error_message or job.state}")
         return 1
-    from seedance_mcp.sandbox.videos.render import video_kind  # noqa: PLC0415  (loads PyAV)
-
-    kind = (
-        ""
-        if video_kind() == "made"
-        else "  [dim](a stand-in film; the extra «media» makes one of the right size)[/dim]"
-    )
-    console.print(f"5 saved    {(job.size or 0) / 1e6:.1f} MB, sha256 {(job.sha256 or '')[:12]}…{kind}")
+    note = ""
+    if not sandbox_draws_videos():
+        note = '  [dim](a fallback video; the extra "media" creates one of the right size)[/dim]'
+    console.print(f"5 saved    {(job.size or 0) / 1e6:.1f} MB, sha256 {(job.sha256 or '')[:12]}…{note}")
     console.print(f"\n{job.path}", style="bold green")
     return 0
 
 
 async def _wait(service: JobService, job: Job, console: Console) -> Job:
-    started = time.monotonic()
     columns = (TextColumn("4 wait    "), BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(job.state, total=1.0)
-        while True:
-            job = await service.check(job.id)
-            share = min(0.9, (time.monotonic() - started) / 5)
-            progress.update(bar, description=job.state if job.open else f"{job.state}, saving", completed=share)
-            if service.is_final(job) or time.monotonic() - started > LONGEST:
-                job = await service.job(job.id)
-                progress.update(bar, description=job.state, completed=1.0)
-                return job
-            await service.events.wait(job.id, 0.3)
+    with ProgressBar(*columns, console=console) as bars:
+        bar = bars.add_task(job.state, total=1.0)
+
+        async def show(progress: Progress) -> None:
+            state = progress.job.state
+            share = min(0.9, progress.elapsed / _USUAL)
+            bars.update(bar, description=state if progress.job.open else f"{state}, saving", completed=share)
+
+        job = await service.wait(job.id, LONGEST, show)
+        bars.update(bar, description=job.state, completed=1.0)
+    return job

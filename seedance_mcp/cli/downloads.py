@@ -1,11 +1,11 @@
-"""`seedance-mcp videos save` and `open`: films on disk now, whatever became of the server that made them."""
+"""`seedance-mcp videos save` and `open`: videos on disk now, whatever became of the server that created them."""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,121 +16,109 @@ from anyio import to_thread
 from seedance_mcp.cli.opener import play
 from seedance_mcp.cli.progress_bars import Bars
 from seedance_mcp.errors import SaveError, SeedanceError, UnknownJob
-from seedance_mcp.jobs.journal.model import OPEN, STATES, UNFINISHED
+from seedance_mcp.jobs.journal.model import OPEN, UNFINISHED
 from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seedance_mcp.jobs.journal.model import Job
-    from seedance_mcp.jobs.service import JobService
+    from seedance_mcp.jobs.service import JobService, Progress
 
 log = logging.getLogger(__name__)
 
-FEWEST = 4
-"""Characters of an id that may stand for it; a film's name ends in as many."""
 _LIST = "`seedance-mcp videos` lists the jobs there are."
 
 
-async def find_job(service: JobService, name: str) -> Job:
-    """Return the job whose id a word is, or the only one whose id begins or ends in it.
+async def find_job(service: JobService, text: str) -> Job:
+    """Return the job with this id, or the only one whose id begins or ends with the text.
 
     Raises:
         UnknownJob: there is none, or more than one.
     """
-    name = name.strip().lower()
-    if job := await service.journal.get(name):
-        return job
-    if len(name) < FEWEST:
-        raise UnknownJob(
-            f"{name[:40]!r} is too short for an id: at least {FEWEST} characters tell a job.", next_step=_LIST
-        )
-    jobs = await service.journal.in_states(STATES)
-    found = [job for job in jobs if job.id.startswith(name) or job.id.endswith(name)]
-    if not found:
-        raise UnknownJob(f"There is no job {name[:40]!r}.", next_step=_LIST)
-    if len(found) > 1:
-        which = ", ".join(job.id for job in found)
-        raise UnknownJob(f"{name!r} could be any of {which}.", next_step="Give more of the id.")
-    return found[0]
+    try:
+        return await service.find(text)
+    except UnknownJob as error:
+        ambiguous = "could be any of" in error.sentence
+        raise UnknownJob(error.sentence, next_step=error.next_step if ambiguous else _LIST) from None
 
 
 def on_disk(job: Job) -> Path | None:
-    """Return where a job's film is, if it is there."""
+    """Return the path of a job's saved video, if the file is there."""
     path = Path(job.path) if job.path else None
     return path if path and path.is_file() else None
 
 
-def _in_the_way(job: Job) -> bool:
-    """Whether something else is where a job's film was saved."""
+def _is_blocked(job: Job) -> bool:
+    """Whether something that is not a file is in the place of a job's saved video."""
     return bool(job.path) and not on_disk(job) and os.path.lexists(job.path or "")
 
 
-async def download(service: JobService, names: Sequence[str], *, wait: bool) -> int:
-    """Bring films to disk, several at a time, and print where they are; returns the exit code."""
+async def download(service: JobService, ids: Sequence[str], *, wait: bool) -> int:
+    """Download videos, several at a time, and print their paths; returns the exit code."""
     paths: dict[str, Path | None] = {}
     failed = False
     try:
         with Bars() as bars:
-            jobs, failed = await _wanted(service, names, bars)
+            jobs, failed = await _wanted(service, ids, bars)
             paths = dict.fromkeys((job.id for job in jobs), None)
-            fetch = _Fetcher(service, bars, wait=wait)
+            fetcher = _Fetcher(service, bars, wait=wait)
 
             async def one(job: Job) -> None:
                 nonlocal failed
                 try:
-                    paths[job.id] = await fetch.video(job)
+                    paths[job.id] = await fetcher.path(job)
                 except SeedanceError as error:
-                    bars.say(f"{job.id}: {error.sentence} {error.next_step}".rstrip())
-                    failed |= bool(names) or not isinstance(error, _NotYet)
+                    bars.print(f"{job.id}: {error.sentence} {error.next_step}".rstrip())
+                    failed |= bool(ids) or not isinstance(error, _NotYet)
                 except Exception:
-                    log.exception("saving job %s failed", job.id)  # one film's trouble must not end the saving of all
-                    bars.say(f"{job.id}: The film could not be saved; the log above says why.")
+                    log.exception("saving job %s failed", job.id)  # a problem with one video must not end the others
+                    bars.print(f"{job.id}: The video could not be saved; the log above says why.")
                     failed = True
 
             async with anyio.create_task_group() as group:
                 for job in jobs:
                     group.start_soon(one, job)
     except anyio.get_cancelled_exc_class():
-        print("Stopped. What came so far is kept; the same command goes on from there.", file=sys.stderr)
+        print("Stopped. What has arrived is kept; the same command continues from there.", file=sys.stderr)
         raise
     finally:
         for path in filter(None, paths.values()):
             print(path)
-    if not names and not jobs:
-        print("Every film of the journal is on disk.", file=sys.stderr)
+    if not ids and not jobs:
+        print("Every video of the journal is on disk.", file=sys.stderr)
     return 1 if failed else 0
 
 
-async def open_video(service: JobService, name: str | None) -> int:
-    """Play the film of a job, or the newest there is; returns the exit code."""
-    if name is None:
-        newest = (await service.journal.page(("succeeded",), 1, None)).jobs
+async def open_video(service: JobService, text: str | None) -> int:
+    """Open the video of a job, or the newest one, in the system's player; returns the exit code."""
+    if text is None:
+        newest = (await service.page(("succeeded",), 1)).jobs
         if not newest:
-            raise UnknownJob("No job has succeeded yet, so there is no film to open.", next_step=_LIST)
+            raise UnknownJob("No job has succeeded yet, so there is no video to open.", next_step=_LIST)
         job = newest[0]
     else:
-        job = await find_job(service, name)
+        job = await find_job(service, text)
     with Bars() as bars:
-        path = await _Fetcher(service, bars, wait=False).video(job)
+        path = await _Fetcher(service, bars, wait=False).path(job)
     print(path)
-    if why := await to_thread.run_sync(play, path):
-        print(f"seedance-mcp: {why}", file=sys.stderr)
-    return 1 if why else 0
+    if problem := await to_thread.run_sync(play, path):
+        print(f"seedance-mcp: {problem}", file=sys.stderr)
+    return 1 if problem else 0
 
 
-async def _wanted(service: JobService, names: Sequence[str], bars: Bars) -> tuple[list[Job], bool]:
-    """Return the jobs that are meant, and whether some word meant none."""
-    if not names:
-        jobs = await service.journal.in_states(("succeeded", *OPEN))
+async def _wanted(service: JobService, ids: Sequence[str], bars: Bars) -> tuple[list[Job], bool]:
+    """Return the jobs with these ids (or all whose video is missing), and whether an id was not found."""
+    if not ids:
+        jobs = await service.in_states(("succeeded", *OPEN))
         return [job for job in jobs if job.open or not on_disk(job)], False
     found: dict[str, Job] = {}
     failed = False
-    for name in names:
+    for text in ids:
         try:
-            job = await find_job(service, name)
+            job = await find_job(service, text)
         except UnknownJob as error:
-            bars.say(f"{error.sentence} {error.next_step}")
+            bars.print(f"{error.sentence} {error.next_step}")
             failed = True
         else:
             found[job.id] = job
@@ -138,68 +126,67 @@ async def _wanted(service: JobService, names: Sequence[str], bars: Bars) -> tupl
 
 
 class _NotYet(SaveError):
-    """The vendor still works on it."""
+    """The vendor is still working on it."""
 
 
 class _Fetcher:
-    """Brings films to disk, and says how far they are."""
+    """Downloads videos and shows the progress."""
 
     def __init__(self, service: JobService, bars: Bars, *, wait: bool) -> None:
         self._service, self._bars, self._wait = service, bars, wait
 
-    async def video(self, job: Job) -> Path:
-        """Return where a job's film is, once it is there.
+    async def path(self, job: Job) -> Path:
+        """Return the path of a job's video, downloading it first if it is not there.
 
         Raises:
-            SaveError: it cannot be brought, and what to do about that.
+            SaveError: it cannot be downloaded, and what to do about that.
             JournalError: the journal cannot be used.
         """
         if path := on_disk(job):
             return path
+        configured = self._service.settings.vendor(job.vendor) is not None
         try:
-            job = await self._ended(await self._service.check(job.id))
+            timeout = math.inf if self._wait and configured else 0
+            job = await self._service.wait(job.id, timeout, self._show)
             if job.state != "succeeded":
-                raise _no_video(job, keyed=self._service.settings.vendor(job.vendor) is not None)
+                raise _no_video(job, configured=configured)
             job = await self._saved(job)
         finally:
             self._bars.ended(job.id)
         if path := on_disk(job):
             return path
-        if _in_the_way(job):
-            raise SaveError(f"{job.path} is not a film any more.", next_step="Move what is there out of the way.")
-        raise SaveError("Another seedance-mcp is saving it.", next_step="`seedance-mcp videos` shows when it is done.")
+        if _is_blocked(job):
+            raise SaveError(f"{job.path} is not a video any more.", next_step="Move what is there out of the way.")
+        raise SaveError(
+            "Another seedance-mcp is downloading it.", next_step="`seedance-mcp videos` shows when it is saved."
+        )
 
-    async def _ended(self, job: Job) -> Job:
-        """Wait for a job's end, if that is wanted; the studio looks at the vendor meanwhile."""
-        while self._wait and job.state in UNFINISHED and self._service.settings.vendor(job.vendor):
-            self._bars.waiting(job.id, job.state, time.time() - (job.submitted_at or job.created_at))
-            await self._service.events.wait(job.id, 1.0)
-            job = await self._service.job(job.id)
-        return job
+    async def _show(self, progress: Progress) -> None:
+        self._bars.waiting(progress.job.id, progress.job.state, progress.elapsed)
 
     async def _saved(self, job: Job) -> Job:
         try:
-            job = await self._service.downloader.save(job, partial(self._bars.coming, job.id))
+            job = await self._service.download(job, partial(self._bars.downloading, job.id))
         except SaveError as error:
             again = f"`seedance-mcp videos save {job.id}` tries again."
             if self._service.settings.sandbox:
-                again = "The embedded sandbox forgets its films when a process ends."
+                again = "The embedded sandbox forgets its videos when a process ends."
             raise SaveError(error.sentence, next_step=again) from None
-        return job if on_disk(job) else await self._service.job(job.id)
+        return job if on_disk(job) else await self._service.get(job.id)
 
 
-def _no_video(job: Job, *, keyed: bool) -> SaveError:
-    """Say why a job has no film, and what to do."""
-    if job.state in UNFINISHED and not keyed:
+def _no_video(job: Job, *, configured: bool) -> SaveError:
+    """Say why a job has no video, and what to do."""
+    if job.state in UNFINISHED and not configured:
         return SaveError(
-            f"It was {job.state}, and {job.vendor} has no key any more, so it cannot be asked.",
-            next_step="Set the key; `seedance-mcp doctor` shows which there are.",
+            f"It was {job.state}, and {job.vendor} has no API key any more, so it cannot be polled.",
+            next_step="Set the key; `seedance-mcp doctor` shows which settings there are.",
         )
     if job.state in UNFINISHED:
         wait = f"`seedance-mcp videos save {job.id} --wait` waits for it."
-        return _NotYet(f"It is {job.state}, so there is no film yet.", next_step=wait)
-    said = clean(job.error_message or "")
+        return _NotYet(f"It is {job.state}, so there is no video yet.", next_step=wait)
+    reason = clean(job.error_message or "")
     if job.state == "unknown":
         settle = f"Look at the vendor's site and settle it with `seedance-mcp videos resolve {job.id}`."
-        return SaveError("Whether the vendor took it is not known.", next_step=settle)
-    return SaveError(f"It ended as {job.state}, so there is no film{f' ({said})' if said else ''}.", next_step="")
+        return SaveError("It is unknown whether the vendor accepted it.", next_step=settle)
+    return SaveError(f"It ended as {job.state}, so there is no video{f' ({reason})' if reason else ''}.", next_step="")

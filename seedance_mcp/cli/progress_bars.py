@@ -1,4 +1,4 @@
-"""What standard error shows while films come: a bar for each on a terminal, elsewhere a line now and then."""
+"""Progress on standard error while videos are downloaded: a bar each on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
 
 _STEP = 16_000_000
-"""Bytes between two lines about a film whose size is not known."""
+"""Bytes between two lines about a video of unknown size."""
 
 
 class _Bytes(ProgressColumn):
-    """A column about bytes, empty while a job is waited for."""
+    """A column about bytes, empty until the download begins."""
 
     def __init__(self, column: ProgressColumn) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class _Bytes(ProgressColumn):
 
 
 class Bars:
-    """Says how far each of several jobs is."""
+    """The progress of several jobs."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -55,7 +55,7 @@ class Bars:
             disable=not self._live,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._said: dict[str, object] = {}
+        self._shown: dict[str, object] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -66,36 +66,38 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def say(self, sentence: str) -> None:
-        """Say something above the bars."""
+    def print(self, sentence: str) -> None:
+        """Print a line above the bars."""
         self._console.print(sentence)
 
     def waiting(self, job_id: str, state: str, elapsed: float) -> None:
-        """Say that a job is not over yet."""
+        """Show that a job is still running."""
         if self._live:
             task = self._task(job_id)
             self._progress.update(task, description=f"{job_id} {state}, {elapsed:.0f} s")
-        elif self._said.get(job_id) != state:
-            self.say(f"{job_id}: {state}, waiting for it.")
-        self._said[job_id] = state
+        elif self._shown.get(job_id) != state:
+            self.print(f"{job_id}: {state}, waiting for it.")
+        self._shown[job_id] = state
 
-    def coming(self, job_id: str, received: int, total: int | None) -> None:
-        """Say how much of a film is here."""
+    def downloading(self, job_id: str, received: int, total: int | None) -> None:
+        """Show how many bytes of a video have arrived."""
         if self._live:
             task = self._task(job_id)
-            if self._said.get(job_id) != "coming":  # what an earlier try left counts for the bar, not for the speed
+            if (
+                self._shown.get(job_id) != "downloading"
+            ):  # what an earlier attempt left counts for the bar, not for the speed
                 self._progress.reset(task, description=job_id)
             self._progress.update(task, completed=received, total=total)
-            self._said[job_id] = "coming"
+            self._shown[job_id] = "downloading"
             return
         step = 4 * received // total if total else received // _STEP
-        if self._said.get(job_id) != step:
+        if self._shown.get(job_id) != step:
             of = f" of {total / 1e6:.1f}" if total else ""
-            self.say(f"{job_id}: {received / 1e6:.1f}{of} MB")
-        self._said[job_id] = step
+            self.print(f"{job_id}: {received / 1e6:.1f}{of} MB")
+        self._shown[job_id] = step
 
     def ended(self, job_id: str) -> None:
-        """Leave a bar that is full; take away one that will never be."""
+        """Keep a bar that is full; remove one that never will be."""
         task = self._tasks.pop(job_id, None)
         if task is not None and not self._progress.tasks[self._progress.task_ids.index(task)].finished:
             self._progress.remove_task(task)

@@ -1,4 +1,4 @@
-"""`seedance-mcp videos`: the jobs of the journal, what they cost and where their films are; what to do about them."""
+"""`seedance-mcp videos`: the jobs of the journal, what they cost, where their videos are, and actions on them."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 _HOUR, _DAY = 3_600, 86_400
 _ROOM = {"model": 112, "prompt": 150}
-"""How wide a terminal must be for what can be done without."""
+"""The terminal width from which an optional column is shown."""
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Do what `videos` and its actions say; returns the exit code."""
-    async with open_service(settings, saving=False) as service:
+    """Run `videos` or one of its actions; returns the exit code."""
+    async with open_service(settings, autosave=False) as service:
         if options.action == "resolve":
             job = await service.resolve(options.job, options.task_id)
             print(f"{job.id} is now {job.state}.")
         elif options.action == "purge":
-            wiped = await service.journal.wipe(time.time() - options.days * _DAY)
-            print(f"Wiped {wiped} finished job{'' if wiped == 1 else 's'}; their costs stay.")
+            purged = await service.purge(options.days)
+            print(f"Deleted prompts and links of {purged} finished job{'' if purged == 1 else 's'}; their costs stay.")
         elif options.action == "show":
             await _show(service, options.job, as_json=options.json)
         elif options.action == "save":
@@ -72,17 +72,17 @@ async def _list(service: JobService, settings: Settings, limit: int, *, as_json:
         table.add_row(*cells.values())
     console.print(table if page.jobs else "No videos yet.")
     if left_out and any(job.path and Path(job.path).parent == home for job in page.jobs):
-        console.print(f"\nFilms without a folder are in {home}", soft_wrap=True)
+        console.print(f"\nVideos without a folder are in {home}", soft_wrap=True)
     console.print(f"\n{_today(spending, settings)}")
 
 
 def _console() -> Console:
-    """Return standard output for words of users and vendors, in which nothing is markup."""
+    """Return standard output for text of users and vendors, in which nothing is markup."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def _cells(job: Job, home: Path | None) -> dict[str, str]:
-    """Say in a table what a job is and where its film is, or why it is nowhere; `home` goes without saying."""
+    """Return a job's row: what it is, and where its video is or why there is none; paths in `home` are shortened."""
     video = on_disk(job)
     link = "".join(filter(str.isprintable, job.url or ""))
     return {
@@ -93,7 +93,7 @@ def _cells(job: Job, home: Path | None) -> dict[str, str]:
         "cost": views.cost_text(job),
         "expires": _expires(job, time.time()),
         "prompt": views.clean(job.prompt)[:40],
-        "film": str(
+        "video": str(
             (video.name if video and video.parent == home else video)
             or link
             or views.clean(job.save_error or job.error_message or "")
@@ -102,7 +102,7 @@ def _cells(job: Job, home: Path | None) -> dict[str, str]:
 
 
 def _expires(job: Job, now: float) -> str:
-    """Say how long a film can still be fetched, where that matters."""
+    """Say how long a video can still be downloaded, where that matters."""
     if job.state != "succeeded":
         return ""
     if on_disk(job):
@@ -136,7 +136,7 @@ def _today(spending: Spending, settings: Settings) -> str:
 
 
 async def _spend(service: JobService, settings: Settings, *, as_json: bool) -> None:
-    totals = await service.journal.totals(31)
+    totals = await service.totals(31)
     if as_json:
         print(json.dumps([asdict(total) for total in totals], indent=2))
         return

@@ -1,1 +1,1 @@
-"""The life of a paid job: quoted, admitted, submitted once, watched, saved. `studio.py` is the way in."""
+"""The life of a paid job: quoted, admitted, submitted once, polled, downloaded. `service.py` is the way in."""

@@ -1,4 +1,4 @@
-"""What a job cost in the end: what the vendor reports where it does, else what was quoted."""
+"""What a job finally cost: what the vendor reports, else what was quoted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def charged_usd(model: Model, charged: Decimal | None, prices: Prices) -> int | None:
-    """Turn what a vendor reports, in its own unit, into micro-dollars; None where either is unknown."""
+    """Convert a charge in the vendor's own unit to micro-USD; None where either is unknown."""
     if charged is None:
         return None
     own = prices.get(model.id, UnitPrice())

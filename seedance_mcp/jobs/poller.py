@@ -1,6 +1,6 @@
-"""One scheduler for a process: it looks at every open job when it is due, and wakes who waits.
+"""One scheduler for a process: polls every running job when it is due, and reports what changed.
 
-However many callers wait for a job, it is looked at once; with several servers on one journal, by one of them.
+However many callers wait for a job, it is polled once; with several servers on one journal, one of them polls it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import heapq
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -26,24 +25,20 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.price import Prices
     from seedance_mcp.jobs.download.downloader import Downloader
     from seedance_mcp.jobs.journal.model import Job, Journal
+    from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.vendors.vendor import Snapshot, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
 
-FRESH = 2.0
-"""A look younger than this many seconds is not repeated."""
-POLLS_PER_SECOND = 5
-LEASE = 60.0
-LATER = 30.0
-"""Seconds after which a look is tried again that failed in a way it should not."""
-SOON = 0.1
+_SOON = 0.1
+"""Seconds after which a job is tried again that is being polled just now."""
 _RECENT = 0.8
-"""Of a planned pause: a look by another server within it counts as ours."""
+"""Of a planned pause: a poll by another server within it counts as ours."""
 
 
 class Poller:
-    """Follows the open jobs of a journal until they end."""
+    """Tracks the running jobs of a journal until they end."""
 
     def __init__(
         self,
@@ -56,10 +51,13 @@ class Poller:
         downloader: Downloader,
         on_change: Callable[[str], None],
         interval: float | None,
+        timing: Timing,
     ) -> None:
-        """`told` hears of each job that was looked at; `interval` replaces the adaptive schedule."""
+        """`on_change` is called with the id of each job that was polled; `interval` replaces the adaptive schedule."""
         self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
         self._prices, self._downloader, self._on_change, self._interval = prices, downloader, on_change, interval
+        self._timing, self._now = timing.poll, timing.clock
+        self._jitter = timing.jitter
         self._queue: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
@@ -71,7 +69,7 @@ class Poller:
         self._group: TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Look at jobs as they fall due, until cancelled."""
+        """Poll jobs as they fall due, until cancelled."""
         async with anyio.create_task_group() as self._group:
             task_status.started()
             while True:
@@ -85,13 +83,13 @@ class Poller:
                     if self._due.get(job_id) != due:
                         continue
                     del self._due[job_id]
-                    if job_id in self._polling:  # the look that planned this one is not over yet
-                        self._push(job_id, SOON)
+                    if job_id in self._polling:  # the poll that planned this one has not ended yet
+                        self._push(job_id, _SOON)
                     else:
                         self._group.start_soon(functools.partial(self.poll, job_id, requested=False))
 
     async def track(self, job: Job) -> None:
-        """Begin to look after a job that is at its vendor."""
+        """Poll a job from now on, if its vendor is working on it."""
         if job.open and job.id not in self._due and job.id not in self._polling:
             await self._plan(job)
 
@@ -99,9 +97,8 @@ class Poller:
         if pause is None and self._interval is not None:
             pause = self._interval
         if pause is None:
-            elapsed = time.time() - (job.submitted_at or job.created_at)
             durations = await self._journal.durations(job.model)
-            pause = schedule.next_poll(elapsed, durations, random.uniform(-1, 1))  # noqa: S311
+            pause = schedule.next_poll(job.elapsed(self._now()), durations, self._jitter(-1, 1))
         self._push(job.id, pause)
 
     def _push(self, job_id: str, pause: float) -> None:
@@ -111,9 +108,9 @@ class Poller:
         self._woken.set()
 
     async def poll(self, job_id: str, *, requested: bool = True) -> None:
-        """Look at a job once; callers that come meanwhile wait for the same look.
+        """Poll a job once; callers that come meanwhile wait for the same poll.
 
-        A look that nobody `asked` for is left out where another server on the journal has just looked.
+        A poll that no caller `requested` is skipped where another server on the journal has just polled the job.
         """
         if under_way := self._polling.get(job_id):
             await under_way.wait()
@@ -122,43 +119,45 @@ class Poller:
         over = False
         try:
             job = await self._journal.get(job_id)
-            if job is not None and not job.open:  # another process has seen its end, and may save nothing
+            if job is not None and not job.open:  # another server has seen its end, and may download nothing
                 self._downloader.start(job)
             over = job is None or not job.open or await self._poll(job, requested=requested)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
         except Exception:
-            log.exception("looking at job %s failed", job_id)  # one job's trouble must not end the watch over all
+            log.exception("polling job %s failed", job_id)  # a problem with one job must not end the polling of all
         finally:
             del self._polling[job_id]
             if over:
                 self._pauses.pop(job_id, None)
             elif job_id not in self._due:
-                self._push(job_id, LATER)  # what went wrong with this look, or who gave it up, ends no watch
+                self._push(job_id, self._timing.after_failure)  # a failed or cancelled poll does not end the tracking
             done.set()
             self._on_change(job_id)
 
     async def _poll(self, job: Job, *, requested: bool) -> bool:
-        """Look if it is this server's turn; returns whether there is nothing more to look at."""
+        """Poll if it is this server's turn; return whether there is nothing left to poll."""
         vendor = self._vendors.get(job.vendor)
         if vendor is None or job.task_id is None:
-            await self._journal.note(job.id, error_message=f"{job.vendor} has no key any more, so it cannot be asked.")
+            await self._journal.note(
+                job.id, error_message=f"{job.vendor} has no API key any more, so the job cannot be polled."
+            )
             return True
         if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
-            await self._plan(job, quiet)  # what the vendor asked for wins over who asks
+            await self._plan(job, quiet)  # a vendor that asked for a pause gets it, whoever wants to know
             return False
-        age = time.time() - (job.polled_at or 0)
+        age = self._now() - (job.polled_at or 0)
         if not requested and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):
             await self._plan(job)
             return False
-        if not await self._journal.claim(job.id, self._owner, LEASE, when=OPEN):
-            await self._plan(job, FRESH)  # another server looks; what it finds is in the journal
+        if not await self._journal.claim(job.id, self._owner, self._timing.lease, when=OPEN):
+            await self._plan(job, self._timing.fresh)  # another server polls; what it finds is in the journal
             return False
         try:
             return await self._ask(job, vendor, job.task_id)
         finally:
             with anyio.CancelScope(shield=True):
-                await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # the next who is asked may look
+                await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # the next requested poll may be elsewhere
 
     async def _ask(self, job: Job, vendor: Vendor, task_id: str) -> bool:
         await self._take_turn(vendor.slug)
@@ -168,26 +167,28 @@ class Poller:
             retry_after = answer.retry_after
             snapshot = read_snapshot(vendor, answer)
         except (VendorUnreachable, UnexpectedAnswer) as error:
-            # An error about a look says nothing about the job: its state stays as it is.
+            # A failed poll says nothing about the job, whose state stays as it is.
             self._errors[vendor.slug] = errors = self._errors.get(vendor.slug, 0) + 1
-            pause = schedule.after_error(errors, retry_after)
+            pause = schedule.after_error(
+                errors, retry_after, self._timing.error_pause, self._timing.longest_error_pause
+            )
             self._quiet_until[vendor.slug] = time.monotonic() + pause
-            await self._journal.note(job.id, error_message=error.sentence, polled_at=time.time(), polls=job.polls + 1)
+            await self._journal.note(job.id, error_message=error.sentence, polled_at=self._now(), polls=job.polls + 1)
             await self._plan(job, pause)
             return False
         self._errors.pop(vendor.slug, None)
         return await self._record(job, vendor, snapshot)
 
     async def _take_turn(self, slug: str) -> None:
-        """Keep to the rate that every vendor bears."""
+        """Keep to the rate of polls that every vendor tolerates."""
         now = time.monotonic()
         slot = max(now, self._next_slot.get(slug, 0.0))
-        self._next_slot[slug] = slot + 1 / POLLS_PER_SECOND
+        self._next_slot[slug] = slot + 1 / self._timing.per_second
         if slot > now:
             await anyio.sleep(slot - now)
 
     async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> bool:
-        now = time.time()
+        now = self._now()
         changes = {
             "vendor_status": found.vendor_status,
             "progress": found.progress,
@@ -198,8 +199,7 @@ class Poller:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
             await self._plan(moved or job)
             return False
-        model = next((m for m in vendor.models if m.id == job.model), None)
-        changes |= settlement(job, model, found.state, found.charged, self._prices)
+        changes |= settlement(job, vendor.model(job.model), found.state, found.charged, self._prices)
         if found.refusal:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:

@@ -1,7 +1,7 @@
-"""The price book in force: what the operator says, then what vendors' public catalogues list, then the models' rows.
+"""The prices in force: what the operator states, then what vendors' public price lists say, then the models' rows.
 
-A catalogue is asked for when a call first concerns its vendor, in the background, and the answer is kept in the state
-folder for the next process. Nothing depends on it but prices: without it they are not known.
+A price list is requested in the background when a call first concerns its vendor, and the answer is stored in the state
+folder for the next process. Without it the prices are unknown; nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -27,37 +27,31 @@ from seedance_mcp.vendors.vendor import Answer, Query, Vendor
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+    from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
 
-GOOD_FOR = 86_400.0
-"""Seconds for which a copy is not asked for again."""
-AGAIN_AFTER = 600.0
-"""Seconds after which a catalogue that could not be had is asked for again."""
-FIRST_WAIT = 2.0
-"""Seconds that calls wait at most for a fresh copy: a quote would have an old price without it, or none."""
-
 
 class PriceLists(Mapping[str, UnitPrice]):
-    """What is known of prices besides the models' rows: a `PriceBook` that changes as catalogues come in."""
+    """What is known about prices besides the models' rows: `Prices` that change as price lists arrive."""
 
-    def __init__(self, settings: Settings, web: Web) -> None:
+    def __init__(self, settings: Settings, web: Web, timing: Timing) -> None:
         self._own = settings.prices
         self._price_lists: dict[str, _PriceList] = {}
         self._group: TaskGroup | None = None
         for vendor in settings.vendors:
-            # Nobody is asked for what the operator has settled for every model.
-            if vendor.price_list and not all(self._settled(m.id) for m in vendor.models):
-                path = settings.state_dir / f"catalogue-{vendor.slug}.json"
-                self._price_lists[vendor.slug] = _PriceList(vendor, vendor.price_list, web, path)
+            # No price list is needed where the operator states a price for every model.
+            if vendor.price_list and not all(self._fully_stated(m.id) for m in vendor.models):
+                path = settings.state_dir / f"price-list-{vendor.slug}.json"
+                self._price_lists[vendor.slug] = _PriceList(vendor, vendor.price_list, web, path, timing)
         listed = (m.id for v in settings.vendors if v.slug in self._price_lists for m in v.models)
         self._names = dict.fromkeys([*self._own, *listed])
 
     @asynccontextmanager
     async def renewed(self, group: TaskGroup) -> AsyncGenerator[None]:
-        """Ask for catalogues in tasks of a group while the block runs; otherwise all stays as it is."""
+        """Request price lists in tasks of `group` while the block runs."""
         self._group = group
         try:
             yield
@@ -65,9 +59,9 @@ class PriceLists(Mapping[str, UnitPrice]):
             self._group = None
 
     async def ready(self, model: object = None) -> None:
-        """See to it that the catalogues are at hand which a call needs: of one model's vendor, or (None) of all.
+        """Make sure that the price lists of one model's vendor, or (None) of all vendors, are available.
 
-        Waits only where there is no fresh copy, until `FIRST_WAIT` seconds after it was asked for at most.
+        Waits only where there is no recent copy, for at most 2 s after it was requested.
         """
         vendor = None if model is None else str(model).partition("/")[0]
         needed = [price_list for slug, price_list in self._price_lists.items() if vendor in {None, slug}]
@@ -75,29 +69,29 @@ class PriceLists(Mapping[str, UnitPrice]):
             if self._group is not None and price_list.due():
                 self._group.start_soon(price_list.renew)
         for price_list in needed:
-            await price_list.at_hand()
+            await price_list.wait_for_copy()
 
-    def _said(self, name: str) -> tuple[UnitPrice, UnitPrice]:
-        """What the operator says of a model and of all its vendor's; for a model without an entry they are the same."""
+    def _stated(self, name: str) -> tuple[UnitPrice, UnitPrice]:
+        """Return the operator's entries for a model and for its vendor; without an entry of its own, the latter twice."""
         whole = self._own.get(name.partition("/")[0], UnitPrice())
         return self._own.get(name, whole), whole
 
-    def _settled(self, name: str) -> bool:
-        return any(entry.rates for entry in self._said(name))
+    def _fully_stated(self, name: str) -> bool:
+        return any(entry.rates for entry in self._stated(name))
 
     def __getitem__(self, name: str) -> UnitPrice:
         vendor, _, model = name.partition("/")
         if vendor not in self._price_lists or not model:
             return self._own[name]
-        own = self._said(name)[0]
+        own = self._stated(name)[0]
         listed = self._price_lists[vendor].entry(model)
-        if self._settled(name) or (listed.rates and not self._agrees(name, listed)):
+        if self._fully_stated(name) or (listed.rates and not self._can_be_combined(name, listed)):
             return own
         return replace(listed, usd_per_unit=own.usd_per_unit) if listed.rates else replace(own, source=listed.source)
 
-    def _agrees(self, name: str, listed: UnitPrice) -> bool:
-        """Whether an entry can be filled up: half of one price and half of another is a price that nobody has said."""
-        return all(e.per in {None, listed.per} and e.unit in {None, listed.unit} for e in self._said(name))
+    def _can_be_combined(self, name: str, listed: UnitPrice) -> bool:
+        """Whether the operator's entries and a listed one are about the same thing and can be combined."""
+        return all(e.per in {None, listed.per} and e.unit in {None, listed.unit} for e in self._stated(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -108,105 +102,107 @@ class PriceLists(Mapping[str, UnitPrice]):
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A catalogue as it was at a moment."""
+    """A price list as it was at some time."""
 
     prices: Mapping[str, UnitPrice]
     asked_at: float
     day: str
 
-    @property
-    def fresh(self) -> bool:
-        return 0 <= time.time() - self.asked_at < GOOD_FOR
-
 
 class _PriceList:
-    """One vendor's public catalogue: the copy at hand, and how it is renewed."""
+    """One vendor's public price list: the current copy, and how it is renewed."""
 
-    def __init__(self, vendor: Vendor, question: Query[Mapping[str, UnitPrice]], web: Web, path: Path) -> None:
-        self._vendor, self._question, self._web, self._path = vendor, question, web, path
-        self._url = web.url(vendor, question.call)
+    def __init__(
+        self, vendor: Vendor, query: Query[Mapping[str, UnitPrice]], web: Web, path: Path, timing: Timing
+    ) -> None:
+        self._vendor, self._query, self._web, self._path = vendor, query, web, path
+        self._timing, self._now = timing.price_lists, timing.clock
+        self._url = web.url(vendor, query.call)
         self._copy: _Copy | None = None
         self._arrived = anyio.Event()
         self._under_way = False
         self._not_before = self._wait_until = float("-inf")
 
     def entry(self, model: str) -> UnitPrice:
-        """What it lists for a model, and where that is from; without rates, why there are none."""
+        """Return what it lists for a model with its source; without rates, the source says why there are none."""
         copy = self._copy
         if copy is None:
-            return UnitPrice(source="its catalogue is not at hand")
-        source = f"catalogue of {copy.day}" + ("" if copy.fresh else ", over a day old")
+            return UnitPrice(source="its price list is not available")
+        source = f"price list of {copy.day}" + ("" if self._fresh(copy) else ", over a day old")
         listed = copy.prices.get(model)
         return replace(listed, source=source) if listed else UnitPrice(source=f"not in its {source}")
 
+    def _fresh(self, copy: _Copy | None) -> bool:
+        return copy is not None and 0 <= self._now() - copy.asked_at < self._timing.lifetime
+
     def due(self) -> bool:
-        """Whether to renew it now; whoever is told so has to."""
-        if (self._copy and self._copy.fresh) or self._under_way or time.monotonic() < self._not_before:
+        """Whether to renew it now; a caller who gets True must call `renew`."""
+        if self._fresh(self._copy) or self._under_way or time.monotonic() < self._not_before:
             return False
         self._under_way, self._arrived = True, anyio.Event()
-        self._wait_until = time.monotonic() + FIRST_WAIT
+        self._wait_until = time.monotonic() + self._timing.first_wait
         return True
 
-    async def at_hand(self) -> None:
-        """Wait for a fresh copy, if one is on its way, up to the bound: an old price would let more through a cap."""
-        if self._under_way and not (self._copy and self._copy.fresh):
+    async def wait_for_copy(self) -> None:
+        """Wait for a requested copy, up to the bound: with an old price, a cap could be exceeded."""
+        if self._under_way and not self._fresh(self._copy):
             with anyio.move_on_after(max(0.0, self._wait_until - time.monotonic())):
                 await self._arrived.wait()
 
     async def renew(self) -> None:
-        """Take the copy that another process has kept, and ask the vendor unless it is fresh. Never raises."""
+        """Read the copy that another process stored, and ask the vendor unless it is recent. Never raises."""
         try:
-            kept = await to_thread.run_sync(self._read)
-            if kept and (self._copy is None or kept.asked_at > self._copy.asked_at):
-                self._copy = kept
-            if self._copy is None or not self._copy.fresh:
-                self._not_before = time.monotonic() + AGAIN_AFTER
+            stored = await to_thread.run_sync(self._read)
+            if stored and (self._copy is None or stored.asked_at > self._copy.asked_at):
+                self._copy = stored
+            if not self._fresh(self._copy):
+                self._not_before = time.monotonic() + self._timing.retry_after
                 await self._ask()
         except SeedanceError as error:
-            log.warning("the catalogue of %s could not be read: %s", self._vendor.name, error.sentence)
+            log.warning("the price list of %s could not be read: %s", self._vendor.name, error.sentence)
         except Exception:
-            log.exception("reading the catalogue of %s failed", self._vendor.name)  # no reason to end the server
+            log.exception("reading the price list of %s failed", self._vendor.name)  # must not end the server
         finally:
             self._under_way = False
             self._arrived.set()
 
     async def _ask(self) -> None:
-        answer = await self._web.call(self._vendor, self._question.call)
+        answer = await self._web.call(self._vendor, self._query.call)
         refusal = self._vendor.parse_error(answer)
         if refusal or answer.status >= HTTPStatus.BAD_REQUEST:
             raise UnexpectedAnswer(f"{self._vendor.name} refused to show it (HTTP {answer.status}).")
-        asked_at = time.time()
-        copy = self._understood(answer.body, asked_at)
+        asked_at = self._now()
+        copy = self._parse(answer.body, asked_at)
         if not copy.prices:
             raise UnexpectedAnswer(f"{self._vendor.name} lists no price in it.")
         self._copy = copy
         self._arrived.set()
-        kept = json.dumps({"url": self._url, "asked_at": asked_at, "answer": answer.body})
-        with anyio.CancelScope(shield=True):  # what was asked for is kept, also where the server stops just now
-            await to_thread.run_sync(self._write, kept)
+        stored = json.dumps({"url": self._url, "asked_at": asked_at, "answer": answer.body})
+        with anyio.CancelScope(shield=True):  # the answer is stored even if the server is stopping
+            await to_thread.run_sync(self._write, stored)
 
-    def _understood(self, body: Any, asked_at: float) -> _Copy:
+    def _parse(self, body: Any, asked_at: float) -> _Copy:
         day = time.strftime("%Y-%m-%d", time.gmtime(asked_at))
-        return _Copy(self._question.read(Answer(HTTPStatus.OK, body)), asked_at, day)
+        return _Copy(self._query.read(Answer(HTTPStatus.OK, body)), asked_at, day)
 
     def _read(self) -> _Copy | None:
-        """Read the kept answer as if it came now; one of another address, or that cannot be read, is none."""
+        """Read the stored answer, or None where there is none, it is from another address, or it cannot be read."""
         try:
-            kept = json.loads(self._path.read_bytes())
-            return self._understood(kept["answer"], float(kept["asked_at"])) if kept["url"] == self._url else None
+            stored = json.loads(self._path.read_bytes())
+            return self._parse(stored["answer"], float(stored["asked_at"])) if stored["url"] == self._url else None
         except FileNotFoundError:
             return None
         except (SeedanceError, OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
-            log.warning("%s cannot be used (%s), so it is asked for again", self._path, type(error).__name__)
+            log.warning("%s cannot be used (%s), so it is requested again", self._path, type(error).__name__)
             return None
 
-    def _write(self, kept: str) -> None:
-        """Replace the file at once, for other processes read it; without it they ask for themselves."""
+    def _write(self, stored: str) -> None:
+        """Replace the file atomically, for other processes read it; without it they ask the vendor themselves."""
         part = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             part.touch(mode=0o600, exist_ok=False)
-            part.write_text(kept, encoding="utf-8")
+            part.write_text(stored, encoding="utf-8")
             part.replace(self._path)
         except OSError as error:
             log.warning("%s cannot be written (%s)", self._path, error.strerror or type(error).__name__)

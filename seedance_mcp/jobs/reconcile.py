@@ -1,13 +1,12 @@
-"""Find out the truth about a job whose outcome is unknown, where asking again is free.
+"""Find out what became of a job whose outcome is unknown, where asking again is free.
 
-Only a vendor with an idempotency key allows that: the same create with the same key returns the first task, and makes
-one if there was none. Everywhere else an unknown job waits for a person (`seedance-mcp videos resolve`).
+Only a vendor with an idempotency key allows that: repeating the create with the same key returns the first task, and
+creates one if there was none. At any other vendor an unknown job waits for a person (`seedance-mcp videos resolve`).
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -19,56 +18,53 @@ from seedance_mcp.errors import SeedanceError
 if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.journal.model import Job, Journal
+    from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.vendors.vendor import Vendor
 
 log = logging.getLogger(__name__)
 
-KEY_LASTS = 3600
-"""Seconds for which an idempotency key is trusted; how long a vendor remembers one is not documented."""
-PAUSES = (2.5, 10, 60)
-"""Seconds before each try that is made without being asked."""
-_REST = 2.0
-
 
 class Reconciler:
-    """Sends unknown jobs again with their own key, through the one function that sends anything."""
+    """Submits unknown jobs again with their own idempotency key, through the one function that submits anything."""
 
     def __init__(
         self,
         journal: Journal,
         vendors: Mapping[str, Vendor],
-        send: Callable[[Job, VideoRequest, Vendor], Awaitable[Job]],
+        submit: Callable[[Job, VideoRequest, Vendor], Awaitable[Job]],
         as_sent: Callable[[VideoRequest, Vendor], Awaitable[VideoRequest | None]],
+        timing: Timing,
     ) -> None:
-        """`as_sent` puts the real URLs into a request from the journal, where files of this machine only stand in."""
-        self._journal, self._vendors, self._send, self._as_sent = journal, vendors, send, as_sent
+        """`as_sent` returns a request from the journal with the URLs in place of its placeholders for local files."""
+        self._journal, self._vendors, self._submit, self._as_sent = journal, vendors, submit, as_sent
+        self._timing, self._now = timing.reconcile, timing.clock
         self._under_way: set[str] = set()
 
     def can(self, job: Job) -> bool:
-        """Whether the job's outcome is unknown, and its vendor can be asked again without paying again."""
+        """Whether the outcome of the job is unknown, and its vendor can be asked again without paying twice."""
         vendor = self._vendors.get(job.vendor)
-        keyed = vendor is not None and vendor.idempotency_header is not None
-        return job.state == "unknown" and keyed and time.time() - job.created_at < KEY_LASTS
+        has_key = vendor is not None and vendor.idempotency_header is not None
+        return job.state == "unknown" and has_key and self._now() - job.created_at < self._timing.key_lifetime
 
     async def reconcile(self, job: Job) -> Job:
-        """Ask again about a job, unless that was done a moment ago; return it as it is then."""
-        if not self.can(job) or job.id in self._under_way or time.time() - job.updated_at < _REST:
+        """Ask the vendor again about a job, unless that was done a moment ago; return the job as it is then."""
+        if not self.can(job) or job.id in self._under_way or self._now() - job.updated_at < self._timing.fresh:
             return job
         vendor = self._vendors[job.vendor]
-        model = next((m for m in vendor.models if m.id == job.model), None)
+        model = vendor.model(job.model)
         request = check(model, job.request).request if model else None
         request = await self._as_sent(request, vendor) if request else None
-        if request is None:  # the model or a link has changed since, so the repeat would not be the same request
+        if request is None:  # the model or a link has changed, so the repeat would not be the same request
             return job
         self._under_way.add(job.id)
         try:
-            return await self._send(job, request, vendor)
+            return await self._submit(job, request, vendor)
         finally:
             self._under_way.discard(job.id)
 
     async def keep_trying(self, job: Job) -> None:
-        """Ask again after a while, and again, until the truth is known."""
-        for pause in PAUSES:
+        """Ask the vendor again, a few times with growing pauses, until the outcome is known."""
+        for pause in self._timing.pauses:
             await anyio.sleep(pause)
             try:
                 current = await self._journal.get(job.id)

@@ -1,4 +1,4 @@
-"""When to look at a running job next. Pure: numbers in, seconds out."""
+"""When to poll a running job next. Pure: numbers in, seconds out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 FEWEST_SAMPLES = 5
 TYPICAL = 95.0
-"""Seconds a Seedance film takes, until the journal holds enough of our own."""
+"""Seconds that a Seedance video usually takes, until the journal knows enough durations of its own."""
 TYPICAL_SLOW = 180.0
 STEADY = 5.0
 SLOWEST = 15.0
@@ -21,9 +21,9 @@ def expected(durations: Sequence[float]) -> tuple[float, float]:
 
 
 def next_poll(elapsed: float, durations: Sequence[float], jitter: float) -> float:
-    """Return in how many seconds to look again: first at half the median, then steadily, then ever more rarely.
+    """Return in how many seconds to poll: first at half the median duration, then every 5 s, then less and less often.
 
-    `jitter` is between -1 and 1, and moves the look by up to a fifth.
+    `jitter` is between -1 and 1, and changes the result by up to a fifth.
     """
     median, slow = expected(durations)
     first = median / 2
@@ -36,13 +36,13 @@ def next_poll(elapsed: float, durations: Sequence[float], jitter: float) -> floa
     return max(0.1, pause * (1 + jitter / 5))
 
 
-def after_error(errors_in_a_row: int, retry_after: float | None) -> float:
-    """Return how long to leave a vendor in peace that answered with an error: 1 s, doubling to 60 s."""
+def after_error(errors_in_a_row: int, retry_after: float | None, first: float = 1.0, longest: float = 60.0) -> float:
+    """Return how long not to ask a vendor that answered with an error: Retry-After, else `first`, doubling to `longest`."""
     if retry_after is not None:
         return min(retry_after, 600.0)
-    return float(min(60, 2 ** max(0, errors_in_a_row - 1)))
+    return min(longest, first * 2.0 ** min(32, max(0, errors_in_a_row - 1)))
 
 
-def worth_asking_in(elapsed: float, typical: float, longest: float) -> int:
-    """Return in how many seconds a question is worth its tokens: about when the film should be there."""
+def check_again_in(elapsed: float, typical: float, longest: float) -> int:
+    """Return in how many seconds another check_video is worth its tokens: about when the video should be finished."""
     return round(min(longest, max(STEADY, typical - elapsed)))

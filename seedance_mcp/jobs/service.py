@@ -1,35 +1,40 @@
-"""The life of paid jobs as one object: quote, create, check, list. The tools and the command line talk to it."""
+"""Everything that one process does about videos: quote, create, wait, list. The tools and the command line use it."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import InvalidRequest, JournalError, SeedanceError, UnknownJob
-from seedance_mcp.jobs import submit as submitting
+from seedance_mcp.errors import InvalidRequest, SeedanceError, Stopping, UnknownJob
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.journal.budget import admit, caps
-from seedance_mcp.jobs.journal.model import OPEN, Job, Journal, NewJob, Page, new_id
-from seedance_mcp.jobs.poller import FRESH, Poller
+from seedance_mcp.jobs.journal.model import OPEN, STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
+from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
-from seedance_mcp.jobs.quote import NO_FILES, Quote, quote
+from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.jobs.reconcile import Reconciler
-from seedance_mcp.uploads.inputs import Inputs, inspect_files
+from seedance_mcp.jobs.schedule import check_again_in, expected
+from seedance_mcp.jobs.submit import Submitter
+from seedance_mcp.uploads.inputs import inspect_files
 from seedance_mcp.uploads.uploader import Uploader
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+    from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from seedance_mcp.catalog.order import Order
+    from seedance_mcp.catalog.price import Prices
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.journal.budget import Spending
+    from seedance_mcp.jobs.journal.model import Total
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
+    from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.reviews import ReviewStatus
     from seedance_mcp.vendors.vendor import Vendor
@@ -39,137 +44,165 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
-_GRACE = 0.5
+SHORTEST_ID = 4
+"""Characters of an id that may represent it; a video's file name ends in as many."""
 _DAY = 86_400
-_ADOPT_EVERY, _UNSAVED = 30.0, 50
-"""Seconds after which a call takes up anew what nobody follows, and how many of the latest films it looks for."""
-_POLL_BOUND = 15.0
-_NOW_AND_THEN = 300.0
-"""Seconds after which a server that nobody calls looks for what another has left behind."""
+_NOT_SAVED = 50
+"""The latest videos among which those are found that are not saved yet."""
+_REPORT_EVERY = 5.0
+_REPORT_DOWNLOAD_EVERY = 0.5
+"""Seconds between two progress reports, while the vendor works and while the video is being downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """A quote and the job it became."""
+class Progress:
+    """How far a job is: in seconds while the vendor works on it, then in bytes of its download."""
 
-    quote: Quote
     job: Job
-    duplicate: bool = False
+    elapsed: float
+    expected: float
+    """Seconds that videos of this model usually take."""
+    received: int | None = None
+    """Bytes of the video so far; None while nothing is being downloaded."""
+    total: int | None = None
+
+
+OnProgress = Callable[[Progress], Awaitable[None]]
 
 
 class JobService:
-    """Everything one process does about videos."""
+    """The jobs of one journal, as one process sees them. Its parts are private; every caller uses these methods."""
 
-    def __init__(self, settings: Settings, web: Web, journal: Journal, owner: ProcessLock, *, saving: bool) -> None:
+    def __init__(
+        self, settings: Settings, web: Web, journal: Journal, lock: ProcessLock, *, autosave: bool, timing: Timing
+    ) -> None:
         self.settings = settings
-        self.journal = journal
-        self.saving = saving
-        self._web, self.prices = web, PriceLists(settings, web)
-        self._owner = owner
+        self.autosave = autosave
+        self._journal, self._web, self._lock, self._timing = journal, web, lock, timing
+        self._now = timing.clock
         self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
         self._submitting: dict[str, anyio.Event] = {}
-        self._adopted_at = float("-inf")
-        self._uploader = Uploader(settings, web)
-        self._reconciler = Reconciler(journal, self._vendors, self._submit, self._uploader.as_sent)
-        self.events = JobEvents()
-        on_change = self.events.notify
-        self.downloader = Downloader(
-            journal, web, self._vendors, owner.id, folder=settings.output_dir, autosave=saving, on_change=on_change
-        )
-        interval = settings.poll_interval or (0.5 if settings.sandbox else None)
-        self.poller = Poller(
+        self._events = JobEvents()
+        self._prices = PriceLists(settings, web, timing)
+        self._uploader = Uploader(settings, web, timing.uploads)
+        self._submitter = Submitter(journal, web, self._prices, lock.id, timing)
+        self._reconciler = Reconciler(journal, self._vendors, self._submit, self._uploader.as_sent, timing)
+        self._downloader = Downloader(
             journal,
             web,
             self._vendors,
-            owner.id,
-            prices=self.prices,
-            downloader=self.downloader,
-            on_change=on_change,
-            interval=interval,
+            lock.id,
+            folder=settings.output_dir,
+            autosave=autosave,
+            on_change=self._events.notify,
+            timing=timing.downloads,
+        )
+        self._poller = Poller(
+            journal,
+            web,
+            self._vendors,
+            lock.id,
+            prices=self._prices,
+            downloader=self._downloader,
+            on_change=self._events.notify,
+            interval=settings.poll_interval or (0.5 if settings.sandbox else None),
+            timing=timing,
         )
 
-    async def inputs(self, args: Mapping[str, Any]) -> Inputs:
-        """Find and look at the files of this machine that a request names."""
-        return await inspect_files(args, self.settings)
+    # -- quoting --------------------------------------------------------------------------------------------------
 
-    def quote(self, args: Mapping[str, Any], inputs: Inputs = NO_FILES) -> Quote:
-        """Check and price a request; see `seedance_mcp.jobs.quote`."""
-        return quote(self.settings, args, inputs, self.prices)
+    async def prices(self, model: object = None) -> Prices:
+        """Return what is known about prices, with the price list of one model's vendor, or (None) of all vendors."""
+        await self._prices.ready(model)
+        return self._prices
 
-    # -- paying ---------------------------------------------------------------------------------------------------
+    async def quote(self, order: Order) -> Quote:
+        """Check and price an order; choose the cheapest configured model that can do it where none is named.
+
+        Raises:
+            InvalidRequest: lists every problem, the nearest legal values, and the models that would accept the order.
+            NotConfigured: no vendor has an API key.
+        """
+        prices = await self.prices(order.model)
+        return make_quote(self.settings, order, await inspect_files(order.args, self.settings), prices)
+
+    async def quotes(self, order: Order) -> list[Quote]:
+        """Return a quote by every configured model that can do the order, cheapest first."""
+        prices = await self.prices()
+        return all_quotes(self.settings, order, await inspect_files(order.args, self.settings), prices)
 
     def url(self, quote: Quote) -> str:
-        """Return the URL to which creating a quote would POST."""
+        """Return the URL that creating a quote would POST to."""
         return self._web.url(quote.vendor, quote.call)
 
-    async def afford(self, quote: Quote, args: Mapping[str, Any]) -> None:
-        """Say now whether a cap stands in the way, without reserving anything (for a dry run).
+    async def check_caps(self, quote: Quote) -> None:
+        """Check a quote against the caps without reserving anything.
 
         Raises:
             OverBudget: as creating it would.
         """
-        admit(quote.price.usd_micros, caps(self.settings, args), await self.journal.spending(), quote.request.model.id)
+        limits = caps(self.settings, quote.order.max_cost)
+        admit(quote.price.usd_micros, limits, await self._journal.spending(), quote.model.id)
 
-    async def create(self, quote: Quote, args: Mapping[str, Any]) -> Created:
-        """Pay for a quote: hand its files over, write the intent, send it once, write down what became of it.
+    # -- paying ---------------------------------------------------------------------------------------------------
+
+    async def create(self, quote: Quote) -> Admission:
+        """Pay for a quote: upload its files, write the intent, send it once, write down what became of it.
 
         Cancelling this call does not cancel the submission, whose outcome is in the journal all the same.
 
         Raises:
-            OverBudget, KeyReused, JournalError, or why a file cannot be handed over: nothing was sent.
+            OverBudget, KeyReused, JournalError, UploadPending or why a file cannot be uploaded: nothing was sent.
         """
         await self.recover()
         request = quote.request
         if quote.uploads:
-            await self.afford(quote, args)
+            await self.check_caps(quote)
             request = await self._uploader.upload_all(request, quote.uploads, quote.vendor, self._group)
-        admission = await self.journal.admit(
+        admission = await self._journal.admit(
             NewJob(
                 id=new_id(),
                 vendor=quote.vendor.slug,
-                model=quote.request.model.id,
+                model=quote.model.id,
                 request=quote.request.fields(),
                 request_hash=quote.fingerprint,
-                owner=self._owner.id,
+                owner=self._lock.id,
                 reserve=quote.price.usd_micros,
                 price=quote.price.as_json(),
-                request_key=args.get("request_key"),
-                allow_duplicate=args.get("allow_duplicate") is True,
+                request_key=quote.order.request_key,
+                allow_duplicate=quote.order.allow_duplicate,
             ),
-            caps(self.settings, args),
+            caps(self.settings, quote.order.max_cost),
         )
         if admission.duplicate:
-            return Created(quote, admission.job, duplicate=True)
+            return admission
         job = await self._submit(admission.job, request, quote.vendor)
         self._reconcile_later(job)
-        return Created(quote, job)
+        return Admission(job)
 
     async def _submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Send a job in a task of its own, which goes on when the caller is cancelled."""
+        """Submit a job in a task of its own, which continues when the caller is cancelled."""
         if self._group is None:
-            raise JournalError("The studio is not open.")
+            raise Stopping("The server is stopping.")
         outcome: list[Job | Exception] = []
         done = self._submitting[job.id] = anyio.Event()
 
         async def work() -> None:
             try:
-                sent = await submitting.submit(
-                    job, request, vendor, self._web, self.journal, self.prices, self._owner.id
-                )
-                outcome.append(sent)
-                await self.poller.track(sent)
-            except Exception as error:  # noqa: BLE001  (it is raised again in the caller, who waits for it)
+                outcome.append(submitted := await self._submitter.submit(job, request, vendor))
+                await self._poller.track(submitted)
+            except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
                 outcome.append(error)
             finally:
                 self._submitting.pop(job.id, None)
                 done.set()
-                self.events.notify(job.id)
+                self._events.notify(job.id)
 
         self._group.start_soon(work)
         await done.wait()
         if not outcome:
-            raise JournalError(
+            raise Stopping(
                 f"The server is stopping, and job {job.id} may be running and billed.",
                 next_step=f"Do NOT call create_video again; call check_video with job_id {job.id}.",
             )
@@ -186,105 +219,186 @@ class JobService:
 
         Raises:
             UnknownJob: there is no such job.
-            InvalidRequest: its outcome is not unknown.
+            InvalidRequest: its outcome is known.
         """
         await self.recover()
-        job = await self.job(job_id)
+        job = await self.get(job_id)
         if task_id is not None:
             changes = {"task_id": task_id, "submitted_at": job.created_at, "error_code": None, "error_message": None}
-            settled = await self.journal.move(job_id, "submitted", when=("unknown",), **changes)
+            settled = await self._journal.move(job_id, "submitted", when=("unknown",), **changes)
         else:
-            message = "Settled by hand: not charged."
-            settled = await self.journal.move(
+            settled = await self._journal.move(
                 job_id,
                 "rejected",
                 when=("unknown",),
                 reserved=0,
-                finished_at=time.time(),
+                finished_at=self._now(),
                 error_code=None,
-                error_message=message,
+                error_message="Settled by hand: not charged.",
             )
         if settled is None:
             raise InvalidRequest(f"Job {job_id} is {job.state}, so there is nothing to settle.", next_step="")
-        await self.poller.track(settled)
-        self.events.notify(job_id)
+        await self._poller.track(settled)
+        self._events.notify(job_id)
         return settled
 
-    # -- watching -------------------------------------------------------------------------------------------------
+    # -- following jobs -------------------------------------------------------------------------------------------
+
+    async def get(self, job_id: str) -> Job:
+        """Return a job as the journal has it.
+
+        Raises:
+            UnknownJob: the journal has no such job.
+        """
+        job = await self._journal.get(job_id)
+        if job is None:
+            raise UnknownJob(f"There is no job {job_id[:40]!r}.")
+        return job
+
+    async def find(self, text: str) -> Job:
+        """Return the job with this id, or the only one whose id begins or ends with the text.
+
+        Raises:
+            UnknownJob: there is none, or more than one.
+        """
+        text = text.strip().lower()
+        if job := await self._journal.get(text):
+            return job
+        if len(text) < SHORTEST_ID:
+            raise UnknownJob(f"{text[:40]!r} is too short for an id: at least {SHORTEST_ID} characters are needed.")
+        jobs = await self._journal.in_states(STATES)
+        found = [job for job in jobs if job.id.startswith(text) or job.id.endswith(text)]
+        if not found:
+            raise UnknownJob(f"There is no job {text[:40]!r}.")
+        if len(found) > 1:
+            ids = ", ".join(job.id for job in found)
+            raise UnknownJob(f"{text!r} could be any of {ids}.", next_step="Give more of the id.")
+        return found[0]
 
     async def check(self, job_id: str) -> Job:
-        """Return a job as it is now; the vendor is asked if the last look is older than two seconds.
+        """Return a job as it is now; the vendor is polled if the last poll is older than two seconds.
 
         Raises:
             UnknownJob: the journal has no such job.
         """
         await self.recover()
-        job = await self.job(job_id)
-        if job.open and time.time() - (job.polled_at or 0) > FRESH:
-            with anyio.move_on_after(_POLL_BOUND):
-                await self.poller.poll(job_id)
-            job = await self.job(job_id)
+        job = await self.get(job_id)
+        if job.open and self._now() - (job.polled_at or 0) > self._timing.poll.fresh:
+            with anyio.move_on_after(self._timing.poll.bound):
+                await self._poller.poll(job_id)
+            job = await self.get(job_id)
         job = await self._reconciler.reconcile(job)
-        await self.poller.track(job)
-        self.downloader.start(job)
+        await self._poller.track(job)
+        self._downloader.start(job)
         return job
 
-    async def wait_for_review(
-        self, name: str, seconds: float, on_progress: Callable[[ReviewStatus], Awaitable[None]] | None = None
-    ) -> ReviewStatus:
-        """Return the status of a vendor's review of a file, after waiting at most `seconds` for the decision.
+    async def wait(self, job_id: str, timeout: float, on_progress: OnProgress | None = None) -> Job:
+        """Check a job, then wait until it is final, for at most `timeout` seconds; return it as it is then.
 
-        `name` is what create_video called the review when it refused to use the file yet.
+        Raises:
+            UnknownJob: the journal has no such job.
+        """
+        job = await self.check(job_id)
+        typical = await self.expected_seconds(job.model)
+        with anyio.move_on_after(timeout):
+            while not self.is_final(job):
+                if on_progress is not None:
+                    await on_progress(self._progress(job, typical))
+                await self._events.wait(job.id, _REPORT_EVERY if job.open else _REPORT_DOWNLOAD_EVERY)
+                job = await self.get(job.id)
+        return await self.get(job.id)  # the video may have been saved while the job was being read
+
+    def is_final(self, job: Job) -> bool:
+        """Whether there is nothing left to wait for: the job has ended, and its video is saved or cannot be."""
+        return job.state not in UNFINISHED and self._downloader.progress(job.id) is None
+
+    def _progress(self, job: Job, typical: float) -> Progress:
+        received, total = self._downloader.progress(job.id) or (None, None)
+        return Progress(job, job.elapsed(self._now()), typical, received, total)
+
+    async def expected_seconds(self, model_id: str) -> float:
+        """Return how long videos of a model usually take: the median of those in the journal, or a default."""
+        return expected(await self._journal.durations(model_id))[0]
+
+    async def check_again_in(self, job: Job) -> int | None:
+        """Return in how many seconds checking a job again is worth its tokens; None where nothing will change."""
+        if self.is_final(job):
+            return None
+        if self.settings.sandbox:
+            return 2
+        return check_again_in(job.elapsed(self._now()), await self.expected_seconds(job.model), LONGEST_WAIT)
+
+    async def download(self, job: Job, on_progress: Callable[[int, int | None], None] | None = None) -> Job:
+        """Save the video of a succeeded job now; `on_progress` gets the bytes so far and (if known) in all.
+
+        Raises:
+            SaveError: the video could not be saved.
+            JournalError: the journal cannot be used.
+        """
+        return await self._downloader.download(job, on_progress)
+
+    async def track(self, job: Job) -> None:
+        """Poll a job in the background from now on, even if another server created it."""
+        await self._poller.track(job)
+
+    def subscribe(self) -> AbstractContextManager[MemoryObjectReceiveStream[str]]:
+        """Return a context with a stream of the ids of jobs that may have changed."""
+        return self._events.subscribe()
+
+    async def review_status(self, name: str) -> ReviewStatus:
+        """Return the status of a vendor's review of a file, by the name that create_video gave it.
 
         Raises:
             UnknownJob: there is no such review.
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not report the status.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say.
         """
         await self.recover()
-        return await self._uploader.reviews.wait(name, seconds, on_progress)
+        return await self._uploader.reviews.status(name)
 
-    def is_final(self, job: Job) -> bool:
-        """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""
-        return not job.open and job.id not in self.downloader.active
-
-    async def job(self, job_id: str) -> Job:
-        """Return a job from the journal, or raise UnknownJob."""
-        job = await self.journal.get(job_id)
-        if job is None:
-            raise UnknownJob(f"There is no job {job_id[:40]!r}.")
-        return job
+    # -- the journal ----------------------------------------------------------------------------------------------
 
     async def page(self, states: Sequence[str] = (), limit: int = 20, cursor: str | None = None) -> Page:
         """Return jobs, newest first."""
-        await self.recover()
-        return await self.journal.page(states, limit, cursor)
+        return await self._journal.page(states, limit, cursor)
+
+    async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
+        """Return every job in these states, oldest first."""
+        return await self._journal.in_states(states)
 
     async def spending(self) -> Spending:
-        """Return what today has cost so far."""
-        return await self.journal.spending()
+        """Return what the current day has cost so far."""
+        return await self._journal.spending()
+
+    async def totals(self, days: int) -> Sequence[Total]:
+        """Return what the latest days cost, by day and model, newest first."""
+        return await self._journal.totals(days)
+
+    async def purge(self, days: float) -> int:
+        """Delete prompts, links and vendor messages of jobs that ended so many days ago; return how many."""
+        return await self._journal.purge(self._now() - days * _DAY)
+
+    # -- housekeeping ---------------------------------------------------------------------------------------------
 
     async def recover(self) -> None:
-        """Settle what a dead process left half done, and now and then take up the jobs that it followed."""
-        for job in await self.journal.recover(self._owner.alive):
+        """Settle what dead processes left half done."""
+        for job in await self._journal.recover(self._lock.alive):
             log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
             self._reconcile_later(job)
-        if time.monotonic() - self._adopted_at > _ADOPT_EVERY:
-            await self._adopt_jobs()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[JobService]:
-        """Watch jobs in the background while the block runs; on leaving, submissions get a moment to finish."""
+        """Poll and download in the background while the block runs; then submissions get a moment to finish."""
         failed: SeedanceError | None = None
-        async with anyio.create_task_group() as self._group, self.prices.renewed(self._group):
-            await self._group.start(self.downloader.run)
-            await self._group.start(self.poller.run)
-            self._group.start_soon(self._housekeeping)
+        async with anyio.create_task_group() as self._group, self._prices.renewed(self._group):
+            await self._group.start(self._downloader.run)
+            await self._group.start(self._poller.run)
+            await self._group.start(self._housekeeping)
             try:
                 yield self
-            except SeedanceError as error:  # raised again below, because the group would wrap it
+            except SeedanceError as error:  # raised again below, because the task group would wrap it
                 failed = error
             finally:
-                with anyio.CancelScope(shield=True), anyio.move_on_after(_GRACE):
+                with anyio.CancelScope(shield=True), anyio.move_on_after(self._timing.stop_grace):
                     for done in list(self._submitting.values()):
                         await done.wait()
                 self._group.cancel_scope.cancel()
@@ -292,24 +406,34 @@ class JobService:
         if failed is not None:
             raise failed
 
-    async def _housekeeping(self) -> None:
-        """Do at the start, and now and then, what is done at every call; and keep to the retention that is set."""
+    async def _housekeeping(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Recover, adopt jobs of other servers, and apply the retention period; at the start, and now and then."""
+        await self._try(self.recover)
+        task_status.started()
         while True:
-            try:
-                await self.recover()
-                if self.settings.retention_days is not None:
-                    await self.journal.wipe(time.time() - self.settings.retention_days * _DAY)
-            except SeedanceError as error:
-                log.warning("%s", error.sentence)
-            with anyio.move_on_after(_NOW_AND_THEN):
-                await anyio.sleep_forever()
+            await self._try(self._adopt_jobs)
+            await self._try(self._apply_retention)
+            await anyio.sleep(self._timing.housekeeping)
+            await self._try(self.recover)
+
+    async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do one step of the housekeeping; if it fails, log why and go on."""
+        try:
+            await step()
+        except SeedanceError as error:
+            log.warning("%s", error.sentence)
+        except Exception:
+            log.exception("housekeeping failed")  # must not end the service
+
+    async def _apply_retention(self) -> None:
+        if self.settings.retention_days is not None:
+            await self.purge(self.settings.retention_days)
 
     async def _adopt_jobs(self) -> None:
-        """Follow every open job, and fetch the films of late that are not on disk, whoever made them."""
-        self._adopted_at = time.monotonic()
-        for job in await self.journal.in_states(OPEN):
+        """Track every running job and download recent videos that are not saved, whichever server created them."""
+        for job in await self._journal.in_states(OPEN):
             if job.vendor in self._vendors:
-                await self.poller.track(job)
-        for job in (await self.journal.page(("succeeded",), _UNSAVED, None)).jobs:
-            if time.time() - (job.finished_at or 0) < _DAY:  # an older link is rarely good for anything
-                self.downloader.start(job)
+                await self._poller.track(job)
+        for job in (await self._journal.page(("succeeded",), _NOT_SAVED, None)).jobs:
+            if self._now() - (job.finished_at or 0) < _DAY:  # an older link rarely works
+                self._downloader.start(job)

@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -17,8 +18,9 @@ from starlette.routing import Route
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.sandbox.behaviour import LOSSY, Directives
-from seedance_mcp.sandbox.connection import Lost, Silence
+from seedance_mcp.sandbox.connection import LostAnswer, NoAnswer
 from seedance_mcp.sandbox.delivery import Delivery
+from seedance_mcp.sandbox.fakes import known_fakes
 from seedance_mcp.sandbox.fakes.fake import (
     Endpoint,
     EndpointRequest,
@@ -27,33 +29,56 @@ from seedance_mcp.sandbox.fakes.fake import (
     RejectionKind,
     Reply,
     StoredFile,
-    known_fakes,
 )
 from seedance_mcp.sandbox.tasks import TOTAL_SECONDS, Charge, Task, TaskView, new_id
-from seedance_mcp.sandbox.validation import EMPTY_KEY, Rejected, authenticate, key_of, parse, received, understand
+from seedance_mcp.sandbox.validation import (
+    EMPTY_KEY,
+    Rejected,
+    authenticate,
+    bearer_key,
+    check_job,
+    parse_form,
+    parse_json,
+)
 from seedance_mcp.sandbox.videos import render
 
-_PAGE = "<!doctype html><title>Sandbox</title><p>This is a page, not what was asked for."
+_PAGE = "<!doctype html><title>Sandbox</title><p>This is an HTML page instead of the requested answer."
 _DENIED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
-_IDS = ("id", "task_id", "taskId")
+_ID_FIELDS = ("id", "task_id", "taskId")
+
+ChargeRule = Callable[[str, Decimal | None], Decimal | None]
+"""From a vendor's slug and the quoted amount (None: not published) to what the vendor charges, in its own unit."""
 
 
 class Sandbox:
     """Every vendor's API, faithful and free of charge.
 
-    `pace` stretches the time that a task takes (2.5 s at 1; at 0 it is done at the first look); `clock` can replace
-    the monotonic clock, so that a test need not wait.
+    Args:
+        pace: Stretches the time that a task takes: 2.5 s at 1; at 0 it is done at the first poll.
+        clock: Replaces the monotonic clock, so that a test does not have to wait.
+        review_seconds: How long a vendor reviews an uploaded file, at pace 1.
+        charge: What a vendor charges for each job, instead of the quoted price; with None as its answer, the vendor
+            does not say. Such a charge stays when the task fails. The directive `charge N` in a prompt wins over it.
     """
 
-    def __init__(self, pace: float = 1.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        pace: float = 1.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        review_seconds: float = 1.0,
+        charge: ChargeRule | None = None,
+    ) -> None:
         self.pace = pace
+        self.review_seconds = review_seconds
         self.tasks: dict[str, Task] = {}
         self.charges: list[Charge] = []
         self.stored: dict[str, dict[str, StoredFile]] = {slug: {} for slug in known_fakes()}
-        """What each vendor keeps of the files that were handed over, by URL or asset id."""
+        """The files that were uploaded to each vendor, by URL or asset id."""
         self._clock = clock
-        self._by_request_id: dict[tuple[str, str, str], Task] = {}
-        self._times: Counter[str] = Counter()
+        self._charge = charge
+        self._tasks_by_request_id: dict[tuple[str, str, str], Task] = {}
+        self._attempts: Counter[str] = Counter()
         self.app = Starlette(routes=[route for fake in known_fakes().values() for route in self._routes(fake)])
         self.app.router.routes.append(Route("/videos/{task_id}.mp4", self._video))
 
@@ -62,9 +87,9 @@ class Sandbox:
         return origin.rstrip("/") + known_fakes()[slug].prefix
 
     def unreachable(self, body: bytes) -> bool:
-        """Whether this body asks for there to be no connection, now that it comes once more."""
+        """Count an attempt to send this body, and return whether the body asks for no connection this time."""
         directives = Directives.read(body.decode(errors="replace"))
-        return "unreachable" in directives and directives.now("unreachable", self._time("unreachable", body))
+        return "unreachable" in directives and directives.applies("unreachable", self._attempt("unreachable", body))
 
     def _routes(self, fake: Fake) -> list[Route]:
         def bound(answer: Callable[[Fake, Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -72,8 +97,8 @@ class Sandbox:
                 try:
                     authenticate(request)
                     return await answer(fake, request)
-                except Rejected as refused:
-                    return _reply(fake.render_error(refused.rejection), note=refused.rejection.message)
+                except Rejected as rejected:
+                    return _rejection(fake, rejected)
 
             return handler
 
@@ -87,74 +112,84 @@ class Sandbox:
         return routes
 
     def _endpoint(self, fake: Fake, endpoint: Endpoint) -> Route:
-        """Return the route of an endpoint beside creating and looking."""
+        """Return the route of an endpoint that neither creates nor polls a task."""
 
         async def handler(request: Request) -> Response:
             try:
                 if not endpoint.public:
                     authenticate(request)
-                file = await received(request, endpoint.form_field) if endpoint.form_field else None
-                posted = endpoint.method == "POST" and file is None
-                body: Mapping[str, Any] = parse(request, await request.body()) if posted else {}
-            except Rejected as refused:
-                return _reply(fake.render_error(refused.rejection), note=refused.rejection.message)
+                file = await parse_form(request, endpoint.form_field) if endpoint.form_field else None
+                has_json = endpoint.method == "POST" and file is None
+                body: Mapping[str, Any] = parse_json(request, await request.body()) if has_json else {}
+            except Rejected as rejected:
+                return _rejection(fake, rejected)
             spent = float(sum(c.amount or 0 for c in self.charges if c.slug == fake.slug))
-            return _reply(
-                endpoint.answer(EndpointRequest(body, file, self.stored[fake.slug], self._clock(), self.pace, spent))
-            )
+            review_seconds = self.review_seconds * self.pace
+            stored = self.stored[fake.slug]
+            return _reply(endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent)))
 
         return Route(fake.prefix + endpoint.path, handler, methods=[endpoint.method])
 
     async def _create(self, fake: Fake, request: Request) -> Response:
         raw = await request.body()
         directives = Directives.read(raw.decode(errors="replace"))
-        repeat = request.headers.get(fake.vendor.idempotency_header or "", "")
-        nth = self._time(fake.slug + repeat, raw) if directives.asked else 1
-        if self.unreachable(raw) or directives.now("lose-request", nth):
-            return Lost()
-        body = parse(request, raw)
-        asked, ignored = understand(fake, body)
-        if key_of(request) == EMPTY_KEY:
+        request_id = request.headers.get(fake.vendor.idempotency_header or "", "")
+        attempt = self._attempt(fake.slug + request_id, raw) if directives.values else 1
+        if self.unreachable(raw) or directives.applies("lose-request", attempt):
+            return LostAnswer()
+        body = parse_json(request, raw)
+        job, ignored = check_job(fake, body)
+        if bearer_key(request) == EMPTY_KEY:
             raise Rejected(Rejection("no_credit"))
-        if directives.now("refuse", nth):
-            kind = cast("RejectionKind", directives.what("refuse"))
+        if directives.applies("refuse", attempt):
+            kind = cast("RejectionKind", directives.choice("refuse"))
             return _reply(fake.render_error(Rejection(kind)), {"retry-after": "1"} if kind == "rate_limited" else {})
-        same = (fake.slug, key_of(request), repeat)
-        task = self._by_request_id.get(same) if repeat else None
+        key = (fake.slug, bearer_key(request), request_id)
+        task = self._tasks_by_request_id.get(key) if request_id else None
         if task is None:
-            task = self._take(fake, asked, body, directives, ignored)
-        if repeat:
-            self._by_request_id[same] = task
-        # With an idempotency key a repeated job can be answered at last; without one every job is a new one.
-        lossy = next((word for word in LOSSY if directives.now(word, nth, 1 if repeat else float("inf"))), "")
+            task = self._accept(fake, job, body, directives, ignored)
+        if request_id:
+            self._tasks_by_request_id[key] = task
+        # With an idempotency key, a repeated request gets the answer in the end; without one, every request is new.
+        default = 1 if request_id else float("inf")
+        lossy = next((name for name in LOSSY if directives.applies(name, attempt, default)), "")
         return _create_answer(fake, task, lossy)
 
-    def _take(
-        self, fake: Fake, asked: VideoRequest, body: Mapping[str, Any], directives: Directives, ignored: tuple[str, ...]
+    def _accept(
+        self, fake: Fake, job: VideoRequest, body: Mapping[str, Any], directives: Directives, ignored: tuple[str, ...]
     ) -> Task:
-        """Take a job and bill it."""
+        """Accept a job and charge for it."""
         seconds = 0.0 if "instant" in directives else directives.number("slow")
-        first = self.stored[fake.slug].get((asked.first_frame or "").removeprefix("asset://"))
+        first_frame = self.stored[fake.slug].get((job.first_frame or "").removeprefix("asset://"))
         task = Task(
             id=new_id(fake.id_style),
             slug=fake.slug,
-            request=asked,
+            request=job,
             body=body,
             directives=directives,
             started=self._clock(),
             created_at=time.time(),
             seconds=TOTAL_SECONDS * self.pace if seconds is None else seconds,
-            amount=price(asked, fake.prices).amount,
+            amount=self._amount(fake, job, directives),
+            refundable=self._charge is None and "charge" not in directives,
             ignored=ignored,
-            opening=first.content if first else b"",
+            first_frame=first_frame.content if first_frame else b"",
         )
         self.tasks[task.id] = task
-        self.charges.append(Charge(fake.slug, task.id, asked.model.name, asked.prompt, task.amount))
+        self.charges.append(Charge(fake.slug, task.id, job.model.name, job.prompt, task.amount))
         return task
+
+    def _amount(self, fake: Fake, job: VideoRequest, directives: Directives) -> Decimal | None:
+        """Return what the vendor charges for a job."""
+        directed = directives.number("charge")
+        if directed is not None:
+            return Decimal(str(directed))
+        quoted = price(job, fake.prices).amount
+        return self._charge(fake.slug, quoted) if self._charge else quoted
 
     async def _status(self, fake: Fake, request: Request) -> Response:
         task_id = request.query_params.get(fake.status_query) if fake.status_query else request.path_params["task_id"]
-        task = self._known(fake, task_id, "unknown_task")
+        task = self._find_task(fake, task_id, "unknown_task")
         task.polls += 1
         if task.polls <= (task.directives.number("status-500") or 0):
             raise Rejected(Rejection("server_error"))
@@ -167,7 +202,7 @@ class Sandbox:
         return JSONResponse(fake.render_status(TaskView(task, state, task.percent(now), url)))
 
     async def _content(self, fake: Fake, request: Request) -> Response:
-        task = self._known(fake, request.path_params["task_id"], "unknown_video")
+        task = self._find_task(fake, request.path_params["task_id"], "unknown_video")
         state = task.state(self._clock())
         if state != "succeeded":
             raise Rejected(Rejection("not_ready", state))
@@ -184,43 +219,47 @@ class Sandbox:
             return Response(_DENIED, 403, media_type="application/xml")
         return await _deliver(task, request)
 
-    def _known(self, fake: Fake, task_id: str | None, otherwise: RejectionKind) -> Task:
+    def _find_task(self, fake: Fake, task_id: str | None, otherwise: RejectionKind) -> Task:
         task = self.tasks.get(task_id or "")
         if task is None or task.slug != fake.slug:
             raise Rejected(Rejection(otherwise))
         return task
 
-    def _time(self, purpose: str, body: bytes) -> int:
-        """Count how often the same body has come for a purpose, this time included."""
+    def _attempt(self, purpose: str, body: bytes) -> int:
+        """Count how often the same body was sent for a purpose, this time included."""
         key = f"{purpose} {hashlib.sha256(body).hexdigest()}"
-        self._times[key] += 1
-        return self._times[key]
+        self._attempts[key] += 1
+        return self._attempts[key]
 
 
 def _create_answer(fake: Fake, task: Task, lossy: str) -> Response:
-    """Answer a create, or spoil the answer as one of the lossy behaviours wants it."""
+    """Answer a create request, or spoil the answer as a lossy behaviour asks."""
     body = fake.render_created(task)
-    whole = json.dumps(body, ensure_ascii=False)
+    text = json.dumps(body, ensure_ascii=False)
     spoilt: dict[str, Callable[[], Response]] = {
-        "lose-answer": Lost,
-        "hang": Silence,
+        "lose-answer": LostAnswer,
+        "hang": NoAnswer,
         "error-500": lambda: _reply(fake.render_error(Rejection("server_error"))),
         "html": lambda: HTMLResponse(_PAGE),
-        "truncate": lambda: Response(whole[: len(whole) // 2], media_type="application/json"),
+        "truncate": lambda: Response(text[: len(text) // 2], media_type="application/json"),
         "no-id": lambda: JSONResponse(_without_id(body)),
     }
     return spoilt[lossy]() if lossy else JSONResponse(body)
 
 
 def _without_id(body: Mapping[str, Any]) -> dict[str, Any]:
-    stored = {name: value for name, value in body.items() if name not in _IDS}
-    return {n: _without_id(cast("dict[str, Any]", v)) if isinstance(v, dict) else v for n, v in stored.items()}
+    rest = {name: value for name, value in body.items() if name not in _ID_FIELDS}
+    return {n: _without_id(cast("dict[str, Any]", v)) if isinstance(v, dict) else v for n, v in rest.items()}
 
 
-def _reply(reply: Reply, headers: Mapping[str, str] | None = None, note: str = "") -> Response:
-    """Send a vendor's answer; X-Sandbox-Note says what is wrong also where the vendor would not."""
-    said = {"x-sandbox-note": note.encode("ascii", "replace").decode().replace("\n", " ")} if note else {}
-    return JSONResponse(reply.body, reply.status, {**reply.headers, **(headers or {}), **said})
+def _rejection(fake: Fake, rejected: Rejected) -> Response:
+    """Send a vendor's error; X-Sandbox-Note names the problem even if the vendor's own message does not."""
+    note = rejected.rejection.message.encode("ascii", "replace").decode().replace("\n", " ")
+    return _reply(fake.render_error(rejected.rejection), {"x-sandbox-note": note} if note else {})
+
+
+def _reply(reply: Reply, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(reply.body, reply.status, {**reply.headers, **(headers or {})})
 
 
 async def _deliver(task: Task, request: Request) -> Response:
@@ -229,4 +268,4 @@ async def _deliver(task: Task, request: Request) -> Response:
     if request.method == "GET":
         task.downloads += 1
     breaks_off = "cut-video" in task.directives and task.downloads == 1
-    return Delivery(await render.fetch(task.video), request.headers, breaks_off=breaks_off)
+    return Delivery(await render.video_file(task.video), request.headers, breaks_off=breaks_off)

@@ -1,4 +1,4 @@
-"""Ways in which an answer goes missing. Who carries the bytes says how: our transport in process, uvicorn over HTTP."""
+"""Ways in which an answer goes missing. The carrier of the bytes, our transport or uvicorn, knows how to lose them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Protocol, cast
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-CONNECTION = "seedance_mcp.sandbox.line"
-"""The key among the ASGI scope's extensions under which the carrier offers its line."""
+CONNECTION = "seedance_mcp.sandbox.connection"
+"""The key among the ASGI scope's extensions under which the carrier offers its `Connection`."""
 
 
 class Connection(Protocol):
-    """The connection that one request came by."""
+    """The connection of one request."""
 
     async def cut(self) -> None:
-        """Close the connection after what was sent so far. May raise, to get out of the application."""
+        """Close the connection after the bytes sent so far. May raise, to leave the application."""
         ...
 
     async def hang(self) -> None:
@@ -24,24 +24,24 @@ class Connection(Protocol):
 
 
 def connection_of(scope: Scope) -> Connection | None:
-    """Return the line that a request came by, if its carrier offers one."""
+    """Return the connection of a request, if its carrier offers it."""
     return cast("Connection | None", scope.get("extensions", {}).get(CONNECTION))
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
-    """Lose the connection. A carrier without a line closes it by itself when an answer stays incomplete."""
-    if line := connection_of(scope):
-        await line.cut()
-        await gone(receive)
+    """Lose the connection. A carrier that offers none closes it by itself when an answer stays incomplete."""
+    if connection := connection_of(scope):
+        await connection.cut()
+        await _disconnected(receive)
 
 
-async def gone(receive: Receive) -> None:
-    """Wait until the caller is no longer there."""
+async def _disconnected(receive: Receive) -> None:
+    """Wait until the caller has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-class Lost(Response):
+class LostAnswer(Response):
     """No answer: the connection ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,10 +50,10 @@ class Lost(Response):
         await cut(scope, receive)
 
 
-class Silence(Response):
+class NoAnswer(Response):
     """No answer: the connection stays open for as long as the caller waits."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  (nothing is sent)
-        if line := connection_of(scope):
-            await line.hang()
-        await gone(receive)
+        if connection := connection_of(scope):
+            await connection.hang()
+        await _disconnected(receive)

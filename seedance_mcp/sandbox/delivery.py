@@ -1,4 +1,4 @@
-"""A film over HTTP: whole or in ranges, with a strong ETag so that a broken download can be resumed."""
+"""A video over HTTP: whole or in ranges, with a strong ETag so that a broken download can be resumed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Delivery(Response):
-    """A film, or the part of it that the request's Range (and If-Range) asks for."""
+    """A video, or the part of it that the request's Range (and If-Range) selects."""
 
-    def __init__(self, video: bytes, asked: Headers, *, breaks_off: bool = False) -> None:
+    def __init__(self, video: bytes, request_headers: Headers, *, breaks_off: bool = False) -> None:
         etag = f'"{hashlib.sha256(video).hexdigest()[:32]}"'
         headers = {"etag": etag, "accept-ranges": "bytes"}
         status, total = 200, len(video)
-        if part := _part(total, asked, etag):
-            status, (first, end) = 206, part
+        if byte_range := _byte_range(total, request_headers, etag):
+            status, (first, end) = 206, byte_range
             video = video[first:end]
             headers["content-range"] = f"bytes {first}-{end - 1}/{total}"
             if not video:
@@ -45,13 +45,13 @@ class Delivery(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def _part(length: int, asked: Headers, etag: str) -> tuple[int, int] | None:
-    """Return the first byte asked for and the one after the last; None for the whole, nothing beyond the end.
+def _byte_range(length: int, headers: Headers, etag: str) -> tuple[int, int] | None:
+    """Return the first requested byte and the one after the last: None for the whole, (0, 0) beyond the end.
 
-    If-Range makes a Range count only for the film that was begun. A Range of another form is none (RFC 9110 §14.2).
+    A Range counts only if If-Range names this video, and one of another form is ignored (RFC 9110 §14.2).
     """
-    found = _RANGE.fullmatch(asked.get("range", "").strip())
-    if not found or found[0] == "bytes=-" or asked.get("if-range", etag) != etag:
+    found = _RANGE.fullmatch(headers.get("range", "").strip())
+    if not found or found[0] == "bytes=-" or headers.get("if-range", etag) != etag:
         return None
     first, last = found[1], found[2]
     if not first:

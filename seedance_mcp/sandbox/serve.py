@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Connection:
-    """The TCP connection of one request, for the behaviours that lose it."""
+    """The TCP connection of one request, for the behaviours that lose the connection."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -28,11 +28,11 @@ class _Connection:
         self._transport.close()
 
     async def hang(self) -> None:
-        """Nothing has to be done to stay silent."""
+        """Do nothing: the connection stays silent by itself."""
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1 with access to the connection, which ASGI itself does not give."""
+    """uvicorn's HTTP/1.1, extended with access to the connection, which ASGI itself does not offer."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,9 +40,9 @@ class _Protocol(H11Protocol):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope.setdefault("extensions", {})[CONNECTION] = _Connection(self.transport)
-            await inner(scope, receive, send)  # pyright: ignore[reportArgumentType]
+            await inner(scope, receive, send)  # pyright: ignore[reportArgumentType]  (uvicorn has types of its own)
 
-        self.app = app  # pyright: ignore[reportAttributeAccessIssue]
+        self.app = app  # pyright: ignore[reportAttributeAccessIssue]  (uvicorn has types of its own)
 
 
 async def serve(
@@ -52,12 +52,12 @@ async def serve(
     sandbox: Sandbox | None = None,
     task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve a sandbox until cancelled or interrupted; with port 0 the system chooses one.
+    """Serve a sandbox until cancelled or interrupted; with port 0 the system chooses a free one.
 
     In a task group, `await group.start(serve, 0)` returns the port once connections are accepted.
 
     Raises:
-        OSError: the port is taken.
+        OSError: The port is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=512) as listener:
@@ -67,7 +67,7 @@ async def serve(
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="critical",  # it reports the connections that were cut on purpose
+            log_level="critical",  # at a lower level it reports the connections that we cut on purpose
             access_log=False,
             timeout_graceful_shutdown=1,
         )

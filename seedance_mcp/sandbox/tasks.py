@@ -1,4 +1,4 @@
-"""The tasks a sandboxed vendor has taken, and what it billed for them. Time passes only when somebody looks."""
+"""The tasks that a sandboxed vendor has accepted, and what it charged. A task's state is computed when it is polled."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any, Literal
 
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.sandbox.behaviour import Directives
-from seedance_mcp.sandbox.videos.render import LONGEST, Video, size
+from seedance_mcp.sandbox.videos.render import MAX_SECONDS, Video, size
 
 QUEUED_SECONDS = 0.4
 TOTAL_SECONDS = 2.5
-"""How long a task waits, and how long it takes altogether, at pace 1."""
+"""How long a task is queued, and how long it takes altogether, at pace 1."""
 
 State = Literal["queued", "running", "odd", "succeeded", "failed"]
-"""Where a task is; `odd` is the running state with a word that the vendor does not document."""
+"""The state of a task; `odd` is running under a status that the vendor does not document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One thing a vendor billed: the task and, where the vendor says it, the amount in its own unit."""
+    """What a vendor charged for one task, in its own unit; None if it publishes no price."""
 
     slug: str
     task_id: str
@@ -34,14 +34,14 @@ class Charge:
 
 @dataclass(slots=True)
 class Task:
-    """One job that was taken."""
+    """One accepted job."""
 
     id: str
     slug: str
     request: VideoRequest
-    """What was asked for, read back from the wire; unset fields have the vendor's defaults."""
+    """The request, read back from the body; unset fields have the vendor's defaults."""
     body: Mapping[str, Any]
-    """What came over the wire."""
+    """The JSON body as it was sent."""
     directives: Directives
     started: float
     """On the sandbox's monotonic clock."""
@@ -49,17 +49,19 @@ class Task:
     """Unix seconds."""
     seconds: float
     amount: Decimal | None
-    """What was billed, in the vendor's unit."""
+    """What the vendor charged, in its own unit; None if it does not say."""
+    refundable: bool = True
+    """Whether a failed task is free where the vendor says so; an explicitly set charge stays."""
     ignored: tuple[str, ...] = ()
-    """Names in the body that the vendor's page does not know."""
-    opening: bytes = field(default=b"", repr=False)
-    """The first frame, where it was handed over to the vendor; a link to elsewhere is never followed."""
+    """Names in the body that the vendor's page does not document."""
+    first_frame: bytes = field(default=b"", repr=False)
+    """The first frame, if it was uploaded to the vendor; links to other places are never followed."""
     polls: int = 0
     links: int = 0
     downloads: int = 0
 
     def state(self, now: float) -> State:
-        """Where the task is at a moment of the sandbox's clock."""
+        """Return the state at a moment of the sandbox's clock."""
         age = now - self.started
         if age >= self.seconds:
             return "failed" if "fail" in self.directives else "succeeded"
@@ -68,39 +70,39 @@ class Task:
         return "odd" if "odd-state" in self.directives else "running"
 
     def percent(self, now: float) -> int:
-        """How far the task is, from 1 to 99."""
+        """Return the progress, from 1 to 99."""
         return max(1, min(99, int(100 * (now - self.started) / self.seconds))) if self.seconds else 99
 
     @property
     def completed_at(self) -> float:
-        """Unix seconds at which it is or will be over."""
+        """Unix seconds at which the task ends."""
         return self.created_at + self.seconds
 
     @property
     def video(self) -> Video:
-        """The film that was asked for. Models without a switch for it make sound."""
+        """The requested video. A model without a switch for audio always generates it."""
         request = self.request
         silent = "generate_audio" in request.model.rows and not request.generate_audio
         width, height = size(request.resolution, request.aspect_ratio)
-        seconds = min(request.duration or 5, LONGEST)
+        seconds = min(request.duration or 5, MAX_SECONDS)
         if "other-video" in self.directives:
             return Video(width // 4 * 2, height // 4 * 2, max(1, seconds // 2), audio=False)
-        return Video(width, height, seconds, not silent, self.opening)
+        return Video(width, height, seconds, not silent, self.first_frame)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task at the moment of a look: what a vendor's answer is made from."""
+    """A task at the moment of a poll: what a status answer is made from."""
 
     task: Task
     state: State
     percent: int
     url: str | None = None
-    """Where the film is, once there is one."""
+    """The link to the finished video, if the vendor gives one."""
 
 
 def new_id(style: str) -> str:
-    """Make an id in a vendor's style: {stamp} is the time in UTC+8, {5} five random letters or digits."""
+    """Return an id in a vendor's style: {stamp} is the time in UTC+8, {5} five random letters or digits."""
     stamp = datetime.now(UTC) + timedelta(hours=8)
     letters = "abcdefghijkmnpqrstuvwxyz0123456789"
     text = style.replace("{stamp}", f"{stamp:%Y%m%d%H%M%S}")

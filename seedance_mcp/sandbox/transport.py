@@ -1,4 +1,4 @@
-"""The sandbox in the place of the network: an HTTP transport that calls it in process and loses what it is told to."""
+"""An HTTP transport that calls the sandbox in process, in place of the network, and can lose connections as it does."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 _SILENCE = 0.05
-"""Seconds. A read time-out is raised after this long (or sooner, if it is shorter): nobody has to sit it out."""
+"""Seconds of silence before a read timeout is raised, if the caller's own timeout is not shorter."""
 
 
 class SandboxTransport(httpx2.AsyncBaseTransport):
-    """Carries requests to a sandbox as a network would, trace events included.
+    """Carries requests to a sandbox as a network would, including trace events.
 
-    A lost connection becomes `ReadError` (in the middle of a film: after the first half), silence `ReadTimeout`, and
-    an unreachable vendor `ConnectError`, before any event says that something was sent.
+    A lost connection becomes `ReadError` (during a download: after the first half), silence `ReadTimeout`, and
+    an unreachable vendor `ConnectError`, before any event reports that something was sent.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -50,11 +50,11 @@ class SandboxTransport(httpx2.AsyncBaseTransport):
 
 
 async def _untraced(event: str, info: Mapping[str, Any]) -> None:
-    """Where nobody listens."""
+    """Ignore an event: the caller asked for no trace."""
 
 
 class _Exchange:
-    """One request and its answer, seen from the application: also the line that it may cut."""
+    """One request and its answer; to the application it is also the `Connection` that it may cut."""
 
     def __init__(self, request: httpx2.Request, body: bytes) -> None:
         self.request = request
@@ -89,7 +89,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if self.broken is not None:
-            return  # Starlette's own page for what we raised to get out
+            return  # Starlette's error page for the exception that we raised to leave the application
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], list(message["headers"])
         elif message.get("body") and self.request.method != "HEAD":
@@ -101,14 +101,14 @@ class _Exchange:
 
     async def hang(self) -> None:
         timeout: Mapping[str, float | None] = self.request.extensions.get("timeout") or {}
-        patience = timeout.get("read")
-        await anyio.sleep(_SILENCE if patience is None else min(_SILENCE, patience))
+        read_timeout = timeout.get("read")
+        await anyio.sleep(_SILENCE if read_timeout is None else min(_SILENCE, read_timeout))
         self.broken = httpx2.ReadTimeout("The read operation timed out", request=self.request)
         raise self.broken
 
 
 class _Chunks(httpx2.AsyncByteStream):
-    """An answer's body in the pieces that it was sent in, and the error that it ends with."""
+    """The body of an answer in the chunks that were sent, and the error that ends it."""
 
     def __init__(self, chunks: list[bytes], error: httpx2.TransportError | None) -> None:
         self._chunks = chunks

@@ -1,1 +1,1 @@
-"""What an assistant sees: tools, their answers, resources, and the server that carries them."""
+"""The MCP server: its tools, resources and prompts, and the transports that carry them."""

@@ -1,12 +1,9 @@
-"""The MCP face: one low-level server for every protocol revision, its handlers, and the studio behind them."""
+"""The MCP server: one low-level server for every protocol revision, its handlers, and the job service behind them."""
 
 from __future__ import annotations
 
 import base64
 import logging
-import os
-import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -14,27 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import mcp_types as types
-from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from seedance_mcp import version
-from seedance_mcp.errors import JournalError, SeedanceError
-from seedance_mcp.jobs.service import JobService
+from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.runtime import open_service
 from seedance_mcp.server import player, prompts, resources, video_files
-from seedance_mcp.server.stdio_repair import TolerantReader
 from seedance_mcp.server.subscriptions import Subscriptions
-from seedance_mcp.server.tools import preview_video
-from seedance_mcp.server.tools.confirm import Ask
+from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.registry import tools
-from seedance_mcp.server.tools.tool import Call, Tool, rising
+from seedance_mcp.server.tools.tool import Call, ImageAnswer, increasing
 from seedance_mcp.views import to_text
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
+    from seedance_mcp.jobs.service import JobService
+    from seedance_mcp.jobs.timing import Timing
+    from seedance_mcp.server.tools.tool import Ask, Tool
     from seedance_mcp.settings import Settings
+    from seedance_mcp.views import Fields
+    from seedance_mcp.web import Web
 
     Context = ServerRequestContext[Any, Any]
 
@@ -42,21 +41,26 @@ log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
     "Makes Seedance videos. create_video starts one paid job and answers its job_id at once; check_video waits for the "
-    "film. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
+    "video. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
     "or unknown. A refusal says what would work and costs nothing."
 )
-_ORDERLY = 5.0
-"""Seconds that stopping in order may take after a signal."""
 _CONFIRM = {"type": "object", "properties": {"ok": {"type": "boolean", "title": "Spend it"}}, "required": ["ok"]}
 
 
 class App:
-    """One server process: tools over a studio that opens in the background, so that the handshake waits for nothing."""
+    """One server process: tools over a job service that opens in the background, so the handshake waits for nothing."""
 
-    def __init__(self, settings: Settings, *, saving: bool | None = None) -> None:
-        """`saving` overrides SEEDANCE_SAVE."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        web: Web | None = None,
+        autosave: bool | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, `timing` the delays and bounds."""
         self.settings = settings
-        self._saving = saving
+        self._web, self._autosave, self._timing = web, autosave, timing
         self._service: JobService | None = None
         self._failure: SeedanceError | None = None
         self._opened = anyio.Event()
@@ -102,7 +106,7 @@ class App:
             )
         return server
 
-    # -- the studio -----------------------------------------------------------------------------------------------
+    # -- the job service ------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def _lifespan(self, _: Server[Any]) -> AsyncGenerator[dict[str, Any]]:
@@ -114,25 +118,27 @@ class App:
                 await self.stop()
 
     async def _keep_open(self) -> None:
-        """Hold the studio open; if it cannot be opened, say why on each call and try again at the next."""
+        """Keep the service open; if it cannot be opened, report why on each call and try again at the next."""
         try:
             with anyio.CancelScope() as self._scope:
                 while True:
-                    await self._hold()
+                    await self._open_once()
         finally:
-            self._stopped.set()  # also where a scope around ours was cancelled, for `stop` waits without a bound
+            self._stopped.set()  # also when an outer scope was cancelled, for `stop` waits without a bound
 
-    async def _hold(self) -> None:
+    async def _open_once(self) -> None:
         try:
-            async with open_service(self.settings, saving=self._saving) as self._service:
+            async with open_service(
+                self.settings, web=self._web, autosave=self._autosave, timing=self._timing
+            ) as self._service:
                 self._opened.set()
                 await self._subscriptions.publish(self._service)
         except SeedanceError as error:
             log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
             self._failure = error
         except Exception:
-            log.exception("the studio failed")
-            self._failure = JournalError("The server failed in a way it should not; its log says how.")
+            log.exception("the job service failed")
+            self._failure = InternalError("The job service failed unexpectedly; the server's log has the details.")
         finally:
             self._service = None
         self._opened.set()
@@ -140,26 +146,26 @@ class App:
         await self._wanted.wait()
 
     async def service(self) -> JobService:
-        """Return the open studio, or raise why there is none."""
+        """Return the open job service, or raise why there is none."""
         if self._failure is not None and self._opened.is_set():
             self._failure, self._opened = None, anyio.Event()
             self._wanted.set()
         await self._opened.wait()
         if self._service is None:
-            raise self._failure or JournalError("The server is stopping.")
+            raise self._failure or Stopping("The server is stopping.")
         return self._service
 
     async def stop(self) -> None:
-        """Close the studio in order: submissions under way get a moment, and the journal is closed."""
+        """Close the service in order: submissions under way get a moment, and the journal is closed."""
         with anyio.CancelScope(shield=True):
             self._scope.cancel()
             await self._stopped.wait()
 
-    # -- handlers -------------------------------------------------------------------------------------------------
+    # -- tools ----------------------------------------------------------------------------------------------------
 
     async def _list_tools(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        hidden = () if player.knows(ctx) else (player.READ_VIDEO,)
-        return types.ListToolsResult(tools=[_shown(t) for t in self.tools.values() if t.name not in hidden])
+        hidden = () if player.is_supported(ctx) else (player.READ_VIDEO,)
+        return types.ListToolsResult(tools=[_listed(t) for t in self.tools.values() if t.name not in hidden])
 
     async def _call_tool(
         self, ctx: Context, params: types.CallToolRequestParams
@@ -167,30 +173,27 @@ class App:
         tool = self.tools.get(params.name)
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
-        question: list[types.InputRequiredResult] = []
-        call = Call(_tidy(params.arguments or {}), rising(ctx.session.report_progress), _asker(ctx, params, question))
+        call = Call(_tidy(params.arguments or {}), increasing(ctx.session.report_progress), _asker(ctx, params))
         try:
             answer = await tool.run(await self.service(), call)
+        except NeedsInput as question:
+            return question.request
         except SeedanceError as error:
-            if question:
-                return question[0]
             return _error(str(error))
         except Exception:
             log.exception("%s failed", params.name)
-            return _error(
-                f"internal: {params.name} failed in a way it should not. See the server's log, and list_videos before "
-                "trying again."
-            )
-        if isinstance(answer, preview_video.Shown):
+            return _error(str(InternalError(f"{params.name} failed unexpectedly.")))
+        if isinstance(answer, ImageAnswer):
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
             )
-            return types.CallToolResult(content=[image, types.TextContent(type="text", text=to_text(answer.fields))])
-        said = {name: value for name, value in answer.items() if name != player.BYTES}
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=to_text(said))]
-        if ctx.protocol_version >= video_files.SINCE and (video := video_files.link(answer)):
-            content.append(video)
+            return types.CallToolResult(content=[image, _text(answer.fields)])
+        content: list[types.ContentBlock] = [_text({k: v for k, v in answer.items() if k != player.BYTES})]
+        if ctx.protocol_version >= video_files.SINCE and (link := video_files.link(answer)):
+            content.append(link)
         return types.CallToolResult(content=content, structured_content=answer)
+
+    # -- prompts and resources ------------------------------------------------------------------------------------
 
     async def _list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=prompts.listed())
@@ -203,14 +206,14 @@ class App:
 
     async def _complete(self, _: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         name, typed = params.argument.name, params.argument.value
-        ids = (
-            [job.id for job in (await (await self.service()).page(limit=prompts.MOST)).jobs] if name == "job_id" else []
-        )
+        ids: list[str] = []
+        if name == "job_id":
+            ids = [job.id for job in (await (await self.service()).page(limit=prompts.MOST)).jobs]
         values = prompts.completed(name, typed, self.settings, ids)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
     async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-        views = [player.listed(self.settings)] if player.knows(ctx) else []
+        views = [player.listed(self.settings)] if player.is_supported(ctx) else []
         return types.ListResourcesResult(resources=resources.listed(self.settings) + views)
 
     async def _list_templates(
@@ -229,7 +232,7 @@ class App:
         return types.ReadResourceResult(contents=[contents])
 
 
-def _shown(tool: Tool) -> types.Tool:
+def _listed(tool: Tool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -237,26 +240,31 @@ def _shown(tool: Tool) -> types.Tool:
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
         _meta=player.META.get(tool.name),
-        # create_video says nothing of being idempotent: clients repeat calls that do by themselves.
+        # create_video carries no idempotent hint: clients repeat calls that do by themselves.
         annotations=types.ToolAnnotations(
             read_only_hint=True if tool.read_only else None,
             destructive_hint=None if tool.read_only else False,
+            idempotent_hint=True if tool.repeatable and not tool.read_only else None,
             open_world_hint=True,
         ),
     )
 
 
 def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Take what some clients send for «not given» as that: null, and empty texts and lists."""
+    """Drop what some clients send for "not given": null, and empty texts and lists."""
     return {name: value for name, value in arguments.items() if value is not None and value not in ("", [])}
+
+
+def _text(fields: Fields) -> types.TextContent:
+    return types.TextContent(type="text", text=to_text(fields))
 
 
 def _error(text: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
 
 
-def _asker(ctx: Context, params: types.CallToolRequestParams, question: list[types.InputRequiredResult]) -> Ask:
-    """Return the way to ask the person in this client's protocol; one that ends the call leaves it in `question`."""
+def _asker(ctx: Context, params: types.CallToolRequestParams) -> Ask:
+    """Return the way to ask the user in this client's protocol revision."""
 
     async def ask(message: str, about: str) -> bool | None:
         form = types.ElicitationCapability()
@@ -266,43 +274,18 @@ def _asker(ctx: Context, params: types.CallToolRequestParams, question: list[typ
             try:
                 return _agreed(await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id))
             except (MCPError, ValueError):
-                return None  # it said that it can ask, and cannot
-        given = (params.input_responses or {}).get("confirm")
-        if given is not None and params.request_state == about:
+                return None  # it declares that it can ask, and cannot
+        reply = (params.input_responses or {}).get("confirm")
+        if reply is not None and params.request_state == about:
             try:
-                return _agreed(types.ElicitResult.model_validate(given, from_attributes=True))
+                return _agreed(types.ElicitResult.model_validate(reply, from_attributes=True))
             except ValueError:
                 return None
         request = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=_CONFIRM))
-        question.append(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
-        return False
+        raise NeedsInput(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
 
     return ask
 
 
 def _agreed(result: types.ElicitResult) -> bool:
     return result.action == "accept" and (result.content or {}).get("ok") is True
-
-
-async def serve_stdio(settings: Settings) -> None:
-    """Serve one client over standard input and output until it hangs up, or a signal ends the process."""
-    from mcp.server import stdio  # noqa: PLC0415  (only this transport needs it)
-
-    app = App(settings)
-    async with anyio.create_task_group() as group:
-        group.start_soon(_end_on_signal, app)
-        async with stdio.stdio_server() as (read, write):
-            options = app.server.create_initialization_options(NotificationOptions())
-            await app.server.run(TolerantReader(read, write), write, options)
-        group.cancel_scope.cancel()
-
-
-async def _end_on_signal(app: App) -> None:
-    """On Ctrl-C or SIGTERM close the studio and leave: the thread that reads standard input cannot be cancelled."""
-    if sys.platform == "win32":
-        return  # no signal receiver there; Ctrl-C ends the process, and recovery does the rest
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            with anyio.move_on_after(_ORDERLY):
-                await app.stop()
-            os._exit(0)

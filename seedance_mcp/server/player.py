@@ -1,7 +1,7 @@
-"""The player: a view that shows a job in the conversation and plays its film, where the client has MCP Apps.
+"""The player: a view that shows a job in the conversation and plays its video, in clients with MCP Apps.
 
-The view is one HTML file behind `ui://seedance/player.html`. It may load films from the configured vendors' hosts and
-from nowhere else, and gets the rest by calling tools through the client; `read_film` is there for it alone.
+The view is one HTML file at `ui://seedance/player.html`. It may load videos from the configured vendors' hosts and
+from nowhere else, and gets everything else by calling tools through the client; only it can call `read_video`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from urllib.parse import urlsplit
 import mcp_types as types
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_supports_apps
 
-from seedance_mcp.catalog import Row, Source, Text, Whole
+from seedance_mcp.catalog import Row, Text, Whole
 from seedance_mcp.errors import InvalidRequest
-from seedance_mcp.jobs.schedule import expected
 from seedance_mcp.server import video_files
-from seedance_mcp.server.tools.tool import Call, Tool, check_args
+from seedance_mcp.server.tools.tool import NUMBER, OURS, STRING, Call, Tool, check_args
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -35,25 +34,23 @@ EXTENSION = EXTENSION_ID
 URI = "ui://seedance/player.html"
 READ_VIDEO = "read_video"
 RANGE = 3 * 2**17
-"""Bytes of a film in one answer: divisible by three, so that the pieces' base64 joins, and small enough for clients
-that take no answer above a megabyte."""
+"""Bytes of a video in one answer: divisible by three, so that the pieces' base64 can be joined, and small enough for
+clients that accept at most a megabyte."""
 BYTES = "data"
-"""The field of an answer that is for the player's eyes only, and not repeated in words."""
+"""The field of an answer that only the player needs, so it is not repeated as text."""
 
 META: dict[str, dict[str, Any]] = {
     "create_video": {"ui": {"resourceUri": URI}},
     "check_video": {"ui": {"resourceUri": URI}},
     READ_VIDEO: {"ui": {"visibility": ["app"]}},
 }
-"""What clients are told about tools and the player; those that do not know it pass over it."""
+"""The `_meta` of the tools that the player belongs to; other clients ignore it."""
 
-_OURS = Source("OURS", "player")
-_ROWS: dict[str, Row] = {"job_id": Text(_OURS, required=True), "offset": Whole(0, None, _OURS)}
-_STRING, _NUMBER = {"type": "string"}, {"type": "number"}
+_ROWS: dict[str, Row] = {"job_id": Text(OURS, required=True), "offset": Whole(0, None, OURS)}
 
 
-def knows(ctx: ServerRequestContext[Any, Any]) -> bool:
-    """Whether the client says that it shows such views, and so keeps the player's own tool from the model."""
+def is_supported(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Whether the client declares that it shows such views, and hides the player's own tool from the model."""
     return client_supports_apps(ctx)
 
 
@@ -61,9 +58,9 @@ def knows(ctx: ServerRequestContext[Any, Any]) -> bool:
 
 
 def origins(settings: Settings) -> list[str]:
-    """Return where the view may load films from: the film hosts of the vendors, and the vendors themselves.
+    """Return the origins that the view may load videos from: the vendors' video hosts, and the vendors themselves.
 
-    A vendor whose films need the key gives no link, and the embedded sandbox cannot be reached from a browser.
+    A vendor whose videos need the API key gives no link, and a browser cannot reach the embedded sandbox.
     """
     if settings.sandbox:
         return []
@@ -94,7 +91,7 @@ def listed(settings: Settings) -> types.Resource:
 
 
 def view(settings: Settings) -> types.TextResourceContents:
-    """Return the view itself, which knows the origins too, so as not to ask for what the client would block."""
+    """Return the view itself. It knows the origins too, so that it does not request what the client would block."""
     known = html.escape(" ".join(origins(settings)))
     text = _page().replace('name="video-origins" content=""', f'name="video-origins" content="{known}"')
     return types.TextResourceContents(uri=URI, mime_type=APP_MIME_TYPE, text=text, _meta=_meta(settings))
@@ -109,44 +106,45 @@ def _meta(settings: Settings) -> dict[str, Any]:
 
 
 def tool() -> Tool:
-    """Return the tool that only the view calls."""
+    """Return the tool that only the view can call."""
     return Tool(
         READ_VIDEO,
-        "Read film",
-        "For the player: what a job is about and, from offset, a piece of its saved film",
+        "Read video",
+        "For the player: a job's prompt and model and, from offset, a piece of its saved video",
         {
             "type": "object",
-            "properties": {"job_id": _STRING, "offset": {"type": "integer"}},
+            "properties": {"job_id": STRING, "offset": {"type": "integer"}},
             "required": ["job_id"],
             "additionalProperties": False,
         },
         {
             "type": "object",
             "properties": {
-                "job_id": _STRING, "model": _STRING, "prompt": _STRING, "expected_seconds": _NUMBER, "name": _STRING,
-                "mime_type": _STRING, "total": _NUMBER, "offset": _NUMBER, BYTES: _STRING,
+                "job_id": STRING, "model": STRING, "prompt": STRING, "expected_seconds": NUMBER, "name": STRING,
+                "mime_type": STRING, "total": NUMBER, "offset": NUMBER, BYTES: STRING,
             },
             "required": ["job_id"],
             "additionalProperties": False,
         },
         read_video,
+        read_only=True,
     )  # fmt: skip
 
 
 async def read_video(service: JobService, call: Call) -> Fields:
-    """Say what a job is about and how large its saved film is; with an offset, give the film's bytes from there."""
+    """Return what a job is about and the size of its saved video; with an offset, its bytes from there."""
     check_args(_ROWS, call, READ_VIDEO)
-    job = await service.job(call.args["job_id"])
-    typical, _ = expected(await service.journal.durations(job.model))
+    job = await service.get(call.args["job_id"])
+    typical = await service.expected_seconds(job.model)
     fields: Fields = {"job_id": job.id, "model": job.model, "prompt": job.prompt, "expected_seconds": round(typical)}
     offset: int | None = call.args.get("offset")
     if job.path is None or job.size is None:
         if offset is None:
             return fields
-        raise InvalidRequest(f"The film of job {job.id} is not saved.", next_step="Call check_video.")
+        raise InvalidRequest(f"The video of job {job.id} is not saved.", next_step="Call check_video.")
     piece = await video_files.piece(job, offset or 0, RANGE)
     if piece is None and offset is not None:
-        raise video_files.gone(job)
+        raise video_files.missing(job)
     if piece is None:
         return fields
     fields |= {"name": Path(job.path).name, "mime_type": video_files.MIME, "total": job.size}

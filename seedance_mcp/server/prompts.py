@@ -1,4 +1,4 @@
-"""Slash commands: ready questions that a person picks in the client, and the completion of what they type."""
+"""Prompts (slash commands) that a person picks in the client, and completion of what they type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A slash command: what it asks the person for, and what it then asks the assistant."""
+    """A prompt: its arguments, and the text that it makes of them for the assistant."""
 
     name: str
     title: str
@@ -30,16 +30,11 @@ class Prompt:
 
 def _model(given: Mapping[str, str], settings: Settings) -> Model | None:
     name = given.get("model")
-    if not name:
-        return None
-    model = next((m for m in settings.models if m.id == name), None)
-    if model is None:
-        raise InvalidRequest(f"There is no model {name!r} here.", next_step="list_models shows those there are.")
-    return model
+    return settings.model(name) if name else None
 
 
 def _shots(model: Model | None) -> str:
-    """Say what one shot can be, so that every shot of a storyboard is legal."""
+    """Describe what one shot can be, so that every shot of a storyboard is legal."""
     if model is None:
         return "Use list_models to choose one model for all shots, and keep each shot to its limits."
     duration, ratio = model.rows.get("duration"), model.rows.get("aspect_ratio")
@@ -56,7 +51,7 @@ def _storyboard(given: Mapping[str, str], settings: Settings) -> str:
     return (
         f"Make a storyboard for this idea: {given['idea']}\n\n"
         f"{_shots(_model(given, settings))}\n"
-        "For each shot write one create_video prompt: subject, action, camera, light, sound. Price every shot with "
+        "For each shot write one create_video prompt: subject, action, camera, light, audio. Price every shot with "
         "dry_run, show me the table with the total, and wait for my yes before you make anything."
     )
 
@@ -66,43 +61,43 @@ def _animate(given: Mapping[str, str], settings: Settings) -> str:
     with_model = f" with {model.id}" if model else ""
     motion = given.get("motion") or "a slow push in with natural movement"
     return (
-        f"Animate the picture {given['image']}{with_model}: give it to create_video as first_frame, with the motion "
-        f"«{motion}». Keep everything that I did not name as it is in the picture. Tell me the price first."
+        f"Animate the image {given['image']}{with_model}: give it to create_video as first_frame, with the motion "
+        f'"{motion}". Keep everything that I did not mention as it is in the image. Tell me the price first.'
     )
 
 
 def _resume(_: Mapping[str, str], __: Settings) -> str:
     return (
-        "Look with list_videos at what is not finished, and follow each of those jobs with check_video until it ends. "
-        "Make nothing new. Then tell me for each where its film is, what it cost, or why it failed."
+        "Use list_videos to find what is not finished, and call check_video for each of those jobs until it ends. "
+        "Create nothing new. Then tell me for each where its video is, what it cost, or why it failed."
     )
 
 
-_MODEL = ("vendor/model; the cheapest that can if left out", False)
+_MODEL = ("vendor/model; default: the cheapest that can do it", False)
 PROMPTS: Mapping[str, Prompt] = {
     prompt.name: prompt
     for prompt in (
         Prompt(
             "storyboard",
             "Storyboard an idea",
-            "Turn an idea into shots that the model can make, with prices, before anything is paid",
-            {"idea": ("What the film is about", True), "model": _MODEL},
+            "Turn an idea into shots that the model can make, with prices, before paying anything",
+            {"idea": ("What the video is about", True), "model": _MODEL},
             _storyboard,
         ),
         Prompt(
             "animate_image",
-            "Animate a picture",
-            "Make a picture move",
+            "Animate an image",
+            "Make an image move",
             {"image": ("URL or path", True), "motion": ("What moves and how", False), "model": _MODEL},
             _animate,
         ),
-        Prompt("resume", "Resume what is pending", "Follow every unfinished video to its end", {}, _resume),
+        Prompt("resume", "Resume pending videos", "Check every unfinished video until it ends", {}, _resume),
     )
 }
 
 
 def listed() -> list[types.Prompt]:
-    """Return the slash commands as a client lists them."""
+    """Return the prompts as a client lists them."""
     return [
         types.Prompt(
             name=p.name,
@@ -118,10 +113,10 @@ def listed() -> list[types.Prompt]:
 
 
 def written(name: str, given: Mapping[str, str], settings: Settings) -> types.GetPromptResult:
-    """Return what a slash command asks the assistant.
+    """Return the text of a prompt with its arguments filled in.
 
     Raises:
-        InvalidRequest: there is no such command, or an argument is missing or unknown; all at once.
+        InvalidRequest: there is no such prompt, or arguments are missing or unknown; lists all of them.
     """
     prompt = PROMPTS.get(name)
     if prompt is None:
@@ -143,11 +138,11 @@ _MOTIONS = (
     "the subject turns and smiles",
 )
 MOST = 100
-"""Values that one completion may hold."""
+"""Values that one completion may have."""
 
 
 def completed(argument: str, typed: str, settings: Settings, job_ids: Sequence[str]) -> list[str]:
-    """Return the values that begin with, or else hold, what was typed for an argument of a prompt or template."""
+    """Return the values that begin with, then those that contain, what was typed for an argument."""
     ids = [m.id for m in settings.models]
     values: Mapping[str, Sequence[str]] = {
         "model": ids,

@@ -1,4 +1,4 @@
-"""Resources: each model's exact schema, and each job's record, for clients that read more than tools tell."""
+"""Resources: the exact schema of each model, the record of each job, and saved videos."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Contents = types.TextResourceContents | types.BlobResourceContents
 
 
 def listed(settings: Settings) -> list[types.Resource]:
-    """Return the resources worth listing: the index of models. The rest is behind templates."""
+    """Return the resources that are listed: the index of models. The others are templates."""
     count = len(settings.models)
     return [types.Resource(uri="seedance://models", name="models", title=f"The {count} models", mime_type=_JSON)]
 
@@ -44,7 +44,7 @@ def templates() -> list[types.ResourceTemplate]:
         types.ResourceTemplate(
             uri_template="seedance://videos/{job_id}/content",
             name="content",
-            title="Saved film",
+            title="Saved video",
             mime_type=video_files.MIME,
         ),
     ]
@@ -61,16 +61,14 @@ async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[Job
     if kind == "models" and not name:
         return _json(uri, {"models": {m.id: m.summary for m in settings.models}})
     if kind == "models":
-        model = next((m for m in settings.models if m.id == name), None)
-        if model is not None:
-            return _json(uri, exact_schema(model))
+        return _json(uri, exact_schema(settings.model(name)))
     job_id, slash, part = name.partition("/")
     if kind == "videos" and job_id and not slash:
-        job = await (await service()).job(job_id)
+        job = await (await service()).get(job_id)
         return _json(uri, views.record(job) | {"request": job.request})
     if kind == "videos" and part == "content":
-        video = await video_files.whole(await (await service()).job(job_id))
-        return types.BlobResourceContents(uri=uri, mime_type=video_files.MIME, blob=base64.b64encode(video).decode())
+        content = await video_files.whole(await (await service()).get(job_id))
+        return types.BlobResourceContents(uri=uri, mime_type=video_files.MIME, blob=base64.b64encode(content).decode())
     raise InvalidRequest(
         f"There is no resource {uri[:120]!r}.", next_step="See seedance://models, and list_videos for jobs."
     )

@@ -1,6 +1,6 @@
-"""Lines of a client that are no messages: mended where that is safe, else answered, so that nobody waits for ever.
+"""Lines from a client that are not messages: repaired where that is safe, otherwise answered with an error.
 
-The transport of mcp drops what it cannot read, and a client that waits for an answer waits until its own time-out.
+The transport of the mcp SDK drops what it cannot read, so a client would wait until its own timeout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ID = re.compile(_BEFORE + r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?\d{1,18})(?=\
 
 
 class TolerantReader:
-    """What a client writes, as messages; what is none is answered on `write`."""
+    """Reads messages from a client; what is not a message is answered on `write`."""
 
     def __init__(self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]) -> None:
         self._read, self._write = read, write
@@ -43,7 +43,7 @@ class TolerantReader:
             if not isinstance(item, ValidationError):
                 return item
             line: Any = item.errors()[0]["input"]
-            if not isinstance(line, str | bytes):  # JSON, and no message: mcp has no name for what it was to be
+            if not isinstance(line, str | bytes):  # JSON, but not a message
                 line = json.dumps(line, default=str)
             text = line if isinstance(line, str) else line.decode(errors="replace")
             if (message := _message(text)) is not None:
@@ -52,7 +52,7 @@ class TolerantReader:
                 await self._write.send(SessionMessage(_refusal(text)))
 
     async def aclose(self) -> None:
-        """Close what is read from."""
+        """Close the stream that is read from."""
         await self._read.aclose()
 
     def __aiter__(self) -> TolerantReader:
@@ -74,7 +74,7 @@ class TolerantReader:
 
 
 def _message(line: str) -> types.JSONRPCMessage | None:
-    """Read a line whose texts hold half characters, which JSON can carry and a stricter reader refuses."""
+    """Parse a line after replacing lone surrogates, which JSON can carry and a strict parser refuses."""
     try:
         return types.jsonrpc_message_adapter.validate_python(repair_text(json.loads(line)), by_name=False)
     except (ValueError, RecursionError):
@@ -82,15 +82,16 @@ def _message(line: str) -> types.JSONRPCMessage | None:
 
 
 def _refusal(line: str) -> types.JSONRPCError:
-    """Answer what cannot be read, under its id if that can be made out."""
+    """Return the error for a line that cannot be parsed, with its id if that can be found."""
     error = types.ErrorData(
-        code=types.PARSE_ERROR, message="This line is not a JSON-RPC message, or nested too deeply; nothing was done."
+        code=types.PARSE_ERROR,
+        message="This line is not a JSON-RPC message, or is nested too deeply; nothing was done.",
     )
     return types.JSONRPCError(jsonrpc="2.0", id=_id(line), error=error)
 
 
 def _id(line: str) -> str | int | None:
-    """Return the id of a request that cannot be read; of another message, or inside one, an id says nothing."""
+    """Return the id of a request that cannot be parsed. The ids of other messages, and inner ids, do not count."""
     if '"method"' not in line:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Clients that asked for it hear when a job has moved on: by subscription, or over a stream they listen to.
+"""Notifications for clients that want to know when a job changes: by subscription, or over a stream.
 
-Both eras of the protocol name the same resource, `seedance://videos/{job_id}`; what is new about it they read there.
+Both eras of the protocol use the same resource, `seedance://videos/{job_id}`; what changed is read there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import mcp_types as types
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 
-from seedance_mcp.errors import SeedanceError
+from seedance_mcp.errors import SeedanceError, UnknownJob
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,32 +33,34 @@ MOST = 1000
 
 
 class Subscriptions:
-    """Who wants to hear of what, and what they heard last."""
+    """Which client subscribes to which resource, and the last state that was published of each job."""
 
-    def __init__(self, service: Callable[[], Awaitable[JobService]]) -> None:
-        self._service = service
+    def __init__(self, service: Callable[[], Awaitable[JobService]], most: int = MOST) -> None:
+        self._service, self._most = service, most
         self._bus = InMemorySubscriptionBus()
         self.listen = ListenHandler(self._bus)
         """Serves `subscriptions/listen` (2026-07-28)."""
         self._subscribed: dict[str, list[ServerSession]] = {}
-        self._known: dict[str, tuple[str, str | None, str | None]] = {}
+        self._published: dict[str, tuple[str, str | None, str | None]] = {}
 
     async def subscribe(self, ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         """Serve `resources/subscribe` (before 2026-07-28)."""
         uri = str(params.uri)
         try:
             service = await self._service()
-            job = await service.journal.get(uri.removeprefix(VIDEO)) if uri.startswith(VIDEO) else None
+            job = await service.get(uri.removeprefix(VIDEO) if uri.startswith(VIDEO) else "")
+        except UnknownJob:
+            message = f"Only jobs change: subscribe to {VIDEO} and the id of a job, as list_videos gives it."
+            raise MCPError(types.INVALID_PARAMS, message, data={"uri": uri[:200]}) from None
         except SeedanceError as error:
             raise MCPError(types.INTERNAL_ERROR, str(error)) from None
-        if job is None:
-            said = f"Only jobs change: subscribe to {VIDEO} and the id of a job, as list_videos gives it."
-            raise MCPError(types.INVALID_PARAMS, said, data={"uri": uri[:200]})
-        if sum(_same(ctx.session, s) for sessions in self._subscribed.values() for s in sessions) >= MOST:
-            raise MCPError(types.INVALID_PARAMS, f"{MOST} subscriptions are the most; unsubscribe from some.")
+        if sum(_same(ctx.session, s) for sessions in self._subscribed.values() for s in sessions) >= self._most:
+            raise MCPError(
+                types.INVALID_PARAMS, f"At most {self._most} subscriptions per client; unsubscribe from some first."
+            )
         await self.unsubscribe(ctx, types.UnsubscribeRequestParams(uri=params.uri))
         self._subscribed.setdefault(uri, []).append(ctx.session)
-        await service.poller.track(job)  # it may be another server's
+        await service.track(job)  # it may have been created by another server
         return types.EmptyResult()
 
     async def unsubscribe(self, ctx: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
@@ -72,17 +74,17 @@ class Subscriptions:
             self._subscribed[uri] = left
 
     async def publish(self, service: JobService) -> None:
-        """Tell of every change as it happens, until cancelled."""
-        with service.events.subscribe() as ids:
+        """Notify clients of every change of a job as it happens, until cancelled."""
+        with service.subscribe() as ids:
             async for job_id in ids:
                 try:
-                    job = await service.journal.get(job_id)
+                    job = await service.get(job_id)
                 except SeedanceError as error:
                     log.warning("job %s: %s", job_id, error)
                     continue
-                now = (job.state, job.path, job.save_error) if job else None
-                if now is not None and self._known.get(job_id) != now:
-                    self._known[job_id] = now
+                now = (job.state, job.path, job.save_error)
+                if self._published.get(job_id) != now:
+                    self._published[job_id] = now
                     await self._notify(VIDEO + job_id)
 
     async def _notify(self, uri: str) -> None:
@@ -95,5 +97,5 @@ class Subscriptions:
 
 
 def _same(one: ServerSession, other: ServerSession) -> bool:
-    """Whether two requests came over one connection: each connection keeps what its client said at the handshake."""
+    """Whether two sessions are one connection: each connection keeps what its client sent in the handshake."""
     return one.client_params is other.client_params

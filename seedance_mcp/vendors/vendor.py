@@ -178,6 +178,10 @@ class Vendor:
         """The <VENDOR> in SEEDANCE_<VENDOR>_API_KEY."""
         return self.env or self.slug.upper().replace("-", "_")
 
+    def model(self, model_id: str) -> Model | None:
+        """Return one of its models by its id (`vendor/model`), or None."""
+        return next((m for m in self.models if m.id == model_id), None)
+
 
 def _percent(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""A host for the player on loopback: its page, the frame between it and the view, and the way to our server."""
+"""A host for the player on loopback: its page, the frame around the view, and a relay to our server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODULES = HERE / "node_modules"
 
 
 def policy(csp: dict[str, list[str]], kind: str) -> str:
-    """Return the policy that the specification prescribes for a view, or one of a host that allows blob: alone."""
+    """Return the policy that the specification prescribes for a view, or that of a host that only allows blob: URLs."""
     resources, connect = (" ".join(csp.get(name, [])) for name in ("resourceDomains", "connectDomains"))
     connect = connect or "'none'"
     local = "blob:" if kind == "blob" else "'self' data:"
@@ -47,13 +47,13 @@ def policy(csp: dict[str, list[str]], kind: str) -> str:
 
 @asynccontextmanager
 async def relay(session: Session) -> AsyncGenerator[str]:
-    """Serve the host page for one conversation; yield its address."""
+    """Serve the host page for one client session; yield its address."""
 
     async def rpc(request: Request) -> Response:
-        asked: dict[str, Any] = json.loads(await request.body())
-        params = asked["params"]
+        body: dict[str, Any] = json.loads(await request.body())
+        params = body["params"]
         try:
-            match asked["method"]:
+            match body["method"]:
                 case "tools/call":
                     result = await session.client.call_tool(params["name"], params.get("arguments"))
                 case "tools/list":
@@ -68,8 +68,8 @@ async def relay(session: Session) -> AsyncGenerator[str]:
         return FileResponse(HERE / "host.html")
 
     async def sandbox(request: Request) -> Response:
-        asked = request.query_params
-        headers = {"content-security-policy": policy(json.loads(asked["csp"]), asked["kind"])}
+        query = request.query_params
+        headers = {"content-security-policy": policy(json.loads(query["csp"]), query["kind"])}
         return FileResponse(HERE / "sandbox.html", headers=headers)
 
     app = Starlette(

@@ -1,4 +1,4 @@
-// node run.mjs SCENE ADDRESS CHROMIUM FACTS: play one scene against a host page, and fail if anything is amiss.
+// node run.mjs SCENE ADDRESS CHROMIUM FACTS: play one scene against a host page, and fail on any problem.
 
 import { chromium } from "playwright-core";
 import { scenes } from "./scenes.mjs";
@@ -16,31 +16,32 @@ try {
     addEventListener("securitypolicyviolation", (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
   });
   const page = await context.newPage();
-  const wrong = [];
+  const problems = [];
   const requests = [];
-  page.on("console", (said) => {
-    if (["error", "warning"].includes(said.type())) wrong.push(`${said.text()} (${said.location().url.slice(0, 80)})`);
+  page.on("console", (message) => {
+    if (!["error", "warning"].includes(message.type())) return;
+    problems.push(`${message.text()} (${message.location().url.slice(0, 80)})`);
   });
-  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("pageerror", (error) => problems.push(String(error)));
   page.on("request", (request) => {
     requests.push({ url: request.url().slice(0, 200), view: request.frame().url() === "about:srcdoc" });
   });
   await page.goto(address);
   await page.waitForFunction(() => window.host);
   const view = page.frameLocator("iframe").frameLocator("iframe");
-  const show = (what) => page.evaluate((w) => window.host.show(w), { tool: "create_video", ...what });
+  const show = (options) => page.evaluate((o) => window.host.show(o), { tool: "create_video", ...options });
   const seen = () => page.evaluate(() => window.host.seen);
-  await play({ page, view, show, seen, known, wrong, requests });
+  await play({ page, view, show, seen, known, problems, requests });
 
   const ours = [address, address.replace("127.0.0.1", "localhost")];
-  const strangers = requests.filter(({ url, view: inView }) => {
+  const forbidden = requests.filter(({ url, view: inView }) => {
     const { origin, protocol } = new URL(url);
     if (protocol === "data:" || protocol === "blob:" || url.startsWith("about:")) return false;
     return inView ? !known.origins.includes(origin) : !ours.includes(origin);
   });
-  if (strangers.length) throw new Error(`requests to where none should go: ${JSON.stringify(strangers)}`);
-  const amiss = wrong.filter((line) => !tolerates.some((pattern) => pattern.test(line)));
-  if (amiss.length) throw new Error(`said on the console:\n${amiss.join("\n")}`);
+  if (forbidden.length) throw new Error(`forbidden requests: ${JSON.stringify(forbidden)}`);
+  const unexpected = problems.filter((line) => !tolerates.some((pattern) => pattern.test(line)));
+  if (unexpected.length) throw new Error(`on the console:\n${unexpected.join("\n")}`);
 } finally {
   await browser.close();
 }

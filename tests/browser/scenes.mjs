@@ -1,4 +1,4 @@
-// What is tried with the player, by name. A scene drives the host page and looks at the view as a person would.
+// The scenes in which the player is tested, by name. A scene drives the host page and reads the view as a person would.
 
 import assert from "node:assert/strict";
 
@@ -9,28 +9,28 @@ const DARK = {
 };
 const ZH = { locale: "zh-CN", timeZone: "Asia/Shanghai" };
 
-const reads = (view, text) => view.getByRole("heading", { level: 1, name: text }).waitFor({ timeout: 20_000 });
+const hasHeading = (view, text) => view.getByRole("heading", { level: 1, name: text }).waitFor({ timeout: 20_000 });
 const create = (prompt, more = {}) => ({ args: { prompt, ...PRICED, ...more.args }, ...more.host });
-const film = (view) => view.locator("video");
+const video = (view) => view.locator("video");
 
-/** Wait until the film can be seen, play it, and see that time passes in it. */
+/** Wait until the video is visible, play it, and check that its time moves. */
 async function plays(view) {
-  await film(view).waitFor({ timeout: 20_000 });
-  const moved = await film(view).evaluate(async (video) => {
-    video.muted = true;
-    await video.play();
-    const begun = video.currentTime;
-    for (let n = 0; n < 100 && video.currentTime < begun + 0.3; n++) await new Promise((r) => setTimeout(r, 100));
-    const moved = video.currentTime - begun;
-    video.pause();
-    return { moved, width: video.videoWidth, kind: video.currentSrc.split(":")[0], seconds: video.duration };
+  await video(view).waitFor({ timeout: 20_000 });
+  const state = await video(view).evaluate(async (element) => {
+    element.muted = true;
+    await element.play();
+    const start = element.currentTime;
+    for (let n = 0; n < 100 && element.currentTime < start + 0.3; n++) await new Promise((r) => setTimeout(r, 100));
+    const moved = element.currentTime - start;
+    element.pause();
+    return { moved, width: element.videoWidth, scheme: element.currentSrc.split(":")[0], seconds: element.duration };
   });
-  assert.ok(moved.moved >= 0.3, `the film stands still: ${JSON.stringify(moved)}`);
-  assert.ok(moved.width > 0 && moved.seconds > 1);
-  return moved.kind;
+  assert.ok(state.moved >= 0.3, `the video does not move: ${JSON.stringify(state)}`);
+  assert.ok(state.width > 0 && state.seconds > 1);
+  return state.scheme;
 }
 
-async function said(view, text) {
+async function hasText(view, text) {
   await view.getByText(text).first().waitFor({ timeout: 20_000 });
 }
 
@@ -38,16 +38,16 @@ export const scenes = {
   done: {
     async play({ view, show, seen }) {
       await show(create("a fox in the snow"));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       assert.equal(await plays(view), "data");
-      await said(view, "a fox in the snow");
-      await said(view, PRICED.model);
-      await said(view, /films.*\.mp4$/);
-      await said(view, "4 s, 480p");
-      assert.equal(await film(view).getAttribute("aria-label"), "Film: a fox in the snow");
+      await hasText(view, "a fox in the snow");
+      await hasText(view, PRICED.model);
+      await hasText(view, /videos.*\.mp4$/);
+      await hasText(view, "4 s, 480p");
+      assert.equal(await video(view).getAttribute("aria-label"), "Video: a fox in the snow");
       const { tools, calls, sizes } = await seen();
-      assert.deepEqual(tools.find((t) => t.name === "read_film")._meta.ui.visibility, ["app"]);
-      assert.ok(calls.every((c) => ["check_video", "read_film"].includes(c.name)));
+      assert.deepEqual(tools.find((t) => t.name === "read_video")._meta.ui.visibility, ["app"]);
+      assert.ok(calls.every((c) => ["check_video", "read_video"].includes(c.name)));
       assert.ok(sizes.at(-1) > 400, `too low: ${sizes}`);
     },
   },
@@ -55,24 +55,24 @@ export const scenes = {
   running: {
     async play({ page, view, show, seen }) {
       await show(create("sandbox: slow 40 a fox in the snow"));
-      await reads(view, /Being made|In the vendor's queue|Sent to the vendor/);
+      await hasHeading(view, /Generating|In the vendor's queue|Sent to the vendor/);
       const bar = view.getByRole("progressbar", { name: "Progress" });
       await bar.waitFor();
       const before = await bar.evaluate((b) => b.value);
-      await said(view, /^0:0\d of about \d+:\d\d$/);
+      await hasText(view, /^0:0\d of about \d+:\d\d$/);
       await page.waitForTimeout(5500);
-      assert.ok((await bar.evaluate((b) => b.value)) > before, "the bar stands still");
+      assert.ok((await bar.evaluate((b) => b.value)) > before, "the bar does not move");
       const checks = (await seen()).calls.filter((c) => c.name === "check_video");
       assert.ok(checks.length >= 2 && checks.length <= 4, `${checks.length} checks in six seconds`);
-      assert.equal(await film(view).isVisible(), false);
-      assert.equal(await view.getByRole("button", { name: "Again with changes" }).isVisible(), false);
+      assert.equal(await video(view).isVisible(), false);
+      assert.equal(await view.getByRole("button", { name: "Create again with changes" }).isVisible(), false);
     },
   },
 
   becomes_done: {
     async play({ view, show }) {
       await show(create("sandbox: slow 3 a fox in the snow"));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       await plays(view);
     },
   },
@@ -80,70 +80,70 @@ export const scenes = {
   check: {
     async play({ page, view, show, known }) {
       await show({ tool: "check_video", args: { job_id: known.job_id } });
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       await plays(view);
-      await said(view, "made before");
+      await hasText(view, "made before");
     },
   },
 
   failed: {
     async play({ view, show }) {
       await show(create("sandbox: fail real_person a fox"));
-      await reads(view, "Failed");
-      await said(view, /Use pictures without a recognisable real person/);
-      await said(view, /The vendor says: /);
-      assert.equal(await film(view).isVisible(), false);
+      await hasHeading(view, "Failed");
+      await hasText(view, /Use images without a recognisable real person/);
+      await hasText(view, /The vendor says: /);
+      assert.equal(await video(view).isVisible(), false);
     },
   },
 
   unknown: {
     async play({ view, show }) {
       await show(create("sandbox: lose-answer a fox"));
-      await reads(view, "Outcome unknown");
-      await said(view, /Do not make it again yet: .* seedance-mcp videos resolve [2-9a-z]{12}/);
-      await said(view, /\(reserved\)/);
+      await hasHeading(view, "Outcome unknown");
+      await hasText(view, /Do not create it again yet: .* seedance-mcp videos resolve [2-9a-z]{12}/);
+      await hasText(view, /\(reserved\)/);
       await view.getByRole("button", { name: "Check again" }).click();
-      await reads(view, "Outcome unknown");
-      assert.equal(await view.getByRole("button", { name: "Again with changes" }).isVisible(), false);
+      await hasHeading(view, "Outcome unknown");
+      assert.equal(await view.getByRole("button", { name: "Create again with changes" }).isVisible(), false);
     },
   },
 
   refused: {
     async play({ view, show }) {
       await show(create("a fox", { args: { resolution: "8K" } }));
-      await reads(view, "Not started");
-      await said(view, /480p/);
+      await hasHeading(view, "Not started");
+      await hasText(view, /480p/);
     },
   },
 
   quoted: {
     async play({ view, show }) {
       await show(create("a fox", { args: { dry_run: true } }));
-      await reads(view, "Price only");
-      await said(view, /Nothing was sent/);
+      await hasHeading(view, "Price only");
+      await hasText(view, /Nothing was sent/);
     },
   },
 
-  // The link is all there is: nothing is saved.
+  // There is only the link: nothing is saved.
   link: {
     async play({ view, show, known }) {
       await show(create("a fox in the snow"));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       assert.equal(await plays(view), "http");
       assert.ok(known.origins.length > 0);
     },
   },
 
   expired_link: {
-    tolerates: [/Failed to load resource.*403.*\/films\//],
+    tolerates: [/Failed to load resource.*403.*\/videos\//],
     async play({ view, show, page }) {
       await show(create("sandbox: expired-link a fox"));
-      await reads(view, "Done");
-      await said(view, "The film's link no longer works. Check again for a fresh one.");
-      assert.equal(await film(view).isVisible(), false);
-      // The vendor gives a fresh link; the look that brings it is bent in, for without saving none is asked for.
+      await hasHeading(view, "Done");
+      await hasText(view, "The link to the video no longer works. Check again for a new one.");
+      assert.equal(await video(view).isVisible(), false);
+      // The vendor gives a new link. Without saving, nothing polls the vendor for it, so the test puts it into the answer.
       await page.evaluate(() => {
-        window.host.bend.check_video = (result) => {
+        window.host.modify.check_video = (result) => {
           const fields = result.structuredContent;
           fields.url = fields.url.replace("link=1", "link=2");
           return result;
@@ -154,20 +154,20 @@ export const scenes = {
     },
   },
 
-  // A film too large to be fetched unasked plays from its link; when that has expired, from the saved file.
+  // A video too large to be loaded without asking plays from its link or, once that has expired, from the saved file.
   expired_then_saved: {
-    tolerates: [/Failed to load resource.*404.*\/films\//],
+    tolerates: [/Failed to load resource.*404.*\/videos\//],
     async play({ view, show, page, known }) {
       await page.evaluate(() => {
-        window.host.bend.check_video = (result) => {
+        window.host.modify.check_video = (result) => {
           const fields = result.structuredContent;
-          fields.url = fields.url.replace("/films/", "/films/gone-");
+          fields.url = fields.url.replace("/videos/", "/videos/gone-");
           return result;
         };
       });
       await show({ tool: "check_video", args: { job_id: known.job_id } });
-      await reads(view, "Done");
-      await view.getByRole("button", { name: "Load the film (20 MB)" }).click();
+      await hasHeading(view, "Done");
+      await view.getByRole("button", { name: "Load the video (20 MB)" }).click();
       await plays(view);
     },
   },
@@ -175,13 +175,13 @@ export const scenes = {
   large: {
     async play({ view, show, known, seen }) {
       await show({ tool: "check_video", args: { job_id: known.job_id } });
-      await reads(view, "Done");
-      await view.getByRole("button", { name: "Load the film (20 MB)" }).click();
+      await hasHeading(view, "Done");
+      await view.getByRole("button", { name: "Load the video (20 MB)" }).click();
       await plays(view);
-      const pieces = (await seen()).calls.filter((c) => c.name === "read_film" && c.arguments.offset !== undefined);
-      assert.equal(new Set(pieces.map((c) => c.arguments.offset)).size, pieces.length);
+      const reads = (await seen()).calls.filter((c) => c.name === "read_video" && c.arguments.offset !== undefined);
+      assert.equal(new Set(reads.map((c) => c.arguments.offset)).size, reads.length);
       await view.getByRole("button", { name: "Save as…" }).click();
-      await said(view, "Saved.");
+      await hasText(view, "Saved.");
       const [saved] = (await seen()).downloads;
       assert.equal(Buffer.from(saved.resource.blob, "base64").length, known.size);
       assert.match(saved.resource.uri, /^file:\/\/\/20\d\d-\d\d-\d\d-made-before-.*\.mp4$/);
@@ -189,28 +189,28 @@ export const scenes = {
   },
 
   // The saved file is gone and the sandbox's link cannot be reached from a browser.
-  gone: {
+  deleted_file: {
     async play({ view, show, known }) {
       await show({ tool: "check_video", args: { job_id: known.job_id } });
-      await reads(view, "Done");
-      await said(view, /The film cannot be shown here/);
+      await hasHeading(view, "Done");
+      await hasText(view, /The video cannot be shown here/);
       await view.getByRole("button", { name: "Check again" }).waitFor();
     },
   },
 
-  keyed: {
+  download_with_key: {
     async play({ view, show }) {
       await show(create("a fox", { args: { model: "ope/seedance-2-0", duration: 5, resolution: "720p" } }));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       assert.equal(await plays(view), "data");
     },
   },
 
-  keyed_unsaved: {
+  download_with_key_unsaved: {
     async play({ view, show }) {
       await show(create("a fox", { args: { model: "ope/seedance-2-0", duration: 5, resolution: "720p" } }));
-      await reads(view, "Done");
-      await said(view, /There is no link to this film/);
+      await hasHeading(view, "Done");
+      await hasText(view, /This video has no link/);
     },
   },
 
@@ -218,7 +218,7 @@ export const scenes = {
     tolerates: [/policy: media-src data|violates the following Content Security Policy directive.*media-src blob:/],
     async play({ view, show }) {
       await show(create("a fox", { host: { csp: "blob" } }));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       assert.equal(await plays(view), "blob");
     },
   },
@@ -227,19 +227,19 @@ export const scenes = {
     options: { colorScheme: "dark" },
     async play({ page, view, show }) {
       await show(create("雪地里的一只狐狸", { host: { context: { ...DARK, ...ZH } } }));
-      await reads(view, "已完成");
+      await hasHeading(view, "已完成");
       await plays(view);
-      await said(view, "时长");
+      await hasText(view, "时长");
       const colours = () => view.locator("body").evaluate((b) => [getComputedStyle(b).backgroundColor, b.parentElement.lang]);
       assert.deepEqual(await colours(), ["rgb(48, 48, 46)", "zh"]);
       await page.evaluate(() => window.bridge.sendHostContextChange({ theme: "light", locale: "en-GB",
         styles: { variables: { "--color-background-primary": "#ffffff", "--color-text-primary": "#111111" } } }));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       assert.deepEqual(await colours(), ["rgb(255, 255, 255)", "en"]);
     },
   },
 
-  // Without a word from the host, the theme is the browser's.
+  // Without a theme from the host, the browser's own applies.
   dark_by_itself: {
     options: { colorScheme: "dark", reducedMotion: "reduce" },
     async play({ view, show }) {
@@ -250,53 +250,53 @@ export const scenes = {
   },
 
   // A host that shows views and offers nothing else.
-  little: {
+  no_capabilities: {
     async play({ page, view, show, seen }) {
       await show(create("a fox in the snow", { host: { capabilities: {} } }));
-      await reads(view, "Sent to the vendor");
-      await said(view, "Ask the assistant for news of this video.");
-      await said(view, "a fox in the snow");
+      await hasHeading(view, "Sent to the vendor");
+      await hasText(view, "Ask the assistant to check this video.");
+      await hasText(view, "a fox in the snow");
       await page.waitForTimeout(2000);
       assert.deepEqual((await seen()).calls, []);
       assert.equal(await view.getByRole("button").count(), 0);
     },
   },
 
-  // A server that does not answer for a while, and a host that hands on words alone.
-  words_alone: {
+  // A server that does not answer once, and a host that passes on only the text of an answer.
+  text_only: {
     async play({ page, view, show }) {
       await page.evaluate(() => {
-        let silent = 1;
-        window.host.bend.check_video = ({ content }) => {
-          if (silent--> 0) throw new Error("the server is away");
+        let failures = 1;
+        window.host.modify.check_video = ({ content }) => {
+          if (failures-- > 0) throw new Error("the server does not answer");
           return { content };
         };
       });
       await show(create("a fox in the snow"));
-      await said(view, "No news from the server; it is asked again.");
-      await reads(view, "Done");
+      await hasText(view, "The server did not answer. It will be asked again.");
+      await hasHeading(view, "Done");
       await plays(view);
     },
   },
 
-  again: {
+  change: {
     async play({ page, view, show, seen }) {
       await show(create("a fox in the snow"));
-      await reads(view, "Done");
-      const button = view.getByRole("button", { name: "Again with changes" });
+      await hasHeading(view, "Done");
+      const button = view.getByRole("button", { name: "Create again with changes" });
       await button.click();
       assert.equal(await button.getAttribute("aria-expanded"), "true");
-      const wish = view.getByRole("textbox", { name: "What should be different?" });
-      assert.ok(await wish.evaluate((w) => w === document.activeElement), "the field has the focus");
+      const field = view.getByRole("textbox", { name: "What should be different?" });
+      assert.ok(await field.evaluate((w) => w === document.activeElement), "the field has the focus");
       await page.keyboard.press("Escape");
       assert.ok(await button.evaluate((b) => b === document.activeElement), "the focus goes back");
       await button.click();
-      await wish.fill("at night");
+      await field.fill("at night");
       await page.keyboard.press("Control+Enter");
-      await said(view, "It is in the chat.");
+      await hasText(view, "Sent to the chat.");
       const [message] = (await seen()).messages;
       assert.equal(message.role, "user");
-      assert.match(message.content[0].text, /^Please make video \w{12} again \(model .*\) with these changes: at night\n/);
+      assert.match(message.content[0].text, /^Please create video \w{12} again \(model .*\) with these changes: at night\n/);
       assert.match(message.content[0].text, /a fox in the snow$/);
     },
   },
@@ -304,38 +304,39 @@ export const scenes = {
   list: {
     async play({ view, show }) {
       await show(create("sandbox: fail content_policy a <b>bold</b> fox"));
-      await reads(view, "Failed");
+      await hasHeading(view, "Failed");
       await view.getByRole("button", { name: "Latest videos" }).click();
       const rows = view.getByRole("region", { name: "Latest videos" }).getByRole("listitem");
       await rows.nth(1).waitFor();
       assert.equal(await rows.count(), 2);
-      await said(view, "sandbox: fail content_policy a <b>bold</b> fox");
+      await hasText(view, "sandbox: fail content_policy a <b>bold</b> fox");
       await rows.getByRole("button", { name: /made before/ }).click();
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       await plays(view);
-      await said(view, "made before");
+      await hasText(view, "made before");
     },
   },
 
   keyboard: {
     async play({ page, view, show }) {
       await show(create("a fox in the snow"));
-      await reads(view, "Done");
+      await hasHeading(view, "Done");
       await plays(view);
       const names = [];
-      await film(view).focus();
+      await video(view).focus();
       for (let n = 0; n < 14 && !names.includes("list"); n++) {
         await page.keyboard.press("Tab");
         const at = await view.locator("body").evaluate(() => {
-          const on = document.activeElement;
-          return { id: on.id, outlined: on.matches(":focus-visible") && getComputedStyle(on).outlineStyle !== "none" };
+          const active = document.activeElement;
+          const outlined = active.matches(":focus-visible") && getComputedStyle(active).outlineStyle !== "none";
+          return { id: active.id, outlined };
         });
-        if (at.id && at.id !== "film" && names.at(-1) !== at.id) {
+        if (at.id && at.id !== "video" && names.at(-1) !== at.id) {
           names.push(at.id);
-          assert.ok(at.outlined, `${at.id} shows no focus`);
+          assert.ok(at.outlined, `${at.id} shows no focus outline`);
         }
       }
-      assert.deepEqual(names, ["save", "again", "list"]);
+      assert.deepEqual(names, ["save", "change", "list"]);
       assert.equal(await view.locator("[role=status] h1").count(), 1);
     },
   },
@@ -347,63 +348,63 @@ export const scenes = {
       await page.evaluate(() => window.bridge.teardownResource({}));
       const before = (await seen()).calls.length;
       await page.waitForTimeout(4000);
-      assert.ok((await seen()).calls.length <= before + 1, "it goes on asking");
+      assert.ok((await seen()).calls.length <= before + 1, "it still checks the job");
     },
   },
 
   cancelled: {
     async play({ view, show }) {
       await show(create("a fox", { host: { cancel: true } }));
-      await reads(view, "The call was cancelled");
-      await said(view, /goes on all the same/);
+      await hasHeading(view, "The call was cancelled");
+      await hasText(view, /is still generated/);
     },
   },
 
-  picture_done: {
+  screenshot_done: {
     async play(stage) {
       await stage.show(create("A red fox trots through fresh snow at dawn, breath steaming, shallow depth of field"));
-      await reads(stage.view, "Done");
-      await still(stage);
+      await hasHeading(stage.view, "Done");
+      await takeScreenshot(stage);
     },
   },
 
-  picture_chinese: {
+  screenshot_chinese: {
     async play(stage) {
       await stage.show(create("清晨，一只赤狐小跑穿过新雪，呼出白气，浅景深", { host: { context: { ...DARK, ...ZH } } }));
-      await reads(stage.view, "已完成");
-      await still(stage);
+      await hasHeading(stage.view, "已完成");
+      await takeScreenshot(stage);
     },
   },
 
-  picture_running: {
+  screenshot_running: {
     async play({ page, view, show, known }) {
       await show(create("A paper boat drifts down a rainy street at night, neon reflections (sandbox: slow 60)", {
         host: { context: DARK },
       }));
-      await reads(view, "Being made");
+      await hasHeading(view, "Generating");
       await page.waitForTimeout(4000);
-      await page.locator("iframe").screenshot({ path: known.picture });
+      await page.locator("iframe").screenshot({ path: known.screenshot });
     },
   },
 
-  picture_unknown: {
+  screenshot_unknown: {
     async play({ page, view, show, known }) {
       await show(create("A glass whale swims over a sleeping city (sandbox: lose-answer)"));
-      await reads(view, "Outcome unknown");
+      await hasHeading(view, "Outcome unknown");
       await view.getByRole("button", { name: "Latest videos" }).click();
       await view.getByRole("listitem").nth(2).waitFor();
-      await page.locator("iframe").screenshot({ path: known.picture });
+      await page.locator("iframe").screenshot({ path: known.screenshot });
     },
   },
 };
 
-/** Take the picture of a finished film, in which no path of this machine stands. */
-async function still({ page, view, known }) {
+/** Take a screenshot of a finished video, without a path of this machine in it. */
+async function takeScreenshot({ page, view, known }) {
   await plays(view);
-  await film(view).evaluate((v) => new Promise((r) => { v.onseeked = r; v.currentTime = 1.5; }));
+  await video(view).evaluate((v) => new Promise((r) => { v.onseeked = r; v.currentTime = 1.5; }));
   await view.locator("dd", { hasText: ".mp4" }).evaluate((dd) => {
     dd.textContent = dd.textContent.replace(/^.*\//, "/home/you/Videos/Seedance/");
   });
   await page.waitForTimeout(300);
-  await page.locator("iframe").screenshot({ path: known.picture });
+  await page.locator("iframe").screenshot({ path: known.screenshot });
 }

@@ -1,7 +1,7 @@
 """The player in a real browser, in a host built on `@modelcontextprotocol/ext-apps`; `.ci/browsers` installs both.
 
-Each scene of scenes.mjs runs against a server of its own in the sandbox. It fails on any word on the console, any
-breach of the view's policy and any request to where the view may not go.
+Each scene of scenes.mjs runs against a server of its own in the sandbox. It fails on any error or warning on the
+console, any breach of the view's policy and any request to an origin that the view may not use.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from seedance_mcp.vendors import known_vendors
 from tests.browser.relay import HERE, MODULES, relay
 from tests.server.mcp_client import ERAS, PRICED, Session, connected, single_error
 
-FRAMES = os.environ.get("PLAYER_PICTURES")
-"""A folder for the pictures of the docs: set, they are made anew."""
+SCREENSHOTS = os.environ.get("PLAYER_SCREENSHOTS")
+"""The folder for the screenshots of the docs, which are taken only if it is set."""
 
 
-def missing() -> str | None:
-    """Say what a browser test needs and does not find."""
+def missing_tool() -> str | None:
+    """Return what a browser test needs and does not find, if anything."""
     if not MODULES.is_dir():
         return "tests/browser/node_modules is missing: run .ci/browsers"
     if not node():
@@ -51,11 +51,11 @@ def browser() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(missing_tool() is not None, reason=missing_tool() or "")]
 
 
-async def act(name: str, session: Session, **known: Any) -> None:
-    """Play a scene against a conversation."""
+async def play(name: str, session: Session, **known: Any) -> None:
+    """Play a scene against a client session."""
     facts = {"origins": origins(session.settings)} | known
     async with relay(session) as address:
         command = [node() or "", "run.mjs", name, address, browser() or "", json.dumps(facts)]
@@ -66,8 +66,10 @@ async def act(name: str, session: Session, **known: Any) -> None:
 
 
 @asynccontextmanager
-async def chat(folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str) -> AsyncGenerator[Session]:
-    """Talk as a client that shows views. `linked`: the vendors are on loopback, so that links can be followed."""
+async def player_session(
+    folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str
+) -> AsyncGenerator[Session]:
+    """Connect as a client that shows views; with `linked`, to vendors on loopback, whose links a browser can use."""
     client = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]}
     fakes = Sandbox(pace=0)
     try:
@@ -86,66 +88,65 @@ async def chat(folder: Path, era: str = ERAS[-1], *, linked: bool = False, **mor
         raise single_error(group) from None
 
 
-ALONE = (
-    "running", "becomes_done", "failed", "unknown", "refused", "quoted", "keyed", "blob_only", "chinese_and_dark",
-    "dark_by_itself", "little", "words_alone", "again", "keyboard", "teardown",
-    "cancelled",
+SCENES = (
+    "running", "becomes_done", "failed", "unknown", "refused", "quoted", "download_with_key", "blob_only",
+    "chinese_and_dark", "dark_by_itself", "no_capabilities", "text_only", "change", "keyboard", "teardown", "cancelled",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_film_plays_in_the_conversation(tmp_path: Path, era: str) -> None:
-    async with chat(tmp_path, era) as session:
-        await act("done", session)
+async def test_a_video_plays_in_the_conversation(tmp_path: Path, era: str) -> None:
+    async with player_session(tmp_path, era) as session:
+        await play("done", session)
 
 
-@pytest.mark.parametrize("scene", ALONE)
-async def test_a_scene(tmp_path: Path, scene: str) -> None:
-    async with chat(tmp_path) as session:
-        await act(scene, session)
+@pytest.mark.parametrize("scene", SCENES)
+async def test_the_player_plays_its_scene(tmp_path: Path, scene: str) -> None:
+    async with player_session(tmp_path) as session:
+        await play(scene, session)
 
 
 @pytest.mark.parametrize("scene", ["check", "list"])
-async def test_a_job_from_before(tmp_path: Path, scene: str) -> None:
-    async with chat(tmp_path) as session:
+async def test_the_player_shows_an_earlier_job(tmp_path: Path, scene: str) -> None:
+    async with player_session(tmp_path) as session:
         made = await session.video("made before", **PRICED)
-        await act(scene, session, job_id=made["job_id"])
+        await play(scene, session, job_id=made["job_id"])
 
 
-@pytest.mark.parametrize("scene", ["link", "expired_link", "keyed_unsaved"])
-async def test_a_film_that_is_not_saved(tmp_path: Path, scene: str) -> None:
-    async with chat(tmp_path, linked=True, SEEDANCE_SAVE="off") as session:
-        await act(scene, session)
+@pytest.mark.parametrize("scene", ["link", "expired_link", "download_with_key_unsaved"])
+async def test_the_player_shows_a_video_that_is_not_saved(tmp_path: Path, scene: str) -> None:
+    async with player_session(tmp_path, linked=True, SEEDANCE_SAVE="off") as session:
+        await play(scene, session)
 
 
-async def test_a_large_film_plays_when_asked_for(tmp_path: Path) -> None:
-    async with chat(tmp_path) as session:
-        job_id, size = await large(session)
-        await act("large", session, job_id=job_id, size=size)
+async def test_a_large_video_plays_when_the_user_loads_it(tmp_path: Path) -> None:
+    async with player_session(tmp_path) as session:
+        job_id, size = await create_large_video(session)
+        await play("large", session, job_id=job_id, size=size)
 
 
-async def test_a_film_whose_link_has_expired_plays_from_the_saved_file(tmp_path: Path) -> None:
-    async with chat(tmp_path, linked=True) as session:
-        job_id, _ = await large(session)
-        await act("expired_then_saved", session, job_id=job_id)
+async def test_a_video_with_an_expired_link_plays_from_the_saved_file(tmp_path: Path) -> None:
+    async with player_session(tmp_path, linked=True) as session:
+        job_id, _ = await create_large_video(session)
+        await play("expired_then_saved", session, job_id=job_id)
 
 
-async def test_a_saved_film_that_is_gone(tmp_path: Path) -> None:
-    async with chat(tmp_path) as session:
+async def test_the_player_says_that_a_saved_video_was_deleted(tmp_path: Path) -> None:
+    async with player_session(tmp_path) as session:
         made = await session.video("made before", **PRICED)
         await anyio.Path(made["path"]).unlink()
-        await act("gone", session, job_id=made["job_id"])
+        await play("deleted_file", session, job_id=made["job_id"])
 
 
 def append(path: Path, more: bytes) -> int:
-    """Lengthen a file; return how long it is now."""
+    """Append to a file; return its new size."""
     with path.open("ab") as file:
         file.write(more)
         return file.tell()
 
 
-async def large(session: Session) -> tuple[str, int]:
-    """Make a film of twenty megabytes: a box that players pass over is put at its end."""
+async def create_large_video(session: Session) -> tuple[str, int]:
+    """Create a video of 20 MB: it ends with an MP4 box that players ignore."""
     made = await session.video("made before", **PRICED)
     free = 20 * 2**20 - made["size_bytes"]
     size = await to_thread.run_sync(append, Path(made["path"]), free.to_bytes(4, "big") + b"free" + bytes(free - 8))
@@ -153,10 +154,10 @@ async def large(session: Session) -> tuple[str, int]:
     return made["job_id"], size
 
 
-@pytest.mark.skipif(not FRAMES, reason="PLAYER_PICTURES names no folder")
-@pytest.mark.parametrize("picture", ["done", "running", "chinese", "unknown"])
-async def test_a_picture_for_the_docs(tmp_path: Path, image: str) -> None:
-    async with chat(tmp_path) as session:
+@pytest.mark.skipif(not SCREENSHOTS, reason="PLAYER_SCREENSHOTS is not set to a folder")
+@pytest.mark.parametrize("name", ["done", "running", "chinese", "unknown"])
+async def test_a_screenshot_for_the_docs(tmp_path: Path, name: str) -> None:
+    async with player_session(tmp_path) as session:
         for prompt in ("A red fox trots through fresh snow at dawn", "Steam rises from a bowl of noodles, close-up"):
             await session.video(prompt, **PRICED)
-        await act(f"picture_{image}", session, image=str(Path(FRAMES or "") / f"player-{image}.png"))
+        await play(f"screenshot_{name}", session, screenshot=str(Path(SCREENSHOTS or "") / f"player-{name}.png"))

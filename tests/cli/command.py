@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.server.mcp_client import environment
+from tests.server.mcp_client import process_environ
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Done:
 
 
 def environ(folder: Path, *, sandbox: bool = True, **more: str) -> dict[str, str]:
-    """Return the environment of a command; without the sandbox nothing is configured."""
-    return environment(folder, **({"SEEDANCE_SANDBOX": "1" if sandbox else "0"} | more))
+    """Return the process_environ of a command; without the sandbox nothing is configured."""
+    return process_environ(folder, **({"SEEDANCE_SANDBOX": "1" if sandbox else "0"} | more))
 
 
 def run(folder: Path, *words: str, sandbox: bool = True, **more: str) -> Done:

@@ -16,7 +16,7 @@ import pytest
 from seedance_mcp import version
 from seedance_mcp.vendors import known_vendors
 from tests.cli.command import environ, run
-from tests.server.mcp_client import PRICED, connected, seen
+from tests.server.mcp_client import PRICED, connected, inspect_video
 
 HEAVY = {"mcp", "mcp_types", "anyio", "httpx2", "pydantic", "rich", "starlette", "uvicorn", "av"}
 
@@ -90,7 +90,7 @@ def test_the_demo_makes_a_film(tmp_path: Path) -> None:
     assert [line[0] for line in done.out.splitlines() if re.match(r"[1-5] ", line)] == ["1", "2", "3", "4", "5"]
     path = Path(done.out.splitlines()[-1].strip())
     assert path.parent == tmp_path / "videos"
-    video = seen(str(path))
+    video = inspect_video(str(path))
     assert (video.codec, video.size) == ("h264", "1280x720")
     assert video.seconds == pytest.approx(5, abs=0.1)
 
@@ -101,7 +101,7 @@ def test_the_demo_makes_what_it_is_told(tmp_path: Path) -> None:
     assert "ope/seedance-2-0-fast" in done.out
     path = Path(done.out.splitlines()[-1].strip())
     assert "a-fox-in-the-snow" in path.name
-    assert seen(str(path)).seconds == pytest.approx(4, abs=0.1)
+    assert inspect_video(str(path)).seconds == pytest.approx(4, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ async def test_what_users_wrote_can_be_wiped_and_the_costs_stay(tmp_path: Path) 
     assert videos[done["job_id"]]["cost"] == done["cost"]
     assert videos[running["job_id"]]["prompt"].startswith("another private fox")
     assert b"a very private fox" not in journal.read_bytes()
-    assert seen(done["path"]).codec == "h264"
+    assert inspect_video(done["path"]).codec == "h264"
 
 
 # -- config -------------------------------------------------------------------------------------------------------

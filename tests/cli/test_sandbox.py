@@ -16,7 +16,7 @@ import pytest
 
 from seedance_mcp.vendors import known_vendors
 from tests.cli.command import environ, run
-from tests.server.mcp_client import ERAS, VENDORS, seen
+from tests.server.mcp_client import ERAS, VENDORS, inspect_video
 from tests.server.test_stdio import call, started
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ async def test_a_server_makes_a_film_over_real_http_with_what_it_prints(tmp_path
                 begun = await call(client, "create_video", prompt="a fox. sandbox: instant, cut-video", model=model)
                 done = await call(client, "check_video", job_id=begun["job_id"], wait_seconds=45)
                 assert done["state"] == "succeeded"
-                assert seen(done["path"]).codec == "h264"
+                assert inspect_video(done["path"]).codec == "h264"
 
 
 async def test_it_asks_for_a_key_as_the_vendors_do(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ async def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGener
     async def fetch(_: object) -> bytes:
         return VIDEO
 
-    monkeypatch.setattr("seedance_mcp.sandbox.videos.render.fetch", fetch)
+    monkeypatch.setattr("seedance_mcp.sandbox.videos.render.video_file", fetch)
     sandbox = Sandbox(pace=0)
     line = Connection(sandbox.app)
     sandbox.app = line  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,4 +1,4 @@
-"""The sixth vendor of CONTRIBUTING.md works as it stands there: by the contract, and up to the film."""
+"""The sixth vendor of CONTRIBUTING.md works unchanged: it meets the contract, and a server makes a video with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-
 (CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (TOML,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWERS = dict(re.findall(r"^`(\w+\.json)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
-VIDEO = files("seedance_mcp.sandbox").joinpath("fallback.mp4").read_bytes()
+VIDEO = files("seedance_mcp.sandbox").joinpath("videos/fallback.mp4").read_bytes()
 KEY = "toy-key-for-tests"
 
 
@@ -63,12 +63,12 @@ def answers(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_toy_keeps_the_contract(toy: Vendor, answers: Path, check: Callable[[Vendor, Path], None]) -> None:
+def test_the_toy_meets_the_contract(toy: Vendor, answers: Path, check: Callable[[Vendor, Path], None]) -> None:
     check(toy, answers)
 
 
 class ToyServer(ThreadingHTTPServer):
-    """Toy's API on loopback: a job is done at the second look."""
+    """Toy's API on loopback: a job is done at the second poll."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ToyHandler)
@@ -81,23 +81,23 @@ class ToyServer(ThreadingHTTPServer):
 
 
 class ToyHandler(BaseHTTPRequestHandler):
-    server: ToyServer  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: ToyServer  # pyright: ignore[reportIncompatibleVariableOverride]  (the base class has any server)
 
     def do_POST(self) -> None:
-        self._note()
+        self._record()
         self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
         self._reply({"id": "t/1"})
 
     def do_GET(self) -> None:
-        self._note()
-        if self.path == "/videos/t1.mp4":
+        self._record()
+        if self.path == "/files/t1.mp4":
             self._send("video/mp4", VIDEO)
         elif sum(path == self.path for _, path, _ in self.server.seen) == 1:
-            self._reply({"status": "a word that the page does not know"})
+            self._reply({"status": "a status that the page does not document"})
         else:
-            self._reply({"status": "done", "url": f"{self.server.origin}/films/t1.mp4"})
+            self._reply({"status": "done", "url": f"{self.server.origin}/files/t1.mp4"})
 
-    def _note(self) -> None:
+    def _record(self) -> None:
         self.server.seen.append((self.command, self.path, self.headers["authorization"]))
 
     def _reply(self, body: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ class ToyHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the name of the base class)
-        """Be quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -124,12 +124,12 @@ def server() -> Iterator[ToyServer]:
         thread.join()
 
 
-def saved(done: dict[str, Any]) -> bytes:
+def saved_file(done: dict[str, Any]) -> bytes:
     return Path(done["path"]).read_bytes()
 
 
 @pytest.mark.anyio
-async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Path) -> None:
+async def test_a_server_makes_a_video_with_the_toy(site: Path, server: ToyServer, tmp_path: Path) -> None:
     environment = {
         "PYTHONPATH": str(site),
         "SEEDANCE_TOY_API_KEY": KEY,
@@ -148,8 +148,8 @@ async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Pat
             return result.structured_content
 
         models = (await call("list_models"))["models"]
-        assert list(models) == ["toy/clip-1"]
-        assert "$0.25" in models["toy/clip-1"]
+        assert list(models) == ["toy/short-1"]
+        assert "$0.25" in models["toy/short-1"]
         refused = await client.call_tool("create_video", {"prompt": "A red kite", "duration": 9, "seed": 1})
         assert refused.is_error
         made = await call("create_video", prompt="A red kite")
@@ -158,7 +158,7 @@ async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Pat
         assert done["state"] == "succeeded", done
         over = await client.call_tool("create_video", {"prompt": "Another kite"})
         assert over.is_error
-    assert saved(done) == VIDEO
-    assert server.bodies == [{"model": "clip-1", "prompt": "A red kite", "seconds": 5, "height": "720p"}]
+    assert saved_file(done) == VIDEO
+    assert server.bodies == [{"model": "short-1", "prompt": "A red kite", "seconds": 5, "height": "720p"}]
     keys = {path: key for _, path, key in server.seen}
-    assert keys == {"/clips": f"Bearer {KEY}", "/clips/t%2F1": f"Bearer {KEY}", "/videos/t1.mp4": None}
+    assert keys == {"/videos": f"Bearer {KEY}", "/videos/t%2F1": f"Bearer {KEY}", "/files/t1.mp4": None}

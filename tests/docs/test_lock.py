@@ -1,4 +1,4 @@
-"""requirements.lock fits pyproject.toml, and nothing in the tree names a registry's host."""
+"""requirements.lock satisfies pyproject.toml, and no file names the host of a package registry."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import seedance_mcp
-from tests.test_architecture import imported
+from tests.architecture import PACKAGE, imported_packages
 
 ROOT = Path(__file__).parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 PINS = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", LOCK, re.MULTILINE))
-ASKED = [
+REQUIREMENTS = [
     Requirement(text)
     for text in (
         *PYPROJECT["project"]["dependencies"],
@@ -31,28 +30,28 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_the_pin_of_each_dependency_is_within_its_bounds(asked: Requirement) -> None:
-    assert asked.specifier.contains(PINS[canonicalize_name(asked.name)])
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
+def test_the_pin_of_each_dependency_is_within_its_bounds(requirement: Requirement) -> None:
+    assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)])
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_each_dependency_has_a_lower_and_an_upper_bound(asked: Requirement) -> None:
-    assert {s.operator for s in asked.specifier} == {">=", "<"}
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
+def test_each_dependency_has_a_lower_and_an_upper_bound(requirement: Requirement) -> None:
+    assert {s.operator for s in requirement.specifier} == {">=", "<"}
 
 
-def test_what_the_package_imports_is_declared() -> None:
-    """mcp_types is the one exception: it comes with mcp, at exactly its version."""
-    names = {canonicalize_name(r.name) for r in ASKED if str(r) not in PYPROJECT["dependency-groups"]["dev"]}
-    homes = {**packages_distributions(), "mcp_types": ["mcp"]}
-    for path in Path(seedance_mcp.__file__).parent.rglob("*.py"):
-        for module in imported(path) - sys.stdlib_module_names - {"seedance_mcp"}:
-            assert canonicalize_name(homes[module][0]) in names, f"{path.name} imports {module}"
+def test_every_import_of_the_package_is_a_declared_dependency() -> None:
+    # mcp_types is the one exception: it comes with mcp, at exactly its version.
+    names = {canonicalize_name(r.name) for r in REQUIREMENTS if str(r) not in PYPROJECT["dependency-groups"]["dev"]}
+    origins = {**packages_distributions(), "mcp_types": ["mcp"]}
+    for path in PACKAGE.rglob("*.py"):
+        for module in imported_packages(path, PACKAGE) - sys.stdlib_module_names - {"seedance_mcp"}:
+            assert canonicalize_name(origins[module][0]) in names, f"{path.name} imports {module}"
 
 
 def test_every_pin_is_hashed() -> None:
     entries = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.MULTILINE)[1:]
-    assert len(entries) == len(PINS) > len(ASKED)
+    assert len(entries) == len(PINS) > len(REQUIREMENTS)
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
@@ -70,7 +69,7 @@ SKIPPED = {
 }
 
 
-def test_no_registry_is_named_anywhere() -> None:
+def test_no_file_names_a_package_registry() -> None:
     found: list[str] = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in SKIPPED]

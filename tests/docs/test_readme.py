@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import seedance_mcp
-from docs.generate import CLIENTS, commands
+from scripts.generate import CLIENTS, commands
 from seedance_mcp import cli
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import price
@@ -27,11 +27,11 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "fac
 
 
 def text_of(heading: str) -> str:
-    """Return what stands below a heading, up to the next one."""
+    """Return the text below a heading, up to the next one."""
     return re.split(r"^#+ .*$", README.partition(f" {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_the_two_commands_stand_at_the_top() -> None:
+def test_the_readme_starts_with_the_two_commands() -> None:
     assert re.findall(r"```sh\n(.*)\n```", text_of("Try it")) == [
         "python3 -m pip install -q uv && uv run seedance-mcp demo",
         "python3 -m pip install -q uv && uv run pytest",
@@ -50,7 +50,7 @@ def test_every_setting_is_documented(name: str) -> None:
 
 
 def every_option(*path: str) -> Iterator[str]:
-    """Yield every command, with its options, that --help knows of."""
+    """Yield every command and option that --help shows."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         cli.main([*path, "--help"])
@@ -65,19 +65,19 @@ def test_every_command_and_option_is_documented() -> None:
     found = set(every_option())
     assert {"demo", "videos", "--json"} <= found
     section = text_of("Commands")
-    assert [word for word in found if word not in section] == []
+    assert [name for name in found if name not in section] == []
     assert len(list(commands())) >= 7
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_every_client_is_told_what_config_prints(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readme_shows_what_config_prints(client: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["config", client]) == 0
     assert capsys.readouterr().out.strip() == snippet(client)
     assert f"\n{snippet(client)}\n```" in README
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_clients_configuration_can_be_read(client: str) -> None:
+def test_the_configuration_of_a_client_can_be_parsed(client: str) -> None:
     text = snippet(client)
     if CLIENTS[client][1] == "jsonc":
         (server,) = next(iter(json.loads(re.sub(r"^//.*$", "", text, flags=re.MULTILINE)).values())).values()
@@ -94,7 +94,7 @@ def test_every_behaviour_of_the_sandbox_is_documented() -> None:
         assert f"| `{behaviour.usage}` | {behaviour.help} |" in section
 
 
-def test_the_example_of_prices_is_taken_as_it_stands() -> None:
+def test_the_example_of_prices_works_unchanged() -> None:
     (example,) = re.findall(r"```json\n(.*?)\n```", text_of("Prices"), re.DOTALL)
     prices = load({"SEEDANCE_PRICES": example}).prices
     models = {model.id: model for vendor in known_vendors().values() for model in vendor.models}
@@ -106,7 +106,7 @@ def test_the_example_of_prices_is_taken_as_it_stands() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_within_the_tree_lead_somewhere(page: Path) -> None:
+def test_links_within_the_tree_lead_to_files_that_exist(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         if not link.startswith("https://"):
@@ -114,7 +114,7 @@ def test_links_within_the_tree_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_settings_and_commands_that_pages_name_exist(page: Path) -> None:
+def test_the_settings_and_commands_that_pages_name_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     known = {s.name for s in every_setting()} | {"SEEDANCE_"}
     named = set(re.findall(r"SEEDANCE_[A-Z_]*[A-Z](?![A-Z_<{])", text))

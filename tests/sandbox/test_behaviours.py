@@ -1,4 +1,4 @@
-"""Everything that a prompt can ask to go wrong, seen from the caller's side of the connection."""
+"""Every behaviour that a prompt can ask for, seen from the client's side of the connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pytest
 from seedance_mcp.errors import UnexpectedAnswer
 from seedance_mcp.sandbox import BEHAVIOURS, Sandbox
 from seedance_mcp.sandbox.behaviour import Directives
-from tests.sandbox.sandbox_client import SLUGS, Caller, Clock, answer, begin, calling, watch
+from tests.sandbox.sandbox_client import (
+    SLUGS,
+    ManualClock,
+    SandboxClient,
+    download_until_cut,
+    inspect_video,
+    sandbox_client,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -23,15 +30,15 @@ SENT = [
 ]
 
 
-async def _traced(caller: Caller, prompt: str) -> tuple[httpx2.Response | None, str, list[str]]:
-    """Send a job; return the answer, the name of the error instead of one, and what the trace saw."""
+async def _traced(client: SandboxClient, prompt: str) -> tuple[httpx2.Response | None, str, list[str]]:
+    """Create a job; return the answer (or None), the name of the transport error, and the traced events."""
     events: list[str] = []
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:
         events.append(event)
 
     try:
-        response = await caller.send(caller.call_for(prompt=prompt), extensions={"trace": trace})
+        response = await client.send(client.build_submit(prompt=prompt), extensions={"trace": trace})
     except httpx2.TransportError as error:
         return None, type(error).__name__, events
     return response, "", events
@@ -39,7 +46,7 @@ async def _traced(caller: Caller, prompt: str) -> tuple[httpx2.Response | None, 
 
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize(
-    ("word", "error", "charges", "events"),
+    ("directive", "error", "charges", "events"),
     [
         ("lose-answer", "ReadError", 1, SENT[:2]),
         ("lose-request", "ReadError", 0, SENT[:2]),
@@ -48,156 +55,156 @@ async def _traced(caller: Caller, prompt: str) -> tuple[httpx2.Response | None, 
         ("instant", "", 1, SENT),
     ],
 )
-async def test_a_lost_connection_looks_like_one(
-    slug: str, word: str, error: str, charges: int, events: list[str]
+async def test_a_lost_connection_raises_the_errors_of_a_real_one(
+    slug: str, directive: str, error: str, charges: int, events: list[str]
 ) -> None:
-    async with calling(slug) as caller:
-        _, seen, trace = await _traced(caller, f"a fox. sandbox: {word}")
-    assert (seen, len(caller.sandbox.charges), trace) == (error, charges, events)
+    async with sandbox_client(slug) as client:
+        _, raised, trace = await _traced(client, f"a fox. sandbox: {directive}")
+    assert (raised, len(client.sandbox.charges), trace) == (error, charges, events)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_an_error_500_hides_that_the_job_was_taken(slug: str) -> None:
-    async with calling(slug) as caller:
-        response = await caller.send(caller.call_for(prompt="sandbox: error-500"))
-        refusal = caller.refused(response)
+async def test_an_error_500_hides_that_the_job_was_accepted(slug: str) -> None:
+    async with sandbox_client(slug) as client:
+        response = await client.send(client.build_submit(prompt="sandbox: error-500"))
+        refusal = client.refusal(response)
     assert response.status_code == 500
     assert refusal is not None
     assert refusal.code == "vendor_down"
-    assert len(caller.sandbox.charges) == 1
+    assert len(client.sandbox.charges) == 1
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-@pytest.mark.parametrize("word", ["html", "truncate", "no-id"])
-async def test_an_answer_can_be_useless_although_the_job_was_taken(slug: str, word: str) -> None:
-    async with calling(slug) as caller:
-        response = await caller.send(caller.call_for(prompt=f"sandbox: {word}"))
+@pytest.mark.parametrize("directive", ["html", "truncate", "no-id"])
+async def test_an_answer_can_be_useless_although_the_job_was_accepted(slug: str, directive: str) -> None:
+    async with sandbox_client(slug) as client:
+        response = await client.send(client.build_submit(prompt=f"sandbox: {directive}"))
         assert response.status_code == 200
-        assert caller.refused(response) is None
+        assert client.refusal(response) is None
         with pytest.raises(UnexpectedAnswer):
-            caller.vendor.parse_submit(answer(response))
-    assert len(caller.sandbox.charges) == 1
-    if word != "no-id":
+            client.accepted(response)
+    assert len(client.sandbox.charges) == 1
+    if directive != "no-id":
         with pytest.raises(ValueError, match=r"\w"):
             json.loads(response.text)
 
 
-async def test_a_lost_answer_is_found_again_with_the_same_request_id() -> None:
-    async with calling("aigptimage") as caller:
-        caller.headers = {"X-Request-ID": "one"}
-        _, error, _ = await _traced(caller, "sandbox: lose-answer")
-        response, _, _ = await _traced(caller, "sandbox: lose-answer")
+async def test_a_lost_answer_can_be_had_again_with_the_same_request_id() -> None:
+    async with sandbox_client("aigptimage") as client:
+        client.headers = {"X-Request-ID": "one"}
+        _, error, _ = await _traced(client, "sandbox: lose-answer")
+        response, _, _ = await _traced(client, "sandbox: lose-answer")
     assert error == "ReadError"
     assert response is not None
-    assert caller.vendor.parse_submit(answer(response)).task_id == caller.sandbox.charges[0].task_id
-    assert len(caller.sandbox.charges) == 1
+    assert client.accepted(response).task_id == client.sandbox.charges[0].task_id
+    assert len(client.sandbox.charges) == 1
 
 
-@pytest.mark.parametrize("word", ["unreachable", "lose-request", "refuse busy"])
-async def test_a_request_that_did_not_arrive_can_get_through_the_second_time(word: str) -> None:
-    async with calling("jimmyai") as caller:
+@pytest.mark.parametrize("directive", ["unreachable", "lose-request", "refuse busy"])
+async def test_a_request_can_get_through_on_a_later_attempt(directive: str) -> None:
+    async with sandbox_client("jimmyai") as client:
         for attempt in range(3):
-            response, error, _ = await _traced(caller, f"a fox. sandbox: {word} 2")
+            response, error, _ = await _traced(client, f"a fox. sandbox: {directive} 2")
             if attempt < 2:
-                assert error or (response is not None and caller.refused(response))
-                assert caller.sandbox.charges == []
+                assert error or (response is not None and client.refusal(response))
+                assert client.sandbox.charges == []
             else:
                 assert response is not None
-                assert caller.refused(response) is None
-    assert len(caller.sandbox.charges) == 1
+                assert client.refusal(response) is None
+    assert len(client.sandbox.charges) == 1
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-@pytest.mark.parametrize("word", ["content_policy", "real_person", "generation_failed"])
-async def test_a_task_fails_in_the_vendors_words(slug: str, word: str) -> None:
-    async with calling(slug) as caller:
-        task_id = (await caller.create(prompt=f"a fox. Sandbox: fail {word}")).task_id
-        snapshot = await caller.look(task_id)
-        video = await caller.client.get(f"http://sandbox.test/videos/{task_id}.mp4")
+@pytest.mark.parametrize("code", ["content_policy", "real_person", "generation_failed"])
+async def test_a_task_fails_with_the_vendors_own_message(slug: str, code: str) -> None:
+    async with sandbox_client(slug) as client:
+        task_id = (await client.create(prompt=f"a fox. Sandbox: fail {code}")).task_id
+        snapshot = await client.poll(task_id)
+        video = await client.http.get(f"http://sandbox.test/videos/{task_id}.mp4")
     assert snapshot.state == "failed"
     assert snapshot.url is None
     assert snapshot.refusal is not None
-    assert snapshot.refusal.code == word
+    assert snapshot.refusal.code == code
     assert snapshot.refusal.message
     assert video.status_code == 404
 
 
 async def test_a_failed_task_costs_nothing_at_seedanceapi() -> None:
-    async with calling("seedanceapi") as caller:
-        task_id = (await caller.create(prompt="sandbox: fail generation_failed")).task_id
-        assert (await caller.look(task_id)).charged == 0
+    async with sandbox_client("seedanceapi") as client:
+        task_id = (await client.create(prompt="sandbox: fail generation_failed")).task_id
+        assert (await client.poll(task_id)).charged == 0
 
 
 async def test_a_task_can_be_slow_or_instant() -> None:
-    clock = Clock()
-    async with calling("ope", Sandbox(clock=clock)) as caller:
-        slow = (await caller.create(prompt="sandbox: slow 60")).task_id
-        instant = (await caller.create(prompt="sandbox: instant")).task_id
-        assert (await caller.look(instant)).state == "succeeded"
+    clock = ManualClock()
+    async with sandbox_client("ope", Sandbox(clock=clock)) as client:
+        slow = (await client.create(prompt="sandbox: slow 60")).task_id
+        instant = (await client.create(prompt="sandbox: instant")).task_id
+        assert (await client.poll(instant)).state == "succeeded"
         clock.now = 59
-        assert (await caller.look(slow)).state == "running"
+        assert (await client.poll(slow)).state == "running"
         clock.now = 60
-        assert (await caller.look(slow)).state == "succeeded"
+        assert (await client.poll(slow)).state == "succeeded"
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_a_state_that_nobody_documents_counts_as_running(slug: str) -> None:
-    clock = Clock()
-    async with calling(slug, Sandbox(clock=clock)) as caller:
-        task_id = (await caller.create(prompt="sandbox: odd-state")).task_id
+async def test_an_undocumented_status_counts_as_running(slug: str) -> None:
+    clock = ManualClock()
+    async with sandbox_client(slug, Sandbox(clock=clock)) as client:
+        task_id = (await client.create(prompt="sandbox: odd-state")).task_id
         clock.now = 1
-        snapshot = await caller.look(task_id)
+        snapshot = await client.poll(task_id)
     assert snapshot.state == "running"
     assert snapshot.vendor_status.casefold() == "reviewing"
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_the_first_looks_can_fail(slug: str) -> None:
-    async with calling(slug) as caller:
-        task_id = (await caller.create(prompt="sandbox: status-500 2")).task_id
-        seen = [(await caller.send(caller.vendor.build_status(task_id))).status_code for _ in range(3)]
-    assert seen == [500, 500, 200]
+async def test_the_first_polls_can_fail(slug: str) -> None:
+    async with sandbox_client(slug) as client:
+        task_id = (await client.create(prompt="sandbox: status-500 2")).task_id
+        statuses = [(await client.send(client.vendor.build_status(task_id))).status_code for _ in range(3)]
+    assert statuses == [500, 500, 200]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_an_expired_link_is_followed_by_one_that_works(slug: str) -> None:
-    async with calling(slug) as caller:
-        task_id = (await caller.create(prompt="sandbox: expired-link", duration=5, resolution="480p")).task_id
-        first = (await caller.look(task_id)).url
-        refused = await caller.video(task_id, first)
-        second = (await caller.look(task_id)).url
-        given = await caller.video(task_id, second)
+async def test_a_poll_after_an_expired_link_returns_one_that_works(slug: str) -> None:
+    async with sandbox_client(slug) as client:
+        task_id = (await client.create(prompt="sandbox: expired-link", duration=5, resolution="480p")).task_id
+        first = (await client.poll(task_id)).url
+        refused = await client.download(task_id, first)
+        second = (await client.poll(task_id)).url
+        video = await client.download(task_id, second)
         if first is not None:
-            assert (await caller.video(task_id, first)).status_code == 403
-    assert (refused.status_code, given.status_code) == (502 if slug == "ope" else 403, 200)
+            assert (await client.download(task_id, first)).status_code == 403
+    assert (refused.status_code, video.status_code) == (502 if slug == "ope" else 403, 200)
 
 
 @pytest.mark.parametrize("slug", ["ope", "12ai"])
 async def test_a_download_that_breaks_off_can_be_resumed(slug: str) -> None:
-    async with calling(slug) as caller:
-        task_id = (await caller.create(prompt="sandbox: cut-video", duration=4, resolution="480p")).task_id
-        url = (await caller.look(task_id)).url or f"{caller.base_url}/v1/videos/{task_id}/content"
-        key = f"Bearer {caller.key}"
-        begun, said = await begin(caller.client, url, authorization=key)
-        whole = int(said["content-length"])
+    async with sandbox_client(slug) as client:
+        task_id = (await client.create(prompt="sandbox: cut-video", duration=4, resolution="480p")).task_id
+        url = (await client.poll(task_id)).url or f"{client.base_url}/v1/videos/{task_id}/content"
+        key = f"Bearer {client.key}"
+        begun, headers = await download_until_cut(client.http, url, authorization=key)
+        whole = int(headers["content-length"])
         assert len(begun) == whole // 2
-        headers = {"authorization": key, "range": f"bytes={len(begun)}-", "if-range": said["etag"]}
-        rest = await caller.client.get(url, headers=headers)
+        resume = {"authorization": key, "range": f"bytes={len(begun)}-", "if-range": headers["etag"]}
+        rest = await client.http.get(url, headers=resume)
     assert (rest.status_code, len(begun) + len(rest.content)) == (206, whole)
-    assert watch(begun + rest.content).width == 864
+    assert inspect_video(begun + rest.content).width == 864
 
 
 @pytest.mark.parametrize("slug", ["ope", "seedanceapi"])
-async def test_a_film_can_be_a_page_instead(slug: str) -> None:
-    async with calling(slug) as caller:
-        task_id = (await caller.create(prompt="sandbox: wrong-type")).task_id
-        video = await caller.video(task_id)
+async def test_a_video_can_be_an_html_page_instead(slug: str) -> None:
+    async with sandbox_client(slug) as client:
+        task_id = (await client.create(prompt="sandbox: wrong-type")).task_id
+        video = await client.download(task_id)
     assert video.status_code == 200
     assert video.headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(
-    ("prompt", "asked"),
+    ("prompt", "found"),
     [
         ("a fox", {}),
         ("a sandbox: children play", {}),
@@ -208,14 +215,16 @@ async def test_a_film_can_be_a_page_instead(slug: str) -> None:
         ("sandbox: instantly a fox", {}),
         ("sandbox: slow", {}),
         ("sandbox: fail everything", {}),
+        ("sandbox: charge 0.25, slow 2", {"charge": "0.25", "slow": "2"}),
+        ("sandbox: charge extra", {}),
     ],
 )
-def test_behaviours_are_found_in_any_text(prompt: str, asked: dict[str, str]) -> None:
-    assert Directives.read(prompt).asked == asked
-    assert Directives.read(json.dumps({"prompt": prompt})).asked == asked
+def test_directives_are_found_in_any_text(prompt: str, found: dict[str, str]) -> None:
+    assert Directives.read(prompt).values == found
+    assert Directives.read(json.dumps({"prompt": prompt})).values == found
 
 
-def test_every_behaviour_says_what_it_does_and_how_it_is_written() -> None:
+def test_every_behaviour_has_a_description_and_a_usage_that_works() -> None:
     assert len({b.name for b in BEHAVIOURS}) == len(BEHAVIOURS)
     for behaviour in BEHAVIOURS:
         assert behaviour.help

@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from seedance_mcp.sandbox import Sandbox, known_fakes
-from seedance_mcp.sandbox.fakes import fake as fakes
+from seedance_mcp.sandbox import Sandbox, fakes, known_fakes
 from seedance_mcp.sandbox.fakes.ope import FAKE
 from seedance_mcp.vendors import Answer
-from tests.sandbox.sandbox_client import ORIGIN, Caller, calling
+from tests.sandbox.sandbox_client import ORIGIN, SandboxClient, sandbox_client
 
 pytestmark = pytest.mark.anyio
 
 
 @dataclass
-class _Entry:
-    """An entry point, as far as it matters."""
+class _EntryPoint:
+    """The parts of an entry point that the registry uses."""
 
     value: object
     name: str = "example"
@@ -28,15 +27,15 @@ class _Entry:
 
 
 @pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+def _empty_registry() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]  (pytest uses it)
     known_fakes.cache_clear()
     yield
     known_fakes.cache_clear()
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
-    def entry_points(group: str) -> list[_Entry]:
-        return [_Entry(value)] if group == "seedance_mcp.sandbox" else []
+    def entry_points(group: str) -> list[_EntryPoint]:
+        return [_EntryPoint(value)] if group == "seedance_mcp.sandbox" else []
 
     monkeypatch.setattr(fakes, "entry_points", entry_points)
 
@@ -44,22 +43,22 @@ def _install(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
 async def test_another_package_can_add_a_fake(monkeypatch: pytest.MonkeyPatch) -> None:
     vendor = replace(FAKE.vendor, slug="example", base_url="https://api.example.com/base/v9")
     _install(monkeypatch, replace(FAKE, vendor=vendor))
-    async with calling("ope", Sandbox(pace=0)) as ope:
-        caller = Caller("ope", ope.client, ope.sandbox.base_url("example", ORIGIN), ope.sandbox)
-        response = await caller.send(caller.call_for())
-        assert caller.base_url == f"{ORIGIN}/example/base/v9"
+    async with sandbox_client("ope", Sandbox(pace=0)) as ope:
+        client = SandboxClient("ope", ope.http, ope.sandbox.base_url("example", ORIGIN), ope.sandbox)
+        response = await client.send(client.build_submit())
+        assert client.base_url == f"{ORIGIN}/example/base/v9"
         task_id = vendor.parse_submit(Answer(200, response.json())).task_id
-        assert (await caller.look(task_id)).state == "succeeded"
-        assert ope.refused(await ope.send(vendor.build_status(task_id))) is not None
+        assert (await client.poll(task_id)).state == "succeeded"
+        assert ope.refusal(await ope.send(vendor.build_status(task_id))) is not None
     assert [charge.slug for charge in ope.sandbox.charges] == ["example"]
 
 
-def test_ours_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_fakes_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     _install(monkeypatch, replace(FAKE, id_style="evil-{5}"))
     assert known_fakes()["ope"] is FAKE
 
 
-def test_an_entry_point_that_is_no_fake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_point_that_is_not_a_fake_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     _install(monkeypatch, "not a fake")
     with pytest.raises(TypeError, match=r"'example' in seedance_mcp\.sandbox must name a Fake, not str"):
         known_fakes()

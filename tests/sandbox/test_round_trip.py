@@ -1,4 +1,4 @@
-"""From a request to its film, at every vendor, through the vendor's own module."""
+"""From a request to its video, at every vendor, through the vendor's own module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Call
 from tests.facts import FACTS
-from tests.sandbox.sandbox_client import SLUGS, URLS, Clock, answer, arguments, calling, model_of, watch
+from tests.sandbox.sandbox_client import (
+    SLUGS,
+    URLS,
+    ManualClock,
+    find_model,
+    inspect_video,
+    minimal_args,
+    parsed,
+    sandbox_client,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -20,60 +29,60 @@ MODELS = [(v.slug, m.name) for v in known_vendors().values() for m in v.models]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_a_task_waits_then_runs_then_is_done_and_has_a_film(slug: str) -> None:
-    clock = Clock()
-    async with calling(slug, Sandbox(clock=clock)) as caller:
-        accepted = await caller.create(duration=5, resolution="480p", aspect_ratio="16:9")
-        first = await caller.look(accepted.task_id)
+async def test_a_task_is_queued_then_runs_then_succeeds_with_a_video(slug: str) -> None:
+    clock = ManualClock()
+    async with sandbox_client(slug, Sandbox(clock=clock)) as client:
+        accepted = await client.create(duration=5, resolution="480p", aspect_ratio="16:9")
+        first = await client.poll(accepted.task_id)
         clock.now += 1
-        second = await caller.look(accepted.task_id)
+        second = await client.poll(accepted.task_id)
         clock.now += 2
-        last = await caller.look(accepted.task_id)
-        # seedanceapi has no word for waiting.
+        last = await client.poll(accepted.task_id)
+        # seedanceapi has no queued status.
         assert first.state == ("running" if slug == "seedanceapi" else "queued")
         assert (second.state, last.state) == ("running", "succeeded")
         assert (first.url, second.url) == (None, None)
-        video = await caller.video(accepted.task_id, last.url)
+        video = await client.download(accepted.task_id, last.url)
     assert video.status_code == 200
     assert video.headers["content-type"] == "video/mp4"
-    seen = watch(video.content)
-    assert (seen.width, seen.height, seen.codec, seen.pixels) == (864, 496, "h264", "yuv420p")
-    assert seen.seconds == pytest.approx(5, abs=0.1)
-    assert seen.starts_fast
+    facts = inspect_video(video.content)
+    assert (facts.width, facts.height, facts.codec, facts.pixel_format) == (864, 496, "h264", "yuv420p")
+    assert facts.seconds == pytest.approx(5, abs=0.1)
+    assert facts.starts_fast
 
 
 @pytest.mark.parametrize("slug", SLUGS)
 async def test_a_task_takes_as_long_as_the_pace_says(slug: str) -> None:
-    clock = Clock()
-    async with calling(slug, Sandbox(pace=10, clock=clock)) as caller:
-        accepted = await caller.create()
+    clock = ManualClock()
+    async with sandbox_client(slug, Sandbox(pace=10, clock=clock)) as client:
+        accepted = await client.create()
         clock.now += 24
-        assert (await caller.look(accepted.task_id)).state == "running"
+        assert (await client.poll(accepted.task_id)).state == "running"
         clock.now += 2
-        assert (await caller.look(accepted.task_id)).state == "succeeded"
+        assert (await client.poll(accepted.task_id)).state == "succeeded"
 
 
 @pytest.mark.parametrize(("slug", "model"), MODELS)
-async def test_every_model_takes_the_least_that_it_needs(slug: str, model: str) -> None:
-    async with calling(slug) as caller:
-        accepted = await caller.create(model)
-        task = caller.sandbox.tasks[accepted.task_id]
-        assert (await caller.look(accepted.task_id)).state == "succeeded"
+async def test_every_model_accepts_its_minimal_arguments(slug: str, model: str) -> None:
+    async with sandbox_client(slug) as client:
+        accepted = await client.create(model)
+        task = client.sandbox.tasks[accepted.task_id]
+        assert (await client.poll(accepted.task_id)).state == "succeeded"
     assert task.request.model.name == model
     assert task.ignored == ()
-    assert [(c.task_id, c.model) for c in caller.sandbox.charges] == [(accepted.task_id, model)]
+    assert [(c.task_id, c.model) for c in client.sandbox.charges] == [(accepted.task_id, model)]
 
 
 @pytest.mark.parametrize(("slug", "model"), MODELS)
-async def test_what_is_read_from_the_wire_is_what_was_asked(slug: str, model: str) -> None:
-    found = model_of(slug, model)
-    directives: list[dict[str, Any]] = [{}]
+async def test_the_request_read_from_the_body_is_the_request_that_was_sent(slug: str, model: str) -> None:
+    found = find_model(slug, model)
+    variants: list[dict[str, Any]] = [{}]
     for name, row in found.rows.items():
         values = getattr(row, "values", ()) or getattr(row, "only", ())
-        directives += [{name: value} for value in values]
+        variants += [{name: value} for value in values]
         if name in ("generate_audio", "web_search", "watermark", "safety_filter", "public"):
-            directives += [{name: True}, {name: False}]
-    directives += [
+            variants += [{name: True}, {name: False}]
+    variants += [
         {"duration": 6},
         {"seed": 7},
         {"callback_url": "https://example.com/done"},
@@ -86,24 +95,24 @@ async def test_what_is_read_from_the_wire_is_what_was_asked(slug: str, model: st
         {"reference_audios": [URLS["audio"]], "reference_videos": [URLS["video"]]},
         {"reference_images": ["asset://a-1", "asset://a-2"]},
     ]
-    async with calling(slug) as caller:
-        for wish in directives:
-            request = check(found, arguments(found, **wish)).request
+    async with sandbox_client(slug) as client:
+        for fields in variants:
+            request = check(found, minimal_args(found, **fields)).request
             if request is None:
                 continue
-            response = await caller.send(caller.vendor.build_submit(request))
-            assert response.status_code == 200, (wish, response.text)
-            task = caller.sandbox.tasks[caller.vendor.parse_submit(answer(response)).task_id]
-            assert task.ignored == (), wish
-            assert _essence(task.request.fields()) == _essence(request.fields()), wish
+            response = await client.send(client.vendor.build_submit(request))
+            assert response.status_code == 200, (fields, response.text)
+            task = client.sandbox.tasks[client.accepted(response).task_id]
+            assert task.ignored == (), fields
+            assert _comparable(task.request.fields()) == _comparable(request.fields()), fields
 
 
-def _essence(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the prompt's names for references, and whether one picture of a list without roles opens the film."""
-    kept = {name: value for name, value in fields.items() if name not in ("prompt", "assumed")}
-    if len(kept.get("reference_images", ())) == 1:
-        kept["first_frame"] = kept.pop("reference_images")[0]
-    return kept
+def _comparable(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the prompt, and treat a single reference image as a first frame: some vendors have no roles."""
+    compared = {name: value for name, value in fields.items() if name not in ("prompt", "assumed")}
+    if len(compared.get("reference_images", ())) == 1:
+        compared["first_frame"] = compared.pop("reference_images")[0]
+    return compared
 
 
 def _documented_creates() -> list[tuple[str, str, dict[str, Any]]]:
@@ -116,12 +125,12 @@ def _documented_creates() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("slug", "name", "body"), _documented_creates(), ids=lambda v: v if isinstance(v, str) else "")
-async def test_a_body_from_the_vendors_page_is_taken(slug: str, name: str, body: dict[str, Any]) -> None:
-    async with calling(slug) as caller:
-        response = await caller.post(body)
+async def test_an_example_from_the_vendors_page_is_accepted(slug: str, name: str, body: dict[str, Any]) -> None:
+    async with sandbox_client(slug) as client:
+        response = await client.post(body)
         assert response.status_code == 200, (name, response.text)
-        assert caller.refused(response) is None
-        task = caller.sandbox.tasks[caller.vendor.parse_submit(answer(response)).task_id]
+        assert client.refusal(response) is None
+        task = client.sandbox.tasks[client.accepted(response).task_id]
     assert task.ignored == ()
     assert task.request.prompt == body.get("prompt", body.get("input", {}).get("prompt"))
 
@@ -131,24 +140,24 @@ async def test_answers_have_the_documented_fields(slug: str) -> None:
     examples = FACTS[slug]["examples"]
     created = examples.get("create_200_mdx", examples.get("create_200"))["body"]
     done = examples.get("poll_success", examples.get("poll_completed"))["body"]
-    async with calling(slug) as caller:
-        response = await caller.send(caller.call_for())
+    async with sandbox_client(slug) as client:
+        response = await client.send(client.build_submit())
         shape, documented = _shape(response.json()), _shape(created)
         if slug == "jimmyai":
             documented |= {"data.cost"}
         assert shape == documented
-        task_id = caller.vendor.parse_submit(answer(response)).task_id
-        look = await caller.send(caller.vendor.build_status(task_id))
-        assert _shape(look.json()) == _shape(done)
+        task_id = client.accepted(response).task_id
+        status = await client.send(client.vendor.build_status(task_id))
+        assert _shape(status.json()) == _shape(done)
 
 
 def _shape(value: object, path: str = "") -> set[str]:
-    """Name every field of a body, the fields within included."""
+    """Return the path of every field of a body, nested fields included."""
     if not isinstance(value, dict):
         return {path}
     found: set[str] = set()
-    for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
-        found |= _shape(inner, f"{path}.{name}".lstrip("."))  # pyright: ignore[reportUnknownArgumentType]
+    for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  (JSON)
+        found |= _shape(inner, f"{path}.{name}".lstrip("."))  # pyright: ignore[reportUnknownArgumentType]  (JSON)
     return found
 
 
@@ -156,89 +165,89 @@ def _shape(value: object, path: str = "") -> set[str]:
 async def test_two_vendors_do_not_know_each_others_tasks(slug: str) -> None:
     sandbox = Sandbox(pace=0)
     other = SLUGS[SLUGS.index(slug) - 1]
-    async with calling(other, sandbox) as first, calling(slug, sandbox) as second:
+    async with sandbox_client(other, sandbox) as first, sandbox_client(slug, sandbox) as second:
         accepted = await first.create()
-        refusal = second.refused(await second.send(second.vendor.build_status(accepted.task_id)))
+        refusal = second.refusal(await second.send(second.vendor.build_status(accepted.task_id)))
     assert refusal is not None
     assert refusal.code == "not_found"
 
 
-async def test_ope_gives_the_film_only_with_the_key_and_only_when_it_is_done() -> None:
-    clock = Clock()
-    async with calling("ope", Sandbox(clock=clock)) as caller:
-        task_id = (await caller.create(duration=4, resolution="480p")).task_id
-        early = await caller.video(task_id)
+async def test_ope_delivers_a_video_only_with_the_key_and_only_when_it_is_done() -> None:
+    clock = ManualClock()
+    async with sandbox_client("ope", Sandbox(clock=clock)) as client:
+        task_id = (await client.create(duration=4, resolution="480p")).task_id
+        early = await client.download(task_id)
         clock.now += 3
         assert (early.status_code, "not completed" in early.text) == (400, True)
-        caller.key = ""
-        assert (await caller.video(task_id)).status_code == 401
-        caller.key = "other"
-        assert (await caller.video("cgt-nobody")).status_code == 404
-        assert (await caller.video(task_id)).status_code == 200
+        client.key = ""
+        assert (await client.download(task_id)).status_code == 401
+        client.key = "other"
+        assert (await client.download("cgt-nobody")).status_code == 404
+        assert (await client.download(task_id)).status_code == 200
 
 
-async def test_a_link_to_a_film_needs_no_key_and_lies_on_the_sandboxs_origin() -> None:
-    async with calling("12ai") as caller:
-        task_id = (await caller.create(duration=4)).task_id
-        url = (await caller.look(task_id)).url
+async def test_a_link_to_a_video_needs_no_key_and_is_on_the_sandboxs_origin() -> None:
+    async with sandbox_client("12ai") as client:
+        task_id = (await client.create(duration=4)).task_id
+        url = (await client.poll(task_id)).url
         assert url is not None
         assert httpx2.URL(url).host == "sandbox.test"
-        assert (await caller.client.get(url)).status_code == 200
+        assert (await client.http.get(url)).status_code == 200
 
 
-async def test_seedanceapi_takes_mini_in_1080p_and_makes_and_bills_720p() -> None:
+async def test_seedanceapi_accepts_mini_in_1080p_but_generates_and_bills_720p() -> None:
     body = {"model": "seedance-2-mini", "prompt": "a fox", "duration": 5, "resolution": "1080p"}
-    async with calling("seedanceapi") as caller:
-        accepted = caller.vendor.parse_submit(answer(await caller.post(body)))
-        task = caller.sandbox.tasks[accepted.task_id]
+    async with sandbox_client("seedanceapi") as client:
+        accepted = client.accepted(await client.post(body))
+        task = client.sandbox.tasks[accepted.task_id]
         assert (task.video.width, task.video.height) == (1280, 720)
     assert accepted.charged == 154  # 30.75 × 5, rounded up
 
 
-async def test_seedanceapi_bills_reference_clips_at_their_own_rate() -> None:
-    async with calling("seedanceapi") as caller:
-        video = await caller.create("seedance-2-mini", reference_videos=[URLS["video"]], duration=5)
-        text = await caller.create("seedance-2.0", duration=10)
+async def test_seedanceapi_bills_reference_videos_at_their_own_rate() -> None:
+    async with sandbox_client("seedanceapi") as client:
+        video = await client.create("seedance-2-mini", reference_videos=[URLS["video"]], duration=5)
+        text = await client.create("seedance-2.0", duration=10)
     assert (video.charged, text.charged) == (94, 480)
 
 
-async def test_jimmyai_says_what_it_charged_in_its_own_coin() -> None:
-    async with calling("jimmyai") as caller:
-        accepted = await caller.create("seedance2.0-sp", duration=8)
-        snapshot = await caller.look(accepted.task_id)
+async def test_jimmyai_reports_its_charge_in_its_own_coin() -> None:
+    async with sandbox_client("jimmyai") as client:
+        accepted = await client.create("seedance2.0-sp", duration=8)
+        snapshot = await client.poll(accepted.task_id)
     assert (accepted.charged, snapshot.charged) == (4, 4)
 
 
-async def test_both_dialects_of_ope_ask_for_the_same_film() -> None:
+async def test_both_ways_to_give_ope_a_size_request_the_same_video() -> None:
     common = {"model": "seedance-2-0", "prompt": "a fox", "seconds": "4"}
-    async with calling("ope") as caller:
-        by_size = caller.vendor.parse_submit(answer(await caller.post({**common, "size": "1470x630"})))
-        by_shape = caller.vendor.parse_submit(
-            answer(await caller.post({**common, "resolution": "720p", "ratio": "21:9"}))
+    async with sandbox_client("ope") as client:
+        by_size = client.accepted(await client.post({**common, "size": "1470x630"}))
+        by_shape = client.vendor.parse_submit(
+            parsed(await client.post({**common, "resolution": "720p", "ratio": "21:9"}))
         )
-        videos = {caller.sandbox.tasks[a.task_id].video for a in (by_size, by_shape)}
-        both = await caller.post({**common, "size": "1470x630", "resolution": "720p", "ratio": "21:9"})
-        neither = await caller.post(common)
+        videos = {client.sandbox.tasks[a.task_id].video for a in (by_size, by_shape)}
+        both = await client.post({**common, "size": "1470x630", "resolution": "720p", "ratio": "21:9"})
+        neither = await client.post(common)
     assert len(videos) == 1
     assert (both.status_code, neither.status_code) == (400, 400)
-    assert len(caller.sandbox.charges) == 2
+    assert len(client.sandbox.charges) == 2
 
 
-async def test_the_other_names_that_pages_know_are_read() -> None:
-    async with calling("aigptimage") as caller:
+async def test_documented_aliases_of_fields_are_read() -> None:
+    async with sandbox_client("aigptimage") as client:
         input_ = {"prompt": "a fox", "aspect_ratio": "9:16"}
-        name = caller.call_for().body or {}
-        accepted = caller.vendor.parse_submit(answer(await caller.post({"model": name["model"], "input": input_})))
-        assert caller.sandbox.tasks[accepted.task_id].request.aspect_ratio == "9:16"
+        name = client.build_submit().body or {}
+        accepted = client.accepted(await client.post({"model": name["model"], "input": input_}))
+        assert client.sandbox.tasks[accepted.task_id].request.aspect_ratio == "9:16"
         input_ |= {"ratio": "1:1"}
-        accepted = caller.vendor.parse_submit(answer(await caller.post({"model": name["model"], "input": input_})))
-        assert caller.sandbox.tasks[accepted.task_id].request.aspect_ratio == "1:1"
-    async with calling("jimmyai") as caller:
+        accepted = client.accepted(await client.post({"model": name["model"], "input": input_}))
+        assert client.sandbox.tasks[accepted.task_id].request.aspect_ratio == "1:1"
+    async with sandbox_client("jimmyai") as client:
         body = {"model": "seedance2.0-sp", "prompt": "a fox", "duration": 5, "orientation": "portrait"}
-        accepted = caller.vendor.parse_submit(answer(await caller.post(body)))
-        assert caller.sandbox.tasks[accepted.task_id].request.aspect_ratio == "9:16"
-        accepted = caller.vendor.parse_submit(answer(await caller.post(body | {"ratio": "21:9"})))
-        assert caller.sandbox.tasks[accepted.task_id].request.aspect_ratio == "21:9"
+        accepted = client.accepted(await client.post(body))
+        assert client.sandbox.tasks[accepted.task_id].request.aspect_ratio == "9:16"
+        accepted = client.accepted(await client.post(body | {"ratio": "21:9"}))
+        assert client.sandbox.tasks[accepted.task_id].request.aspect_ratio == "21:9"
 
 
 @pytest.mark.parametrize(
@@ -259,41 +268,41 @@ async def test_12ai_chooses_the_mode_by_the_number_of_images(images: int, action
     urls = [f"{URLS['image']}?{i}" for i in range(images)]
     metadata = {"action": action} if action else {}
     body = {"model": "seedance-2-official", "prompt": "a fox", "images": urls, "metadata": metadata}
-    async with calling("12ai") as caller:
-        response = await caller.post(body)
+    async with sandbox_client("12ai") as client:
+        response = await client.post(body)
         if mode is None:
             assert response.status_code == 400
             return
-        task = caller.sandbox.tasks[caller.vendor.parse_submit(answer(response)).task_id]
+        task = client.sandbox.tasks[client.accepted(response).task_id]
     assert task.request.mode == mode
 
 
-async def test_what_a_page_does_not_know_is_noted_as_ignored() -> None:
-    async with calling("12ai") as caller:
+async def test_an_undocumented_field_is_recorded_as_ignored() -> None:
+    async with sandbox_client("12ai") as client:
         body = {"model": "seedance-2-official", "prompt": "a fox", "ratio": "1:1", "metadata": {"tone": "warm"}}
-        task = caller.sandbox.tasks[caller.vendor.parse_submit(answer(await caller.post(body))).task_id]
+        task = client.sandbox.tasks[client.accepted(await client.post(body)).task_id]
     assert task.ignored == ("ratio", "metadata.tone")
 
 
-async def test_aigptimage_makes_one_task_of_a_repeated_request_id() -> None:
-    async with calling("aigptimage") as caller:
-        call = caller.call_for()
-        caller.headers = {"X-Request-ID": "one"}
-        first, again = await caller.send(call), await caller.send(call)
-        caller.headers = {"X-Request-ID": "two"}
-        other = await caller.send(call)
-        caller.headers = {}
-        await caller.send(call)
-        await caller.send(call)
+async def test_aigptimage_creates_one_task_for_a_repeated_request_id() -> None:
+    async with sandbox_client("aigptimage") as client:
+        call = client.build_submit()
+        client.headers = {"X-Request-ID": "one"}
+        first, again = await client.send(call), await client.send(call)
+        client.headers = {"X-Request-ID": "two"}
+        other = await client.send(call)
+        client.headers = {}
+        await client.send(call)
+        await client.send(call)
     assert first.json() == again.json() != other.json()
-    assert len(caller.sandbox.charges) == 4
+    assert len(client.sandbox.charges) == 4
 
 
-async def test_aigptimage_repeats_the_request_and_gives_the_result_as_texts() -> None:
-    async with calling("aigptimage") as caller:
-        call = caller.call_for(duration=7)
-        task_id = caller.vendor.parse_submit(answer(await caller.send(call))).task_id
-        data = (await caller.send(Call("GET", "/api/v1/jobs/recordInfo", query={"taskId": task_id}))).json()["data"]
+async def test_aigptimage_returns_the_request_and_the_result_as_strings() -> None:
+    async with sandbox_client("aigptimage") as client:
+        call = client.build_submit(duration=7)
+        task_id = client.accepted(await client.send(call)).task_id
+        data = (await client.send(Call("GET", "/api/v1/jobs/recordInfo", query={"taskId": task_id}))).json()["data"]
     assert '"duration":7' in data["param"]
     assert data["resultJson"].startswith('{"resultUrls":["http')
     assert data["completeTime"] >= data["createTime"] > 1_000_000_000_000

@@ -1,4 +1,4 @@
-"""A client in conversation with our server in memory, in either era of the protocol, over a sandbox to look into."""
+"""An MCP client connected to our server in memory, in either era of the protocol, over a sandbox."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any, cast
 import anyio
 import jsonschema
 import mcp_types as types
-import pytest
 from mcp.client import Client
 
+from seedance_mcp.jobs.timing import Timing
+from seedance_mcp.runtime import sandbox_web
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Settings, load
@@ -29,8 +30,8 @@ PRICED = {"model": "seedanceapi/seedance-2-mini", "duration": 4, "resolution": "
 
 
 @dataclass
-class Said:
-    """What a call of a tool answered: its fields, or the words of a refusal."""
+class ToolAnswer:
+    """The answer of a tool: its fields, or the text of a refusal."""
 
     result: types.CallToolResult
 
@@ -47,7 +48,7 @@ class Said:
 
     @property
     def refusal(self) -> str:
-        """The words of a refusal, which never carries fields: some clients would show those alone."""
+        """The text of a refusal, which never has fields, because some clients would show only those."""
         assert self.result.is_error, self.text
         assert self.result.structured_content is None
         return self.text
@@ -55,15 +56,15 @@ class Said:
 
 @dataclass
 class Session:
-    """One client that talks to one server."""
+    """One client connected to one server."""
 
     client: Client
     sandbox: Sandbox
     settings: Settings
     app: App
 
-    async def call(self, tool: str, /, **arguments: Any) -> Said:
-        said = Said(await self.client.call_tool(tool, arguments))
+    async def call(self, tool: str, /, **arguments: Any) -> ToolAnswer:
+        said = ToolAnswer(await self.client.call_tool(tool, arguments))
         if not said.result.is_error and (shape := self.app.tools[tool].output_schema) is not None:
             jsonschema.validate(said.fields, shape)
         return said
@@ -71,8 +72,8 @@ class Session:
     async def create(self, prompt: str = PROMPT, /, **arguments: Any) -> dict[str, Any]:
         return (await self.call("create_video", prompt=prompt, **arguments)).fields
 
-    async def end(self, job_id: str) -> dict[str, Any]:
-        """Wait until there is nothing left to wait for."""
+    async def finish(self, job_id: str) -> dict[str, Any]:
+        """Check a job until it is final."""
         with anyio.fail_after(45):
             while True:
                 fields = (await self.call("check_video", job_id=job_id, wait_seconds=20)).fields
@@ -80,21 +81,21 @@ class Session:
                     return fields
 
     async def video(self, prompt: str = PROMPT, /, **arguments: Any) -> dict[str, Any]:
-        """Make a film from beginning to end."""
-        return await self.end((await self.create(prompt, **arguments))["job_id"])
+        """Create a video and wait until it is saved."""
+        return await self.finish((await self.create(prompt, **arguments))["job_id"])
 
     async def refused(self, prompt: str = PROMPT, /, **arguments: Any) -> str:
-        """Ask for a film that is refused; return the words."""
+        """Request a video that is refused; return the text of the refusal."""
         return (await self.call("create_video", prompt=prompt, **arguments)).refusal
 
     @property
-    def paid(self) -> int:
-        """How often a vendor charged."""
+    def charge_count(self) -> int:
+        """The number of charges at all vendors."""
         return len(self.sandbox.charges)
 
 
-def surroundings(folder: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a server that keeps everything below a folder."""
+def server_environ(folder: Path, **more: str) -> dict[str, str]:
+    """Return the environment variables of a sandbox server that stores everything in a folder."""
     own = {
         "SEEDANCE_SANDBOX": "1",
         "SEEDANCE_STATE_DIR": str(folder / "state"),
@@ -105,34 +106,42 @@ def surroundings(folder: Path, **more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def connected(
-    folder: Path, era: str, *, sandbox: Sandbox | None = None, client: dict[str, Any] | None = None, **more: str
+    folder: Path,
+    era: str,
+    *,
+    sandbox: Sandbox | None = None,
+    timing: Timing | None = None,
+    client: dict[str, Any] | None = None,
+    **settings: str,
 ) -> AsyncGenerator[Session]:
-    """Talk to a server of one's own; jobs are done at the first look unless the sandbox says otherwise."""
-    settings = load(surroundings(folder, **more))
-    fakes = sandbox or Sandbox(pace=0)
-    app = App(settings)
-    with pytest.MonkeyPatch.context() as patch, anyio.fail_after(60):
-        patch.setattr("seedance_mcp.sandbox.Sandbox", lambda: fakes)
+    """Connect a client to a server over a sandbox; jobs are finished at the first poll unless the sandbox is slower.
+
+    `settings` are further environment variables of the server, `client` arguments of the MCP client.
+    """
+    loaded = load(server_environ(folder, **settings))
+    sandbox = sandbox or Sandbox(pace=0)
+    app = App(loaded, web=sandbox_web(loaded, sandbox), timing=timing)
+    with anyio.fail_after(60):
         try:
-            async with Client(app.server, mode=era, **(client or {})) as talker:
-                yield Session(talker, fakes, settings, app)
-        except BaseExceptionGroup as group:  # each layer of task groups wraps what a test has found
+            async with Client(app.server, mode=era, **(client or {})) as connection:
+                yield Session(connection, sandbox, loaded, app)
+        except BaseExceptionGroup as group:  # each task group on the way wraps the exception of a test
             raise single_error(group) from None
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    """Return a whole environment for a process of our own: nothing of ours from outside, and an empty home."""
+def process_environ(folder: Path, **more: str) -> dict[str, str]:
+    """Return the whole environment of a server process: no settings from outside, and an empty home."""
     return {
         "PATH": str(Path(sys.executable).parent),
         "HOME": str(folder),
         "PYTHONUTF8": "1",
         "COLUMNS": "200",
-    } | surroundings(folder, **more)
+    } | server_environ(folder, **more)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a film turns out to be when it is opened."""
+class VideoFacts:
+    """What a video file is."""
 
     codec: str
     size: str
@@ -140,14 +149,14 @@ class Seen:
     audio: bool
 
 
-def seen(path: str) -> Seen:
-    """Open a film on disk and decode its first picture."""
+def inspect_video(path: str) -> VideoFacts:
+    """Open a video file and decode its first frame."""
     import av
 
     with av.open(io.BytesIO(Path(path).read_bytes()), "r") as container:
         video = container.streams.video[0]
         image = next(container.decode(video))
-        return Seen(
+        return VideoFacts(
             video.codec_context.name,
             f"{image.width}x{image.height}",
             float(container.duration or 0) / 1_000_000,

@@ -11,7 +11,7 @@ import pytest
 
 from seedance_mcp.jobs.download import downloader
 from seedance_mcp.sandbox import Sandbox
-from tests.server.mcp_client import PRICED, connected, seen
+from tests.server.mcp_client import PRICED, connected, inspect_video
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ async def test_waiting_returns_as_soon_as_the_film_is_there(tmp_path: Path, era:
         with anyio.fail_after(20):  # it was allowed to take 50
             done = (await session.call("check_video", job_id=begun["job_id"], wait_seconds=50)).fields
     assert done["state"] == "succeeded"
-    assert seen(done["path"]).codec == "h264"
+    assert inspect_video(done["path"]).codec == "h264"
 
 
 async def test_who_waits_is_told_how_far_it_is(tmp_path: Path, era: str) -> None:
@@ -89,7 +89,7 @@ async def test_a_wait_that_is_over_leaves_the_job_running(tmp_path: Path, era: s
         now = (await session.call("check_video", job_id=begun["job_id"], wait_seconds=1)).fields
         assert now["state"] in {"queued", "running"}
         assert now["check_again_in"] > 0
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 @pytest.mark.parametrize("wait", [-1, 51, "10", 1.5])
@@ -134,7 +134,7 @@ async def test_the_cost_is_reserved_while_it_runs_and_spent_when_it_is_done(tmp_
         begun = await session.create(**PRICED)
         listed = (await session.call("list_videos")).fields
         assert listed["spent_today"] == {"usd": 0.0, "reserved": begun["cost"]["usd"]}
-        done = await session.end(begun["job_id"])
+        done = await session.finish(begun["job_id"])
         assert done["cost"] == {"usd": begun["cost"]["usd"]}
         listed = (await session.call("list_videos")).fields
         assert listed["spent_today"] == {"usd": begun["cost"]["usd"], "reserved": 0.0}
@@ -165,8 +165,8 @@ async def test_a_folder_that_cannot_be_written_is_a_note_and_the_next_check_trie
         assert done["url"]
         assert done["next_step"].startswith("Call check_video")
         (tmp_path / "videos").unlink()
-        done = await session.end(done["job_id"])
-    assert seen(done["path"]).codec == "h264"
+        done = await session.finish(done["job_id"])
+    assert inspect_video(done["path"]).codec == "h264"
     assert "note" not in done
 
 
@@ -178,4 +178,4 @@ async def test_a_server_that_cannot_look_leaves_it_to_the_one_that_can(tmp_path:
             seen_there = (await two.call("check_video", job_id=begun["job_id"])).fields
             assert "could not say how the job is" in seen_there["note"]
             with anyio.fail_after(20):
-                assert (await one.end(begun["job_id"]))["state"] == "succeeded"
+                assert (await one.finish(begun["job_id"]))["state"] == "succeeded"

@@ -17,7 +17,7 @@ from mcp.client import Client
 from PIL import Image, ImageChops, ImageStat
 
 from seedance_mcp.sandbox.videos.render import Video, make
-from tests.server.mcp_client import Said, seen
+from tests.server.mcp_client import ToolAnswer, inspect_video
 from tests.server.test_stdio import started
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +28,8 @@ ALIKE, OTHER = 4.0, 7.0
 """How far two pictures are apart, of 255: the same one written anew, and the beginning and the end of one film."""
 
 
-async def say(client: Client, tool: str, **arguments: Any) -> Said:
-    return Said(await client.call_tool(tool, arguments))
+async def say(client: Client, tool: str, **arguments: Any) -> ToolAnswer:
+    return ToolAnswer(await client.call_tool(tool, arguments))
 
 
 async def shot(client: Client, prompt: str, **more: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ async def test_a_second_shot_begins_with_the_picture_that_ends_the_first(tmp_pat
     assert apart(last, first_frame(Path(two["path"]).read_bytes())) < ALIKE
     tile = sheet.crop((0, 0, sheet.width // 3, sheet.height // 2))
     assert apart(tile, resized(last, tile.size)) < ALIKE * 2  # the time is written on it
-    assert seen(two["path"]).size == f"{last.width}x{last.height}"
+    assert inspect_video(two["path"]).size == f"{last.width}x{last.height}"
     # What stands for the picture in the journal is its content, and neither its name nor its folder.
     assert told["request"]["first_frame"] == f"https://local.invalid/{hashlib.sha256(end.read_bytes()).hexdigest()}.jpg"
     assert end.stem not in json.dumps(told["request"])

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from seedance_mcp.sandbox.transport import SandboxTransport
-from tests.server.mcp_client import PRICED, VENDORS, Said, connected, seen
+from tests.server.mcp_client import PRICED, VENDORS, ToolAnswer, connected, inspect_video
 
 pytestmark = pytest.mark.anyio
 
@@ -40,12 +40,12 @@ async def test_a_film_is_made_by_every_vendor_from_beginning_to_end(tmp_path: Pa
         assert begun["state"] == "submitted"
         assert begun["model"] == arguments["model"]
         assert begun["job_id"] in begun["next_step"]
-        done = await session.end(begun["job_id"])
-        assert session.paid == 1
+        done = await session.finish(begun["job_id"])
+        assert session.charge_count == 1
     assert done["state"] == "succeeded"
     assert Path(done["path"]).parent == tmp_path / "videos"
     assert len(content(done["path"])) == done["size_bytes"]
-    video = seen(done["path"])
+    video = inspect_video(done["path"])
     assert (video.codec, video.size) == ("h264", size)
     assert video.seconds == pytest.approx(seconds, abs=0.1)
     assert (done["duration"], done["resolution"]) == (seconds, "480p")
@@ -219,11 +219,11 @@ async def test_the_same_request_twice_is_paid_once(tmp_path: Path, era: str) -> 
         second = await session.create(slow)
         assert second["job_id"] == second["duplicate_of"] == first["job_id"]
         assert "nothing new was paid" in second["note"]
-        assert session.paid == 1
+        assert session.charge_count == 1
         third = await session.create(slow, allow_duplicate=True)
         assert third["job_id"] != first["job_id"]
         assert "duplicate_of" not in third
-        assert session.paid == 2
+        assert session.charge_count == 2
 
 
 async def test_calls_at_the_same_moment_are_paid_once(tmp_path: Path, era: str) -> None:
@@ -236,7 +236,7 @@ async def test_calls_at_the_same_moment_are_paid_once(tmp_path: Path, era: str) 
         async with anyio.create_task_group() as group:
             for _ in range(8):
                 group.start_soon(create)
-        assert session.paid == 1
+        assert session.charge_count == 1
     assert len({answer["job_id"] for answer in answers}) == 1
     assert sum("duplicate_of" in answer for answer in answers) == 7
 
@@ -245,27 +245,27 @@ async def test_a_finished_film_may_be_made_again(tmp_path: Path, era: str) -> No
     async with connected(tmp_path, era) as session:
         first = await session.video(**PRICED)
         second = await session.video(**PRICED)
-        assert session.paid == 2
+        assert session.charge_count == 2
     assert first["path"] != second["path"]
 
 
 async def test_a_request_key_makes_one_job_however_often_it_comes(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         first = await session.create(**PRICED, request_key="scene-1")
-        await session.end(first["job_id"])
+        await session.finish(first["job_id"])
         again = await session.create(**PRICED, request_key="scene-1")
         assert again["duplicate_of"] == first["job_id"]
         assert again["state"] == "succeeded"
         insisting = await session.create(**PRICED, request_key="scene-1", allow_duplicate=True)
         assert insisting["duplicate_of"] == first["job_id"]
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_request_key_cannot_be_used_for_something_else(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         first = await session.create(**PRICED, request_key="scene-1")
         said = await session.refused("a hare in the snow", **PRICED, request_key="scene-1")
-        assert session.paid == 1
+        assert session.charge_count == 1
     assert said.startswith("key_reused: ")
     assert first["job_id"] in said
 
@@ -294,18 +294,18 @@ async def test_cancelling_the_call_does_not_lose_the_job(
         while video["state"] == "submitting":
             (video,) = (await session.call("list_videos")).fields["videos"]
         assert video["state"] == "submitted"
-        done = await session.end(video["job_id"])
+        done = await session.finish(video["job_id"])
         assert done["state"] == "succeeded"
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_text_and_fields_say_the_same(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
-        said = Said(await session.client.call_tool("create_video", {"prompt": "a fox", **PRICED}))
+        said = ToolAnswer(await session.client.call_tool("create_video", {"prompt": "a fox", **PRICED}))
         assert f"job_id: {said.fields['job_id']}" in said.text
         assert "cost: $" in said.text
         assert said.fields["next_step"] in said.text
-        done = await session.end(said.fields["job_id"])
+        done = await session.finish(said.fields["job_id"])
         read_snapshot = await session.call("check_video", job_id=said.fields["job_id"])
         assert done["path"] in read_snapshot.text
         assert done["url"] in read_snapshot.text

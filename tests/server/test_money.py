@@ -41,7 +41,7 @@ async def test_max_cost_is_kept(tmp_path: Path, era: str) -> None:
         assert said.startswith(f"over_budget: This video may cost ${cost:.2f}, and max_cost is ${cost - 0.01:.2f}.")
         assert await untouched(session)
         await session.create(**PRICED, max_cost=cost)
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 @pytest.mark.parametrize("cents", [57, 58, 113, 114, 115, 116, 201, 229, 435, 819])
@@ -108,7 +108,7 @@ async def test_the_daily_budget_counts_what_is_spent_and_what_is_reserved(tmp_pa
         said = await session.refused("a third fox", **PRICED)
         assert said.startswith(f"over_budget: This video may cost ${cost:.2f}; of the daily budget of ")
         assert f"${cost:.2f} is spent and ${cost:.2f} reserved. It resets at local midnight." in said
-        assert session.paid == 2
+        assert session.charge_count == 2
         assert (await session.call("list_videos")).fields["spent_today"]["left"] == pytest.approx(0.01)
 
 
@@ -132,7 +132,7 @@ async def test_calls_at_the_same_moment_do_not_pass_the_budget_together(tmp_path
         async with anyio.create_task_group() as group:
             for number in range(10):
                 group.start_soon(create, number)
-        assert session.paid == 3
+        assert session.charge_count == 3
     assert sorted(made) == [False] * 7 + [True] * 3
 
 
@@ -142,8 +142,8 @@ async def test_only_so_many_jobs_run_at_a_time(tmp_path: Path, era: str) -> None
         begun = await session.create("two", **PRICED)
         said = await session.refused("three", **PRICED)
         assert said.startswith("over_budget: 2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 2.")
-        assert session.paid == 2
-        await session.end(begun["job_id"])
+        assert session.charge_count == 2
+        await session.finish(begun["job_id"])
         await session.create("three", **PRICED)
 
 
@@ -172,7 +172,7 @@ async def test_who_agrees_is_asked_once_and_gets_the_film(tmp_path: Path, era: s
         assert person.asked == []  # a dry run costs nothing, so nobody is asked
         done = await session.video(**PRICED)
         assert done["state"] == "succeeded"
-        assert session.paid == 1
+        assert session.charge_count == 1
     (question,) = person.asked
     assert question.message == f"Spend up to ${cost:.2f} on one 4 s video with seedanceapi/seedance-2-mini?"
     schema: Any = question.requested_schema
@@ -225,7 +225,7 @@ async def test_a_duplicate_is_not_paid_for_either_way(tmp_path: Path, era: str) 
     ) as session:
         first = await session.create(SLOW, **PRICED)
         assert (await session.create(SLOW, **PRICED))["duplicate_of"] == first["job_id"]
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_yes_to_one_film_is_no_yes_to_another(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_a_yes_to_one_film_is_no_yes_to_another(tmp_path: Path) -> None:
         )  # fmt: skip
         assert isinstance(made, types.CallToolResult)
         assert not made.is_error
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 @pytest.mark.parametrize("state", ["", "made up", "v1.AAAA"])

@@ -169,7 +169,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 def test_what_the_script_names_is_on_the_page() -> None:
     outline = Outline(PAGE)
-    named = set(re.findall(r'\$\("([a-z-]+)"\)', PAGE)) | set(re.findall(r'write\("([a-z-]+)"', PAGE))
+    named = set(re.findall(r'\$\("([a-z-]+)"\)', PAGE)) | set(re.findall(r'setText\("([a-z-]+)"', PAGE))
     assert named <= set(outline.ids)
     pointed = {value for _, name, value in outline.attributes if name in {"for", "aria-controls", "aria-labelledby"}}
     assert pointed <= set(outline.ids)

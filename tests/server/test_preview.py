@@ -10,12 +10,12 @@ import mcp_types as types
 import pytest
 from PIL import Image
 
-from tests.server.mcp_client import PRICED, Said, connected
+from tests.server.mcp_client import PRICED, ToolAnswer, connected
 
 pytestmark = pytest.mark.anyio
 
 
-def image(said: Said) -> Image.Image:
+def image(said: ToolAnswer) -> Image.Image:
     (content,) = [c for c in said.result.content if isinstance(c, types.ImageContent)]
     assert content.mime_type == "image/jpeg"
     encoded = base64.b64decode(content.data)
@@ -26,7 +26,7 @@ def image(said: Said) -> Image.Image:
 async def test_a_film_is_shown_as_frames_with_their_times(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         job = await session.create(**PRICED)
-        video = await session.end(job["job_id"])
+        video = await session.finish(job["job_id"])
         said = await session.call("preview_video", job_id=job["job_id"])
     sheet = image(said)
     assert max(sheet.size) <= 1000
@@ -38,7 +38,7 @@ async def test_a_film_is_shown_as_frames_with_their_times(tmp_path: Path, era: s
 async def test_the_number_of_frames_and_a_single_frame_can_be_asked_for(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         job = await session.create(**PRICED)
-        await session.end(job["job_id"])
+        await session.finish(job["job_id"])
         two = await session.call("preview_video", job_id=job["job_id"], frames=2)
         one = await session.call("preview_video", job_id=job["job_id"], at=1.5)
         late = await session.call("preview_video", job_id=job["job_id"], at=99)
@@ -51,7 +51,7 @@ async def test_the_number_of_frames_and_a_single_frame_can_be_asked_for(tmp_path
 async def test_the_last_frame_is_left_as_a_picture_in_full_size(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         job = await session.create(**PRICED)
-        await session.end(job["job_id"])
+        await session.finish(job["job_id"])
         said = await session.call("preview_video", job_id=job["job_id"])
     (path,) = [line.removeprefix("last_frame: ") for line in said.text.splitlines() if line.startswith("last_frame")]
     with Image.open(path) as last:
@@ -71,7 +71,7 @@ async def test_what_cannot_be_shown_is_said(tmp_path: Path, era: str) -> None:
 async def test_a_film_that_is_gone_or_broken_is_said(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         job = await session.create(**PRICED)
-        path = Path((await session.end(job["job_id"]))["path"])
+        path = Path((await session.finish(job["job_id"]))["path"])
         path.write_bytes(b"no film at all")
         assert "cannot be decoded" in (await session.call("preview_video", job_id=job["job_id"])).refusal
         path.unlink()

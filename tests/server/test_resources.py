@@ -95,7 +95,7 @@ async def test_what_is_not_there_is_an_error_of_the_protocol(tmp_path: Path, era
 async def test_a_saved_film_is_linked_with_its_size_and_type_and_not_sent(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         job_id = (await session.create(**PRICED))["job_id"]
-        await session.end(job_id)
+        await session.finish(job_id)
         said = await session.call("check_video", job_id=job_id)
     text, link = said.result.content
     assert isinstance(text, types.TextContent)

@@ -20,7 +20,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.exception_groups import single_error
-from tests.server.mcp_client import PRICED, Said, environment, seen
+from tests.server.mcp_client import PRICED, ToolAnswer, inspect_video, process_environ
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ COMMAND = [sys.executable, "-m", "seedance_mcp"]
 @asynccontextmanager
 async def started(folder: Path, era: str, **more: str) -> AsyncGenerator[Client]:
     """Start a server as clients do, and talk to it."""
-    parameters = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=environment(folder, **more))
+    parameters = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=process_environ(folder, **more))
     with (folder / "stderr").open("a") as log:
         try:
             with anyio.fail_after(60):
@@ -42,7 +42,7 @@ async def started(folder: Path, era: str, **more: str) -> AsyncGenerator[Client]
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    return Said(await client.call_tool(tool, arguments)).fields
+    return ToolAnswer(await client.call_tool(tool, arguments)).fields
 
 
 async def video(client: Client, prompt: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ async def test_a_film_is_made_from_beginning_to_end(tmp_path: Path, era: str) ->
         assert len((await client.list_tools()).tools) >= 4
         done = await video(client, "a fox. sandbox: instant")
     assert done["state"] == "succeeded"
-    assert seen(done["path"]).codec == "h264"
+    assert inspect_video(done["path"]).codec == "h264"
     assert Path(done["path"]).parent == tmp_path / "videos"
     assert (tmp_path / "stderr").read_text() == ""
 
@@ -162,7 +162,7 @@ def running(folder: Path, era: str, **more: str) -> Generator[Process]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment(folder, **more),
+            env=process_environ(folder, **more),
             encoding="utf-8",
         ) as process,
     ):
@@ -301,7 +301,7 @@ def test_a_setting_that_cannot_be_used_is_said_before_anything_is_served(tmp_pat
         input="",
         capture_output=True,
         encoding="utf-8",
-        env=environment(tmp_path, SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud"),
+        env=process_environ(tmp_path, SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud"),
         timeout=30,
         check=False,
     )

@@ -51,7 +51,7 @@ async def test_a_subscriber_hears_until_the_film_is_saved(tmp_path: Path) -> Non
         await session.client.subscribe_resource(uri)
         await session.client.subscribe_resource(uri)
         await ear.until(lambda: _is_saved(session, job_id))
-        await session.end(other)
+        await session.finish(other)
     assert set(ear.heard) == {uri}
     assert 1 <= len(ear.heard) <= 4  # once for each step, though it was subscribed to twice
 
@@ -63,7 +63,7 @@ async def test_who_has_unsubscribed_hears_nothing_more(tmp_path: Path) -> None:
         await session.client.subscribe_resource(f"seedance://videos/{job_id}")
         await session.client.unsubscribe_resource(f"seedance://videos/{job_id}")
         before = len(ear.heard)
-        await session.end(job_id)
+        await session.finish(job_id)
     assert len(ear.heard) == before
 
 

@@ -40,7 +40,7 @@ async def test_a_charge_that_nobody_could_have_made_is_not_believed(
     async with connected(tmp_path, era) as session:
         made = await session.create(**PRICED)
         assert made["state"] == "submitted"
-        assert (await session.end(made["job_id"]))["cost"]["usd"] == made["cost"]["usd"]
+        assert (await session.finish(made["job_id"]))["cost"]["usd"] == made["cost"]["usd"]
 
 
 def test_half_a_character_in_a_vendors_no_is_no_trouble() -> None:
@@ -85,7 +85,7 @@ async def test_a_request_key_is_free_again_after_a_no_that_says_nothing_of_the_r
         refused = await session.call("create_video", prompt="sandbox: refuse no_credit 1", request_key="k", **PRICED)
         assert refused.result.is_error
         made = await session.create("sandbox: refuse no_credit 1", request_key="k", **PRICED)
-        await session.end(made["job_id"])
+        await session.finish(made["job_id"])
         again = await session.create("sandbox: refuse no_credit 1", request_key="k", **PRICED)
     assert again["duplicate_of"] == made["job_id"]
     assert "nothing new was paid" in again["note"]

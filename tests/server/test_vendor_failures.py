@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from seedance_mcp.errors import Code
-from seedance_mcp.sandbox import Sandbox
-from seedance_mcp.sandbox.fakes.fake import Rejection, Reply, known_fakes
-from tests.server.mcp_client import PRICED, VENDORS, connected, seen
+from seedance_mcp.sandbox import Sandbox, known_fakes
+from seedance_mcp.sandbox.fakes.fake import Rejection, Reply
+from tests.server.mcp_client import PRICED, VENDORS, connected, inspect_video
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def test_a_refusal_by_the_vendor_costs_nothing_and_is_told_in_its_words(
 ) -> None:
     async with connected(tmp_path, era) as session:
         said = await session.refused("a fox. sandbox: refuse no_credit", **ONE[vendor])
-        assert session.paid == 0
+        assert session.charge_count == 0
         assert said.startswith("no_credit: ")
         assert "Nothing was charged." in said
         assert "top up at this vendor" in said
@@ -63,7 +63,7 @@ async def test_a_refusal_by_the_vendor_costs_nothing_and_is_told_in_its_words(
 async def test_each_reason_has_its_own_code(tmp_path: Path, era: str, why: str) -> None:
     async with connected(tmp_path, era) as session:
         said = await session.refused(f"a fox. sandbox: refuse {why}", **ONE["12ai"])
-        assert session.paid == 0
+        assert session.charge_count == 0
     assert said.startswith(f"{why}: ")
 
 
@@ -84,7 +84,7 @@ async def test_a_lost_answer_is_never_sent_again(tmp_path: Path, era: str, word:
         again = await session.create(f"a fox. sandbox: {word}", **ONE["seedanceapi"])
         assert again["duplicate_of"] == begun["job_id"]
         assert again["state"] == "unknown"
-        assert session.paid == 1
+        assert session.charge_count == 1
         spent = (await session.call("list_videos")).fields["spent_today"]
         assert spent == {"usd": 0.0, "reserved": begun["cost"]["usd"]}
 
@@ -99,9 +99,9 @@ async def test_a_lost_answer_heals_by_itself_where_asking_again_is_free(
         done = (await session.call("check_video", job_id=begun["job_id"])).fields
         while done["state"] == "unknown":
             done = (await session.call("check_video", job_id=begun["job_id"])).fields
-        done = await session.end(begun["job_id"])
+        done = await session.finish(begun["job_id"])
         assert done["state"] == "succeeded"
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 def lowest(low: float, high: float) -> float:
@@ -116,7 +116,7 @@ async def test_a_vendor_that_cannot_be_reached_at_first_is_asked_again(
     async with connected(tmp_path, era) as session:
         begun = await session.create("a fox. sandbox: unreachable 2", **PRICED)
         assert begun["state"] == "submitted"
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_vendor_that_cannot_be_reached_at_all_is_said_to_be_down(
@@ -126,7 +126,7 @@ async def test_a_vendor_that_cannot_be_reached_at_all_is_said_to_be_down(
     async with connected(tmp_path, era) as session:
         said = await session.refused("a fox. sandbox: unreachable", **PRICED)
         assert said.startswith("vendor_down: ")
-        assert session.paid == 0
+        assert session.charge_count == 0
         assert (await session.call("list_videos")).fields["spent_today"] == {"usd": 0.0, "reserved": 0.0}
 
 
@@ -135,7 +135,7 @@ async def test_a_slow_job_is_waited_for_as_long_as_one_wants(tmp_path: Path, era
         begun = await session.create("a fox. sandbox: slow 1", **PRICED)
         first = (await session.call("check_video", job_id=begun["job_id"])).fields
         assert first["state"] in {"queued", "running"}
-        assert (await session.end(begun["job_id"]))["state"] == "succeeded"
+        assert (await session.finish(begun["job_id"]))["state"] == "succeeded"
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -145,8 +145,8 @@ async def test_an_expired_link_is_replaced_by_a_fresh_one(tmp_path: Path, era: s
         if vendor == "ope":  # it gives no links; its answer 502 is nothing that a fresh one mends
             assert "HTTP 502" in done["note"]
             assert done["next_step"].startswith("Call check_video to try again")
-            done = await session.end(done["job_id"])
-    assert seen(done["path"]).codec == "h264"
+            done = await session.finish(done["job_id"])
+    assert inspect_video(done["path"]).codec == "h264"
     assert "note" not in done
     assert ("url" in done) is (vendor != "ope")
     assert "url" not in done or done["url"].endswith("?link=2")
@@ -158,7 +158,7 @@ async def test_a_film_that_breaks_off_is_brought_whole(tmp_path: Path, era: str,
         done = await session.video("a fox. sandbox: cut-video", **ONE[vendor])
         (task,) = session.sandbox.tasks.values()
         assert task.downloads == 2
-    video = seen(done["path"])
+    video = inspect_video(done["path"])
     assert video.codec == "h264"
     assert video.seconds == pytest.approx(4, abs=0.1)
     assert [f.suffix for f in (tmp_path / "videos").iterdir()] == [".mp4"]
@@ -205,7 +205,7 @@ async def test_a_state_that_nobody_documents_counts_as_running(tmp_path: Path, e
         odd = (await session.call("check_video", job_id=begun["job_id"])).fields
         assert odd["state"] == "running"
         now = 3.0
-        assert (await session.end(begun["job_id"]))["state"] == "succeeded"
+        assert (await session.finish(begun["job_id"]))["state"] == "succeeded"
 
 
 async def test_looks_that_fail_say_nothing_about_the_job(tmp_path: Path, era: str) -> None:
@@ -214,7 +214,7 @@ async def test_looks_that_fail_say_nothing_about_the_job(tmp_path: Path, era: st
         first = (await session.call("check_video", job_id=begun["job_id"])).fields
         assert first["state"] == "submitted"
         assert "could not say how the job is" in first["note"]
-        done = await session.end(begun["job_id"])
+        done = await session.finish(begun["job_id"])
         assert done["state"] == "succeeded"
         assert "note" not in done
 
@@ -231,7 +231,7 @@ async def test_a_vendors_words_are_cleaned_when_it_refuses(
         return Reply(400, {"code": 400, "msg": HOSTILE, "data": None})
 
     fakes = known_fakes()
-    changed = {**fakes, "aigptimage": replace(fakes["aigptimage"], refuse=refuse)}
+    changed = {**fakes, "aigptimage": replace(fakes["aigptimage"], render_error=refuse)}
     monkeypatch.setattr("seedance_mcp.sandbox.app.known_fakes", lambda: changed)
     async with connected(tmp_path, era) as session:
         said = await session.refused("a fox. sandbox: refuse invalid_request", **ONE["aigptimage"])
@@ -268,7 +268,7 @@ async def test_a_journal_that_cannot_be_opened_is_said_on_each_call_and_tried_ag
             said = await session.refused(**PRICED)
             assert said.startswith("journal: ")
             assert "seedance-mcp doctor" in said
-        assert session.paid == 0
+        assert session.charge_count == 0
         assert len((await session.client.list_tools()).tools) >= 4
         (tmp_path / "state").unlink()
         assert (await session.video(**PRICED))["state"] == "succeeded"

@@ -92,7 +92,7 @@ async def create_once_uploaded(session: Session, prompt: str = "x", **request: o
     with anyio.fail_after(20):
         while (answer := await session.call("create_video", prompt=prompt, **request)).result.is_error:
             assert answer.refusal.startswith("busy: ")
-            assert session.paid == 0
+            assert session.charge_count == 0
     return answer.fields["job_id"]
 
 

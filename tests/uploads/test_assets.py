@@ -61,7 +61,7 @@ async def test_a_review_that_outlasts_a_call_is_resumed_by_the_next_call(tmp_pat
         assert refusal.startswith("busy: Jimmy AI has not finished its review of fox.png. Nothing was sent")
         await create_once_uploaded(session, model=FULL, first_frame="fox.png")
         assert len(assets(session)) == 1
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_review_that_is_no_longer_polled_is_remembered(tmp_path: Path, photos: Path) -> None:

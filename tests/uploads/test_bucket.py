@@ -98,9 +98,9 @@ async def test_an_unknown_job_is_reconciled_with_the_link_that_was_sent(
     async with with_photos(tmp_path, timing=RECONCILE_ON_CHECK, SEEDANCE_UPLOAD_URL=URL) as session:
         created = await session.create("sandbox: lose-answer 1", model=REFERENCE, reference_images=["fox.png"])
         assert created["state"] == "unknown"
-        done = await session.end(created["job_id"])
+        done = await session.finish(created["job_id"])
         assert done["state"] == "succeeded"
-        assert session.paid == 1
+        assert session.charge_count == 1
         assert len(store.signed) == 1
 
 
@@ -113,7 +113,7 @@ async def test_an_unknown_job_whose_link_is_no_longer_known_stays_unknown(
             db.execute("DELETE FROM links")
         fields = (await session.call("check_video", job_id=created["job_id"])).fields
         assert fields["state"] == "unknown"
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_a_refusal_by_the_bucket_costs_nothing_and_reveals_no_link(

@@ -106,7 +106,7 @@ async def test_the_refusal_names_models_that_would_accept_the_file_and_the_bucke
         answer = await session.refused(model="ope/seedance-2-0", first_frame="fox.png")
     assert "first_frame (fox.png) is a local file that OPE.AI cannot accept: it has no upload API" in answer
     assert "SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)" in answer
-    assert "As it is, it would be accepted by: jimmyai/seedance2.0-sp," in answer
+    assert "Unchanged, the request would be accepted by: jimmyai/seedance2.0-sp," in answer
 
 
 async def test_a_bucket_without_its_extra_is_reported(

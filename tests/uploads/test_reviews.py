@@ -40,12 +40,11 @@ TIMING = upload_timing(patience=0.05, fresh=0.02)
 
 def slow_sandbox() -> Sandbox:
     """Return a sandbox whose reviews stay pending until `decide` ends them."""
-    return Sandbox(pace=1e9)
+    return Sandbox(pace=0.001, review_seconds=1e9)
 
 
 def decide(session: Session) -> None:
-    """End the pending reviews, each with the result that its file asks for; from now on the sandbox is fast."""
-    session.sandbox.pace = 0
+    """End the pending reviews, each with the result that its file asks for."""
     for file in session.sandbox.stored["jimmyai"].values():
         file.ready_at = 0.0
 
@@ -61,7 +60,7 @@ async def pending_review(session: Session, **request: Any) -> str:
 
 async def video(session: Session, **request: Any) -> dict[str, Any]:
     """Create a video once its file is usable; return the finished job."""
-    return await session.end(await create_once_uploaded(session, **request))
+    return await session.finish(await create_once_uploaded(session, **request))
 
 
 async def check(session: Session, name: str, wait: int = 0) -> dict[str, Any]:
@@ -110,10 +109,10 @@ async def test_a_review_is_pending_then_usable_then_the_video_is_created(
         assert session.sandbox.tasks == {}
         decide(session)
         decided = await check(session, name, 50)
-        assert (session.paid, session.sandbox.tasks) == (0, {})
+        assert (session.charge_count, session.sandbox.tasks) == (0, {})
         assert (await session.call("list_videos")).fields["videos"] == []
         done = await video(session, **request)
-        assert session.paid == 1
+        assert session.charge_count == 1
         assert f"asset://{assets(session)[0]}" == name
         assert len(assets(session)) == len(uploads(session)) == 1
     assert refusal == (
@@ -124,10 +123,10 @@ async def test_a_review_is_pending_then_usable_then_the_video_is_created(
     assert pending.keys() == COMMON_FIELDS | {"check_again_in"}
     assert (pending["job_id"], pending["state"], pending["model"]) == (name, "reviewing", model)
     assert pending["cost"] == {"usd": 0}
-    assert pending["note"] == f"Jimmy AI says of {file}: {vendor_status}."
+    assert pending["note"] == f"Jimmy AI reports for {file}: {vendor_status}."
     assert decided.keys() == COMMON_FIELDS
     assert (decided["state"], decided["cost"]) == ("usable", {"usd": 0})
-    assert decided["note"] == f"Jimmy AI says of {file}: Active."
+    assert decided["note"] == f"Jimmy AI reports for {file}: Active."
     assert decided["next_step"] == "Call create_video again with the same arguments."
     assert done["state"] == "succeeded"
 
@@ -147,9 +146,9 @@ async def test_check_video_reports_a_refused_review(tmp_path: Path, photos: Path
             decide(session)
             decided = await check(session, name)
     assert (decided["state"], decided["next_step"]) == ("refused", "Use another file.")
-    assert decided["note"] == "Jimmy AI says of fox.png, submitted as a real person: Failed."
+    assert decided["note"] == "Jimmy AI reports for fox.png, submitted as a real person: Failed."
     assert decided["cost"] == {"usd": 0}
-    assert (session.paid, session.sandbox.tasks) == (0, {})
+    assert (session.charge_count, session.sandbox.tasks) == (0, {})
 
 
 async def test_a_pending_review_survives_a_restart(tmp_path: Path, photos: Path, era: str) -> None:
@@ -159,9 +158,9 @@ async def test_a_pending_review_survives_a_restart(tmp_path: Path, photos: Path,
         assert (await check(session, name))["state"] == "reviewing"
         decide(session)
         assert (await check(session, name, 50))["state"] == "usable"
-        assert session.paid == 0
+        assert session.charge_count == 0
         assert (await video(session, **PERSON))["state"] == "succeeded"
-        assert (session.paid, len(assets(session)), len(uploads(session))) == (1, 1, 1)
+        assert (session.charge_count, len(assets(session)), len(uploads(session))) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -212,8 +211,8 @@ async def test_of_several_files_each_review_is_named(tmp_path: Path, photos: Pat
     assert "has not finished its review of fox.png, cat.png. Nothing was sent" in refusal
     assert list(found.values()) == ["fox.png", "cat.png"]
     assert notes == [
-        "Jimmy AI says of fox.png: Processing.",
-        "Jimmy AI says of cat.png, submitted as a real person: Processing.",
+        "Jimmy AI reports for fox.png: Processing.",
+        "Jimmy AI reports for cat.png, submitted as a real person: Processing.",
     ]
 
 
@@ -311,7 +310,9 @@ async def test_an_asset_that_the_vendor_no_longer_knows_is_submitted_again(
         assert len(uploads(session)) == 1
     assert gone["state"] == "gone"
     assert gone["note"].startswith("Jimmy AI no longer knows fox.png")
-    assert gone["next_step"] == "Call create_video again with the same arguments: the file is submitted anew."
+    assert (
+        gone["next_step"] == "Call create_video again with the same arguments: the file is submitted for review again."
+    )
     assert again != name
 
 
@@ -363,5 +364,5 @@ async def test_the_vendors_status_is_sanitized(tmp_path: Path, photos: Path, mon
     monkeypatch.setattr(jimmyai, "_state", state)
     async with with_photos(tmp_path, sandbox=slow_sandbox(), timing=TIMING) as session:
         pending = await check(session, await pending_review(session, **PERSON))
-    assert pending["note"].startswith("Jimmy AI says of fox.png, submitted as a real person: Pro cess ing xxx")
+    assert pending["note"].startswith("Jimmy AI reports for fox.png, submitted as a real person: Pro cess ing xxx")
     assert len(pending["note"]) < 600

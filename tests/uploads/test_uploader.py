@@ -10,9 +10,10 @@ import anyio
 import httpx2
 import pytest
 
+from seedance_mcp.catalog.order import Order
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.transport import SandboxTransport
-from tests.server.mcp_client import Said
+from tests.server.mcp_client import ToolAnswer
 from tests.uploads.samples import image
 from tests.uploads.sessions import (
     FULL,
@@ -77,7 +78,7 @@ async def test_a_dry_run_uploads_nothing_and_explains_the_placeholders(tmp_path:
     body = answer.fields["request"]["body"]
     assert body["first_image"].startswith("https://local.invalid/")
     assert body["first_image"].endswith(".png")
-    assert "not handed over yet" in answer.fields["note"]
+    assert "not uploaded yet" in answer.fields["note"]
     assert "fox" not in answer.text
 
 
@@ -159,7 +160,7 @@ async def test_equal_content_is_the_same_request(tmp_path: Path, photos: Path, e
         again = await session.create("sandbox: slow 60", model=MINI, first_frame=str(photos / "copy.png"))
         other = await session.create("sandbox: slow 60", model=MINI, first_frame="other.png")
         reused = await session.refused("sandbox: slow 60", model=MINI, first_frame="other.png", request_key="k")
-        assert session.paid == 2
+        assert session.charge_count == 2
     assert again["duplicate_of"] == first["job_id"]
     assert "duplicate_of" not in other
     assert reused.startswith("key_reused: ")
@@ -168,7 +169,7 @@ async def test_equal_content_is_the_same_request(tmp_path: Path, photos: Path, e
 async def test_the_journal_contains_neither_paths_nor_links(tmp_path: Path, photos: Path) -> None:
     async with with_photos(tmp_path) as session:
         created = await session.create(model=MINI, first_frame=f"file://{photos}/fox.png")
-        job = await (await session.app.service()).job(created["job_id"])
+        job = await (await session.app.service()).get(created["job_id"])
     assert job.request["first_frame"].startswith("https://local.invalid/")
     journal = (tmp_path / "state" / "sandbox" / "journal.sqlite3").read_bytes()
     assert b"fox.png" not in journal
@@ -239,11 +240,10 @@ async def test_a_request_over_budget_uploads_nothing(tmp_path: Path, photos: Pat
 async def test_a_file_that_changes_after_the_quote_is_not_uploaded(tmp_path: Path, photos: Path) -> None:
     async with with_photos(tmp_path) as session:
         service = await session.app.service()
-        args = {"prompt": "x", "model": MINI, "first_frame": "fox.png"}
-        quote = service.quote(args, await service.inputs(args))
+        quote = await service.quote(Order.parse({"prompt": "x", "model": MINI, "first_frame": "fox.png"}))
         (photos / "fox.png").write_bytes(image("blue"))
         with pytest.raises(Exception, match=r"fox\.png was changed after it was checked"):
-            await service.create(quote, args)
+            await service.create(quote)
         assert uploads(session) == {}
         assert session.sandbox.tasks == {}
 
@@ -268,7 +268,7 @@ async def test_an_upload_that_outlasts_a_call_continues_without_it(
         may_continue.set()
         await create_once_uploaded(session, model=MINI, first_frame="fox.png")
         assert len(uploads(session)) == 1
-        assert session.paid == 1
+        assert session.charge_count == 1
 
 
 async def test_an_upload_that_fails_unexpectedly_is_an_internal_error(
@@ -293,7 +293,7 @@ async def test_a_server_that_stops_during_an_upload_creates_no_job(
         raise AssertionError
 
     monkeypatch.setattr(SandboxTransport, "handle_async_request", never)
-    answers: list[Said] = []
+    answers: list[ToolAnswer] = []
     async with with_photos(tmp_path) as session, anyio.create_task_group() as group:
 
         async def call() -> None:

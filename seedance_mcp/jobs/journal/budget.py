@@ -1,48 +1,39 @@
-"""Caps: who may spend what. Pure; the journal calls it inside the transaction that admits a job."""
+"""Caps on spending. Pure: the journal calls `admit` inside the transaction that admits a job."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seedance_mcp.catalog.price import MICROS, dollars
+from seedance_mcp.catalog.price import dollars
 from seedance_mcp.errors import OverBudget
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
-_LARGEST = 10**9
-"""USD beyond which a cap caps nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The limits in force, in micro-dollars; None means no limit."""
+    """The limits in force, in micro-USD; None means no limit."""
 
     per_video: int | None = None
     per_day: int | None = None
     open_jobs: int | None = None
     allow_unpriced: bool = False
     asked: int | None = None
-    """The caller's own max_cost: it can lower a cap and never raise one."""
+    """The caller's own max_cost: it can lower a cap, never raise one."""
 
 
-def caps(settings: Settings, args: Mapping[str, Any]) -> Caps:
-    """Return the caps in force for a call: the settings, lowered by the caller's max_cost."""
-    asked = args.get("max_cost")
+def caps(settings: Settings, max_cost: int | None = None) -> Caps:
+    """Return the caps in force for a call: the settings, and the caller's max_cost in micro-USD."""
     return Caps(
-        settings.max_cost,
-        settings.daily_budget,
-        settings.max_open_jobs,
-        settings.allow_unpriced,
-        None if asked is None else round(min(asked, _LARGEST) * MICROS),
+        settings.max_cost, settings.daily_budget, settings.max_open_jobs, settings.allow_unpriced, asked=max_cost
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a day has cost: settled, and reserved by jobs that are not settled."""
+    """What a day has cost, in micro-USD: spent, and reserved by jobs that are not settled."""
 
     day: str
     spent: int = 0
@@ -52,25 +43,25 @@ class Spending:
     """Jobs of the day whose price in USD is unknown."""
 
     def left(self, budget: int) -> int:
-        """Return what a budget of the day still has room for."""
+        """Return what is left of a daily budget."""
         return max(0, budget - self.spent - self.reserved)
 
 
 def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None:
-    """Let a job pass, or say which cap stands in its way.
+    """Admit a job, or say which cap it would exceed.
 
     Raises:
-        OverBudget: with the limit, what is used and reserved, and when it resets.
+        OverBudget: with the limit, what is spent and reserved, and when it resets.
     """
     if caps.open_jobs is not None and so_far.open_jobs >= caps.open_jobs:
         raise OverBudget(
-            f"{so_far.open_jobs} jobs are open and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
-            next_step="Wait until one is done (list_videos shows them), then call again.",
+            f"{so_far.open_jobs} jobs are running and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
+            next_step="Wait until one has finished (list_videos shows them), then call again.",
         )
     capped = caps.per_video is not None or caps.per_day is not None
     if reserve is None:
         if caps.asked is not None:
-            raise OverBudget(f"The price of {model} in USD is unknown, so max_cost cannot be kept.")
+            raise OverBudget(f"The price of {model} in USD is unknown, so max_cost cannot be enforced.")
         if capped and not caps.allow_unpriced:
             raise OverBudget(
                 f"The price of {model} in USD is unknown, and a cap is set.",

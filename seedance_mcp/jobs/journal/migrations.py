@@ -1,4 +1,4 @@
-"""The tables of the SQLite journal, format by format: a journal goes forward from its own to the newest, never back."""
+"""The tables of the SQLite journal, format by format. Migrations only go forward."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ UPDATE jobs SET delivered = replace(delivered, '"sound":', '"audio":') WHERE del
 """
 
 _STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD)
-"""What leads from each format to the next; a step that was ever released is never changed."""
+"""The steps from each format to the next; a released step is never changed."""
 VERSION = len(_STEPS)
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring a journal to the newest format, within the transaction that is open.
+    """Migrate a journal to the newest format, within the open transaction.
 
     Raises:
         JournalError: it was written by a newer version.

@@ -1,4 +1,4 @@
-"""The record of every paid job: what a journal stores and promises, whatever it is kept in.
+"""What a journal stores and promises, whatever database it uses.
 
     intent ──▶ submitting ──▶ submitted ──▶ queued / running ──▶ succeeded | failed | cancelled | expired
       │             │ refused, or provably not sent: rejected (reservation released)
@@ -6,13 +6,13 @@
       │                   └▶ submitted, whenever the truth arrives
       └▶ abandoned (its process died before anything was sent)
 
-Each step is durable before the next begins, so that whatever one killed process leaves behind says how far it got.
+Each step is durable before the next one begins, so a killed process leaves behind how far it got.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.budget import Caps, Spending
 
 OPEN = ("submitted", "queued", "running")
-"""At the vendor, to be looked at."""
+"""At the vendor, to be polled."""
 UNFINISHED = ("intent", "submitting", *OPEN)
 TERMINAL = ("succeeded", "failed", "cancelled", "expired", "rejected", "abandoned")
 STATES = (*UNFINISHED, "unknown", *TERMINAL)
-STOPPED = "The server stopped while it was submitting."
+STOPPED = "The server stopped while it was submitting the job."
 CHARGED = ("submitting", *OPEN, "unknown", "succeeded", "failed", "cancelled", "expired")
 """States in which money is, or may have been, spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of the journal. Times are Unix seconds; money is whole micro-dollars."""
+    """One row of the journal. Times are Unix seconds; money is whole micro-USD."""
 
     id: str
     state: str
     vendor: str
     model: str
     request: dict[str, Any]
-    """The checked request by neutral field names, defaults included."""
+    """The checked request by our own field names, defaults included."""
     request_hash: str
     created_at: float
     updated_at: float
@@ -65,7 +65,11 @@ class Job:
     sha256: str | None = None
     save_error: str | None = None
     delivered: dict[str, Any] | None = None
-    """What the saved film turned out to be: width, height, seconds, sound; or why it cannot be opened."""
+    """What the saved video is: width, height, seconds, audio; or `unreadable` with the reason."""
+
+    def elapsed(self, now: float) -> float:
+        """Return the seconds from submission (or creation) to the end, or to `now` while it is running."""
+        return max(0.0, (self.finished_at or now) - (self.submitted_at or self.created_at))
 
     @property
     def prompt(self) -> str:
@@ -73,7 +77,7 @@ class Job:
 
     @property
     def open(self) -> bool:
-        """Whether the vendor still works on it, so that looking makes sense."""
+        """Whether the vendor is still working on it, so that polling makes sense."""
         return self.state in OPEN
 
     @property
@@ -82,7 +86,7 @@ class Job:
 
     @property
     def cost(self) -> int | None:
-        """Micro-dollars spent, or reserved while that is not settled; None where no price in USD is known."""
+        """Micro-USD spent, or reserved while it is not settled; None where no price in USD is known."""
         if self.unpriced and not self.spent:
             return None
         return self.spent or self.reserved
@@ -90,7 +94,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What admission is asked for."""
+    """A job that asks for admission."""
 
     id: str
     vendor: str
@@ -99,7 +103,7 @@ class NewJob:
     request_hash: str
     owner: str
     reserve: int | None
-    """The most it can cost, in micro-dollars; None where that is unknown."""
+    """The most it can cost, in micro-USD; None where that is unknown."""
     price: dict[str, Any] | None
     request_key: str | None = None
     allow_duplicate: bool = False
@@ -107,7 +111,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Either a fresh intent, or the job that the same request already made."""
+    """A new job, or (`duplicate`) the existing job of the same request."""
 
     job: Job
     duplicate: bool = False
@@ -115,7 +119,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some jobs, newest first, and where the next page begins."""
+    """Some jobs, newest first, and the cursor of the next page."""
 
     jobs: Sequence[Job]
     next_cursor: str | None = None
@@ -123,7 +127,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What one model cost on one day, in micro-dollars."""
+    """What one model cost on one day, in micro-USD."""
 
     day: str
     model: str
@@ -134,64 +138,67 @@ class Total:
 
 
 class Journal(Protocol):
-    """What every kind of journal does. Each method is one transaction, and is not cut short by cancellation."""
+    """A journal. Each method is one transaction, and is not interrupted by cancellation."""
 
     async def admit(self, new: NewJob, caps: Caps) -> Admission:
-        """Reserve the money and write the intent, or return the job that this request already is.
+        """Reserve the money and write the intent, or return the existing job of the same request.
 
         Raises:
-            OverBudget: a cap would be passed.
+            OverBudget: a cap would be exceeded.
             KeyReused: the request_key belongs to another request.
             JournalError: the journal cannot be written, so nothing may be spent.
         """
         ...
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
-        """Move a job that is in one of the states `when`; None if it is in another by now."""
+        """Move a job to another state; None if it is no longer in one of the states `when`."""
         ...
 
     async def note(self, job_id: str, **changes: Any) -> Job | None:
-        """Change what is known of a job without moving it."""
+        """Change what is known of a job without changing its state; None if there is no such job."""
         ...
 
     async def get(self, job_id: str) -> Job | None:
-        """Return one job."""
+        """Return one job, or None."""
         ...
 
     async def page(self, states: Sequence[str], limit: int, cursor: str | None) -> Page:
-        """Return jobs newest first; no states means all."""
+        """Return jobs, newest first; without states, jobs in any state."""
         ...
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
         """Return every job in these states, oldest first."""
         ...
 
-    async def recover(self, alive: Any) -> Sequence[Job]:
-        """Settle what dead processes left: intent becomes abandoned, submitting becomes unknown."""
+    async def recover(self, alive: Callable[[str], bool]) -> Sequence[Job]:
+        """Settle what dead processes left, and return it: intent becomes abandoned, submitting becomes unknown.
+
+        `alive` says whether the process with an owner id is still running.
+        """
         ...
 
     async def claim(self, job_id: str, owner: str, seconds: float, *, when: Sequence[str]) -> bool:
-        """Take the right to look at a job, or to save its film, for so long, or until that is done.
+        """Take the lease on a job (the right to poll it, or to download its video) for so many seconds.
 
-        With 0 seconds it is given back, if it is still this owner's.
+        With 0 seconds the lease is given back, if it is still this owner's.
         False while another process has it, and where the job is in none of the states `when`.
         """
         ...
 
     async def durations(self, model: str) -> Sequence[float]:
-        """Return how long the last succeeded jobs of a model took, in seconds."""
+        """Return how long the latest succeeded jobs of a model took, in seconds."""
         ...
 
     async def totals(self, days: int) -> Sequence[Total]:
-        """Return what the last days cost, by day and model, newest first."""
+        """Return what the latest days cost, by day and model, newest first."""
         ...
 
-    async def wipe(self, before: float) -> int:
-        """Wipe what users wrote (prompts, links, vendor message) from jobs that ended before a time; costs stay."""
+    async def purge(self, before: float) -> int:
+        """Delete prompts, links and vendor messages of jobs that ended before a time; costs stay. Returns how many."""
         ...
 
     async def spending(self) -> Spending:
-        """Return what today has cost so far."""
+        """Return what the current day has cost so far."""
         ...
 
 
@@ -199,5 +206,5 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 def new_id() -> str:
-    """Return a job id: 12 characters that nobody confuses when reading them aloud (59 bits)."""
+    """Return a new job id: 12 characters without look-alikes (59 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))

@@ -1,4 +1,4 @@
-"""Which process owns a job: one lock file each, held for life, so that liveness needs neither clocks nor pids."""
+"""Whether the process that owns a job is alive: a lock file for each process, so no clocks and no process ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def lock(fd: int) -> bool:
-        """Lock an open file for as long as it is open; False while another process holds it."""
+        """Lock a file for as long as it is open; False while another process holds the lock."""
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except PermissionError:
@@ -22,7 +22,7 @@ else:
     import fcntl
 
     def lock(fd: int) -> bool:
-        """Lock an open file for as long as it is open; False while somebody else holds it.
+        """Lock a file for as long as it is open; False while another process holds the lock.
 
         Raises:
             OSError: this file system has no locks.
@@ -35,10 +35,10 @@ else:
 
 
 class ProcessLock:
-    """This process, as long as it lives."""
+    """The lock file of this process, held as long as it lives; `id` is its name."""
 
     def __init__(self, folder: Path) -> None:
-        """Create and hold the lock file; `folder` is made if it is missing.
+        """Create and hold the lock file in `folder`, which is created if it is missing.
 
         Raises:
             OSError: the folder cannot be written.
@@ -52,7 +52,7 @@ class ProcessLock:
             lock(self._fd)
 
     def alive(self, owner_id: str) -> bool:
-        """Whether the process with this id still runs. The file of a dead one is removed."""
+        """Whether the process with this id is still running. The lock file of a dead one is removed."""
         path = self._folder / owner_id
         try:
             fd = os.open(path, os.O_RDWR)
@@ -60,7 +60,7 @@ class ProcessLock:
             return False
         try:
             lives = not lock(fd)
-        except OSError:  # without locks nobody is ever known to be dead
+        except OSError:  # without locks no process is ever known to be dead
             lives = True
         finally:
             os.close(fd)
@@ -69,12 +69,12 @@ class ProcessLock:
         return lives
 
     def release(self) -> None:
-        """Give the lock up: this process ends in order."""
+        """Release the lock: this process ends in order."""
         os.close(self._fd)
         _remove(self._path)
 
 
 def _remove(path: Path) -> None:
-    """Take a lock file away; where another server has it open just now (Windows), it stays, and does no harm."""
+    """Remove a lock file; where another server has it open (Windows), it stays and does no harm."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)

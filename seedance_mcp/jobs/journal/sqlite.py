@@ -1,9 +1,9 @@
 """The journal in one SQLite file, shared by every server of one user.
 
 TRUNCATE journalling rather than WAL: SQLite up to 3.51.2 can corrupt a WAL file written by several connections, and
-TRUNCATE still commits over a thousand times a second. BEGIN IMMEDIATE rather than BEGIN: a reader that turns writer in
-the middle of a transaction fails. One connection in one worker thread, because a shielded thread loses nothing when
-the call that waits for it is cancelled.
+TRUNCATE still commits over a thousand times a second. BEGIN IMMEDIATE rather than BEGIN: a transaction that begins as
+a reader and then writes fails under contention. One connection in one worker thread, because a shielded thread loses
+nothing when the call that waits for it is cancelled.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from seedance_mcp.jobs.journal.migrations import migrate
 from seedance_mcp.jobs.journal.model import CHARGED, STOPPED, TERMINAL, UNFINISHED, Admission, Job, NewJob, Page, Total
 
 DUPLICATE_WINDOW = 600
-"""Seconds in which the same request counts as the same job while the first is open or unknown."""
+"""Seconds in which the same request counts as the same job, while the first is running or unknown."""
 
 _COLUMNS = tuple(f.name for f in fields(Job))
 _JSON = {"request", "price", "delivered"}
@@ -42,15 +42,16 @@ T = TypeVar("T")
 class SqliteJournal:
     """A `Journal` in the file `journal.sqlite3` of a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or create the file.
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        """Open or create the file; `clock` gives the time in Unix seconds.
 
         Raises:
             JournalError: it cannot be opened, is damaged, or was written by a newer version.
         """
         self.path = folder / "journal.sqlite3"
+        self._clock = clock
         self._one_at_a_time = anyio.CapacityLimiter(1)
-        self._at_work = threading.Lock()
+        self._in_use = threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -68,8 +69,8 @@ class SqliteJournal:
             migrate(db, self.path)
 
     def close(self) -> None:
-        """Close the file, after the transaction that is under way: to close it under one ends the process."""
-        with self._at_work:
+        """Close the file once the running transaction has ended: closing it earlier would crash the process."""
+        with self._in_use:
             self._db.close()
 
     @contextlib.contextmanager
@@ -79,16 +80,16 @@ class SqliteJournal:
             yield self._db
             self._db.execute("COMMIT")
         except BaseException:
-            if self._db.in_transaction:  # some errors end it by themselves, and others, of a COMMIT too, leave it open
+            if self._db.in_transaction:  # some errors end it by themselves; others, even of a COMMIT, leave it open
                 self._db.execute("ROLLBACK")
             raise
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do a transaction in the worker thread, to its end, whatever happens to the caller meanwhile."""
+        """Run a transaction to its end in the worker thread, even if the caller is cancelled."""
         done: list[T] = []
 
         def in_thread() -> None:
-            with self._at_work:
+            with self._in_use:
                 done.append(work(*args, **kwargs))
 
         try:
@@ -102,7 +103,7 @@ class SqliteJournal:
         return await self._run(self._admit, new, caps)
 
     def _admit(self, new: NewJob, caps: Caps) -> Admission:
-        now = time.time()
+        now = self._clock()
         with self._writing() as db:
             if earlier := _same_request(db, new, now):
                 return Admission(earlier, duplicate=True)
@@ -126,11 +127,13 @@ class SqliteJournal:
         return await self._run(self._change, job_id, changes, ())
 
     def _change(self, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
-        changes = {"updated_at": time.time(), **changes}
+        changes = {"updated_at": self._clock(), **changes}
         if unknown := changes.keys() - set(_COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
-        if changes.get("state") in TERMINAL or "save_error" in changes:  # looked at, or saved, to the end
+        if (
+            changes.get("state") in TERMINAL or "save_error" in changes
+        ):  # polled or downloaded to the end: the lease is over
             sets += ", lease_owner = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
         with self._writing() as db:
@@ -164,7 +167,7 @@ class SqliteJournal:
         return await self._run(self._recover, alive)
 
     def _recover(self, alive: Callable[[str], bool]) -> list[Job]:
-        self._release(alive)
+        self._release_leases(alive)
         left = self._select("WHERE state IN ('intent', 'submitting')", ())
         dead = {owner for owner in {job.owner for job in left} if not alive(owner)}
         settled: list[Job] = []
@@ -180,8 +183,8 @@ class SqliteJournal:
                 settled.append(moved)
         return settled
 
-    def _release(self, alive: Callable[[str], bool]) -> None:
-        """End the claims of dead processes, so that nobody waits for what they were looking at."""
+    def _release_leases(self, alive: Callable[[str], bool]) -> None:
+        """End the leases of dead processes, so that nobody waits for them."""
         lease_owners = self._db.execute(
             "SELECT DISTINCT lease_owner FROM jobs WHERE lease_owner IS NOT NULL"
         ).fetchall()
@@ -193,14 +196,14 @@ class SqliteJournal:
         return await self._run(self._claim, job_id, owner, seconds, when)
 
     def _claim(self, job_id: str, owner: str, seconds: float, when: Sequence[str]) -> bool:
-        now = time.time()
+        now = self._clock()
         with self._writing() as db:
             if not seconds:
                 own = (job_id, owner)
                 return (
                     db.execute("UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?", own).rowcount == 1
                 )
-            # A lease that ends further ahead than any lease lasts was made before the clock was set back.
+            # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
                 f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
                 "(lease_owner IS NULL OR lease_owner = ? OR lease_until < ? OR lease_until > ?)",
@@ -231,10 +234,10 @@ class SqliteJournal:
         )
         return [Total(*row) for row in rows]
 
-    async def wipe(self, before: float) -> int:
-        return await self._run(self._wipe, before)
+    async def purge(self, before: float) -> int:
+        return await self._run(self._purge, before)
 
-    def _wipe(self, before: float) -> int:
+    def _purge(self, before: float) -> int:
         with self._writing() as db:
             return db.execute(
                 "UPDATE jobs SET request = '{}', request_hash = '', request_key = NULL, url = NULL, error_message = NULL "
@@ -247,11 +250,11 @@ class SqliteJournal:
 
     def _read_spending(self) -> Spending:
         with self._writing() as db:
-            return _spending(db, _today(db, time.time()))
+            return _spending(db, _today(db, self._clock()))
 
 
 def _today(db: sqlite3.Connection, now: float) -> str:
-    """Return the local date, never earlier than any day before it: a clock set back opens no second budget."""
+    """Return the local date, but never an earlier one than before: setting the clock back opens no second budget."""
     today = datetime.fromtimestamp(now).astimezone().date().isoformat()
     row = db.execute("SELECT day FROM latest_day").fetchone()
     if row is None:
@@ -279,7 +282,7 @@ def _same_request(db: sqlite3.Connection, new: NewJob, now: float) -> Job | None
         row = db.execute("SELECT id, request_hash FROM jobs WHERE request_key = ?", (new.request_key,)).fetchone()
         if row is not None:
             if row["request_hash"] != new.request_hash:
-                raise KeyReused(f"The request_key {new.request_key!r} belongs to another request (job {row['id']}).")
+                raise KeyReused(f"The request_key {new.request_key!r} was used for another request (job {row['id']}).")
             return _one(db, row["id"])
     if new.allow_duplicate:
         return None
@@ -309,7 +312,7 @@ def _job(row: sqlite3.Row) -> Job:
 def _broken(path: Path, error: Exception) -> JournalError:
     if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED":
         return JournalError(
-            f"The journal {path} was removed or replaced while this server ran.",
-            next_step="Put it back and restart the server: what is paid for is written down there alone.",
+            f"The journal {path} was removed or replaced while this server was running.",
+            next_step="Put it back and restart the server: it is the only record of what was paid for.",
         )
     return JournalError(f"The journal {path} cannot be used ({error}).")

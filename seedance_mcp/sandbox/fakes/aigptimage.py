@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from seedance_mcp.catalog import Model
-from seedance_mcp.sandbox.fakes.fake import BodyReader, Fake, Json, Rejection, Reply, given
-from seedance_mcp.sandbox.fakes.upstream import REFUSED, failure
+from seedance_mcp.sandbox.fakes.body_reader import BodyReader, drop_nulls
+from seedance_mcp.sandbox.fakes.fake import Fake, Json, Rejection, Reply
+from seedance_mcp.sandbox.fakes.upstream import UPSTREAM_ERRORS, failure
 from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.aigptimage import VENDOR
 
@@ -28,18 +29,18 @@ _REJECTIONS = {
     "unknown_model": (422, "model is not supported"),
     "rate_limited": (429, "rate limit exceeded"),
     "server_error": (500, "server error"),
-    "content_policy": (400, REFUSED["content_policy"][2]),
-    "real_person": (400, REFUSED["real_person"][2]),
+    "content_policy": (400, UPSTREAM_ERRORS["content_policy"][2]),
+    "real_person": (400, UPSTREAM_ERRORS["real_person"][2]),
 }
 _FAILURE = ("500", "Internal error, please try again later.")
 
 
 def read_request(reader: BodyReader, _model: Model) -> dict[str, Any]:
-    """Read a body (SEED §1): `ratio` wins over its alias, and the content filter is off unless it is asked for."""
-    fields = reader.inside("input")
+    """Read a body (SEED §1): `ratio` wins over its alias, and the content filter is off by default."""
+    fields = reader.nested("input")
     ratio, alias = fields.take("ratio"), fields.take("aspect_ratio")
     filtered = fields.take("nsfw_checker")
-    args = given(
+    args = drop_nulls(
         prompt=fields.take("prompt"),
         duration=fields.take("duration"),
         resolution=fields.take("resolution"),
@@ -55,45 +56,45 @@ def read_request(reader: BodyReader, _model: Model) -> dict[str, Any]:
     if images is not None and (not isinstance(images, list) or not images):
         fields.problem("first_frame", "image_urls must be a list of at least one URL")
     elif images:
-        args["first_frame"] = images[0]  # the first opens the film; what others become is not said (PUB:i2v)
+        args["first_frame"] = images[0]  # the page does not say what the others are for (PUB:i2v)
     return args
 
 
 def render_created(task: Task) -> Json:
-    """Answer a create (SEED §1, response example)."""
+    """Answer a create request (SEED §1, response example)."""
     return {"code": 200, "msg": "success", "data": {"taskId": task.id}}
 
 
 def render_status(view: TaskView) -> Json:
-    """Answer a look (SEED §2): `param` and `resultJson` are JSON in strings, times are milliseconds."""
+    """Answer a poll (SEED §2): `param` and `resultJson` are JSON in strings, times are milliseconds."""
     task = view.task
-    over = view.state in ("succeeded", "failed")
-    code, message = (None, None) if view.state != "failed" else _why(task)
+    ended = view.state in ("succeeded", "failed")
+    code, message = (None, None) if view.state != "failed" else _failure(task)
     data = {
         "taskId": task.id,
         "model": task.request.model.name,
         "state": _STATES[view.state],
-        "param": _text({name: task.body[name] for name in ("model", "input") if name in task.body}),
-        "resultJson": _text({"resultUrls": [view.url]}) if view.url else None,
+        "param": _json_string({name: task.body[name] for name in ("model", "input") if name in task.body}),
+        "resultJson": _json_string({"resultUrls": [view.url]}) if view.url else None,
         "failCode": code,
         "failMsg": message,
         "costTime": int(task.seconds * 1000) if view.state == "succeeded" else None,
-        "completeTime": int(task.completed_at * 1000) if over else None,
+        "completeTime": int(task.completed_at * 1000) if ended else None,
         "createTime": int(task.created_at * 1000),
     }
     return {"code": 200, "msg": "success", "data": data}
 
 
-def _why(task: Task) -> tuple[str, str]:
-    return _FAILURE if task.directives.what("fail") == "generation_failed" else ("400", failure(task)[1])
+def _failure(task: Task) -> tuple[str, str]:
+    return _FAILURE if task.directives.choice("fail") == "generation_failed" else ("400", failure(task)[1])
 
 
-def _text(value: Json) -> str:
+def _json_string(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def render_error(rejection: Rejection) -> Reply:
-    """Say no in the envelope, whose code is the HTTP status (SEED: error codes; PUB:errors)."""
+    """Render an error in the envelope, whose code is the HTTP status (SEED: error codes; PUB:errors)."""
     status, message = _REJECTIONS.get(rejection.kind, (422, rejection.message or "validation error"))
     return Reply(status, {"code": status, "msg": message, "data": None})
 

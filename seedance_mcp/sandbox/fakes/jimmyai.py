@@ -1,4 +1,4 @@
-"""Jimmy AI as its pages document it (facts/jimmyai.yaml): an envelope whose code tells, also inside HTTP 200."""
+"""Jimmy AI as its pages document it (facts/jimmyai.yaml): an envelope whose code reports errors, even with HTTP 200."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from seedance_mcp.catalog import Model, OneOf
 from seedance_mcp.catalog.price import UnitPrice
+from seedance_mcp.sandbox.fakes.body_reader import BodyReader, drop_nulls
 from seedance_mcp.sandbox.fakes.fake import (
-    BodyReader,
     Endpoint,
     EndpointRequest,
     Fake,
@@ -17,9 +17,8 @@ from seedance_mcp.sandbox.fakes.fake import (
     Rejection,
     Reply,
     StoredFile,
-    given,
 )
-from seedance_mcp.sandbox.fakes.upstream import REFUSED
+from seedance_mcp.sandbox.fakes.upstream import UPSTREAM_ERRORS
 from seedance_mcp.sandbox.tasks import Task, TaskView
 from seedance_mcp.vendors.jimmyai import VENDOR
 from seedance_mcp.vendors.jimmyai.files import UPLOAD
@@ -37,16 +36,16 @@ _REJECTIONS = {
     "rate_limited": (429, 20002, "rate limit exceeded"),
     "busy": (200, 20002, "too many running tasks"),
     "content_policy": (200, 20002, "PROVIDER_MODERATION_ERROR"),
-    "real_person": (200, 20002, REFUSED["real_person"][2]),
+    "real_person": (200, 20002, UPSTREAM_ERRORS["real_person"][2]),
     "not_found": (200, 20002, "task not found"),
     "unknown_task": (200, 20002, "task not found"),
     "unknown_model": (200, 20002, "配置不存在"),
     "server_error": (500, -1, "server error"),
 }
-"""HTTP status, business code and words. Only the codes are documented (PUB:CLI); their HTTP status is not."""
+"""HTTP status, business code and message. Only the codes are documented (PUB:CLI), not their HTTP status."""
 _FAILURES = {
     "content_policy": "PROVIDER_MODERATION_ERROR: TRADEMARK",
-    "real_person": REFUSED["real_person"][2],
+    "real_person": UPSTREAM_ERRORS["real_person"][2],
     "generation_failed": "Read timed out",
 }
 _ORIENTATIONS = {"landscape": "16:9", "portrait": "9:16"}
@@ -55,23 +54,23 @@ _LISTED_AS = {
     "seedance2.0-mini-sp": "seedance2.0-mini-sp-{}",
     "seedance2.0-sp": "sd2_sp_{}",
 }
-"""The names in the price list of those whose price depends on the resolution (PUB:mini, PUB:mini-sp, PUB:CLI)."""
-_SP_WITH_VIDEOS = "sd2_sp_video_{}"
-_DEARER = {"480p": Decimal("0.6"), "720p": Decimal(1), "1080p": Decimal(2)}
+"""Names in the price list of the models whose price depends on the resolution (PUB:mini, PUB:mini-sp, PUB:CLI)."""
+_LISTED_WITH_VIDEOS = "sd2_sp_video_{}"
+_RESOLUTION_FACTORS = {"480p": Decimal("0.6"), "720p": Decimal(1), "1080p": Decimal(2)}
 
 
-def _play_price(model: Model) -> UnitPrice:
+def _fake_price(model: Model) -> UnitPrice:
     each = Decimal("0.5") if model.billing.per == "second" else Decimal("2.5")
     row = model.rows["resolution"]
     if model.name not in _LISTED_AS or not isinstance(row, OneOf):
         return UnitPrice(rates={"": each})
-    rates = {resolution: each * _DEARER[resolution] for resolution in row.values}
+    rates = {resolution: each * _RESOLUTION_FACTORS[resolution] for resolution in row.values}
     with_videos = {resolution: rate + Decimal("0.1") for resolution, rate in rates.items()}
     return UnitPrice(rates=rates, with_video=with_videos if model.name == "seedance2.0-sp" else None)
 
 
-_PLAY_PRICES = {model.id: _play_price(model) for model in VENDOR.models}
-"""JimiCoin a second, or a video: no page shows the list's own numbers, so the fake has others."""
+_FAKE_PRICES = {model.id: _fake_price(model) for model in VENDOR.models}
+"""JimiCoin per second or per video, invented: no page shows the numbers of the real list."""
 
 
 def read_request(reader: BodyReader, model: Model) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def read_request(reader: BodyReader, model: Model) -> dict[str, Any]:
     resolution = reader.take("resolution")
     row = model.rows["resolution"]
     fixed = isinstance(row, OneOf) and len(row.values) == 1
-    return given(
+    return drop_nulls(
         prompt=reader.take("prompt"),
         duration=reader.take("duration"),
         resolution=None if fixed else resolution,
@@ -102,12 +101,12 @@ def _ratio(reader: BodyReader) -> object:
     return _ORIENTATIONS.get(str(orientation))
 
 
-def _cost(task: Task) -> float:
-    return float(task.amount or 0)
+def _cost(task: Task) -> float | None:
+    return None if task.amount is None else float(task.amount)
 
 
 def render_created(task: Task) -> Json:
-    """Answer a create: the code is the number 0 here (PUB:sp)."""
+    """Answer a create request: the code is the number 0 here (PUB:sp)."""
     data = {
         "task_id": task.id,
         "status": "queued",
@@ -119,7 +118,7 @@ def render_created(task: Task) -> Json:
 
 
 def render_status(view: TaskView) -> Json:
-    """Answer a look: the code is the text "20000" here (PUB:openapi)."""
+    """Answer a poll: the code is the string "20000" here (PUB:openapi)."""
     task = view.task
     data: Json = {
         "task_id": task.id,
@@ -133,47 +132,43 @@ def render_status(view: TaskView) -> Json:
     if view.state == "succeeded":
         data |= {"result": {"video_url": view.url}, "cost": _cost(task)}
     if view.state == "failed":
-        data["error_message"] = _FAILURES[task.directives.what("fail") or "generation_failed"]
+        data["error_message"] = _FAILURES[task.directives.choice("fail") or "generation_failed"]
     return {"code": "20000", "msg": "ok", "data": data}
 
 
 def render_error(rejection: Rejection) -> Reply:
-    """Say no in the envelope (PUB:CLI): 20001 for the key, 20002 for the request, -1 for the server."""
+    """Render an error in the envelope (PUB:CLI): 20001 for the key, 20002 for the request, -1 for the server."""
     status, code, message = _REJECTIONS.get(rejection.kind, (200, 20002, rejection.message or "bad request"))
     return Reply(status, {"code": code, "msg": message, "data": None})
 
 
 _HOST = "https://files.jimmyai.example"
-"""Where uploaded files are said to be. Nobody fetches them: what is here is in `Sandbox.kept`."""
-_REVIEW_SECONDS = 1.0
-"""How long an asset is looked at, at pace 1."""
-_LARGEST = 100 * 1024 * 1024
+"""The host in the URLs of uploaded files. It does not exist: the files are in `Sandbox.stored`."""
+_MAX_BYTES = 100 * 1024 * 1024
 
 
-def _said(data: Json) -> Reply:
+def _success(data: Json) -> Reply:
     return Reply(200, {"code": 20000, "msg": "ok", "data": data})
 
 
 def _upload(request: EndpointRequest) -> Reply:
-    """Take a file (PUB:CLI): at most 100 MB, of the formats that are listed."""
+    """Store a file (PUB:CLI): at most 100 MB, of the listed formats."""
     file = request.file or StoredFile("")
     ending = file.name.rpartition(".")[2].casefold()
-    if ending not in UPLOAD.endings | {"jpeg", "svg"} or not 0 < len(file.content) <= _LARGEST:
+    if ending not in UPLOAD.endings | {"jpeg", "svg"} or not 0 < len(file.content) <= _MAX_BYTES:
         return render_error(Rejection("invalid_request", "unsupported file"))
     url = f"{_HOST}/uploads/{secrets.token_hex(8)}/{file.name}"
     request.stored[url] = file
-    return _said({"url": url, "filename": file.name, "size": len(file.content), "mime_type": file.mime})
+    return _success({"url": url, "filename": file.name, "size": len(file.content), "mime_type": file.mime})
 
 
 def _asset(request: EndpointRequest, url: object, kind: str, name: str = "") -> str | None:
-    """Begin to look at what is behind a link; None if nothing can be there."""
+    """Start the review of a linked file and return its asset id; None if the link is unusable."""
     if not isinstance(url, str) or not url.startswith("https://"):
         return None
     asset = f"asset_{secrets.token_hex(6)}"
     content = request.stored[url].content if url in request.stored else b""
-    request.stored[asset] = StoredFile(
-        name, content, kind=kind, url=url, ready_at=request.now + _REVIEW_SECONDS * request.pace
-    )
+    request.stored[asset] = StoredFile(name, content, kind=kind, url=url, ready_at=request.now + request.review_seconds)
     return asset
 
 
@@ -186,19 +181,21 @@ def _state(request: EndpointRequest, asset: StoredFile) -> str:
 
 def _sp_upload(request: EndpointRequest) -> Reply:
     body = request.body
-    known = isinstance(body.get("name"), str) and body.get("type") in {"image", "video", "audio", "text"}
-    asset = _asset(request, body.get("url"), "sp", str(body.get("name"))) if known else None
-    return _said({"asset_id": asset}) if asset else render_error(Rejection("invalid_request", "bad request"))
+    valid = isinstance(body.get("name"), str) and body.get("type") in {"image", "video", "audio", "text"}
+    asset = _asset(request, body.get("url"), "sp", str(body.get("name"))) if valid else None
+    return _success({"asset_id": asset}) if asset else render_error(Rejection("invalid_request", "bad request"))
 
 
 def _sp_status(request: EndpointRequest) -> Reply:
-    found = {a: request.stored[a] for a in _asked_for(request) if a in request.stored}
-    return _said({"items": [{"asset_id": a, "status": _state(request, k), "name": k.name} for a, k in found.items()]})
+    found = {a: request.stored[a] for a in _asset_ids(request) if a in request.stored}
+    return _success(
+        {"items": [{"asset_id": a, "status": _state(request, k), "name": k.name} for a, k in found.items()]}
+    )
 
 
-def _asked_for(request: EndpointRequest) -> list[str]:
+def _asset_ids(request: EndpointRequest) -> list[str]:
     ids: Any = request.body.get("asset_ids")
-    return [str(a) for a in ids] if isinstance(ids, list) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return [str(a) for a in ids] if isinstance(ids, list) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (JSON)
 
 
 def _sp_detail(request: EndpointRequest) -> Reply:
@@ -206,19 +203,21 @@ def _sp_detail(request: EndpointRequest) -> Reply:
     stored = request.stored.get(asset)
     if stored is None:
         return render_error(Rejection("invalid_request", "asset not found"))
-    return _said({"asset_id": asset, "status": _state(request, stored), "name": stored.name, "url": stored.url})
+    return _success({"asset_id": asset, "status": _state(request, stored), "name": stored.name, "url": stored.url})
 
 
 def _person(request: EndpointRequest, asset: str) -> Reply:
     stored = request.stored[asset]
     state = _state(request, stored)
     reference = f"asset://{asset}" if state == "Active" else None
-    return _said({"asset_id": asset, "status": state, "asset_ref": reference, "name": stored.name, "url": stored.url})
+    return _success(
+        {"asset_id": asset, "status": state, "asset_ref": reference, "name": stored.name, "url": stored.url}
+    )
 
 
 def _person_submit(request: EndpointRequest) -> Reply:
-    named = isinstance(request.body.get("name"), str)
-    asset = _asset(request, request.body.get("url"), "person", str(request.body.get("name"))) if named else None
+    valid = isinstance(request.body.get("name"), str)
+    asset = _asset(request, request.body.get("url"), "person", str(request.body.get("name"))) if valid else None
     return _person(request, asset) if asset else render_error(Rejection("invalid_request", "bad request"))
 
 
@@ -232,7 +231,7 @@ def _person_status(request: EndpointRequest) -> Reply:
 
 
 def _audit(request: EndpointRequest) -> Reply:
-    """Full: several links at once, each either looked at or refused."""
+    """Full: takes several links at once, and reviews or refuses each."""
     items: list[Json] = []
     failed: list[Json] = []
     for kind in ("image", "video", "audio"):
@@ -243,29 +242,31 @@ def _audit(request: EndpointRequest) -> Reply:
                 items.append({"asset_id": asset, "original_url": url, "asset_type": kind, "status": state})
             else:
                 failed.append({"original_url": url, "asset_type": kind})
-    return _said({"items": items, "failed_items": failed})
+    return _success({"items": items, "failed_items": failed})
 
 
 def _balance(request: EndpointRequest) -> Reply:
-    return _said({"balance": 100.5, "used_coin": request.spent, "available": 100.5 - request.spent})
+    return _success({"balance": 100.5, "used_coin": request.spent, "available": 100.5 - request.spent})
 
 
 def _key_balance(request: EndpointRequest) -> Reply:
     left = 50 - request.spent
     data = {"name": "sandbox", "total_quota": 50, "used_quota": request.spent, "available_quota": left}
-    return _said(data | {"unlimited": False})
+    return _success(data | {"unlimited": False})
 
 
 def _catalog(request: EndpointRequest) -> Reply:
-    """The public price list. Mini and SP are listed by resolution; under which names the other SP, nobody says."""
+    """The public price list. Mini and SP are listed by resolution; no page names the entries of the other SP models."""
     del request
     listed: list[Json] = []
     for model in VENDOR.models:
-        price = _PLAY_PRICES[model.id]
+        price = _FAKE_PRICES[model.id]
         if name := _LISTED_AS.get(model.name, "" if model.name.endswith("-sp") else model.name):
             listed += [_entry(model, name.format(r), rate) for r, rate in (price.rates or {}).items()]
-            listed += [_entry(model, _SP_WITH_VIDEOS.format(r), rate) for r, rate in (price.with_video or {}).items()]
-    return _said({"list": listed})
+            listed += [
+                _entry(model, _LISTED_WITH_VIDEOS.format(r), rate) for r, rate in (price.with_video or {}).items()
+            ]
+    return _success({"list": listed})
 
 
 def _entry(model: Model, name: str, unit_price: Decimal) -> Json:
@@ -305,5 +306,5 @@ FAKE = Fake(
         Endpoint("GET", f"{_API}/key/balance", _key_balance),
         Endpoint("GET", "/api/openapi/model/catalog", _catalog, public=True),
     ),
-    prices=_PLAY_PRICES,
+    prices=_FAKE_PRICES,
 )

@@ -1,4 +1,4 @@
-"""OPE.AI as its page documents it (facts/ope.yaml): states in capitals, no link, the film fetched with the key."""
+"""OPE.AI as its page documents it (facts/ope.yaml): states in capitals, no link, videos downloaded with the key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.sizes import SIZES
-from seedance_mcp.sandbox.fakes.fake import BodyReader, Fake, Json, Rejection, Reply, given
+from seedance_mcp.sandbox.fakes.body_reader import BodyReader, drop_nulls
+from seedance_mcp.sandbox.fakes.fake import Fake, Json, Rejection, Reply
 from seedance_mcp.sandbox.fakes.gateway import gateway_reply
 from seedance_mcp.sandbox.fakes.upstream import failure
 from seedance_mcp.sandbox.tasks import Task, TaskView
@@ -19,7 +20,7 @@ _STATES = {
     "succeeded": "SUCCESS",
     "failed": "FAILURE",
 }
-_SHAPES = {size: shape for shape, size in SIZES.items()}
+_BY_SIZE = {size: shape for shape, size in SIZES.items()}
 _ROLES = {
     "image_url": {"first_frame": "first_frame", "last_frame": "last_frame", "reference_image": "reference_images"},
     "video_url": {"reference_video": "reference_videos"},
@@ -28,14 +29,14 @@ _ROLES = {
 
 
 def read_request(reader: BodyReader, _model: Model) -> dict[str, Any]:
-    """Read a body (SEED §1, §2): `size`, or `resolution` with `ratio`; `seconds` is a text."""
-    args = given(
+    """Read a body (SEED §1, §2): `size`, or `resolution` with `ratio`; `seconds` is a string."""
+    args = drop_nulls(
         prompt=reader.take("prompt"),
         duration=_seconds(reader),
         generate_audio=reader.take("generate_audio"),
         seed=reader.take("seed"),
     )
-    return args | _shape(reader) | _media(reader)
+    return args | _size(reader) | _media(reader)
 
 
 def _seconds(reader: BodyReader) -> object:
@@ -46,26 +47,25 @@ def _seconds(reader: BodyReader) -> object:
     return None
 
 
-def _shape(reader: BodyReader) -> dict[str, Any]:
+def _size(reader: BodyReader) -> dict[str, Any]:
     size, resolution, ratio = reader.take("size"), reader.take("resolution"), reader.take("ratio")
     if size is None:
         if resolution is None or ratio is None:
             reader.problem("resolution", "either size, or resolution together with ratio, is required")
-        return given(resolution=resolution, aspect_ratio=ratio)
+        return drop_nulls(resolution=resolution, aspect_ratio=ratio)
     if resolution is not None or ratio is not None:
         reader.problem("resolution", "size and resolution + ratio must not be sent together")
         return {}
-    if not isinstance(size, str) or size not in _SHAPES:
-        reader.problem("resolution", f"size must be one of {', '.join(_SHAPES)}")
+    if not isinstance(size, str) or size not in _BY_SIZE:
+        reader.problem("resolution", f"size must be one of {', '.join(_BY_SIZE)}")
         return {}
-    resolution, ratio = _SHAPES[size]
+    resolution, ratio = _BY_SIZE[size]
     return {"resolution": resolution, "aspect_ratio": ratio}
 
 
 def _media(reader: BodyReader) -> dict[str, Any]:
-    """Sort the typed parts by role; a picture without one is the first frame if it is alone, else a reference."""
-    inner = reader.inside("input_reference")
-    content: Any = inner.take("content")
+    """Sort the typed parts by role; a single image without a role is the first frame, several are references."""
+    content: Any = reader.nested("input_reference").take("content")
     if content is None:
         return {}
     parts = cast("list[Any]", content if isinstance(content, list) else [None])
@@ -80,21 +80,21 @@ def _media(reader: BodyReader) -> dict[str, Any]:
         if kind not in _ROLES or url is None:
             reader.problem("reference_images", "a part needs type image_url, video_url or audio_url, and its url")
             continue
-        single_error = kind == "image_url" and sum(p.get("type") == "image_url" for p in parts) > 1
-        usual = "reference_image" if single_error else next(iter(_ROLES[kind]))
-        role = _ROLES[kind].get(str(part.get("role") or usual))
+        several = kind == "image_url" and sum(p.get("type") == "image_url" for p in parts) > 1
+        default = "reference_image" if several else next(iter(_ROLES[kind]))
+        role = _ROLES[kind].get(str(part.get("role") or default))
         if role is None:
-            reader.problem("reference_images", f"role {part.get('role')!r} does not go with {kind}")
+            reader.problem("reference_images", f"{part.get('role')!r} is not a role of {kind}")
             continue
         found.setdefault(role, []).append(url)
     for frame in ("first_frame", "last_frame"):
         if len(found.get(frame, ())) > 1:
-            reader.problem(frame, "can be given once only")
+            reader.problem(frame, "can be given only once")
     return {role: urls[0] if role.endswith("_frame") else urls for role, urls in found.items()}
 
 
 def render_created(task: Task) -> Json:
-    """Answer a create (SEED §4.1): the id twice, and the state in lower case."""
+    """Answer a create request (SEED §4.1): the id twice, and the state in lower case."""
     return {
         "id": task.id,
         "task_id": task.id,
@@ -106,7 +106,7 @@ def render_created(task: Task) -> Json:
 
 
 def render_status(view: TaskView) -> Json:
-    """Answer a look (SEED §5): the state in capitals, and never a link."""
+    """Answer a poll (SEED §5): the state in capitals, and never a link."""
     task = view.task
     width, height = task.video.width, task.video.height
     body: Json = {
@@ -125,7 +125,7 @@ def render_status(view: TaskView) -> Json:
 
 
 def render_error(rejection: Rejection) -> Reply:
-    """Say no in the gateway's words, with the upstream's error object inside a string."""
+    """Render the gateway's error, with the upstream's error object inside a string."""
     if rejection.kind == "not_ready":
         rejection = Rejection("not_ready", _STATES[rejection.message])
     return gateway_reply(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seedance_mcp.sandbox.tasks import Task
 
-REFUSED = {
+UPSTREAM_ERRORS = {
     "content_policy": (
         400,
         "InputTextSensitiveContentDetected",
@@ -19,18 +19,18 @@ REFUSED = {
     "not_found": (404, "InvalidEndpoint.NotFound", "The model or endpoint does not exist."),
     "invalid_request": (400, "InvalidParameter", "A parameter specified in the request is not valid."),
 }
-"""HTTP status, code and message by reason."""
+"""HTTP status, code and message, by reason."""
 
-_FAILED = {
+_FAILURES = {
     "content_policy": (
         "OutputVideoSensitiveContentDetected",
         "The request failed because the output video may contain sensitive information.",
     ),
-    "real_person": REFUSED["real_person"][1:],
+    "real_person": UPSTREAM_ERRORS["real_person"][1:],
     "generation_failed": ("InternalServiceError", "The service encountered an unexpected internal error."),
 }
 
 
 def failure(task: Task) -> tuple[str, str]:
-    """Return the code and the message with which the task fails."""
-    return _FAILED[task.directives.what("fail") or "generation_failed"]
+    """Return the code and the message of a failed task."""
+    return _FAILURES[task.directives.choice("fail") or "generation_failed"]

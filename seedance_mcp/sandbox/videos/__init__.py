@@ -1,1 +1,1 @@
-""""""
+"""The videos that the sandbox delivers."""

@@ -1,6 +1,6 @@
-"""How a film begins with the picture that was given for it: held for a moment, then the scene comes down over it.
+"""How a video begins with its first frame: the image is held for a moment, then the scene covers it from the top.
 
-Only the decoder for the format that the first bytes show is used, on bytes in memory.
+Only one decoder is used, chosen by the file's first bytes, on bytes in memory.
 """
 
 # PyAV types its packets only in part.
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from av.video.plane import VideoPlane
 
-_HELD, _COMES = 0.5, 1.0
-"""Seconds for which the picture stands alone, and in which the scene then covers it."""
+_HOLD_SECONDS, _COVER_SECONDS = 0.5, 1.0
+"""How long the image is shown alone, and how long the scene then takes to cover it."""
 _DECODERS = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PNG\r\n": "png_pipe", b"RIFF": "webp_pipe", b"BM": "bmp_pipe"}
 
 Planes = tuple[bytes, bytes, bytes]
@@ -23,9 +23,9 @@ Planes = tuple[bytes, bytes, bytes]
 
 
 def planes(content: bytes, width: int, height: int, strides: tuple[int, int]) -> Planes | None:
-    """Return a picture in the size of a film; None if it is none that can be decoded. Needs PyAV.
+    """Return an image scaled to the size of a video; None if it cannot be decoded. Needs PyAV.
 
-    `strides` are the lengths that rows of the Y and of the two colour planes are to have.
+    `strides` are the row lengths, in bytes, of the Y plane and of the two colour planes.
     """
     import av  # noqa: PLC0415  (an extra)
 
@@ -35,16 +35,16 @@ def planes(content: bytes, width: int, height: int, strides: tuple[int, int]) ->
     try:
         with av.open(io.BytesIO(content), "r", format=decoder, options={"protocol_whitelist": ""}) as container:
             frame = next(container.decode(container.streams.video[0]))
-            # A JPEG uses all 256 levels, a film those from 16 to 235.
+            # A JPEG uses all 256 levels, a video only those from 16 to 235.
             sized = frame.reformat(width, height, format="yuv420p", dst_color_range="MPEG")
-    except Exception:  # noqa: BLE001  (FFmpeg has many ways of saying no, and a film can do without)
+    except Exception:  # noqa: BLE001  (FFmpeg has many errors, and the video can do without the image)
         return None
     luma, blue, red = sized.planes
-    return _laid(luma, strides[0]), _laid(blue, strides[1]), _laid(red, strides[1])
+    return _with_stride(luma, strides[0]), _with_stride(blue, strides[1]), _with_stride(red, strides[1])
 
 
-def _laid(plane: VideoPlane, stride: int) -> bytes:
-    """Return a plane with rows of this length; a decoder may have laid them out with more room between."""
+def _with_stride(plane: VideoPlane, stride: int) -> bytes:
+    """Return the bytes of a plane with rows of this length; a decoder may have padded them differently."""
     content, own = bytes(plane), plane.line_size
     if own == stride:
         return content
@@ -52,12 +52,12 @@ def _laid(plane: VideoPlane, stride: int) -> bytes:
 
 
 def covered(image: Planes, scene: Planes, strides: tuple[int, int], time: float) -> Planes:
-    """Return what is seen so many seconds into the film."""
-    share = min(1.0, max(0.0, (time - _HELD) / _COMES))
+    """Return the planes of the frame `time` seconds into the video."""
+    share = min(1.0, max(0.0, (time - _HOLD_SECONDS) / _COVER_SECONDS))
 
-    def seen(plane: int) -> bytes:
+    def mixed(plane: int) -> bytes:
         stride = strides[min(plane, 1)]
         cut = int(len(scene[plane]) // stride * share) * stride
         return scene[plane][:cut] + image[plane][cut:]
 
-    return seen(0), seen(1), seen(2)
+    return mixed(0), mixed(1), mixed(2)

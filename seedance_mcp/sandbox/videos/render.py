@@ -1,9 +1,9 @@
-"""The films that the sandbox hands over: real H.264 in MP4, of the size, length and sound that were asked for.
+"""The sandbox's videos: real H.264 in MP4, with the requested size, length and audio.
 
-A sun crosses the sky over a moving sea, with a clock and a bar that show the running time; where a first frame was
-handed over, the film begins with it. Frames are written as bytes, row by row, so that PyAV (the extra `media`) is all
-that is needed; without it a small film that ships with the package stands in. To write that one anew:
-`python -m seedance_mcp.sandbox.videos.render`.
+A sun crosses the sky over a moving sea, with a clock and a bar that show the elapsed time; an uploaded first frame
+opens the video. Frames are written as bytes, row by row, and need only PyAV (the extra `media`); without it, every
+video is the fallback video, a small file in the package. `python -m seedance_mcp.sandbox.videos.render` renders that
+file again.
 """
 
 # PyAV types its packets only in part.
@@ -36,36 +36,36 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 FALLBACK = "fallback.mp4"
-LONGEST = 60
-"""Seconds. aigptimage states no upper end for a duration; the sandbox keeps its films to a minute."""
+MAX_SECONDS = 60
+"""aigptimage documents no longest duration; the sandbox's videos end after a minute."""
 _SAMPLE_RATE = 48_000
 _AAC_FRAME = 1024
-_KEPT = 24
-"""Films that are remembered."""
-_MOST_PIXELS = 2206 * 946 * 15 * 24
-"""What is drawn in about three seconds: 15 s of the widest 1080p."""
+_CACHE_SIZE = 24
+"""Videos that stay in memory."""
+_MAX_PIXELS = 2206 * 946 * 15 * 24
+"""The pixels of 15 s of the widest 1080p, which take about three seconds to render."""
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """What a film is like: its size in pixels, its length in seconds, and whether it has sound."""
+    """What a video is like: its size in pixels, its length, and whether it has audio."""
 
     width: int
     height: int
     seconds: int
     audio: bool
-    opening: bytes = field(default=b"", repr=False)
-    """The picture that it begins with, as a file."""
+    first_frame: bytes = field(default=b"", repr=False)
+    """The image that it begins with, as a file."""
 
     @property
     def frame_rate(self) -> int:
-        """Seedance makes 24 frames a second; large films get fewer, so that nobody waits for a stand-in."""
+        """Frames per second: 24 as Seedance has, fewer in large videos so that they render quickly."""
         pixels = self.width * self.height * self.seconds
-        return next((rate for rate in (24, 12, 8) if pixels * rate <= _MOST_PIXELS), 6)
+        return next((rate for rate in (24, 12, 8) if pixels * rate <= _MAX_PIXELS), 6)
 
 
 def video_kind() -> Literal["made", "fallback"]:
-    """Say whether films are made to measure, or (without PyAV and its encoders) a ready-made one stands in."""
+    """Return whether videos are made as requested, or (without PyAV and its encoders) the fallback video is used."""
     try:
         from av import codecs_available  # noqa: PLC0415  (an extra, and slow to load)
     except ImportError:
@@ -74,9 +74,9 @@ def video_kind() -> Literal["made", "fallback"]:
 
 
 def size(resolution: str | None, aspect_ratio: str | None) -> tuple[int, int]:
-    """Return the pixels of a resolution and ratio: Seedance's own table, beyond it as many pixels as 16:9 has.
+    """Return width and height in pixels: from Seedance's own table, otherwise with the same number of pixels as 16:9.
 
-    What neither the caller nor the vendor fixes (`adaptive`, or nothing) becomes 720p and 16:9.
+    A resolution or ratio that neither the caller nor the vendor fixes (`adaptive`, or nothing) becomes 720p or 16:9.
     """
     resolution = resolution or "720p"
     ratio = aspect_ratio if aspect_ratio and ":" in aspect_ratio else "16:9"
@@ -93,38 +93,38 @@ def _even(number: float) -> int:
     return 2 * round(number / 2)
 
 
-_made: OrderedDict[Video, bytes] = OrderedDict()
-_one_at_a_time: RunVar[anyio.CapacityLimiter] = RunVar("seedance_mcp.sandbox.videos.render")
+_cache: OrderedDict[Video, bytes] = OrderedDict()
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("seedance_mcp.sandbox.videos.render")
 
 
-async def fetch(video: Video) -> bytes:
-    """Return the film as a file, made in a worker thread when it is asked for first."""
+async def video_file(video: Video) -> bytes:
+    """Return the video as a file, rendered in a worker thread the first time."""
     if video_kind() == "fallback":
         return _fallback()
     try:
-        limiter = _one_at_a_time.get()
+        limiter = _limiter.get()
     except LookupError:
-        _one_at_a_time.set(limiter := anyio.CapacityLimiter(1))
+        _limiter.set(limiter := anyio.CapacityLimiter(1))
     async with limiter:
-        if video not in _made:
-            _made[video] = await anyio.to_thread.run_sync(make, video)
-        _made.move_to_end(video)
-        while len(_made) > _KEPT:
-            _made.popitem(last=False)
-        return _made[video]
+        if video not in _cache:
+            _cache[video] = await anyio.to_thread.run_sync(make, video)
+        _cache.move_to_end(video)
+        while len(_cache) > _CACHE_SIZE:
+            _cache.popitem(last=False)
+        return _cache[video]
 
 
 @cache
 def _fallback() -> bytes:
-    return files("seedance_mcp.sandbox").joinpath(FALLBACK).read_bytes()
+    return files("seedance_mcp.sandbox.videos").joinpath(FALLBACK).read_bytes()
 
 
 def make(video: Video, crf: int = 26) -> bytes:
-    """Draw and encode a film. Needs PyAV; a 5 s film in 720p takes well under a second."""
+    """Render and encode a video. Needs PyAV; 5 s in 720p take well under a second."""
     import av  # noqa: PLC0415  (an extra)
 
     with tempfile.TemporaryDirectory(prefix="seedance-sandbox-") as folder:
-        path = Path(folder) / "film.mp4"  # a real file, because +faststart reads what it has written
+        path = Path(folder) / "video.mp4"  # a real file, because +faststart reads back what it wrote
         with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream("libx264", rate=video.frame_rate)
             stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
@@ -141,13 +141,15 @@ def _write_frames(container: OutputContainer, stream: VideoStream, video: Video)
 
     luma, colour, _ = (plane.line_size for plane in VideoFrame(video.width, video.height, "yuv420p").planes)
     scene = Scene(video.width, video.height, video.seconds, (luma, colour))
-    first = first_frame.planes(video.opening, video.width, video.height, scene.strides) if video.opening else None
+    opening = (
+        first_frame.planes(video.first_frame, video.width, video.height, scene.strides) if video.first_frame else None
+    )
     for number in range(video.seconds * video.frame_rate):
         frame, time = VideoFrame(video.width, video.height, "yuv420p"), number / video.frame_rate
         shown = scene.planes(time)
-        shown = first_frame.covered(first, shown, scene.strides, time) if first else shown
-        for plane, image in zip(frame.planes, shown, strict=True):
-            plane.update(image)
+        shown = first_frame.covered(opening, shown, scene.strides, time) if opening else shown
+        for plane, content in zip(frame.planes, shown, strict=True):
+            plane.update(content)
         frame.pts, frame.time_base = number, Fraction(1, video.frame_rate)
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
@@ -156,7 +158,7 @@ def _write_frames(container: OutputContainer, stream: VideoStream, video: Video)
 def _write_audio(container: OutputContainer, stream: AudioStream, seconds: int) -> None:
     from av import AudioFrame  # noqa: PLC0415  (an extra)
 
-    # A soft chord of whole frequencies repeats every second, so one second is all that has to be computed.
+    # A chord of whole frequencies repeats every second, so one second is enough.
     step = 2 * math.pi / _SAMPLE_RATE
     second = array("f")
     for i in range(_SAMPLE_RATE):
@@ -173,10 +175,10 @@ def _write_audio(container: OutputContainer, stream: AudioStream, seconds: int) 
 
 
 def write_fallback(path: Path) -> int:
-    """Write the film that stands in where PyAV is missing, and return its size in bytes."""
-    video = make(Video(320, 180, 2, audio=True), crf=30)
-    path.write_bytes(video)
-    return len(video)
+    """Render the fallback video, and return its size in bytes."""
+    content = make(Video(320, 180, 2, audio=True), crf=30)
+    path.write_bytes(content)
+    return len(content)
 
 
 if __name__ == "__main__":

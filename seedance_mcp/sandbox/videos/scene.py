@@ -1,4 +1,4 @@
-"""What the sandbox's films show: a sun over a moving sea, a clock and a bar, as the three planes of yuv420p.
+"""What the sandbox's videos show: a sun over a moving sea, a clock and a bar, as the three planes of yuv420p.
 
 Rows of bytes are cut from larger ones and joined, which is as fast as Python gets without numpy.
 """
@@ -20,7 +20,7 @@ _DOTS: dict[str, tuple[int, ...]] = {
     "9": (7, 5, 7, 1, 7),
     ":": (0, 2, 0, 2, 0),
 }
-"""The clock's characters, five rows of three dots: a bit for each dot."""
+"""The clock's characters, each five rows of three dots, one bit for each dot."""
 
 _WHITE, _DARK = b"\xeb", b"\x28"
 _SUN = (b"\xe6", b"\x50", b"\x9c")
@@ -30,7 +30,7 @@ _SEA = (74, 142, 112)
 
 
 class Scene:
-    """The picture of one film at any moment; `strides` are the row lengths of the Y and the two colour planes."""
+    """The frames of one video; `strides` are the row lengths of the Y plane and of the two colour planes."""
 
     def __init__(self, width: int, height: int, seconds: int, strides: tuple[int, int]) -> None:
         self.width, self.height, self.seconds, self.strides = width, height, seconds, strides
@@ -42,29 +42,29 @@ class Scene:
         self.sky = tuple(self._gradient(plane) for plane in range(3))
 
     def _gradient(self, plane: int) -> list[bytes]:
-        """The sky of one plane, row by row, down to the horizon."""
+        """Return the sky of one plane, row by row, down to the horizon."""
         rows, stride = (self.horizon, self.strides[0]) if plane == 0 else (self.horizon // 2, self.strides[1])
         top, low = _SKY[0][plane], _SKY[1][plane]
         return [bytes([round(top + (low - top) * y / rows)]) * stride for y in range(rows)]
 
     def planes(self, time: float) -> tuple[bytes, bytes, bytes]:
-        """Return Y, U and V `time` seconds into the film."""
+        """Return Y, U and V `time` seconds into the video."""
         done = time / self.seconds
         luma = list(self.sky[0])
-        self._shine(luma, 0, done)
-        self._tell(luma, time)
+        self._draw_sun(luma, 0, done)
+        self._draw_clock(luma, time)
         luma += self._waves(time)
-        self._measure(luma, done)
+        self._draw_bar(luma, done)
         return b"".join(luma), self._colour(1, done), self._colour(2, done)
 
     def _colour(self, plane: int, done: float) -> bytes:
         rows = list(self.sky[plane])
-        self._shine(rows, plane, done)
+        self._draw_sun(rows, plane, done)
         rows += [bytes([_SEA[plane]]) * self.strides[1]] * (self.height // 2 - len(rows))
         return b"".join(rows)
 
-    def _shine(self, rows: list[bytes], plane: int, done: float) -> None:
-        """Put the sun where it stands: it rises on the left and sets on the right."""
+    def _draw_sun(self, rows: list[bytes], plane: int, done: float) -> None:
+        """Draw the sun: it rises on the left and sets on the right."""
         scale = 1 if plane == 0 else 2
         radius = min(self.width, self.height) // 9 // scale
         middle = round((0.1 + 0.8 * done) * self.width) // scale
@@ -76,7 +76,7 @@ class Scene:
             rows[y] = row[:left] + _SUN[plane] * (right - left) + row[right:]
 
     def _waves(self, time: float) -> list[bytes]:
-        """The sea: waves that are nearer are further apart and faster."""
+        """Return the sea, row by row: nearer waves are faster and further apart."""
         rows: list[bytes] = []
         stride, depth = self.strides[0], self.height - self.horizon
         step = max(1, self.dot // 2)
@@ -86,8 +86,8 @@ class Scene:
             rows += [self.sea[shift : shift + stride]] * min(step, depth - y)
         return rows
 
-    def _tell(self, rows: list[bytes], time: float) -> None:
-        """Write the running time at the top left, as 0:03."""
+    def _draw_clock(self, rows: list[bytes], time: float) -> None:
+        """Draw the elapsed time at the top left, as 0:03."""
         text = f"{int(time) // 60}:{int(time) % 60:02d}"
         dot, margin = self.dot, 4 * self.dot
         for line in range(5):
@@ -98,8 +98,8 @@ class Scene:
                 written = row[:margin] + b"".join(dots)
                 rows[y] = written + row[len(written) :]
 
-    def _measure(self, rows: list[bytes], done: float) -> None:
-        """Draw the bar along the bottom edge, as long as the part that has been shown."""
+    def _draw_bar(self, rows: list[bytes], done: float) -> None:
+        """Draw the bar along the bottom edge, in proportion to the elapsed time."""
         length = round(self.width * done)
         row = _WHITE * length + _DARK * (self.strides[0] - length)
         rows[-2 * self.dot :] = [row] * (2 * self.dot)

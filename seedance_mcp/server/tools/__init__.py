@@ -1,1 +1,1 @@
-""""""
+"""The tools that an assistant sees, one module each."""

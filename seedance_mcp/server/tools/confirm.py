@@ -1,30 +1,39 @@
-"""Ask the person before spending more than SEEDANCE_CONFIRM_ABOVE, in whichever way the client can be asked.
+"""Ask the user before spending more than SEEDANCE_CONFIRM_ABOVE, in whichever way the client can be asked.
 
-Clients of 2026-07-28 are answered with a question and call again with the answer; older ones are asked while the call
-waits. Some clients say that they can ask and then decline by themselves, so this is never the only gate: caps are.
+Clients of 2026-07-28 get the question as the answer (`NeedsInput`) and call again with the user's reply; older ones
+are asked while the call waits. Some clients claim that they can ask and then decline by themselves, so this is never
+the only gate: caps are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.errors import NotConfirmed
 
 if TYPE_CHECKING:
+    import mcp_types as types
+
     from seedance_mcp.jobs.quote import Quote
+    from seedance_mcp.server.tools.tool import Ask
     from seedance_mcp.settings import Settings
 
-Ask = Callable[[str, str], Awaitable[bool | None]]
-"""(question, what it is about) → yes, no, or None where the client cannot ask anybody."""
+
+class NeedsInput(Exception):  # noqa: N818  (a question, not an error)
+    """The call ends here with a question; the client repeats it with the user's reply."""
+
+    def __init__(self, request: types.InputRequiredResult) -> None:
+        super().__init__("the client has to ask the user")
+        self.request = request
 
 
 async def confirm(quote: Quote, settings: Settings, ask: Ask) -> None:
-    """Let a quote pass if it is cheap enough or the person agrees.
+    """Return if the quote is cheap enough or the user agrees.
 
     Raises:
         NotConfirmed: with what to do instead. Nothing was sent.
+        NeedsInput: the client has to call again with the user's reply.
     """
     limit = settings.confirm_above
     cost = quote.price.usd_micros
@@ -32,13 +41,14 @@ async def confirm(quote: Quote, settings: Settings, ask: Ask) -> None:
         return
     amount = "an unknown amount" if cost is None else f"up to {dollars(cost)}"
     length = f"{quote.request.duration} s " if quote.request.duration else ""
-    question = f"Spend {amount} on one {length}video with {quote.request.model.id}?"
+    question = f"Spend {amount} on one {length}video with {quote.model.id}?"
     answer = await ask(question, quote.fingerprint)
     if answer:
         return
     if answer is None:
         raise NotConfirmed(
-            f"This video may cost {amount}; the user wants to be asked above {dollars(limit)}, and this client cannot.",
-            next_step="Ask in the chat: the user can raise SEEDANCE_CONFIRM_ABOVE, or take something cheaper.",
+            f"This video may cost {amount}. The user wants to be asked above {dollars(limit)}, and this client cannot "
+            "ask.",
+            next_step="Ask in the chat: the user can raise SEEDANCE_CONFIRM_ABOVE, or choose something cheaper.",
         )
     raise NotConfirmed("The user did not agree, so nothing was sent.", next_step="Propose something cheaper.")

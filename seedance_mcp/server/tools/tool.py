@@ -1,4 +1,4 @@
-"""What a tool is: what is shown of it, what a call of it brings along, and how its arguments are held against rows."""
+"""What a tool is: what clients see of it, what a call of it carries, and how its arguments are checked."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from seedance_mcp.catalog import Source, schema
 from seedance_mcp.catalog.check import find_problems
 from seedance_mcp.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Row, Schema
     from seedance_mcp.jobs.service import JobService
-    from seedance_mcp.server.tools.confirm import Ask
-    from seedance_mcp.server.tools.preview_video import Shown
     from seedance_mcp.views import Fields
 
+OURS = Source("OURS", "tools")
+"""The source of rows that are ours and no vendor's."""
+
 Report = Callable[[float, float | None, str], Awaitable[None]]
-"""Tells the caller how far a call is: (done, of, in words)."""
+"""Reports the progress of a call: (done, total, message)."""
+Ask = Callable[[str, str], Awaitable[bool | None]]
+"""Asks the user (question, what it is about): yes, no, or None where the client cannot ask.
+
+Raises `NeedsInput` where the answer can only come with a second call.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a tool: its arguments, and the ways back to who called."""
+    """One call of a tool: its arguments, and the ways back to the caller."""
 
     args: Mapping[str, Any]
     report: Report
@@ -30,36 +37,75 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageAnswer:
+    """An answer with a JPEG. It has no structured content, because some clients show that instead of the image."""
+
+    fields: Fields
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: what is shown of it, and what it does."""
+    """A tool: what clients see of it, and what it does."""
 
     name: str
     title: str
     description: str
     input_schema: Schema
     output_schema: Schema | None
-    run: Callable[[JobService, Call], Awaitable[Fields | Shown]]
-    read_only: bool = True
+    run: Callable[[JobService, Call], Awaitable[Fields | ImageAnswer]]
+    read_only: bool = False
+    """Whether it neither writes, nor downloads, nor pays."""
+    repeatable: bool = True
+    """Whether calling it again with the same arguments does no harm."""
 
 
-def rising(report: Report) -> Report:
-    """Return a report that leaves out what would go back, as a download does that begins anew: clients take it ill."""
+def increasing(report: Report) -> Report:
+    """Return a report that skips values that do not increase, which clients reject; a restarted download has them."""
     highest = -1.0
 
-    async def report_if_higher(done: float, of: float | None, description: str) -> None:
+    async def report_if_higher(done: float, total: float | None, message: str) -> None:
         nonlocal highest
         if done > highest:
             highest = done
-            await report(done, of, description)
+            await report(done, total, message)
 
     return report_if_higher
 
 
 def check_args(rows: Mapping[str, Row], call: Call, tool: str) -> None:
-    """Hold the arguments of a call against a tool's rows.
+    """Check the arguments of a call against a tool's rows.
 
     Raises:
-        InvalidRequest: with all that is wrong.
+        InvalidRequest: lists every problem.
     """
     if problems := find_problems(rows, call.args, tool):
         raise InvalidRequest(f"{tool}: " + "; ".join(p.sentence() for p in problems) + ".", next_step="")
+
+
+# -- schemas ------------------------------------------------------------------------------------------------------
+
+STRING: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+OBJECT: Schema = {"type": "object"}
+STRINGS: Schema = {"type": "array", "items": STRING}
+OBJECTS: Schema = {"type": "array", "items": OBJECT}
+
+
+def inputs(rows: Mapping[str, Row], descriptions: Mapping[str, str], *, no_choices: frozenset[str]) -> Schema:
+    """Return an input schema from rows.
+
+    `no_choices` are the fields whose values are not listed, because they are in the conversation or in the refusal
+    of a wrong value: every token of tools/list is paid for in each conversation.
+    """
+    properties = {name: schema.tool_property(row, descriptions.get(name, "")) for name, row in rows.items()}
+    for name in no_choices & properties.keys():
+        properties[name].pop("enum", None)
+    required = [name for name, row in rows.items() if row.required]
+    root: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return root | ({"required": required} if required else {})
+
+
+def outputs(properties: Mapping[str, Schema], *required: str) -> Schema:
+    """Return an output schema."""
+    return {"type": "object", "properties": dict(properties), "required": list(required), "additionalProperties": False}

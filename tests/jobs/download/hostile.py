@@ -1,6 +1,6 @@
 """Hostile downloads: what is tried, and what must come of it. Every row is a test in test_hostile_downloads.py.
 
-docs/hostile-downloads.md is this table in print; `docs/generate.py` writes it.
+docs/hostile-downloads.md is this table in print; `scripts/generate.py` writes it.
 """
 
 from __future__ import annotations

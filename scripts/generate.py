@@ -1,0 +1,345 @@
+"""Write every file that is printed from code, or check that each is up to date.
+
+    uv run python scripts/generate.py write
+    uv run python scripts/generate.py check     names the stale files and exits with 1
+
+GENERATED has a function for each file. In README.md and AGENTS.md only the parts between `<!-- generated: NAME -->` and
+`<!-- end -->` are written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import anyio
+from mcp.client import Client
+
+from seedance_mcp import cli
+from seedance_mcp.catalog import Model
+from seedance_mcp.catalog.schema import field_descriptions
+from seedance_mcp.cli.config import snippet
+from seedance_mcp.cli.models import rate_text
+from seedance_mcp.sandbox import BEHAVIOURS
+from seedance_mcp.server.app import App
+from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
+from seedance_mcp.vendors import OURS, Vendor
+from tests.architecture import HOLDS, PACKAGE, ROOMS, TO_COME, allowance
+from tests.jobs.download import hostile
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def main(argv: Sequence[str], root: Path = ROOT, files: Mapping[str, Callable[[], str]] | None = None) -> int:
+    """Write the stale files, or name them."""
+    if list(argv) not in (["write"], ["check"]):
+        print("usage: python scripts/generate.py write|check", file=sys.stderr)
+        return 2
+    wanted = {name: make() for name, make in (GENERATED if files is None else files).items()}
+    stale = [name for name, text in wanted.items() if not _holds(root / name, text)]
+    if argv[0] == "check" and stale:
+        print("\n".join(f"{name} is stale" for name in stale))
+        print("Run `uv run python scripts/generate.py write`.")
+        return 1
+    for name in stale:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(wanted[name], encoding="utf-8", newline="\n")
+        print(f"{name} written")
+    print(f"{len(wanted)} generated files are up to date.")
+    return 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text("utf-8") == text
+
+
+# -- README.md -------------------------------------------------------------------------------------------------------
+
+CLIENTS = {
+    "claude-code": ("Claude Code", "sh"),
+    "claude-desktop": ("Claude Desktop", "jsonc"),
+    "cursor": ("Cursor", "jsonc"),
+    "vscode": ("VS Code", "jsonc"),
+    "codex": ("Codex", "toml"),
+}
+"""The clients that the README shows: name and syntax of the snippet."""
+
+PARAMETERS = {
+    "model": "`vendor/model`; if left out, the cheapest model that can do it",
+    "prompt": "what to show; `@image1`, `@video1`, `@audio1` name the references in their order",
+    "duration": "seconds",
+    "resolution": "such as `720p`",
+    "aspect_ratio": "such as `16:9`, or `adaptive` to match the images",
+    "first_frame": "URL of the image that the video starts with",
+    "last_frame": "URL of the image that it ends with",
+    "reference_images": "URLs of images of people, things or a style",
+    "reference_videos": "URLs of videos whose motion or camera work to imitate",
+    "reference_audios": "URLs of music, voices or other audio",
+    "generate_audio": "whether the video has audio",
+    "seed": "a number that may make a video repeatable",
+    "web_search": "whether the vendor searches the web first; for videos from text alone",
+    "watermark": "whether the vendor adds its watermark",
+    "safety_filter": "whether the vendor's content filter is on",
+    "callback_url": "a public URL that the vendor calls when the video is done",
+    "public": "whether the vendor may show the video in its gallery",
+    "max_cost": "refuse if the video may cost more than this many USD; lowers your cap, never raises it",
+    "request_key": "a name for this request: the same name and request give the same job, never a second one",
+    "allow_duplicate": "pay again for a request like one that is still open",
+    "dry_run": "check the request, show its price and exact content, and send nothing",
+}
+"""For people. What an assistant reads is much shorter, because it costs tokens in every conversation."""
+
+
+def readme() -> str:
+    """Return README.md with its generated parts brought up to date."""
+    tools = tool_lists()["all"]
+    return with_parts(
+        "README.md",
+        {
+            "clients": "\n\n".join(
+                f"**{name}**\n\n```{kind}\n{snippet(c)}\n```" for c, (name, kind) in CLIENTS.items()
+            ),
+            "commands": table(("Command", "What it does"), ((code(usage), help_) for usage, help_ in commands())),
+            "tools": table(("Tool", "What it is for", "Takes"), map(_tool_row, tools)),
+            "parameters": _parameters_table(tools),
+            "vendors": table(("Vendor", "Ids begin with", "Models", "Key", "Finished video"), map(_vendor_row, OURS)),
+            "settings": table(("Setting", "Meaning", "Default"), map(_setting_row, every_setting())),
+            "behaviours": table(("Behaviour", "What happens"), ((code(b.usage), b.help) for b in BEHAVIOURS)),
+        },
+    )
+
+
+def commands(*path: str) -> Iterator[tuple[str, str]]:
+    """Yield the usage of each command, and its help text."""
+    for name, help_ in re.findall(r"^ {4}([a-z]+) +(\S.*)$", _help(*path), re.MULTILINE):
+        usage = _help(*path, name).partition("\n")[0].removeprefix("usage: ")
+        yield usage.replace(" [-h]", "").removesuffix(" action ..."), help_
+        yield from commands(*path, name)
+
+
+def _help(*path: str) -> str:
+    printed = io.StringIO()
+    wide = mock.patch.dict(os.environ, {"COLUMNS": "200", "NO_COLOR": "1"})
+    with wide, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        cli.main([*path, "--help"])
+    return printed.getvalue()
+
+
+def _tool_row(tool: dict[str, Any]) -> tuple[str, str, str]:
+    name, arguments = tool["name"], tool["inputSchema"]["properties"]
+    takes_ = "see below" if name == "create_video" else ", ".join(map(code, arguments))
+    return code(name), f"{tool['description']}.", takes_
+
+
+def _parameters_table(tools: list[dict[str, Any]]) -> str:
+    shown = next(t for t in tools if t["name"] == "create_video")["inputSchema"]["properties"]
+    if list(shown) != list(PARAMETERS):
+        difference = sorted(set(shown) ^ set(PARAMETERS)) or "their order"
+        raise SystemExit(f"PARAMETERS does not match the parameters of create_video: {difference}")
+    rows = ((code(name), meaning, _takers(name)) for name, meaning in PARAMETERS.items())
+    return table(("`create_video` takes", "Meaning", "Vendors"), rows)
+
+
+def _takers(name: str) -> str:
+    takers = [v.slug for v in OURS if any(name in model.rows for model in v.models)]
+    return "all" if len(takers) in {0, len(OURS)} else ", ".join(takers)
+
+
+def _vendor_row(vendor: Vendor) -> tuple[str, ...]:
+    if vendor.link_days:
+        download = f"link lasts {vendor.link_days:g} days"
+    else:
+        download = "downloaded with the key" if vendor.build_download else "by link"
+    key = vendor_settings(vendor)[0].name
+    return f"[{vendor.name}]({vendor.docs})", f"`{vendor.slug}/`", f"{len(vendor.models)}", code(key), download
+
+
+def _setting_row(setting: Setting) -> tuple[str, str, str]:
+    default = setting.default_text or (code(setting.default) if setting.default else "–")
+    return code(setting.name), setting.help, default
+
+
+# -- AGENTS.md -------------------------------------------------------------------------------------------------------
+
+
+def house_rules() -> str:
+    """Return AGENTS.md with its table of rooms brought up to date."""
+    rows = ((_file_name(room), HOLDS[room], allowance(room, mark="`")) for room in ROOMS if room not in TO_COME)
+    return with_parts("AGENTS.md", {"rooms": table(("Room", "What belongs there", "May import"), rows)})
+
+
+def _file_name(room: str) -> str:
+    if room == PACKAGE.name:
+        return "`__init__.py`"
+    return f"`{room}/`" if (PACKAGE / room).is_dir() else f"`{room}.py`"
+
+
+# -- docs/models.md --------------------------------------------------------------------------------------------------
+
+_MODELS_HEAD = """\
+# Models
+
+Printed from the constraint rows (`seedance_mcp/vendors/`) by `scripts/generate.py`; `seedance-mcp models MODEL` shows
+the same in a terminal, and the resource `seedance://models/VENDOR/MODEL` as an exact JSON Schema.
+
+A field that is not in a model's table is refused. The source of a row begins with **SEED** (the vendor's own API page,
+by line), **PUB** (another public page of the vendor), **ARK** (the official upstream) or **INF** (inferred, with the
+reason); **GAP** marks what nobody documents. [facts/README.md](../facts/README.md) says more. Advice is shown and never
+enforced.
+"""
+
+
+def models_page() -> str:
+    """Return docs/models.md: an overview of each vendor's models, then each model's rows with their sources."""
+    parts = [_MODELS_HEAD]
+    for vendor in OURS:
+        overview = ((code(m.id), m.summary, ", ".join(m.modes).replace("_", " "), rate_text(m)) for m in vendor.models)
+        parts += [f"## {vendor.name}\n\nRead from {vendor.docs}\n"]
+        parts += [table(("Model", "What it is", "Starts from", "Price"), overview)]
+        for model in vendor.models:
+            parts += [f"\n### {model.id}\n", table(("Field", "Takes", "Source"), _model_rows(model))]
+        parts += [""]
+    return "\n".join(parts)
+
+
+def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
+    billing = model.billing
+    for name, allowed in field_descriptions(model):
+        yield code(name), allowed, model.rows[name].source.where
+    for rule in model.rules:
+        yield "rule", rule.describe(), rule.source.where
+    for advice in model.advice:
+        yield "advice", advice.text, advice.source.where
+    yield "price", rate_text(model), billing.source.where
+    if billing.with_video:
+        rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.with_video.items())
+        yield "price", f"with reference videos: {rates} {billing.unit}/{billing.per}", billing.source.where
+    for caution in billing.cautions:
+        yield "caution", caution.text, caution.source.where
+
+
+# -- server.json -----------------------------------------------------------------------------------------------------
+
+_FORMATS = {"flag": "boolean", "usd": "number", "seconds": "number", "whole": "number", "path": "filepath"}
+
+
+def registry_entry() -> str:
+    """Return server.json, the entry for the MCP registry."""
+    version: str = PROJECT["version"]
+    package = {
+        "registryType": "pypi",
+        "identifier": PROJECT["name"],
+        "version": version,
+        "runtimeHint": "uvx",
+        "transport": {"type": "stdio"},
+        "environmentVariables": [_variable(setting) for setting in every_setting()],
+    }
+    return as_json(
+        {
+            "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+            "name": "io.github.seedance-mcp/seedance-mcp",
+            "title": "Seedance videos",
+            "description": PROJECT["description"],
+            "version": version,
+            "packages": [package],
+        }
+    )
+
+
+def _variable(setting: Setting) -> dict[str, Any]:
+    pairs = {
+        "name": setting.name,
+        "description": setting.help,
+        "format": _FORMATS.get(setting.kind),
+        "isSecret": setting.secret or None,
+        "default": setting.default or None,
+        "choices": list(setting.choices) or None,
+    }
+    return {key: value for key, value in pairs.items() if value is not None}
+
+
+# -- tests/snapshots -------------------------------------------------------------------------------------------------
+
+
+def snapshot(name: str) -> str:
+    """Return the answer to tools/list with one vendor configured, or with all."""
+    return as_json(tool_lists()[name])
+
+
+@functools.cache
+def tool_lists() -> dict[str, list[dict[str, Any]]]:
+    """Return the answer to tools/list with each vendor alone, and with all of them."""
+    environments = {vendor.slug: _configured(vendor) for vendor in OURS} | {"all": _configured(*OURS)}
+    with tempfile.TemporaryDirectory() as folder:
+        folders = {"SEEDANCE_STATE_DIR": folder, "SEEDANCE_OUTPUT_DIR": folder}
+        return {name: anyio.run(_tools, load(env | folders)) for name, env in environments.items()}
+
+
+def _configured(*vendors: Vendor) -> dict[str, str]:
+    return {vendor_settings(vendor)[0].name: "key" for vendor in vendors}
+
+
+async def _tools(settings: Settings) -> list[dict[str, Any]]:
+    async with Client(App(settings).server) as client:
+        listed = await client.list_tools()
+    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed.tools]
+
+
+# -- how files are written -------------------------------------------------------------------------------------------
+
+
+def with_parts(name: str, parts: Mapping[str, str]) -> str:
+    """Return a file of the tree with its marked parts replaced."""
+    text = (ROOT / name).read_text("utf-8")
+    for part, content in parts.items():
+        marked = re.compile(rf"(<!-- generated: {part} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, count = marked.subn(lambda found, content=content: f"{found[1]}\n{content}\n\n{found[2]}", text)
+        if count != 1:
+            raise SystemExit(f"{name} has {count} parts named {part}, and should have one.")
+    return text
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def code(text: str) -> str:
+    """Write Markdown for a name in code."""
+    return f"`{text}`"
+
+
+def as_json(value: object) -> str:
+    """Write JSON the way the files of the tree hold it."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "README.md": readme,
+    "AGENTS.md": house_rules,
+    "docs/models.md": models_page,
+    "docs/hostile-downloads.md": hostile.page,
+    "server.json": registry_entry,
+    **{
+        f"tests/snapshots/tools-{name}.json": functools.partial(snapshot, name)
+        for name in (*(vendor.slug for vendor in OURS), "all")
+    },
+}
+"""The generated files, by their paths from the root, and the function that returns the text of each."""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""check_video: the state of a job (or of a vendor's review of a file), waiting for its end if asked to."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from seedance_mcp import views
+from seedance_mcp.catalog import Row, Text, Whole
+from seedance_mcp.jobs.service import LONGEST_WAIT
+from seedance_mcp.server.tools.tool import NUMBER, OBJECT, OURS, STRING, Call, Tool, check_args, inputs, outputs
+from seedance_mcp.uploads.reviews import SCHEME
+
+if TYPE_CHECKING:
+    from seedance_mcp.jobs.service import JobService, Progress
+    from seedance_mcp.uploads.reviews import ReviewStatus, State
+    from seedance_mcp.views import Fields
+
+_ROWS: dict[str, Row] = {
+    "job_id": Text(OURS, required=True),
+    "wait_seconds": Whole(0, LONGEST_WAIT, OURS, default=0, unit="s"),
+}
+
+
+def tool() -> Tool:
+    """Return the tool."""
+    return Tool(
+        "check_video",
+        "Check video",
+        "A job's state, at the end its video",
+        inputs(_ROWS, {"wait_seconds": "0-50, default 0"}, no_choices=frozenset()),
+        outputs(
+            {
+                "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER,
+                "check_again_in": NUMBER, "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING,
+                "size_bytes": NUMBER, "duration": NUMBER, "resolution": STRING, "cost": OBJECT, "error": OBJECT,
+                "note": STRING, "next_step": STRING,
+            },
+            "job_id", "state", "model", "elapsed_seconds", "cost", "next_step",
+        ),
+        check_video,
+    )  # fmt: skip
+
+
+async def check_video(service: JobService, call: Call) -> Fields:
+    """Answer with a job's state, waiting for its end if asked to."""
+    check_args(_ROWS, call, "check_video")
+    if call.args["job_id"].startswith(SCHEME):
+        return await _check_review(service, call)
+
+    async def report(progress: Progress) -> None:
+        await call.report(*_progress(progress))
+
+    job = await service.wait(call.args["job_id"], call.args.get("wait_seconds", 0), report)
+    again_in = await service.check_again_in(job)
+    return views.checked(job, service.settings.vendor(job.vendor), autosave=service.autosave, again_in=again_in)
+
+
+def _progress(progress: Progress) -> tuple[float, float | None, str]:
+    """Describe how far a job is: in seconds while the vendor works on it, then in bytes of its download."""
+    if progress.received is not None:
+        of = f" of {progress.total / 1e6:.1f}" if progress.total else ""
+        return progress.received, progress.total, f"downloading, {progress.received / 1e6:.1f}{of} MB"
+    elapsed = progress.elapsed
+    return elapsed, max(progress.expected, elapsed), f"{progress.job.state}, {elapsed:.0f} s"
+
+
+# -- reviews ------------------------------------------------------------------------------------------------------
+
+_REVIEW_PAUSE = 2.0
+"""Seconds between two checks of a review that a call waits for."""
+_REVIEW_AGAIN_IN = 30
+"""Seconds after which checking again is worth its tokens; no vendor says how long a review takes."""
+_REVIEW_NEXT_STEP: dict[State, str] = {
+    "reviewing": "Call check_video again; once it is usable, call create_video again with the same arguments.",
+    "usable": "Call create_video again with the same arguments.",
+    "refused": "Use another file.",
+    "gone": "Call create_video again with the same arguments: the file is submitted for review again.",
+}
+
+
+async def _check_review(service: JobService, call: Call) -> Fields:
+    """Answer with the status of a review, which create_video has named when it refused to use the file yet."""
+    name = call.args["job_id"]
+    ends = time.monotonic() + call.args.get("wait_seconds", 0)
+    review = await service.review_status(name)
+    while review.state == "reviewing" and (left := ends - time.monotonic()) > 0:
+        elapsed = _review_elapsed(review)
+        await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
+        await anyio.sleep(min(left, _REVIEW_PAUSE))
+        review = await service.review_status(name)
+    fields: Fields = {
+        "job_id": name,
+        "state": review.state,
+        "model": review.record.model,
+        "elapsed_seconds": round(_review_elapsed(review)),
+    }
+    if review.state == "reviewing":
+        fields["check_again_in"] = 2 if service.settings.sandbox else _REVIEW_AGAIN_IN
+    return fields | {"cost": {"usd": 0.0}, "note": _review_note(review), "next_step": _REVIEW_NEXT_STEP[review.state]}
+
+
+def _review_elapsed(review: ReviewStatus) -> float:
+    return max(0.0, time.time() - review.record.submitted_at)
+
+
+def _review_note(review: ReviewStatus) -> str:
+    what = review.record.name + (", submitted as a real person" if review.record.purpose == "person" else "")
+    if review.state == "gone":
+        return f"{review.vendor} no longer knows {what}."
+    return f"{review.vendor} reports for {what}: {review.vendor_status or 'nothing yet'}."

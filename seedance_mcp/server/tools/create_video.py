@@ -1,0 +1,75 @@
+"""create_video: quote, confirm, pay once, and answer with the job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seedance_mcp import views
+from seedance_mcp.catalog import schema
+from seedance_mcp.catalog.order import Order
+from seedance_mcp.errors import Code, VendorRefused
+from seedance_mcp.sanitize import clean
+from seedance_mcp.server.tools.confirm import confirm
+from seedance_mcp.server.tools.tool import OBJECT, STRING, STRINGS, Call, Tool, outputs
+
+if TYPE_CHECKING:
+    from seedance_mcp.jobs.journal.model import Job
+    from seedance_mcp.jobs.quote import Quote
+    from seedance_mcp.jobs.service import JobService
+    from seedance_mcp.settings import Settings
+    from seedance_mcp.views import Fields
+
+
+def tool(settings: Settings) -> Tool:
+    """Return the tool; its input schema has what some configured model takes."""
+    return Tool(
+        "create_video",
+        "Create video",
+        "Start a paid video; then check_video. No model: the cheapest. Media: URLs or paths",
+        schema.merged_schema(settings.models),
+        outputs(
+            {
+                "job_id": STRING, "state": STRING, "model": STRING, "cost": OBJECT, "chosen": STRING, "size": STRING,
+                "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING, "note": STRING, "request": OBJECT,
+                "next_step": STRING,
+            },
+            "state", "model", "cost", "next_step",
+        ),
+        create_video,
+        repeatable=False,
+    )  # fmt: skip
+
+
+async def create_video(service: JobService, call: Call) -> Fields:
+    """Quote, confirm, pay once, and answer with the job."""
+    order = Order.parse(call.args)
+    quote = await service.quote(order)
+    if order.dry_run:
+        await service.check_caps(quote)
+        return views.quoted(quote, service.url(quote))
+    await confirm(quote, service.settings, call.ask)
+    admission = await service.create(quote)
+    if admission.job.state == "rejected":
+        raise _refused(quote, admission.job)
+    return views.created(quote, admission)
+
+
+def _refused(quote: Quote, job: Job) -> VendorRefused:
+    code = Code(job.error_code or Code.INVALID_REQUEST)
+    reason = clean(job.error_message or "") or "no reason given"
+    return VendorRefused(
+        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.",
+        code=code,
+        next_step=_review_step(quote) if code is Code.REAL_PERSON else None,
+    )
+
+
+def _review_step(quote: Quote) -> str | None:
+    """Say how to use an image of a real person, where the vendor reviews such images for this model."""
+    upload = quote.vendor.upload
+    if upload is None or "person" not in upload.reviews(quote.model):
+        return None
+    return (
+        f"{quote.vendor.name} accepts images of real persons after a review of its own. With the person's consent, "
+        "give each as a path below SEEDANCE_MEDIA_ROOTS that ends in #person; otherwise use other images."
+    )

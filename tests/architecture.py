@@ -1,0 +1,274 @@
+"""Which part of the package may import which: the tables, and the functions that check a folder of modules with them.
+
+A room is a top-level package or module of seedance_mcp. Every import counts: those inside functions, those for typing
+only, relative ones, and `import_module` with a literal name.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path, PurePosixPath
+
+PACKAGE = Path(__file__).parent.parent / "seedance_mcp"
+
+ROOMS: dict[str, set[str]] = {
+    "seedance_mcp": set(),
+    "errors": set(),
+    "catalog": set(),
+    "addresses": set(),
+    "sanitize": set(),
+    "vendors": {"catalog", "errors"},
+    "environment": {"vendors"},
+    "settings": {"addresses", "catalog", "environment", "errors", "vendors"},
+    "redaction": {"settings"},
+    "web": {"addresses", "errors", "sanitize", "settings", "vendors"},
+    "media": {"errors"},
+    "uploads": {"addresses", "catalog", "errors", "media", "sanitize", "settings", "vendors", "web"},
+    "jobs": {"catalog", "errors", "media", "sanitize", "settings", "uploads", "vendors", "web"},
+    "views": {"catalog", "errors", "jobs", "sanitize", "vendors"},
+    "sandbox": {"catalog", "vendors"},
+    "runtime": {"errors", "jobs", "sandbox", "settings", "vendors", "web"},
+}
+"""The rooms that each room may import. A room only imports rooms above it in this table."""
+ROOMS["server"] = ROOMS.keys() - {"sandbox", "web"}
+ROOMS["cli"] = ROOMS.keys() - {"sandbox"}
+ROOMS["__main__"] = {"cli"}
+
+HOLDS = {
+    "seedance_mcp": "the version",
+    "errors": "every error, with its code, its sentence and its next step",
+    "catalog": "what can be requested and what it costs; the schemas made from that; pure",
+    "addresses": "the network addresses that may be downloaded from",
+    "sanitize": "cleaning and repairing text that others wrote",
+    "vendors": "one module or package for each vendor: rows, and functions between our terms and the vendor's; pure",
+    "environment": "every setting: name, type, default, meaning",
+    "settings": "the settings in force",
+    "redaction": "the log, without keys and signed links",
+    "web": "every HTTP request",
+    "media": "opening a file: its format, its frames, its length and size",
+    "uploads": "the user's files on their way to a vendor",
+    "jobs": "the life of a paid job: journal, budget, submit, poll, download",
+    "views": "a job as fields and as text, for `server` and `cli`",
+    "sandbox": "a fake of every vendor's API",
+    "runtime": "the composition root: it puts the journal, the network or the sandbox, and the job service together",
+    "server": "what an assistant sees",
+    "cli": "what a person types; each command imports what it needs",
+    "__main__": "`python -m seedance_mcp`",
+}
+"""What belongs in each room."""
+
+FOLDERS: dict[str, set[str]] = {
+    "jobs/journal": set(),
+    "jobs/download": {"jobs/journal"},
+    "sandbox/fakes": {"sandbox/behaviour", "sandbox/connection", "sandbox/tasks", "sandbox/videos"},
+}
+"""The parts of its own room, besides itself, that a folder may import. The fakes do not know what runs them."""
+
+PRIVATE: dict[str, set[str]] = {
+    "server/tools": {"server/app"},
+    **{
+        f"vendors/{path.stem}": {"vendors", "sandbox/fakes"}
+        for path in (PACKAGE / "vendors").iterdir()
+        if path.stem not in {"__init__", "__pycache__", "upstream", "vendor"}
+    },
+}
+"""The only parts of the package, besides itself, that may import a part."""
+
+PURE = {
+    "__future__", "collections", "dataclasses", "decimal", "difflib", "enum", "functools", "http.HTTPStatus",
+    "itertools", "json", "math", "operator", "pydantic", "re", "string", "typing", "unicodedata", "urllib.parse",
+}  # fmt: skip
+"""What `catalog` and `vendors` may import from outside the package: nothing with a clock, a network or files."""
+PLUGINS = {"importlib.metadata", "logging"}
+"""What `vendors/__init__.py` may import besides: it finds the vendors that other packages add."""
+
+TO_COME = {"sanitize"}
+"""Rooms in the table that do not exist yet."""
+
+NOT_YET: dict[str, set[str]] = {
+    "cli/demo.py": {"sandbox"},
+    "cli/sandbox.py": {"sandbox"},
+    "media/probe.py": {"catalog"},
+    "media/sniff.py": {"catalog"},
+    "sandbox/fakes/aigptimage.py": {"sandbox/fakes/fake"},
+    "server/player.py": {"server/tools/tool"},
+    "server/stdio_repair.py": {"web"},
+    "server/tools/preview_video.py": {"server/tools/tool"},
+    "settings.py": {"sandbox", "uploads"},
+    "uploads/reviews.py": {"redaction"},
+    "uploads/uploader.py": {"redaction"},
+    "views.py": {"redaction"},
+}
+"""Imports that break a rule for now: the file, and the rooms or parts it imports. Once mended, they leave the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import statement, with the full name of what it imports."""
+
+    file: str
+    """The path from the package, such as `jobs/journal/model.py`."""
+    line: int
+    name: str
+    """A module of the package if there is one of this name; otherwise the module and the name taken from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An import that a rule forbids."""
+
+    file: str
+    line: int
+    imported: str
+    """The room or part that is imported, as NOT_YET names it."""
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.imported}, but {self.rule}."
+
+    @property
+    def is_known(self) -> bool:
+        """Whether NOT_YET lists it."""
+        return self.imported in NOT_YET.get(self.file, set())
+
+
+def imports(path: Path, package: Path) -> Iterator[Import]:
+    """Yield every import of a module, wherever it is written, as an absolute name."""
+    file = path.relative_to(package).as_posix()
+    folder = [package.name, *PurePosixPath(file).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Import():
+                yield from (Import(file, node.lineno, alias.name) for alias in node.names)
+            case ast.ImportFrom():
+                parents = folder[: len(folder) + 1 - node.level] if node.level else []
+                module = ".".join([*parents, *filter(None, [node.module])])
+                for alias in node.names:
+                    yield Import(file, node.lineno, f"{module}.{alias.name}")
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield Import(file, node.lineno, name)
+            case _:
+                pass
+
+
+def imported_packages(path: Path, package: Path) -> set[str]:
+    """Return the top-level packages that a module imports."""
+    return {found.name.split(".")[0] for found in imports(path, package)}
+
+
+def rooms(package: Path) -> set[str]:
+    """Return the rooms that exist: the packages and modules directly in the package, and the package itself."""
+    return {_room(part) for part in _parts(package)}
+
+
+def violations(package: Path) -> list[Violation]:
+    """Return every import that breaks a rule, and every circle, in the order of the files."""
+    parts = _parts(package)
+    found: list[Violation] = []
+    within: dict[str, dict[str, dict[str, int]]] = {}
+    for path in parts.values():
+        for one in imports(path, package):
+            source = _part(one.file)
+            target = _target(one.name, package.name, parts)
+            if target is None:
+                found += _impure(one)
+                continue
+            if _room(source) == _room(target):
+                within.setdefault(_room(source), {}).setdefault(source, {}).setdefault(target, one.line)
+            found += _forbidden(one, source, target)
+    for graph in within.values():
+        found += _circles(graph, parts, package)
+    return sorted(set(found), key=lambda v: (v.file, v.line, v.imported))
+
+
+def allowance(room: str, mark: str = "") -> str:
+    """Say which rooms a room may import, with a mark around each name."""
+    allowed = ROOMS[room]
+    others = ROOMS.keys() - allowed - {room}
+    if not allowed:
+        return "no other room"
+    if len(allowed) <= len(others):
+        return f"only {_list({mark + name + mark for name in allowed})}"
+    return f"every room but {_list({mark + name + mark for name in others})}"
+
+
+def circle(graph: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a circle in a graph of imports, its first node repeated at the end, or an empty list if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        nodes: list[str] = error.args[1][:0:-1]
+        first = nodes.index(min(nodes))
+        return [*nodes[first:], *nodes[:first], nodes[first]]
+    return []
+
+
+def _parts(package: Path) -> dict[str, Path]:
+    """Return the modules by part: `jobs/journal/model`; the folder for an `__init__.py`; "" for the topmost one."""
+    return {_part(path.relative_to(package).as_posix()): path for path in sorted(package.rglob("*.py"))}
+
+
+def _part(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("__init__").removesuffix("/")
+
+
+def _room(part: str) -> str:
+    return part.split("/", maxsplit=1)[0] or PACKAGE.name
+
+
+def _target(name: str, package: str, parts: Mapping[str, Path]) -> str | None:
+    """Return the part that an import means, or None if it is outside the package."""
+    top, *rest = name.split(".")
+    if top != package:
+        return None
+    part = "/".join(rest)
+    # The last name of `from module import name` may be a module or something in it.
+    return part if part in parts else part.rpartition("/")[0]
+
+
+def _forbidden(one: Import, source: str, target: str) -> Iterator[Violation]:
+    room, other = _room(source), _room(target)
+    if room != other:
+        if room not in ROOMS:
+            yield Violation(one.file, one.line, other, f"{room} is not in the table of rooms")
+        elif other not in ROOMS[room]:
+            yield Violation(one.file, one.line, other, f"{room} may import {allowance(room)}")
+    for folder, allowed in FOLDERS.items():
+        outside = room == other and not _is_in(target, {folder} | allowed)
+        if _is_in(source, {folder}) and outside:
+            yield Violation(
+                one.file, one.line, target, f"from {room}, {folder} may import only {_list({folder} | allowed)}"
+            )
+    for part, importers in PRIVATE.items():
+        if _is_in(target, {part}) and not _is_in(source, {part} | importers):
+            yield Violation(one.file, one.line, target, f"only {_list(importers)} may import {part}")
+
+
+def _is_in(part: str, parents: set[str]) -> bool:
+    return any(part == parent or part.startswith(f"{parent}/") for parent in parents)
+
+
+def _impure(one: Import) -> Iterator[Violation]:
+    room = _room(_part(one.file))
+    allowed = PURE | PLUGINS if one.file == "vendors/__init__.py" else PURE
+    if room in {"catalog", "vendors"} and not any(f"{one.name}.".startswith(f"{name}.") for name in allowed):
+        yield Violation(one.file, one.line, one.name, f"{room} is pure and may import only what the set PURE lists")
+
+
+def _circles(graph: dict[str, dict[str, int]], parts: Mapping[str, Path], package: Path) -> Iterator[Violation]:
+    nodes = circle({part: sorted(targets) for part, targets in sorted(graph.items())})
+    if nodes:
+        file = parts[nodes[0]].relative_to(package).as_posix()
+        rule = f"the modules of a room must not import each other in a circle: {' -> '.join(nodes)}"
+        yield Violation(file, graph[nodes[0]][nodes[1]], nodes[1], rule)
+
+
+def _list(names: set[str]) -> str:
+    *most, last = sorted(names)
+    return f"{', '.join(most)} and {last}" if most else last
