@@ -11,6 +11,8 @@ class DownloadTiming:
 
     longest: float = 900.0
     """One download as a whole; what arrived until then is kept, and the rest is requested later."""
+    largest: int = 2 * 1024**3
+    """Bytes of one video."""
     attempts: int = 4
     """Connections in a row that may be lost without a single byte more."""
     retry_pause: float = 0.1
@@ -26,3 +28,7 @@ class DownloadTiming:
     def lease(self) -> float:
         """How long a server holds the right to download a video: a link may turn out to be expired late."""
         return 3 * self.longest
+
+
+DEFAULT = DownloadTiming()
+"""What a server uses."""

@@ -1,4 +1,4 @@
-"""Bring a finished film to disk: checked, whole, never over another file, and under its final name only when it is."""
+"""Downloads one video: checked, never over another file, and under its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -14,39 +14,43 @@ import httpx2
 from anyio import to_thread
 
 from seedance_mcp.errors import LinkExpired, NotAVideo, SaveError, VideoUnreachable
-from seedance_mcp.jobs.download.folder import Folder
-from seedance_mcp.jobs.download.partial_file import HEAD, PartialFile, SavedVideo
+from seedance_mcp.jobs.download.folder import VideoFolder
+from seedance_mcp.jobs.download.partial_file import BOX_HEADER, PartialFile, SavedVideo
+from seedance_mcp.jobs.download.timing import DEFAULT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from seedance_mcp.jobs.download.timing import DownloadTiming
     from seedance_mcp.jobs.journal.model import Job
     from seedance_mcp.vendors.vendor import Call, Vendor
     from seedance_mcp.web import Web
 
-LONGEST = 900.0
-"""Seconds that one download may take in all; what came until then is kept, and the rest asked for later."""
-TRIES = 4
-"""Connections in a row that may be lost without a single byte more."""
-_GONE = {401, 403, 404, 410}
-_BLOCK = 1024 * 1024
-_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
-_KIND = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,40}")
+_EXPIRED = {401, 403, 404, 410}
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,40}")
 
-Progress = Callable[[int, int | None], None]
-"""Is told the bytes so far, and in all where that is known."""
+OnProgress = Callable[[int, int | None], None]
+"""Gets the bytes so far and, where known, in all."""
 
 
 class _Interrupted(Exception):
-    """The connection ended before the film did; what came is kept and the rest asked for."""
+    """The connection ended before the video was complete; what arrived is kept, and the rest is requested."""
 
 
-async def save(job: Job, vendor: Vendor, web: Web, folder: Path, progress: Progress | None = None) -> SavedVideo:
-    """Download the film of a succeeded job into `folder`, going on with what an earlier try left there.
+async def download_video(
+    job: Job,
+    vendor: Vendor,
+    web: Web,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+    timing: DownloadTiming = DEFAULT,
+) -> SavedVideo:
+    """Download the video of a succeeded job into `folder`, resuming what an earlier attempt left there.
 
     Raises:
         LinkExpired: the link no longer works.
-        SaveError: anything else, as a sentence; no partial file is ever under a final name.
+        SaveError: anything else; no incomplete file is ever under a final name.
     """
     source = (
         job.url
@@ -54,24 +58,24 @@ async def save(job: Job, vendor: Vendor, web: Web, folder: Path, progress: Progr
         else (vendor.build_download(job.task_id or "") if vendor.build_download else None)
     )
     if source is None:
-        raise SaveError("The vendor says the film is done and gives no link to it yet.")
-    home: Folder | None = None
+        raise SaveError("The vendor says the video is finished, but has not given a link to it yet.")
+    home: VideoFolder | None = None
     partial: PartialFile | None = None
     keep = True
     try:
-        home = await to_thread.run_sync(Folder, folder)
-        partial = await to_thread.run_sync(PartialFile, home, job.id)
-        with anyio.fail_after(LONGEST):
-            await _fill(partial, vendor, source, web, progress)
-        return await to_thread.run_sync(partial.publish, (file_name(job), file_name(job, more=len(job.id))))
+        home = await to_thread.run_sync(VideoFolder, folder)
+        partial = await to_thread.run_sync(PartialFile, home, job.id, timing.largest)
+        with anyio.fail_after(timing.longest):
+            await _complete(partial, vendor, source, web, on_progress, timing)
+        return await to_thread.run_sync(partial.publish, (file_name(job), file_name(job, id_length=len(job.id))))
     except TimeoutError:
-        raise SaveError(f"The film was not here after {LONGEST:.0f} s.") from None
+        raise SaveError(f"The download did not finish within {timing.longest:.0f} s.") from None
     except NotAVideo:
         keep = False
         raise
     except OSError as error:
         keep = False  # a full disk is not left full
-        raise SaveError(f"The film could not be written to {folder} ({error.strerror or error}).") from None
+        raise SaveError(f"The video could not be written to {folder} ({error.strerror or error}).") from None
     finally:
         if partial is not None:
             partial.close(keep=keep)
@@ -79,66 +83,79 @@ async def save(job: Job, vendor: Vendor, web: Web, folder: Path, progress: Progr
             home.close()
 
 
-async def _fill(partial: PartialFile, vendor: Vendor, source: str | Call, web: Web, progress: Progress | None) -> None:
-    """Bring the whole film into the part file, going on where a lost connection left off."""
+async def _complete(
+    partial: PartialFile,
+    vendor: Vendor,
+    source: str | Call,
+    web: Web,
+    on_progress: OnProgress | None,
+    timing: DownloadTiming,
+) -> None:
+    """Fill the partial file with the whole video, resuming after each lost connection."""
     lost = 0
     while True:
         had, version = partial.received, partial.version
         resume = {"range": f"bytes={had}-", "if-range": partial.version} if had else {}
         try:
             async with web.download(vendor, source, resume) as response:
-                if _is_all(response, partial):
+                if _is_complete(response, partial):
                     return
-                _check(response, partial)
-                await _receive(response, partial, progress)
+                _check_head(response, partial)
+                await _receive(response, partial, on_progress, timing.block)
                 return
         except (_Interrupted, VideoUnreachable) as error:
-            why = error.sentence if isinstance(error, VideoUnreachable) else ""
-        further = partial.received > (had if partial.version == version else 0)
-        lost = 0 if partial.version and further else lost + 1
-        if not partial.version:  # without it, the rest could be of another film
+            reason = error.sentence if isinstance(error, VideoUnreachable) else ""
+        advanced = partial.received > (had if partial.version == version else 0)
+        lost = 0 if partial.version and advanced else lost + 1
+        if not partial.version:  # without it, the rest could belong to another video
             partial.restart()
-        if lost == TRIES:
-            raise SaveError(why or f"The connection was lost {TRIES} times while the film was coming.")
-        await anyio.sleep(0.1 * 2**lost)
+        if lost == timing.attempts:
+            raise SaveError(reason or f"The connection was lost {timing.attempts} times during the download.")
+        await anyio.sleep(timing.retry_pause * 2**lost)
 
 
-async def _receive(response: httpx2.Response, partial: PartialFile, progress: Progress | None) -> None:
-    lost = await _take(response, partial, progress)
+async def _receive(
+    response: httpx2.Response, partial: PartialFile, on_progress: OnProgress | None, block_size: int
+) -> None:
+    """Write the body of an answer; raise `_Interrupted` if the video is not complete then."""
+    lost = await _write_body(response, partial, on_progress, block_size)
     if not partial.received and not lost:
-        raise SaveError("The film's link gave an empty file.")
-    if partial.total is None and "transfer-encoding" not in response.headers:
-        # Only its closing ended the answer, so a loss looks like the end.
-        lost = lost or not await to_thread.run_sync(partial.ends_whole)
+        raise SaveError("The video's link returned an empty file.")
+    in_parts = response.status_code == HTTPStatus.PARTIAL_CONTENT
+    if partial.total is None and (in_parts or "transfer-encoding" not in response.headers):
+        # Nothing states where the video ends: neither the close of the connection nor the end of a part does.
+        lost = lost or not await to_thread.run_sync(partial.ends_with_a_box)
     if lost or (partial.total is not None and partial.received < partial.total):
         raise _Interrupted
 
 
-async def _take(response: httpx2.Response, partial: PartialFile, progress: Progress | None) -> bool:
-    """Write what comes, to the last byte; return whether the connection was lost."""
-    come, lost = bytearray(), False
+async def _write_body(
+    response: httpx2.Response, partial: PartialFile, on_progress: OnProgress | None, block_size: int
+) -> bool:
+    """Write what arrives, to the last byte; return whether the connection was lost."""
+    unwritten, lost = bytearray(), False
     try:
-        # Not in blocks of httpx2's making: it drops what it has of a block when the connection is lost.
-        async for piece in response.aiter_raw():
-            come += piece
-            if len(come) >= _BLOCK:
-                block, come = come, bytearray()  # whatever becomes of it, it is never written twice
+        # Not in blocks that httpx2 makes: it drops an unfinished block when the connection is lost.
+        async for chunk in response.aiter_raw():
+            unwritten += chunk
+            if len(unwritten) >= block_size:
+                block, unwritten = unwritten, bytearray()  # if writing fails, nothing is written twice
                 await to_thread.run_sync(partial.append, block)
-                if progress:
-                    progress(partial.received, partial.total)
+                if on_progress:
+                    on_progress(partial.received, partial.total)
     except (httpx2.HTTPError, httpx2.StreamError):
         lost = True
     finally:
-        with anyio.CancelScope(shield=True):  # the time is up, or the server stops: what came is kept all the same
-            if len(come) >= HEAD or (come and not lost):
-                await to_thread.run_sync(partial.append, come)
-    if progress:
-        progress(partial.received, partial.total)
+        with anyio.CancelScope(shield=True):  # at a time-out or a stop, what arrived is kept all the same
+            if len(unwritten) >= BOX_HEADER or (unwritten and not lost):
+                await to_thread.run_sync(partial.append, unwritten)
+    if on_progress:
+        on_progress(partial.received, partial.total)
     return lost
 
 
-def _is_all(response: httpx2.Response, partial: PartialFile) -> bool:
-    """Whether the host says that nothing is missing: a server was killed after the last byte had come."""
+def _is_complete(response: httpx2.Response, partial: PartialFile) -> bool:
+    """Whether the host says that nothing is missing: a server was killed after the last byte had arrived."""
     if response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not partial.received:
         return False
     same = response.headers.get("etag", partial.version).removeprefix("W/") == partial.version
@@ -148,43 +165,43 @@ def _is_all(response: httpx2.Response, partial: PartialFile) -> bool:
     raise _Interrupted
 
 
-def _check(response: httpx2.Response, partial: PartialFile) -> None:
-    """Look at the head of an answer, and make the part file ready for what comes after it."""
+def _check_head(response: httpx2.Response, partial: PartialFile) -> None:
+    """Check the head of an answer, and prepare the partial file for its body."""
     status = response.status_code
-    if status in _GONE:
-        raise LinkExpired(f"The film's link no longer works (HTTP {status}).")
+    if status in _EXPIRED:
+        raise LinkExpired(f"The video's link no longer works (HTTP {status}).")
     if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-        raise SaveError(f"The film's host answered HTTP {status}.")
+        raise SaveError(f"The video's host answered HTTP {status}.")
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and not kind.startswith("video/") and kind not in {"application/octet-stream", "binary/octet-stream"}:
-        found = kind if _KIND.fullmatch(kind) else "something else"
-        raise SaveError(f"The film's link leads to {found} instead of a video.")
+        found = kind if _MEDIA_TYPE.fullmatch(kind) else "something else"
+        raise SaveError(f"The video's link leads to {found} instead of a video.")
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise SaveError("The film came compressed, which a film never is.")
-    partial.expect(_joined(response, partial))
+        raise SaveError("The video's host sent it compressed, which is not supported.")
+    partial.expect(_position(response, partial))
 
 
-def _joined(response: httpx2.Response, partial: PartialFile) -> int | None:
-    """Make sure that what comes goes on where the part file ends, or begin that anew; return the film's whole size."""
+def _position(response: httpx2.Response, partial: PartialFile) -> int | None:
+    """Make sure that the body continues the partial file, or restart the file; return the video's size, if stated."""
     tag = response.headers.get("etag", "")
     tag = "" if tag.startswith("W/") else tag
     length = response.headers.get("content-length", "")
     if response.status_code == HTTPStatus.OK:
         partial.restart(tag)
         return int(length) if length.isdecimal() else None
-    found = _RANGE.fullmatch(response.headers.get("content-range", ""))
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
     first, last = (int(found[1]), int(found[2])) if found else (-1, -1)
     total = int(found[3]) if found and found[3] != "*" else None
     fits = first == partial.received <= last < (last + 1 if total is None else total)
     same = not partial.received or (tag in {"", partial.version} and partial.total in {None, total})
     if partial.received and not (fits and same):
-        partial.restart()  # what is here can be of no use with it: the whole is asked for
+        partial.restart()  # it cannot continue what is here, so the whole video is requested
         raise _Interrupted
     if not fits:
-        raise NotAVideo("The film's host sent another part than asked for.")
+        raise NotAVideo("The video's host sent a different byte range from the one requested.")
     if not partial.received:
         partial.restart(tag)
-    return total if total is not None else last + 1
+    return total
 
 
 _WORD = re.compile(r"[^\W_]+")
@@ -192,8 +209,8 @@ _LONGEST_NAME, _MOST_WORDS = 32, 5
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
 
 
-def file_name(job: Job, more: int = 4) -> str:
-    """Name a film after its day, its prompt and its job: 2026-11-20-neon-street-7kq2.mp4."""
+def file_name(job: Job, *, id_length: int = 4) -> str:
+    """Name a video after its day, its prompt and the end of its job's id: 2026-11-20-neon-street-7kq2.mp4."""
     words: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFC", job.prompt.casefold())):
         if word in _RESERVED or sum(map(len, words)) + len(word) > _LONGEST_NAME:
@@ -202,4 +219,4 @@ def file_name(job: Job, more: int = 4) -> str:
         if len(words) == _MOST_WORDS:
             break
     day = time.strftime("%Y-%m-%d", time.localtime(job.created_at))
-    return "-".join([day, *words, job.id[-more:]]) + ".mp4"
+    return "-".join([day, *words, job.id[-id_length:]]) + ".mp4"
