@@ -179,7 +179,7 @@ class _Fetcher:
 
     async def _saved(self, job: Job) -> Job:
         try:
-            job = await self._service.downloader.save(job, partial(self._bars.coming, job.id))
+            job = await self._service.downloader.download(job, partial(self._bars.coming, job.id))
         except SaveError as error:
             again = f"`seedance-mcp videos save {job.id}` tries again."
             if self._service.settings.sandbox:

@@ -241,7 +241,7 @@ class JobService:
 
     def is_final(self, job: Job) -> bool:
         """Whether there is nothing left to wait for: the job has ended, and its film is saved or cannot be."""
-        return not job.open and job.id not in self.downloader.active
+        return not job.open and self.downloader.progress(job.id) is None
 
     async def job(self, job_id: str) -> Job:
         """Return a job from the journal, or raise UnknownJob."""

@@ -169,8 +169,8 @@ async def check_video(service: JobService, call: Call) -> Fields:
 
 def _so_far(service: JobService, job: Job, typical: float) -> tuple[float, float | None, str]:
     """Say how far a job is: in seconds while the vendor works on it, then in bytes of its film."""
-    if job.id in service.downloader.active:
-        received, total = service.downloader.active[job.id]
+    if under_way := service.downloader.progress(job.id):
+        received, total = under_way
         of = f" of {total / 1e6:.1f}" if total else ""
         return received, total, f"saving, {received / 1e6:.1f}{of} MB"
     elapsed = time.time() - (job.submitted_at or job.created_at)
