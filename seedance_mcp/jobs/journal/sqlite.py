@@ -196,10 +196,12 @@ class SqliteJournal:
         now = time.time()
         with self._writing() as db:
             if not seconds:
-                own = (job_id, owner)
-                return (
-                    db.execute("UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?", own).rowcount == 1
+                # Not in other states: a poll that ends late must not release what is a download's claim by now.
+                done = db.execute(
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND state IN ({_quoted(when)}) AND lease_owner = ?",
+                    (job_id, owner),
                 )
+                return done.rowcount == 1
             # A lease that ends further ahead than any lease lasts was made before the clock was set back.
             done = db.execute(
                 f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
