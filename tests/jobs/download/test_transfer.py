@@ -209,9 +209,19 @@ async def test_a_part_without_a_stated_total_resumes_a_video_of_unstated_length(
     assert len(host.requests) == 2
 
 
-async def test_a_part_without_a_stated_total_is_not_taken_for_the_end_of_the_video(tmp_path: Path) -> None:
+def chunked(reply: Reply) -> Reply:
+    """Return the same answer in one chunk, so that it states its own end but no length."""
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(reply.body), reply.body)
+    return replace(reply, body=body, headers={**reply.headers, "transfer-encoding": "chunked"}, length=None)
+
+
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["with a length", "chunked"])
+async def test_a_part_without_a_stated_total_is_not_taken_for_the_end_of_the_video(
+    tmp_path: Path, in_chunks: bool
+) -> None:
     def answer(request: Request) -> Reply:
-        return part(VIDEO, begin(request), TAG, begin(request) + 500_000, total=False)
+        reply = part(VIDEO, begin(request), TAG, begin(request) + 500_000, total=False)
+        return chunked(reply) if in_chunks else reply
 
     for name, first in (("resumed", UNSTATED), ("from the start", answer(Request("GET", "/", {})))):
         video, host = await save(tmp_path / name, first_then(first, answer), timing=QUICK)
