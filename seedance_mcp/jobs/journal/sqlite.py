@@ -199,10 +199,12 @@ class SqliteJournal:
         now = self._clock()
         with self._writing() as db:
             if not seconds:
-                own = (job_id, owner)
-                return (
-                    db.execute("UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?", own).rowcount == 1
+                # Not in other states: a poll that ends late must not release what is the lease of a download by now.
+                done = db.execute(
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND state IN ({_quoted(when)}) AND lease_owner = ?",
+                    (job_id, owner),
                 )
+                return done.rowcount == 1
             # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
                 f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
