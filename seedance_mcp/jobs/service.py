@@ -354,15 +354,17 @@ class JobService:
         """Return a context with a stream of the ids of jobs that may have changed."""
         return self._events.subscribe()
 
-    async def review_status(self, name: str) -> ReviewStatus:
-        """Return the status of a vendor's review of a file, by the name that create_video gave it.
+    async def wait_for_review(
+        self, name: str, seconds: float, on_progress: Callable[[ReviewStatus], Awaitable[None]] | None = None
+    ) -> ReviewStatus:
+        """Return the status of a vendor's review of a file, after waiting for the decision for at most `seconds`.
 
         Raises:
-            UnknownJob: there is no such review.
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say.
+            UnknownJob: there is no review with this name, which create_video gave it.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not report the status.
         """
         await self.recover()
-        return await self._uploader.reviews.status(name)
+        return await self._uploader.reviews.wait(name, seconds, on_progress)
 
     # -- the journal ----------------------------------------------------------------------------------------------
 

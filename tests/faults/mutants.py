@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.jobs import submit
-from seedance_mcp.jobs.download.folder import Folder
+from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.journal import budget, sqlite
 from seedance_mcp.jobs.journal.budget import Caps, Spending
@@ -125,7 +125,7 @@ def video_published_before_complete() -> None:
 
     def beginning(self: PartialFile) -> int:
         file = begin(self)
-        home, name = cast("Folder", private(self, "_folder")), cast("str", private(self, "_name"))
+        home, name = cast("VideoFolder", private(self, "_folder")), cast("str", private(self, "_name"))
         with suppress(FileExistsError):
             os.link(home.path / name, home.path / name.lstrip(".").replace(".part", ".mp4"))
         return file

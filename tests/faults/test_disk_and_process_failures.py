@@ -16,7 +16,7 @@ import pytest
 from seedance_mcp.catalog.check import check
 from seedance_mcp.errors import JournalError, SaveError
 from seedance_mcp.jobs import submit
-from seedance_mcp.jobs.download.folder import Folder as VideoFolder
+from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import OPEN, Job, NewJob
@@ -151,7 +151,7 @@ def test_no_server_names_the_film_that_another_is_still_writing(tmp_path: Path) 
     theirs = PartialFile(home, "7kq2m9x4c3pd")
     theirs.restart('"version"')
     theirs.append(whole[:1000])
-    with pytest.raises(SaveError, match="Another seedance-mcp is saving this film"):
+    with pytest.raises(SaveError, match="Another seedance-mcp is downloading this video"):
         PartialFile(home, "7kq2m9x4c3pd")
     theirs.append(whole[1000:])
     assert theirs.publish(("film.mp4",)).path.read_bytes() == whole

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from seedance_mcp.jobs.download.transfer import Progress
+from seedance_mcp.jobs.download.transfer import OnProgress
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.runtime import open_service
@@ -85,16 +85,16 @@ async def test_who_waits_for_a_film_that_another_server_saves_waits_until_it_is_
         async with two_servers(tmp_path, "3600") as (_, one, other):
             args = {**REQUEST, "prompt": "sandbox: instant"}
             begun, go_on = anyio.Event(), anyio.Event()
-            bring = one.downloader.save
+            bring = one.downloader.download
 
-            async def slowly(job: Job, progress: Progress | None = None) -> Job:
+            async def slowly(job: Job, progress: OnProgress | None = None) -> Job:
                 await one.journal.claim(job.id, "one", 60, when=("succeeded",))
                 begun.set()
                 await go_on.wait()
                 await one.journal.claim(job.id, "one", 0, when=("succeeded",))
                 return await bring(job, progress)
 
-            one.downloader.save = slowly
+            one.downloader.download = slowly
             made = await one.create(one.quote(args), args)
             await one.poller.poll(made.job.id)
             await begun.wait()

@@ -25,7 +25,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from tests.exception_groups import single_error
-from tests.http_host import KEY, Answer, Asked, Reply, hosting
+from tests.http_host import KEY, Answer, Request, Reply, hosting
 from tests.server.mcp_client import Session, connected
 
 pytestmark = pytest.mark.anyio
@@ -41,17 +41,17 @@ def listing(per_second: dict[str, float]) -> Reply:
     return Reply(json.dumps(body).encode(), headers={"content-type": "application/json"})
 
 
-def lists(asked: Asked) -> Reply:
+def lists(asked: Request) -> Reply:
     """Answer as the vendor does; nothing but its catalogue is asked for here."""
     assert asked.target.startswith("/api/openapi/model/catalog?")
     return listing(PER_SECOND)
 
 
-def dear(asked: Asked) -> Reply:
+def dear(asked: Request) -> Reply:
     return listing({"seedance2.0-mini-720p": 7})
 
 
-def down(asked: Asked) -> Reply:
+def down(asked: Request) -> Reply:
     return Reply(b'{"code": -1, "msg": "server error", "data": null}', status=500)
 
 
@@ -154,7 +154,7 @@ async def test_without_the_worth_of_a_coin_it_stays_unpriced_and_a_cap_refuses_i
     async with hosting(lists) as host:
         async with asking(tmp_path, host.origin, SEEDANCE_DAILY_BUDGET="5") as session:
             said = await session.refused(model=MINI)
-        assert [asked.method for asked in host.asked] == ["GET"]
+        assert [request.method for request in host.requests] == ["GET"]
     assert said.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
 
 
@@ -246,7 +246,7 @@ async def test_a_vendor_whose_prices_the_operator_has_settled_is_not_asked(tmp_p
         async with asking(tmp_path, host.origin, SEEDANCE_PRICES='{"jimmyai": {"rates": 3}}') as session:
             await cost(session)
             await session.call("list_models")
-        assert host.asked == []
+        assert host.requests == []
 
 
 # -- when it is asked for -----------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ async def test_it_is_asked_for_once_and_without_the_key(tmp_path: Path) -> None:
                 for _ in range(8):
                     group.start_soon(cost, session)
             await session.call("list_models")
-        (asked,) = host.asked
+        (asked,) = host.requests
     assert (asked.method, asked.target) == ("GET", "/api/openapi/model/catalog?search=seedance")
     assert "authorization" not in asked.headers
     assert not any(KEY in value for value in asked.headers.values())
@@ -273,7 +273,7 @@ async def test_nobody_is_asked_before_a_call_needs_it(tmp_path: Path) -> None:
             await session.call("list_models", model="ope/seedance-2-0")
             await cost(session, "ope/seedance-2-0")
             await session.refused(model="nobody/seedance")
-        assert host.asked == []
+        assert host.requests == []
 
 
 async def test_nobody_is_asked_where_the_vendor_has_no_key(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ async def test_nobody_is_asked_where_the_vendor_has_no_key(tmp_path: Path) -> No
         async with asking(tmp_path, host.origin, SEEDANCE_JIMMYAI_API_KEY="", SEEDANCE_OPE_API_KEY=KEY) as session:
             await session.call("list_models")
             await session.create(dry_run=True)
-        assert host.asked == []
+        assert host.requests == []
 
 
 # -- the copy on disk ---------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ async def test_the_next_process_uses_the_copy_and_asks_nobody(tmp_path: Path) ->
             first = await cost(session)
         async with asking(tmp_path, host.origin) as session:
             second = await cost(session)
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
     assert first == second
     assert [path.name for path in (tmp_path / "state").iterdir() if "catalogue" in path.name] == [kept(tmp_path).name]
     assert KEY.encode() not in kept(tmp_path).read_bytes()
@@ -327,7 +327,7 @@ async def test_a_damaged_copy_is_none_and_is_replaced(tmp_path: Path, how: str) 
             assert (await cost(session, duration=5))["amount"] == 2.5
         async with asking(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
 
 
 async def test_the_copy_of_another_address_is_none(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ async def test_a_copy_that_cannot_be_written_costs_nothing_but_a_warning(
         async with asking(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
             assert (await cost(session, duration=5))["amount"] == 2.5
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
     assert "cannot be written" in caplog.text
     assert [path.name for path in (tmp_path / "state").iterdir() if "catalogue" in path.name] == [kept(tmp_path).name]
 
@@ -403,7 +403,7 @@ async def test_what_cannot_be_had_is_unknown_said_once_and_left_alone_for_ten_mi
         async with asking(tmp_path, host.origin) as session:
             for _ in range(3):
                 assert "amount" not in await cost(session)
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
         assert caplog.text.count("the catalogue of Jimmy AI could not be read: ") == 1
         assert not kept(tmp_path).exists()
         monkeypatch.setattr(price_lists, "AGAIN_AFTER", 0.0)
@@ -429,7 +429,7 @@ async def test_an_older_copy_stays_in_use_and_says_so(tmp_path: Path, caplog: py
                 while "could not be read" not in caplog.text:
                     await cost(session)
             found = await cost(session, duration=5)
-        assert len(host.asked) == 2
+        assert len(host.requests) == 2
     assert found["usd"] == 0.35
     assert f"0.5 JimiCoin per second (catalogue of {day}, over a day old) × 5 s" in found["basis"]
 
@@ -445,7 +445,7 @@ async def test_an_older_copy_is_renewed_before_it_is_used_and_nobody_waits_long_
         host.answer = dear
         async with asking(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 35
-        assert len(host.asked) == 2
+        assert len(host.requests) == 2
     async with silent() as origin:
         copy["url"] = f"{origin}/api/openapi/model/catalog"
         monkeypatch.setattr(price_lists, "FIRST_WAIT", 0.1)
@@ -460,7 +460,7 @@ async def test_an_older_copy_is_renewed_before_it_is_used_and_nobody_waits_long_
             monkeypatch.setattr(price_lists, "GOOD_FOR", 86_400.0)
 
 
-def empty(_: Asked) -> Reply:
+def empty(_: Request) -> Reply:
     return Reply(b'{"data": {"list": []}}', headers={"content-type": "application/json"})
 
 
@@ -473,7 +473,7 @@ async def test_a_catalogue_without_a_price_replaces_none(tmp_path: Path) -> None
         host.answer = empty
         async with asking(tmp_path, host.origin) as session:
             after = await cost(session, duration=5)
-    assert len(host.asked) == 2
+    assert len(host.requests) == 2
     assert after["amount"] == before["amount"]
     assert "over a day old" in after["basis"]
     assert kept(tmp_path).read_bytes() == copy
@@ -485,8 +485,8 @@ async def test_a_server_that_runs_for_days_asks_every_day(tmp_path: Path, monkey
     async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
         await cost(session)
         await cost(session)
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
         monkeypatch.setattr(price_lists, "GOOD_FOR", 0.0)
         with anyio.fail_after(10):
-            while len(host.asked) < 3:
+            while len(host.requests) < 3:
                 assert "over a day old" in (await cost(session))["basis"]

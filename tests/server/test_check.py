@@ -48,21 +48,21 @@ async def test_who_waits_for_the_film_is_told_its_bytes(
 ) -> None:
     told: list[tuple[float, float | None, str | None]] = []
     bytes_told = anyio.Event()
-    real = downloader.save
+    real = downloader.download_video
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         told.append((progress, total, message))
         if "MB" in (message or ""):
             bytes_told.set()
 
-    async def slowly(job: Any, vendor: Any, web: Any, folder: Path, progress: Any) -> Any:
+    async def slowly(job: Any, vendor: Any, web: Any, folder: Path, progress: Any, timing: Any) -> Any:
         progress(3_000_000, 12_000_000)
         with anyio.fail_after(20):
             await bytes_told.wait()
         progress(0, 12_000_000)  # it begins anew
-        return await real(job, vendor, web, folder, progress)
+        return await real(job, vendor, web, folder, progress, timing)
 
-    monkeypatch.setattr(downloader, "save", slowly)
+    monkeypatch.setattr(downloader, "download_video", slowly)
     async with connected(tmp_path, era) as session:
         begun = await session.create(**PRICED)
         await session.client.call_tool(

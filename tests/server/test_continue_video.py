@@ -144,7 +144,7 @@ async def test_a_chain_is_refused_where_the_picture_is_not_there_or_not_allowed(
     for words in (elsewhere, nowhere, linked):
         assert f"first_frame is not a file below {end.parent}" in words
         assert "SEEDANCE_MEDIA_ROOTS" in words
-    assert "first_frame (text.jpg) is no picture, clip or sound, whatever its name says" in broken
+    assert "first_frame (text.jpg) is not an image, video or audio file, whatever its name says" in broken
     assert [job["job_id"] for job in jobs] == [one["job_id"]]
 
 

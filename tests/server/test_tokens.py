@@ -14,7 +14,7 @@ from seedance_mcp.server.app import App
 from seedance_mcp.server.tools.registry import tools
 from seedance_mcp.settings import Settings, load, vendor_settings
 from seedance_mcp.vendors import Vendor, known_vendors
-from tests.uploads.test_account import vendor
+from tests.uploads.sessions import served_jimmyai
 
 ONE_VENDOR = 800
 ALL_VENDORS = 1200
@@ -52,7 +52,7 @@ def test_the_tools(vendors: tuple[Vendor, ...]) -> None:
     "shape", [{}, {"duration": 5, "resolution": "720p"}, {"mode": "first_frame"}], ids=["all", "720p", "first_frame"]
 )
 async def test_a_listed_model(vendors: tuple[Vendor, ...], shape: dict[str, Any], tmp_path: Path) -> None:
-    async with vendor() as (_, environment):  # prices of a catalogue are paid for in tokens as well
+    async with served_jimmyai() as (_, environment):  # prices of a catalogue are paid for in tokens as well
         address = {"SEEDANCE_JIMMYAI_BASE_URL": environment["SEEDANCE_JIMMYAI_BASE_URL"]}
         settings = with_keys(*vendors, SEEDANCE_STATE_DIR=str(tmp_path), **address)
         async with Client(App(settings).server) as client:

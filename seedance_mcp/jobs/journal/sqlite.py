@@ -240,8 +240,11 @@ class SqliteJournal:
         now = self._clock()
         with self._file.transaction() as db:
             if not seconds:
-                own = (job_id, owner)
-                done = db.execute("UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?", own)
+                # Not in other states: a poll that ends late must not release what is the lease of a download by now.
+                done = db.execute(
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ? AND state IN ({_quoted(when)})",
+                    (job_id, owner),
+                )
                 return done.rowcount == 1
             # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
