@@ -67,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("job", help="its id, or at least 4 characters from the beginning or end of it")
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     save = actions.add_parser("save", help="download videos: all that are missing, or those of the given jobs")
-    save.add_argument(
-        "jobs", nargs="*", metavar="job", help="as for show (default: all whose video is not on disk)"
-    )
+    save.add_argument("jobs", nargs="*", metavar="job", help="as for show (default: all whose video is not on disk)")
     save.add_argument("--wait", action="store_true", help="wait for jobs that are still running")
     play = actions.add_parser("open", help="play a video (the newest, or that of a job), downloaded first if necessary")
     play.add_argument("job", nargs="?", help="as for show")

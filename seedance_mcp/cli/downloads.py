@@ -146,8 +146,10 @@ class _Downloads:
             return path
         configured = self._service.settings.vendor(job.vendor) is not None
         try:
-            timeout = math.inf if self._wait and configured else 0
-            job = await self._service.wait(job.id, timeout, self._show)
+            if self._wait and configured:
+                job = await self._service.wait(job.id, math.inf, self._show)
+            else:
+                job = await self._service.wait(job.id, 0)
             if job.state != "succeeded":
                 raise _no_video(job, configured=configured)
             job = await self._saved(job)

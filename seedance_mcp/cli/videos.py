@@ -58,9 +58,9 @@ async def _list(service: JobService, settings: Settings, limit: int, *, as_json:
     spending = await service.spending()
     if as_json:
         listed = views.listed(page, spending, settings.daily_budget)
-        videos = [views.video(job, known_vendors().get(job.vendor)) for job in page.jobs]
-        videos = [video | video for video, video in zip(listed["videos"], videos, strict=True)]
-        print(json.dumps(listed | {"videos": videos}, ensure_ascii=False, indent=2))
+        more = [views.video(job, known_vendors().get(job.vendor)) for job in page.jobs]
+        listed["videos"] = [brief | rest for brief, rest in zip(listed["videos"], more, strict=True)]
+        print(json.dumps(listed, ensure_ascii=False, indent=2))
         return
     console = _console()
     left_out = {name for name, width in _MIN_WIDTH.items() if console.width < width}
