@@ -28,7 +28,7 @@ async def demo(settings: Settings, args: dict[str, Any]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     args = {"prompt": PROMPT, "allow_duplicate": True, **args}
     async with open_service(settings, autosave=True) as service:
-        console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, nothing is paid\n")
+        console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, no cost\n")
         quotes = await service.quotes(Order.parse({k: v for k, v in args.items() if k != "model"}))
         priced = sum(quote.price.usd_micros is not None for quote in quotes)
         count = len(settings.models)

@@ -59,11 +59,11 @@ async def run_async(folder: Path, *arguments: str, sandbox: bool = True, **setti
 
 @asynccontextmanager
 async def started(
-    folder: Path, *arguments: str, stderr: int = subprocess.PIPE, **settings: str
+    folder: Path, *arguments: str, stderr: int = subprocess.PIPE, sandbox: bool = True, **settings: str
 ) -> AsyncGenerator[anyio.abc.Process]:
     """Start a command; wait for its end after the block, and kill it after a minute."""
     async with await anyio.open_process(
-        [*_COMMAND, *arguments], env=environ(folder, **settings), stderr=stderr, start_new_session=True
+        [*_COMMAND, *arguments], env=environ(folder, sandbox=sandbox, **settings), stderr=stderr, start_new_session=True
     ) as process:
         try:
             with anyio.fail_after(60):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ LASTING = {"model": "jimmyai/seedance2.0-mini", "duration": 5, "resolution": "48
 
 @asynccontextmanager
 async def connected_over_http(
-    folder: Path, era: str, *, sandbox: Sandbox | None = None, **settings: str
+    folder: Path, era: str, sandbox: Sandbox | None = None, /, **settings: str
 ) -> AsyncGenerator[Session]:
     """Connect a client to a server in memory that reaches its vendors over the network, as its settings say.
 
@@ -123,7 +124,7 @@ class Vendors:
 
     def server(self) -> AbstractAsyncContextManager[Session]:
         """Return a context with a client of a server that downloads nothing by itself."""
-        return connected_over_http(self.folder, "legacy", sandbox=self.sandbox, **self.env, SEEDANCE_SAVE="off")
+        return connected_over_http(self.folder, "legacy", self.sandbox, **self.env, SEEDANCE_SAVE="off")
 
     async def create_videos(self, *prompts: str, **arguments: Any) -> list[str]:
         """Create videos and wait until they are finished; return the ids of their jobs."""
@@ -137,9 +138,9 @@ class Vendors:
         env: dict[str, Any] = self.env | settings
         return await run_async(self.folder, "videos", *arguments, **env)
 
-    def started(self, *arguments: str, **options: Any) -> AbstractAsyncContextManager[anyio.abc.Process]:
+    def started(self, *arguments: str, stderr: int = subprocess.PIPE) -> AbstractAsyncContextManager[anyio.abc.Process]:
         """Start `seedance-mcp videos` with these arguments."""
-        return started(self.folder, "videos", *arguments, **options, **self.env)
+        return started(self.folder, "videos", *arguments, stderr=stderr, sandbox=False, **self.env)
 
     async def listed(self) -> dict[str, dict[str, Any]]:
         """Return what `videos --json` lists, by job id."""
