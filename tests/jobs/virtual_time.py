@@ -20,6 +20,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.now = 0.0
         super().__init__(_JumpingSelector(self))
+        self._clock_resolution = 1e-6  # that of the real clock is less than a step of a large float
 
     def time(self) -> float:
         return self.now
