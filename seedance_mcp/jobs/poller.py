@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import heapq
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -73,12 +72,12 @@ class Poller:
         async with anyio.create_task_group() as self._group:
             task_status.started()
             while True:
-                wait = self._queue[0][0] - time.monotonic() if self._queue else None
+                wait = self._queue[0][0] - anyio.current_time() if self._queue else None
                 if wait is None or wait > 0:
                     with anyio.move_on_after(wait):
                         await self._woken.wait()
                     self._woken = anyio.Event()
-                while self._queue and self._queue[0][0] <= time.monotonic():
+                while self._queue and self._queue[0][0] <= anyio.current_time():
                     due, job_id = heapq.heappop(self._queue)
                     if self._due.get(job_id) != due:
                         continue
@@ -102,7 +101,7 @@ class Poller:
         self._push(job.id, pause)
 
     def _push(self, job_id: str, pause: float) -> None:
-        due = time.monotonic() + pause
+        due = anyio.current_time() + pause
         self._due[job_id], self._pauses[job_id] = due, pause
         heapq.heappush(self._queue, (due, job_id))
         self._woken.set()
@@ -143,7 +142,7 @@ class Poller:
                 job.id, error_message=f"{job.vendor} has no API key any more, so the job cannot be polled."
             )
             return True
-        if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
+        if (quiet := self._quiet_until.get(vendor.slug, 0.0) - anyio.current_time()) > 0:
             await self._plan(job, quiet)  # a vendor that asked for a pause gets it, whoever wants to know
             return False
         age = self._now() - (job.polled_at or 0)
@@ -172,7 +171,7 @@ class Poller:
             pause = schedule.after_error(
                 errors, retry_after, self._timing.error_pause, self._timing.longest_error_pause
             )
-            self._quiet_until[vendor.slug] = time.monotonic() + pause
+            self._quiet_until[vendor.slug] = anyio.current_time() + pause
             await self._journal.note(job.id, error_message=error.sentence, polled_at=self._now(), polls=job.polls + 1)
             await self._plan(job, pause)
             return False
@@ -181,7 +180,7 @@ class Poller:
 
     async def _take_turn(self, slug: str) -> None:
         """Keep to the rate of polls that every vendor tolerates."""
-        now = time.monotonic()
+        now = anyio.current_time()
         slot = max(now, self._next_slot.get(slug, 0.0))
         self._next_slot[slug] = slot + 1 / self._timing.per_second
         if slot > now:

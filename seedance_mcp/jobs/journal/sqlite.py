@@ -57,12 +57,19 @@ class SqliteJournal:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise _broken(self.path, error) from error
+
+    def _prepare(self) -> None:
+        try:
             self._db.row_factory = sqlite3.Row
             for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "fullfsync=ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise _broken(self.path, error) from error
+        except BaseException:
+            self._db.close()
+            raise
 
     def _migrate(self) -> None:
         with self._writing() as db:
