@@ -3,8 +3,8 @@
     uv run python scripts/generate.py write
     uv run python scripts/generate.py check     names the stale files and exits with 1
 
-GENERATED has a function for each file. In README.md and AGENTS.md only the parts between `<!-- generated: NAME -->` and
-`<!-- end -->` are written.
+GENERATED has a function for each file. In README.md, AGENTS.md and docs/design.md, only the parts between
+`<!-- generated: NAME -->` and `<!-- end -->` are written.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
 from seedance_mcp.vendors import OURS, Vendor
-from tests.architecture import HOLDS, PACKAGE, ROOMS, TO_COME, allowance
+from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
 from tests.jobs.download import hostile
 
 ROOT = Path(__file__).parent.parent
@@ -176,14 +176,16 @@ def _setting_row(setting: Setting) -> tuple[str, str, str]:
 
 def house_rules() -> str:
     """Return AGENTS.md with its table of rooms brought up to date."""
-    rows = ((_file_name(room), HOLDS[room], allowance(room, mark="`")) for room in ROOMS if room not in TO_COME)
+    rows = ((code(file_name(room)), HOLDS[room], allowance(room, mark="`")) for room in ROOMS)
     return with_parts("AGENTS.md", {"rooms": table(("Room", "What belongs there", "May import"), rows)})
 
 
-def _file_name(room: str) -> str:
-    if room == PACKAGE.name:
-        return "`__init__.py`"
-    return f"`{room}/`" if (PACKAGE / room).is_dir() else f"`{room}.py`"
+# -- docs/design.md --------------------------------------------------------------------------------------------------
+
+
+def design() -> str:
+    """Return docs/design.md with its drawing of the rooms brought up to date."""
+    return with_parts("docs/design.md", {"rooms": f"```\n{drawing()}\n```"})
 
 
 # -- docs/models.md --------------------------------------------------------------------------------------------------
@@ -330,6 +332,7 @@ def as_json(value: object) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "AGENTS.md": house_rules,
+    "docs/design.md": design,
     "docs/models.md": models_page,
     "docs/hostile-downloads.md": hostile.page,
     "server.json": registry_entry,

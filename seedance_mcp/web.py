@@ -130,7 +130,7 @@ class Web:
 
         Raises:
             NotSent: the HTTP trace shows that no byte of the request was handed to a connection.
-            Ambiguous: it was, and no whole answer came back.
+            OutcomeUnknown: it was, and no whole answer came back.
         """
         sent = False
 
@@ -191,11 +191,11 @@ class Web:
     async def download(
         self, vendor: Vendor, source: str | Call, headers: Mapping[str, str]
     ) -> AsyncGenerator[httpx2.Response]:
-        """Open a film: by its URL, or by a call to the vendor's own origin with the key.
+        """Open a video: by its URL, or by a call to the vendor's own origin with the key.
 
         Raises:
-            FilmUnreachable: the address does not answer.
-            SaveError: it may not be fetched.
+            VideoUnreachable: the host does not answer.
+            SaveError: the URL may not be downloaded from.
         """
         client = self._client("download")
         headers = {"accept-encoding": "identity", **headers}
@@ -226,13 +226,14 @@ class Web:
     async def _guarded(
         self, client: httpx2.AsyncClient, url: str, headers: Mapping[str, str], *, local: bool
     ) -> httpx2.Request:
-        """Build a request to an IP address that was verified, so that the name cannot point elsewhere a moment later."""
+        """Build a request to a verified IP address, so that the name cannot point elsewhere a moment later."""
         try:
             parts = httpx2.URL(url)
-            name, port = parts.raw_host.decode("ascii"), parts.port or (443 if parts.scheme == "https" else 80)
+            name, port = parts.raw_host.decode("ascii"), parts.port
+            port = (443 if parts.scheme == "https" else 80) if port is None else port
         except (httpx2.InvalidURL, ValueError):
             parts, name, port = httpx2.URL(), "", 0
-        plain = name and len(name) < 254 and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004
+        plain = name and len(name) < 254 and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004  (DNS and TCP)
         if not plain or parts.scheme not in ({"https", "http"} if local else {"https"}):
             raise SaveError("The video's link is not a plain https URL, so it was not downloaded.")
         if self._transport is not None:
