@@ -99,7 +99,7 @@ PARAMETERS = {
     "allow_duplicate": "pay again for a request like one that is still open",
     "dry_run": "check the request, show its price and exact content, and send nothing",
 }
-"""For people. What an assistant reads is much shorter, because it costs tokens in every conversation."""
+"""For people. The descriptions for assistants are much shorter, because they cost tokens in every conversation."""
 
 
 def readme() -> str:
@@ -193,13 +193,13 @@ def design() -> str:
 _MODELS_HEAD = """\
 # Models
 
-Printed from the constraint rows (`seedance_mcp/vendors/`) by `scripts/generate.py`; `seedance-mcp models MODEL` shows
-the same in a terminal, and the resource `seedance://models/VENDOR/MODEL` as an exact JSON Schema.
+Printed by `scripts/generate.py` from the models' rows in `seedance_mcp/vendors/`. `seedance-mcp models MODEL` shows the
+same in a terminal, and the resource `seedance://models/VENDOR/MODEL` is an exact JSON Schema.
 
-A field that is not in a model's table is refused. The source of a row begins with **SEED** (the vendor's own API page,
-by line), **PUB** (another public page of the vendor), **ARK** (the official upstream) or **INF** (inferred, with the
-reason); **GAP** marks what nobody documents. [facts/README.md](../facts/README.md) says more. Advice is shown and never
-enforced.
+A model refuses every field that is not in its table. The source of a row begins with **SEED** (the vendor's own API
+page, by line), **PUB** (another public page of the vendor), **ARK** (the official upstream) or **INF** (inferred, with
+the reason); **GAP** marks what is not documented anywhere. [facts/README.md](../facts/README.md) says more. Advice is
+shown and never enforced.
 """
 
 
@@ -325,7 +325,7 @@ def code(text: str) -> str:
 
 
 def as_json(value: object) -> str:
-    """Write JSON the way the files of the tree hold it."""
+    """Write JSON in the style of this tree."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 

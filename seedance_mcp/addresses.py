@@ -1,4 +1,4 @@
-"""Which addresses may be used: hosts to download from, this machine itself, and the user's bucket."""
+"""Checks of addresses: hosts to download from, this machine itself, and the user's bucket."""
 
 from __future__ import annotations
 
