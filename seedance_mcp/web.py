@@ -106,7 +106,7 @@ class Web:
 
     def _client(self, purpose: str) -> httpx2.AsyncClient:
         if purpose not in self._clients:
-            # A POST never reuses a connection: on a stale one, a job that was never sent would look lost.
+            # A POST never reuses a connection: on a stale one, a job that was never sent would seem lost.
             limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "call" else 0)
             read = self._timeouts.submit_read if purpose == "submit" else self._timeouts.read
             self._clients[purpose] = httpx2.AsyncClient(

@@ -1,4 +1,4 @@
-"""The player in a real browser, in a host built on `@modelcontextprotocol/ext-apps`; `.ci/browsers` installs both.
+"""The player in a real browser, in a host built on `@modelcontextprotocol/ext-apps`; `scripts/browsers` installs both.
 
 Each scene of scenes.mjs runs against a server of its own in the sandbox. It fails on any error or warning on the
 console, any breach of the view's policy and any request to an origin that the view may not use.
@@ -36,10 +36,10 @@ SCREENSHOTS = os.environ.get("PLAYER_SCREENSHOTS")
 def missing_tool() -> str | None:
     """Return what a browser test needs and does not find, if anything."""
     if not MODULES.is_dir():
-        return "tests/browser/node_modules is missing: run .ci/browsers"
+        return "tests/browser/node_modules is missing: run scripts/browsers"
     if not node():
-        return "node is missing: run .ci/browsers"
-    return None if browser() else "chromium is missing: run .ci/browsers"
+        return "node is missing: run scripts/browsers"
+    return None if browser() else "chromium is missing: run scripts/browsers"
 
 
 def node() -> str | None:
