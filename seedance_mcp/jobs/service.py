@@ -388,7 +388,7 @@ class JobService:
     async def recover(self) -> None:
         """Settle the jobs that dead processes left in the middle of a submission."""
         for job in await self._journal.recover(self._lock.alive):
-            log.warning("a stopped server left job %s behind: it is now %s", job.id, job.state)
+            log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
             self._reconcile_later(job)
 
     @asynccontextmanager
