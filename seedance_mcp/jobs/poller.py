@@ -1,6 +1,6 @@
-"""One scheduler for a process: polls every running job when it is due, and reports what changed.
+"""One scheduler per process: polls every running job when it is due, and reports what changed.
 
-However many callers wait for a job, it is polled once; with several servers on one journal, one of them polls it.
+A job is polled once for all callers that wait for it, and by one of the servers that share a journal.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SOON = 0.1
-"""Seconds after which a job is tried again that is being polled just now."""
+"""Seconds until a job is tried again whose previous poll has not ended."""
 _RECENT = 0.8
-"""Of a planned pause: a poll by another server within it counts as ours."""
+"""The share of a planned pause within which a poll by another server counts as ours."""
 
 
 class Poller:
     """Tracks the running jobs of a journal until they end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (one caller, `JobService`, puts the parts together)
         self,
         journal: Journal,
         web: Web,
@@ -107,7 +107,7 @@ class Poller:
         self._woken.set()
 
     async def poll(self, job_id: str, *, requested: bool = True) -> None:
-        """Poll a job once; callers that come meanwhile wait for the same poll.
+        """Poll a job once; callers that arrive during the poll wait for it.
 
         A poll that no caller `requested` is skipped where another server on the journal has just polled the job.
         """
@@ -118,13 +118,13 @@ class Poller:
         over = False
         try:
             job = await self._journal.get(job_id)
-            if job is not None and not job.open:  # another server has seen its end, and may download nothing
+            if job is not None and not job.open:  # another server has recorded its end, and may not save videos
                 self._downloader.start(job)
             over = job is None or not job.open or await self._poll(job, requested=requested)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
         except Exception:
-            log.exception("polling job %s failed", job_id)  # a problem with one job must not end the polling of all
+            log.exception("polling job %s failed", job_id)  # the other jobs must still be polled
         finally:
             del self._polling[job_id]
             if over:
@@ -135,7 +135,7 @@ class Poller:
             self._on_change(job_id)
 
     async def _poll(self, job: Job, *, requested: bool) -> bool:
-        """Poll if it is this server's turn; return whether there is nothing left to poll."""
+        """Poll if it is this server's turn; return whether the job needs no more polls."""
         vendor = self._vendors.get(job.vendor)
         if vendor is None or job.task_id is None:
             await self._journal.note(

@@ -135,6 +135,6 @@ def test_every_setting_and_command_that_a_page_names_exists(page: Path) -> None:
 def test_the_design_draws_every_room_of_the_package() -> None:
     page = (ROOT / "docs" / "design.md").read_text("utf-8")
     (drawing,) = re.findall(r"```\nseedance_mcp/\n(.*?)```", page, re.DOTALL)
-    drawn = set(re.findall(r"^  ([a-z_]+)(?:/|\.py) ", drawing, re.MULTILINE))
+    drawn = set(re.findall(r"^  ([a-z]\w+)(?:/|\.py) ", drawing, re.MULTILINE))
     package = Path(seedance_mcp.__file__).parent
     assert drawn == {p.stem for p in package.iterdir() if (p.suffix == ".py" or p.is_dir()) and p.name[0] != "_"}

@@ -471,9 +471,7 @@ def _error(vendor: str, code: int, message: str, task: str | None = None) -> dic
             return error if task is None else {"id": task, "task_id": task, **error}
 
 
-def _status(
-    vendor: str, task: str, status: str, url: str | None = None, charged: int | None = None
-) -> dict[str, Any]:
+def _status(vendor: str, task: str, status: str, url: str | None = None, charged: int | None = None) -> dict[str, Any]:
     """Return a status answer; only seedanceapi reports what it has `charged`."""
     match vendor:
         case "seedanceapi":

@@ -33,7 +33,6 @@ from tests.jobs.services import (
     never,
     refused,
     request,
-    running_job,
     scripted_service,
     succeeded,
     unknown_job,
@@ -302,7 +301,12 @@ async def test_the_repeat_carries_the_key_of_the_first_post(tmp_path: Path) -> N
         lost = await post.one(model=WITH_KEY["model"])
         assert lost.state == "unknown"
         found = await post.submit(lost, WITH_KEY["model"])
-        assert (found.state, found.task_id, found.error_code, found.error_message) == ("submitted", "task-7", None, None)
+        assert (found.state, found.task_id, found.error_code, found.error_message) == (
+            "submitted",
+            "task-7",
+            None,
+            None,
+        )
         assert [sent.call.headers for sent in post.web.posts] == [{"X-Request-ID": "job-1"}] * 2
         assert post.web.posts[0].call == post.web.posts[1].call
 

@@ -97,7 +97,10 @@ async def test_doctor_shows_the_media_roots_and_the_upload_destinations(
         "vendors that take files themselves": "jimmyai",
         "seconds and pixels": "checked",
     }
-    assert f"SEEDANCE_MEDIA_ROOTS: {tmp_path / 'missing'} is not a folder. Create it, or correct the setting." in found["problems"]
+    assert (
+        f"SEEDANCE_MEDIA_ROOTS: {tmp_path / 'missing'} is not a folder. Create it, or correct the setting."
+        in found["problems"]
+    )
     assert "SEEDANCE_MEDIA_ROOTS: / is the whole disk. Name the folders that hold your files." in found["problems"]
     assert {"av", "pillow", "obstore"} <= found["versions"].keys()
 
