@@ -53,7 +53,7 @@ def video_of(megabytes: int) -> bytes:
     """Return the boxes of a film, so many megabytes in all."""
     head = b"\0\0\0\x10ftypisom\0\0\0\0"
     size = megabytes * MB - len(head)
-    source = random.Random(2)  # noqa: S311  (not a secret, only nothing that could be foreseen)
+    source = random.Random(2)  # noqa: S311  (not a secret: the bytes only need to be incompressible)
     return head + size.to_bytes(4) + b"mdat" + b"".join(source.randbytes(min(MB, n)) for n in _pieces(size - 8))
 
 

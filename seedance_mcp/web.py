@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seedance_mcp.vendors.vendor import Call, Vendor
 
 MAX_ANSWER = 4 * 1024 * 1024
-"""Bytes of an answer that are read."""
+"""The most bytes of an answer that are read."""
 MAX_REDIRECTS = 5
 _TEXT, _SHOWN = 1200, 300
 """Bytes of an answer that are cleaned, and characters of it that are kept for the record."""
@@ -48,9 +48,9 @@ class Timeouts:
     read: float = 30
     """Between two pieces of any other answer."""
     submit: float = 300
-    """For a paid POST as a whole: an answer that arrives in drips never exceeds a read timeout."""
+    """For a whole paid POST: an answer that trickles in never exceeds the read timeout."""
     call: float = 60
-    """For any other call as a whole, uploads excepted."""
+    """For any other whole call, except uploads."""
 
 
 _WHILE_CONNECTING = (
@@ -64,7 +64,7 @@ _WHILE_CONNECTING = (
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A file that is uploaded with a call, as a form."""
+    """A file that is uploaded as a form with a call."""
 
     name: str
     content: bytes = field(repr=False)
@@ -82,7 +82,7 @@ class OutcomeUnknown(Exception):
 class Web:
     """The HTTP side of one process: three clients, each opened when it is first used.
 
-    `transport` and `origins` (base URL by vendor slug) replace the network by the embedded sandbox.
+    `transport` and `origins` (base URLs by vendor slug) replace the network with the embedded sandbox.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Web:
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            # Both must agree: connecting failed, and the trace never saw the request begin.
+            # Both conditions are needed: connecting failed, and the trace never saw the request begin.
             if isinstance(error, _WHILE_CONNECTING) and not sent:
                 raise NotSent(_reason(error)) from None
             raise OutcomeUnknown(_reason(error)) from None
@@ -276,7 +276,7 @@ class Web:
 
 
 def _joined(url: str, location: str) -> str:
-    """Return the URL that a redirect leads to, or nothing if it is not a URL."""
+    """Return the URL that a redirect leads to, or an empty string if it is not a URL."""
     try:
         return str(httpx2.URL(url).join(location))
     except (httpx2.InvalidURL, ValueError):
@@ -284,7 +284,7 @@ def _joined(url: str, location: str) -> str:
 
 
 async def _answer(response: httpx2.Response) -> Answer:
-    """Read an answer to its end, up to MAX_ANSWER bytes; the body of what is not JSON is None."""
+    """Read a whole answer; its body is None if it is not JSON or longer than MAX_ANSWER."""
     read = bytearray()
     async for chunk in response.aiter_bytes():
         read += chunk
@@ -299,7 +299,7 @@ async def _answer(response: httpx2.Response) -> Answer:
 
 
 def _retry_after(said: str) -> float | None:
-    """Read a Retry-After header, which is a number of seconds or a date."""
+    """Return the seconds that a Retry-After header asks for (a number or a date), or None."""
     if said.isdecimal():
         return float(said)
     try:
@@ -309,7 +309,7 @@ def _retry_after(said: str) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """Say what happened. The HTTP client's own text may hold a signed URL or a key, so it is never passed on."""
+    """Describe an error. The HTTP client's own message may hold a signed URL or a key, so it is never shown."""
     names = {
         "ConnectError": "connection refused or no such host",
         "ConnectTimeout": "no connection within 10 s",

@@ -132,8 +132,8 @@ async def test_a_host_without_an_address_is_reported(
 
     monkeypatch.setattr(anyio, "getaddrinfo", nowhere)
     async with opened(tmp_path) as (web, vendor):
-        said = await refusal(web, vendor, f"https://{host}/video.mp4")
-    assert said in {f"The video's host {host} has no address.", NOT_PLAIN}
+        reason = await refusal(web, vendor, f"https://{host}/video.mp4")
+    assert reason in {f"The video's host {host} has no address.", NOT_PLAIN}
 
 
 @pytest.mark.parametrize("port", ["0", "00", "65536", "-1", "1e3"])
@@ -171,7 +171,7 @@ async def test_a_vendor_on_this_machine_may_link_to_this_machine_but_not_to_the_
 
 
 @pytest.mark.parametrize(
-    ("url", "address", "pinned", "said", "name"),
+    ("url", "address", "pinned", "host", "name"),
     [
         ("https://a.example/1.mp4?s=1", "93.184.215.14", "https://93.184.215.14/1.mp4?s=1", "a.example", "a.example"),
         ("https://a.example:8443/1", "93.184.215.14", "https://93.184.215.14:8443/1", "a.example:8443", "a.example"),
@@ -181,13 +181,13 @@ async def test_a_vendor_on_this_machine_may_link_to_this_machine_but_not_to_the_
     ],
 )  # fmt: skip
 async def test_a_request_to_a_verified_address_still_names_its_host(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, address: str, pinned: str, said: str, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, address: str, pinned: str, host: str, name: str
 ) -> None:
     resolving(monkeypatch, address)
     async with opened(tmp_path) as (web, _):
         request = await web._guarded(web._client("download"), url, {}, local=False)  # pyright: ignore[reportPrivateUsage]  (nothing public shows an address that is not connected to)
     assert str(request.url) == pinned
-    assert request.headers["host"] == said
+    assert request.headers["host"] == host
     assert request.extensions["sni_hostname"] == name
 
 

@@ -1,4 +1,4 @@
-"""What a job finally cost: what the vendor reports, else what was quoted."""
+"""What a job finally cost: the charge that the vendor reports, otherwise the quote."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def charged_usd(job: Job, charged: Decimal | None) -> int | None:
 def settlement(job: Job, model: Model | None, state: str, charged: Decimal | None) -> dict[str, Any]:
     """Return the changes that settle a finished job.
 
-    A failed job keeps its reservation as spent unless the vendor documents, or reports, that it is free.
+    The reservation of a failed job counts as spent, unless the vendor documents or reports that failures are free.
     """
     reported = charged_usd(job, charged)
     if reported is not None:

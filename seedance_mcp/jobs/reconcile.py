@@ -1,7 +1,7 @@
-"""Find out what became of a job whose outcome is unknown, where asking again is free.
+"""Find out the outcome of an unknown job where repeating the request cannot pay twice.
 
-Only a vendor with an idempotency key allows that: repeating the create with the same key returns the first task, and
-creates one if there was none. At any other vendor an unknown job waits for a person (`seedance-mcp videos resolve`).
+Only a vendor with an idempotency key allows that: repeating the create with the same key returns the first task, or
+creates one if there was none. At any other vendor, a person settles an unknown job (`seedance-mcp videos resolve`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Submits unknown jobs again with their own idempotency key, through the one function that submits anything."""
+    """Submits unknown jobs again with their own idempotency keys, through the same function as new jobs."""
 
     def __init__(
         self,

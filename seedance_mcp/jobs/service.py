@@ -1,4 +1,4 @@
-"""Everything that one process does about videos: quote, create, wait, list. The tools and the command line use it."""
+"""What one process does with videos: quote, create, wait, list. The tools and the command line use it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 SHORTEST_ID = 4
-"""Characters of an id that may represent it; a video's file name ends in as many."""
+"""The fewest characters of an id that can name a job; a video's file name ends with as many."""
 _DAY = 86_400
 _REPORT_EVERY = 5.0
 _REPORT_DOWNLOAD_EVERY = 0.5
@@ -168,9 +168,9 @@ class JobService:
     # -- paying ---------------------------------------------------------------------------------------------------
 
     async def create(self, quote: Quote) -> Admission:
-        """Pay for a quote: upload its files, write the intent, send it once, write down what became of it.
+        """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
 
-        Cancelling this call does not cancel the submission, whose outcome is in the journal all the same.
+        Cancelling this call does not cancel the submission; the journal still gets its outcome.
 
         Raises:
             OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
@@ -212,7 +212,7 @@ class JobService:
         self._events.notify(job.id)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
-        """Settle an unknown job by hand: it is the vendor's task `task_id`, or (None) it was not charged.
+        """Settle an unknown job by hand: it is the vendor's task `task_id`, or was not charged (None).
 
         Raises:
             UnknownJob: there is no such job.
@@ -244,7 +244,7 @@ class JobService:
         self._events.notify(job_id)
         return settled
 
-    # -- following jobs -------------------------------------------------------------------------------------------
+    # -- jobs -----------------------------------------------------------------------------------------------------
 
     async def get(self, job_id: str) -> Job:
         """Return a job as the journal has it.
@@ -298,7 +298,12 @@ class JobService:
             self._downloader.start(job)
         return job
 
-    async def wait(self, job_id: str, timeout: float, on_progress: OnProgress | None = None) -> Job:
+    async def wait(
+        self,
+        job_id: str,
+        timeout: float,  # noqa: ASYNC109  (its end is a result, not an error)
+        on_progress: OnProgress | None = None,
+    ) -> Job:
         """Check a job, then wait until it is final, for at most `timeout` seconds; return it as it is then.
 
         Raises:
@@ -323,11 +328,11 @@ class JobService:
         return Progress(job, job.elapsed(self._now()), typical, received, total)
 
     async def expected_seconds(self, model_id: str) -> float:
-        """Return how long videos of a model usually take: the median of those in the journal, or a default."""
+        """Return the seconds that videos of a model usually take: the journal's median, or a default."""
         return expected(await self._journal.durations(model_id))[0]
 
     async def check_again_in(self, job: Job) -> int | None:
-        """Return in how many seconds checking a job again is worth its tokens; None where nothing will change."""
+        """Return the seconds after which checking a job again is worth its tokens; None if nothing will change."""
         if self.is_final(job):
             return None
         if self.settings.sandbox:
@@ -361,7 +366,7 @@ class JobService:
 
         Raises:
             UnknownJob: there is no review with this name, which create_video gave it.
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not report the status.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor gave no status.
         """
         await self.recover()
         return await self._uploader.reviews.wait(name, seconds, on_progress)
@@ -405,7 +410,7 @@ class JobService:
             await self._group.start(self._housekeeping.run)
             try:
                 yield self
-            except SeedanceError as error:  # raised again below, because the task group would wrap it
+            except SeedanceError as error:  # raised again below: the task group would wrap it
                 failed = error
             finally:
                 self._journal.hurry(self.stop_grace)

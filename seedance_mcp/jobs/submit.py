@@ -45,7 +45,7 @@ ASKING_TO_WAIT = {421, 425, 429}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a POST: accepted, refused, or (with the reason) ambiguous."""
+    """The outcome of a POST: accepted, refused, or (with the reason) ambiguous."""
 
     accepted: Accepted | None = None
     refusal: Refusal | None = None
@@ -78,14 +78,14 @@ class Submitter:
         self._stopping.set()
 
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Send an admitted job and write down what became of it. Returns the job in its new state.
+        """Send an admitted job, record the outcome, and return the job in its new state.
 
         A job whose outcome is unknown is sent again only to a vendor with an idempotency key, where the repeat
         returns the first task. If such a repeat is refused, that says nothing about the first POST, so the job stays
         unknown.
 
         Raises:
-            JournalError: the outcome cannot be written down; the error says what it is.
+            JournalError: the outcome cannot be recorded; the sentence says what it is.
         """
         first = job.state != "unknown"
         if not first and not vendor.idempotency_header:

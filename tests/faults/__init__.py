@@ -1,1 +1,1 @@
-"""Faults made on purpose: what is promised about money (docs/reliability.md), and the proof of it."""
+"""Deliberate faults: the campaign that tests what docs/reliability.md promises about money."""

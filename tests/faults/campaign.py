@@ -1,4 +1,4 @@
-"""The whole campaign: kills at every point under every behaviour, crowds, races and planted bugs; and its figures."""
+"""The whole campaign: kills at every point under every behaviour, crowds, races and mutants; and its figures."""
 
 from __future__ import annotations
 
@@ -15,15 +15,35 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from tests.faults.kill_points import POINTS
-from tests.faults.mutants import BUGS
-from tests.faults.scenarios import Scenario, Stage, Told, draw, open_stage, posts_for
+from tests.faults.mutants import MUTANTS
+from tests.faults.scenarios import Result, Runner, Scenario, draw, open_runner, posts_for
 from tests.faults.vendor import POSTS, PRICE
 
 _T = TypeVar("_T")
 
 CROWD_KILLS = 40
-"""Kills in one crowd: its journal then holds a few thousand jobs."""
+"""Kills in one crowd: its journal then holds some hundred jobs."""
 PLACES = 50
+"""Jobs that the budget of a race has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a mutant is caught."""
+
+    violation: str | None
+    """The first violation that it causes."""
+    never_called: set[str]
+    """The functions that it replaces and nothing called: such a mutant is not one."""
+
+    @property
+    def caught(self) -> bool:
+        return self.violation is not None and not self.never_called
+
+    def __str__(self) -> str:
+        if self.never_called:
+            return f"NEVER CALLED: {', '.join(sorted(self.never_called))}"
+        return self.violation or "NOT CAUGHT"
 
 
 @dataclass(slots=True)
@@ -37,43 +57,48 @@ class Tally:
     charges: int = 0
     crowds: int = 0
     unkeyed: int = 0
-    unknown: int = 0
-    keyed_unknown: int = 0
-    healed: int = 0
+    unknown_unkeyed: int = 0
+    unknown_keyed: int = 0
+    reconciled: int = 0
     overspent: int = 0
     races: list[int] = field(default_factory=list[int])
     recoveries: list[float] = field(default_factory=list[float])
     killed_at: Counter[str] = field(default_factory=Counter[str])
     pairs: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     violations: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
-    """Where, what, and the end of the log."""
-    caught: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
+    """The scenario, the violation, and the end of the log."""
+    mutants: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     seconds: float = 0.0
 
-    def add(self, what: str, told: Told) -> None:
-        """Take up what one scenario showed."""
-        found = told.findings
+    def add(self, scenario: str, result: Result) -> None:
+        """Add the figures of one scenario."""
+        found = result.findings
         self.scenarios += 1
-        self.kills += told.kills
+        self.kills += result.kills
         self.jobs += found.jobs
         self.charges += found.charges
-        self.unknown += found.unknown_unkeyed
         self.unkeyed += found.unkeyed
-        self.keyed_unknown += found.unknown_at_keyed
-        self.healed += found.healed
+        self.unknown_unkeyed += found.unknown_unkeyed
+        self.unknown_keyed += found.unknown_keyed
+        self.reconciled += found.reconciled
         self.overspent = max(self.overspent, found.overspent)
         self.recoveries += found.recoveries
-        self.killed_at.update(told.killed_at)
-        self.violations += [(what, each, told.log) for each in told.violations]
+        self.killed_at.update(result.killed_at)
+        self.violations += [(scenario, each, result.log) for each in result.violations]
 
-    def audio(self) -> bool:
-        """Whether every promise was kept and every planted bug was caught."""
-        return not self.violations and all(self.caught.values()) and all(n == PLACES for n in self.races)
+    @property
+    def passed(self) -> bool:
+        """Whether every promise was kept and every mutant was caught."""
+        caught = all(verdict.caught for verdict in self.mutants.values())
+        return not self.violations and caught and all(admitted == PLACES for admitted in self.races)
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield the table, a name and a figure at a time."""
-        bound = 3 / self.kills if self.kills else math.nan
-        late = sorted(self.recoveries) or [math.nan]
+        violations = f"{len(self.violations)}"
+        if not self.violations and self.kills and self.jobs:
+            violations += f" (95 % bound: {3 / self.kills:.2%} of kills, {3 / self.jobs:.4%} of jobs)"
+        recoveries = sorted(self.recoveries) or [math.nan]
+        races = Counter(self.races)
         yield "kills (SIGKILL)", f"{self.kills:,} at {len(self.killed_at)} of {len(POINTS)} kill points and at random"
         if left := [point for point in POINTS if point not in self.killed_at]:
             yield "points without a kill", ", ".join(left)
@@ -81,25 +106,16 @@ class Tally:
         yield "scenarios", f"{self.scenarios:,}, of them {self.crowds} crowds of 3 servers × 4 workers"
         yield "jobs", f"{self.jobs:,}"
         yield "charges", f"{self.charges:,}"
-        yield (
-            "violations of I1–I7",
-            f"{len(self.violations)}"
-            + (
-                f" (95 % bound: {bound:.2%} of kills, {3 / self.jobs:.4%} of jobs)"
-                if not self.violations and self.jobs
-                else ""
-            ),
-        )
-        yield "unknown in the end, no idempotency key", _share(self.unknown, self.unkeyed)
-        yield "unknown at a vendor with a key: healed", _share(self.healed, self.keyed_unknown)
-        yield "recovery p50 / p99", f"{_quantile(late, 0.5):.1f} / {_quantile(late, 0.99):.1f} ms"
-        races = Counter(self.races)
+        yield "violations of I1–I7", violations
+        yield "unknown in the end, no idempotency key", _share(self.unknown_unkeyed, self.unkeyed)
+        yield "unknown at a vendor with a key: reconciled", _share(self.reconciled, self.unknown_keyed)
+        yield "recovery p50 / p99", f"{_quantile(recoveries, 0.5):.1f} / {_quantile(recoveries, 0.99):.1f} ms"
         yield (
             "budget race, 8 processes for 50 places",
-            ", ".join(f"{n} let in, {t} times" for n, t in races.items()) or "–",
+            ", ".join(f"{admitted} admitted, {times} times" for admitted, times in races.items()) or "–",
         )
         yield "overspend", f"${self.overspent / 1e6:.2f}"
-        yield "planted bugs caught", f"{sum(map(bool, self.caught.values()))}/{len(self.caught)}"
+        yield "mutants caught", f"{sum(v.caught for v in self.mutants.values())}/{len(self.mutants)}"
         yield "seed", f"{self.seed}"
         yield "time", f"{self.seconds:.0f} s"
 
@@ -113,17 +129,18 @@ def _quantile(values: list[float], q: float) -> float:
 
 
 class Campaign:
-    """Plays scenarios on several stages at once."""
+    """Runs scenarios on several runners at once."""
 
-    def __init__(self, folder: Path, seed: int, stages: int, report: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, folder: Path, seed: int, runners: int, report: Callable[[str], None] = lambda _: None) -> None:
+        """`report` gets a line now and then about how far the campaign is."""
         self.keep = False
         self.tally = Tally(seed)
-        self._folder, self._seed, self._stages, self._report = folder, seed, stages, report
+        self._folder, self._seed, self._report = folder, seed, report
         self._lock = threading.Lock()
         self._exits = ExitStack()
-        self._mine = threading.local()
+        self._local = threading.local()
         self._numbers = iter(range(1_000_000))
-        self._pool = ThreadPoolExecutor(stages)
+        self._pool = ThreadPoolExecutor(runners)
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
@@ -133,74 +150,71 @@ class Campaign:
         self._pool.shutdown(cancel_futures=True)
         self._exits.close()
 
-    def _stage(self) -> Stage:
-        if not hasattr(self._mine, "stage"):
+    def _runner(self) -> Runner:
+        """Return the runner of this thread."""
+        if not hasattr(self._local, "runner"):
             with self._lock:
-                stage = self._exits.enter_context(open_stage(self._folder / f"stage{next(self._numbers)}"))
-                stage.kept = self.keep
-                self._mine.stage = stage
-        return self._mine.stage
+                runner = self._exits.enter_context(open_runner(self._folder / f"runner{next(self._numbers)}"))
+                runner.keep = self.keep
+                self._local.runner = runner
+        return self._local.runner
 
-    def _all(self, work: Iterable[Callable[[], None]]) -> None:
-        futures: list[Future[None]] = [self._pool.submit(each) for each in work]
-        for number, future in enumerate(futures):
+    def _run_all(self, work: Callable[[_T], None], items: Iterable[_T]) -> None:
+        futures: list[Future[None]] = [self._pool.submit(work, item) for item in items]
+        for number, future in enumerate(futures, 1):
             future.result()
-            if number % 100 == 99:
-                self._report(f"{number + 1} of {len(futures)} done, {len(self.tally.violations)} violations")
+            if number % 100 == 0:
+                self._report(f"{number} of {len(futures)} done, {len(self.tally.violations)} violations")
         self.tally.seconds = time.monotonic() - self._began
 
     def kill(self, scenarios: Iterable[Scenario]) -> None:
-        """Play scenarios with kills."""
+        """Run scenarios with kills."""
 
         def one(scenario: Scenario) -> None:
-            told = self._stage().play(scenario)
-            for violation in told.violations:
+            result = self._runner().run(scenario)
+            for violation in result.violations:
                 self._report(f"VIOLATION {violation}: {scenario}")
             with self._lock:
-                self.tally.add(f"{scenario}", told)
-                if scenario.kill in told.killed_at:
+                self.tally.add(f"{scenario}", result)
+                if scenario.kill in result.killed_at:
                     self.tally.pairs.add((str(scenario.kill), scenario.post))
 
-        self._all(_bound(one, scenario) for scenario in scenarios)
+        self._run_all(one, scenarios)
 
     def crowds(self, times: int, kills: int = CROWD_KILLS, cap: int | None = None) -> None:
-        """Play crowds; every other one meets a daily budget."""
+        """Run crowds; every other one has a daily budget."""
 
         def one(_: int) -> None:
             with self._lock:
                 number = next(self._numbers)
             name = f"c{number}"
             budget = cap if cap is not None else (300 * PRICE if number % 2 else None)
-            told = self._stage().crowd(name, random.Random(f"{self._seed}/{name}"), kills=kills, cap=budget)
+            result = self._runner().crowd(name, random.Random(f"{self._seed}/{name}"), kills=kills, cap=budget)
             with self._lock:
-                self.tally.add(name, told)
+                self.tally.add(name, result)
                 self.tally.crowds += 1
 
-        self._all(_bound(one, number) for number in range(times))
+        self._run_all(one, range(times))
 
     def races(self, times: int) -> None:
         """Let processes race for a budget."""
 
         def one(number: int) -> None:
-            let_in = self._stage().race(f"r{number}", places=PLACES)
+            race = self._runner().race(f"r{number}", places=PLACES)
             with self._lock:
-                self.tally.races.append(let_in)
+                self.tally.races.append(race.admitted)
 
-        self._all(_bound(one, number) for number in range(times))
+        self._run_all(one, range(times))
 
-    def bugs(self, names: Iterable[str] = tuple(BUGS)) -> None:
-        """Plant each bug and hunt for it."""
+    def mutants(self, names: Iterable[str] = tuple(MUTANTS)) -> None:
+        """Try to catch each mutant."""
 
         def one(name: str) -> None:
-            caught = hunt(self._stage(), name)
+            verdict = judge(self._runner(), name)
             with self._lock:
-                self.tally.caught[name] = caught
+                self.tally.mutants[name] = verdict
 
-        self._all(_bound(one, name) for name in names)
-
-
-def _bound(work: Callable[[_T], None], what: _T) -> Callable[[], None]:
-    return lambda: work(what)
+        self._run_all(one, names)
 
 
 def drawn(seed: int, count: int) -> Iterator[Scenario]:
@@ -225,28 +239,39 @@ def drawn(seed: int, count: int) -> Iterator[Scenario]:
 
 
 _TRAPS: dict[str, Scenario] = {
-    "resend_like_an_sdk": Scenario("b", post="accept_then_reset"),
-    "journal_after_the_answer": Scenario("b", kill="post.answer_body"),
-    "server_errors_are_free": Scenario("b", post="accept_then_500"),
-    "resend_on_recovery": Scenario("b", kill="post.answer_head"),
-    "unknown_releases_its_reservation": Scenario("b", post="accept_then_close", vendor="ope"),
-    "video_published_before_complete": Scenario("b", video="slow", kill="part.block", nth=2),
-    "key_logged": Scenario("b"),
-    "key_in_the_request": Scenario("b"),
-    "recovery_looks_away": Scenario("b", kill="submitting.after"),
-    "answer_before_the_journal": Scenario("b", kill="post.body"),
+    "resend_like_an_sdk": Scenario("m", post="accept_then_reset"),
+    "journal_after_the_answer": Scenario("m", kill="post.answer_body"),
+    "server_errors_are_free": Scenario("m", post="accept_then_500"),
+    "resend_on_recovery": Scenario("m", kill="post.answer_head"),
+    "unknown_releases_its_reservation": Scenario("m", post="accept_then_close", vendor="ope"),
+    "video_published_before_complete": Scenario("m", download="slow", kill="download.block", nth=2),
+    "key_logged": Scenario("m"),
+    "key_in_the_request": Scenario("m"),
+    "recovery_does_nothing": Scenario("m", kill="submitting.after"),
+    "answer_before_the_journal": Scenario("m", kill="post.body"),
 }
+"""Scenarios that a mutant cannot survive; two mutants have their own in `judge`."""
 
 
-def hunt(stage: Stage, bug: str) -> str | None:
-    """Play what a bug cannot survive; returns the invariant that caught it."""
-    if bug == "check_then_write":
+def judge(runner: Runner, mutant: str) -> Verdict:
+    """Try to catch a mutant."""
+    if mutant == "check_then_write":
+        never_called: set[str] = set()
         for number in range(10):
-            let_in = stage.race(f"b{bug}{number}", bug=bug)
-            if let_in > PLACES:
-                return f"I4 {let_in} let in"
-        return None
-    if bug == "yesterday_comes_back":
-        return next(iter(stage.turn_back_the_clock(f"b{bug}", bug).violations), None)
-    scenario = replace(_TRAPS[bug], name=f"b{bug}", bug=bug)
-    return next(iter(stage.play(scenario).violations), None)
+            race = runner.race(f"m{mutant}{number}", mutant=mutant)
+            never_called = race.never_called
+            if race.admitted > PLACES:
+                return Verdict(f"I4 {race.admitted} admitted", never_called)
+        return Verdict(None, never_called)
+    if mutant == "yesterday_comes_back":
+        return _verdict(runner.turn_back_the_clock(f"m{mutant}", mutant))
+    return judge_by(runner, replace(_TRAPS[mutant], name=f"m{mutant}", mutant=mutant))
+
+
+def judge_by(runner: Runner, scenario: Scenario) -> Verdict:
+    """Try to catch the mutant of a scenario."""
+    return _verdict(runner.run(scenario))
+
+
+def _verdict(result: Result) -> Verdict:
+    return Verdict(next(iter(result.violations), None), result.never_called)

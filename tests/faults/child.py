@@ -1,7 +1,7 @@
-"""The process that is killed: the real studio over the real journal, with nothing of its own but the wrapping.
+"""The process that is killed: the real job service over the real journal, wrapped from outside.
 
-`python -m tests.faults.child` is a nursery: it imports the product once and forks a child for each plan it reads, so
-that a kill costs milliseconds and not the second that starting Python and importing take.
+`python -m tests.faults.child` is the fork server: it imports the product once and forks a child for each plan that it
+reads, so a kill costs milliseconds and not the second that it takes to start Python and import everything.
 `python -m tests.faults.child serve PLAN` is the whole MCP server on standard input and output.
 """
 
@@ -20,46 +20,67 @@ import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
-import httpx2
 
-from seedance_mcp import settings as product_settings
-from seedance_mcp import views, web
+from seedance_mcp import views
+from seedance_mcp.catalog.order import Order
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.jobs import poller, reconcile, schedule, submit
-from seedance_mcp.jobs import service as service_module
-from seedance_mcp.jobs.download import transfer
+from seedance_mcp.jobs.download.timing import DownloadTiming
 from seedance_mcp.jobs.journal.budget import Caps
-from seedance_mcp.jobs.journal.model import Job, NewJob
+from seedance_mcp.jobs.journal.model import OPEN, Job, NewJob
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.service import JobService
+from seedance_mcp.jobs.timing import PollTiming, ReconcileTiming, SubmitTiming, Timing
 from seedance_mcp.redaction import log_to_stderr
-from seedance_mcp.runtime import open_service
+from seedance_mcp.runtime import load_settings, open_service
+from seedance_mcp.web import Timeouts, Web
+from tests.faults import plan as plans
 from tests.faults.kill_points import Killer, install, patch
 from tests.faults.mutants import apply_mutant
 from tests.faults.plan import Folder, Plan
-from tests.faults.plan import Job as Wanted
-from tests.faults.vendor import LOOKS, POSTS, PRICE, SLOW_POSTS, Orders
+from tests.faults.vendor import BASE_PATH, POLLS, POSTS, PRICE, SLOW_POSTS, Script
 
 if sys.platform != "win32":
     import resource
 
-_HASTE = 0.02
-"""Pauses of the product that are not what is tested take a fiftieth of their time."""
+_TIMEOUTS = Timeouts(connect=2.5, submit_read=2.5, read=2.5, submit=3.0, call=3.0)
+_UNSETTLED = 3
+"""The exit code of a child whose jobs did not settle in time."""
+_NOT_OPENED = 4
+"""The exit code of a child that could not open the service."""
+_CHECKS = 3
+"""How often a job is checked whose download has failed, or which could be reconciled, before it counts as settled."""
 
 
-class Voice:
-    """Says things in a file, a line at a time; what is said stays, even if the process dies at once."""
+def _timing(plan: Plan) -> Timing:
+    """Return short pauses: they are not what is tested here."""
+    leases = {} if plan.lease is None else {"lease": plan.lease}
+    longest = {} if plan.lease is None else {"longest": plan.lease}
+    return Timing(
+        submit=SubmitTiming(
+            unsent_pauses=(0.02, 0.04, 0.08), busy_pauses=(0.04, 0.04), write_pauses=(0.01, 0.02, 0.04, 0.08)
+        ),
+        poll=PollTiming(
+            fresh=0.01, per_second=1000, after_failure=0.6, error_pause=0.02, longest_error_pause=0.02, **leases
+        ),
+        reconcile=ReconcileTiming(pauses=(0.05, 0.2, 1.0), fresh=0.01),
+        downloads=DownloadTiming(block=16 * 1024, retry_pause=0.01, poll_other_server=0.05, **longest),
+        clock=(lambda: time.time() + plan.clock) if plan.clock else time.time,
+    )
+
+
+class Reporter:
+    """Writes what a child has to report to a file, line by line; it stays there even if the process dies at once."""
 
     def __init__(self, folder: Folder) -> None:
-        self._fd = os.open(folder.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._fd = os.open(folder.reports_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def say(self, **words: Any) -> None:
+    def report(self, **fields: Any) -> None:
+        """Write one line."""
         with _room_on_disk():
-            os.write(self._fd, json.dumps({"pid": os.getpid(), **words}).encode() + b"\n")
+            os.write(self._fd, json.dumps({"pid": os.getpid(), **fields}).encode() + b"\n")
 
 
 class _room_on_disk:  # noqa: N801  (a context manager, used like a function)
@@ -81,152 +102,127 @@ class DiskFiller(Killer):
     reach_soon = reach
 
 
-def _hurry(plan: Plan) -> None:
-    quick = httpx2.Timeout(2.5, connect=2.5)
-    for name in ("_SUBMIT_TIMEOUT", "_LOOK_TIMEOUT", "_FILM_TIMEOUT"):
-        patch(web, name, quick)
+class Child:
+    """One child of a plan: what it reports, and when it is killed."""
 
-    async def short_sleep(seconds: float) -> None:
-        await anyio.sleep(seconds * _HASTE)
+    def __init__(self, plan: Plan) -> None:
+        """Turn this process into the child of a plan."""
+        os.environ.clear()
+        os.environ.update(plan.environ())
+        self.plan = plan
+        self.folder = Folder(Path(plan.folder))
+        self.report = Reporter(self.folder).report
+        self.killer = (DiskFiller if plan.disk_full else Killer)(plan.kill, plan.nth, plan.delay)
+        if plan.mutant:
+            apply_mutant(plan.mutant, self.report)
+        install(self.killer)
 
-    for name in ("_LONGEST_SUBMIT", "_LONGEST_LOOK"):
-        patch(web, name, 3.0)
-    patch(transfer, "_BLOCK", 16 * 1024)
-    patch(submit, "anyio", SimpleNamespace(**{**vars(anyio), "sleep": short_sleep}))
+    async def run(self) -> int:
+        """Do what the plan says; return the exit code."""
+        return await _ROLES[self.plan.role](self)
 
-    def in_peace(*_: object) -> float:
-        return _HASTE
+    @asynccontextmanager
+    async def service(self) -> AsyncGenerator[JobService]:
+        """Open the job service, and report how long that and the recovery took."""
+        settings = load_settings()
+        log_to_stderr(settings)
+        web = Web(settings, timeouts=_TIMEOUTS)
+        began = time.perf_counter()
+        async with open_service(settings, web=web, timing=_timing(self.plan)) as service:
+            await service.recover()
+            self.report(recovered=(time.perf_counter() - began) * 1000)
+            yield service
 
-    patch(schedule, "after_error", in_peace)
-    for module in (service_module, poller):
-        patch(module, "FRESH", 0.01)
-    patch(reconcile, "PAUSES", (0.05, 0.2, 1.0))
-    patch(reconcile, "_REST", 0.01)
-    patch(poller, "LOOKS_PER_SECOND", 1000)
-    if plan.lease is not None:
-        patch(poller, "LEASE", plan.lease)
-        patch(poller, "LONGEST", plan.lease)
-    if plan.clock:
-        now = time.time
-        patch(time, "time", lambda: now() + plan.clock)
+    async def create(self, service: JobService, job: plans.Job) -> Job | None:
+        """Create a job and report what the service answered, as an assistant would learn it."""
+        try:
+            quote = await service.quote(Order.parse(job.arguments()))
+            admission = await service.create(quote)
+        except SeedanceError as error:
+            self.report(refused=job.script.intent, code=error.code, text=str(error))
+            return None
+        self.killer.reach("reply.before")
+        self.report(
+            acknowledged=job.script.intent,
+            job=admission.job.id,
+            state=admission.job.state,
+            text=views.to_text(views.created(quote, admission)),
+        )
+        self.killer.reach("reply.after")
+        return admission.job
+
+    async def settle(self, service: JobService) -> int:
+        """Check every job until there is nothing left to wait for; return the exit code."""
+        checks: dict[str, int] = {}
+        ends = time.monotonic() + self.plan.patience
+        settled = False
+        while not settled and time.monotonic() < ends:
+            jobs = await service.in_states(("intent", "submitting", *OPEN, "unknown", "succeeded"))
+            unsettled = [job for job in jobs if _is_unsettled(service, job, checks.get(job.id, 0))]
+            for job in unsettled:
+                with suppress(SeedanceError):
+                    await service.check(job.id)
+                checks[job.id] = checks.get(job.id, 0) + 1
+            settled = not unsettled
+            if unsettled:
+                await anyio.sleep(0.02)
+        self.report(settled=settled)
+        return 0 if settled else _UNSETTLED
 
 
-def prepare(plan: Plan) -> Killer:
-    """Turn this process into the child of a plan."""
-    os.environ.clear()
-    os.environ.update(plan.environ())
-    killer = (DiskFiller if plan.disk_full else Killer)(plan.kill, plan.nth, plan.delay)
-    _hurry(plan)
-    if plan.bug:
-        apply_mutant(plan.bug)
-    install(killer)
-    return killer
+def _is_unsettled(service: JobService, job: Job, checks: int) -> bool:
+    if not service.is_final(job):
+        return True
+    if job.state == "succeeded":
+        return service.autosave and not job.path and (not job.save_error or checks < _CHECKS)
+    vendor = service.settings.vendor(job.vendor)
+    can_reconcile = job.state == "unknown" and vendor is not None and vendor.idempotency_header is not None
+    return can_reconcile and checks < _CHECKS
 
 
 # -- roles --------------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def _open(voice: Voice) -> AsyncGenerator[JobService]:
-    settings = product_settings.load()
-    log_to_stderr(settings)
-    began = time.perf_counter()
-    async with open_service(settings) as service:
-        await service.recover()
-        voice.say(recovered=(time.perf_counter() - began) * 1000)
-        yield service
-
-
-async def _create(service: JobService, wanted: Wanted, voice: Voice, killer: Killer) -> Job | None:
-    try:
-        made = await service.create(service.quote(wanted.arguments()), {})
-    except SeedanceError as error:
-        voice.say(refused=wanted.orders.intent, code=error.code, text=str(error))
-        return None
-    killer.reach("reply.before")
-    voice.say(
-        acknowledged=wanted.orders.intent,
-        job=made.job.id,
-        state=made.job.state,
-        text=views.to_text(views.created(made)),
-    )
-    killer.reach("reply.after")
-    return made.job
-
-
-def _restless(service: JobService, job: Job, polls: Mapping[str, int]) -> bool:
-    if job.open or job.state in {"intent", "submitting"}:
-        return True
-    if job.state == "succeeded":
-        return service.saving and not job.path and (not job.save_error or polls.get(job.id, 0) < 3)
-    vendor = service.settings.vendor(job.vendor)
-    return (
-        job.state == "unknown" and vendor is not None and bool(vendor.idempotency_header) and polls.get(job.id, 0) < 3
-    )
-
-
-async def _come_to_rest(service: JobService, patience: float) -> bool:
-    """Check on every job until there is nothing more to wait for; False if that takes too long."""
-    polls: dict[str, int] = {}
-    ends = time.monotonic() + patience
-    while time.monotonic() < ends:
-        jobs = await service.journal.in_states(
-            ("intent", "submitting", "submitted", "queued", "running", "unknown", "succeeded")
-        )
-        if not (restless := [job for job in jobs if _restless(service, job, polls)]):
-            return True
-        for job in restless:
-            with suppress(SeedanceError):
-                await service.check(job.id)
-            polls[job.id] = polls.get(job.id, 0) + 1
-        await anyio.sleep(0.02)
-    return False
-
-
-async def _work(plan: Plan, voice: Voice, killer: Killer) -> int:
-    async with _open(voice) as service:
-        left = list(plan.jobs)
+async def _work(child: Child) -> int:
+    """Create the jobs of the plan, and wait until all have settled."""
+    async with child.service() as service:
+        left = list(child.plan.jobs)
 
         async def worker() -> None:
             while left:
-                await _create(service, left.pop(0), voice, killer)
+                await child.create(service, left.pop(0))
 
         async with anyio.create_task_group() as group:
-            for _ in range(plan.workers):
+            for _ in range(child.plan.workers):
                 group.start_soon(worker)
-        rested = await _come_to_rest(service, plan.patience)
-        voice.say(rested=rested)
-    return 0 if rested else 3
+        return await child.settle(service)
 
 
-async def _recover(plan: Plan, voice: Voice, _: Killer) -> int:
-    async with _open(voice) as service:
-        voice.say(unknown=[job.id for job in await service.journal.in_states(("unknown",))])
-        rested = await _come_to_rest(service, plan.patience)
-        voice.say(rested=rested)
-    return 0 if rested else 3
+async def _recover(child: Child) -> int:
+    """Wait until everything that earlier processes left has settled."""
+    async with child.service() as service:
+        child.report(unknown=[job.id for job in await service.in_states(("unknown",))])
+        return await child.settle(service)
 
 
-_USUAL = ("normal",) * 24
-_QUICK = tuple(name for name, each in POSTS.items() if not each.door and name not in SLOW_POSTS)
+_USUALLY = ("normal",) * 24
+_QUICK = tuple(name for name, each in POSTS.items() if not each.own_port and name not in SLOW_POSTS)
 
 
-async def _crowd(plan: Plan, voice: Voice, killer: Killer) -> int:
-    """Several assistants at once, each making one video after another until somebody says stop."""
+async def _crowd(child: Child) -> int:
+    """Let several assistants create one video after another until the signal is given."""
+    plan = child.plan
     rng = random.Random(f"{plan.seed}")
-    folder = Folder(Path(plan.folder))
-    async with _open(voice) as service:
+    async with child.service() as service:
 
         async def assistant(number: int) -> None:
-            made = 0
-            while not folder.go.exists():
-                made += 1
-                post = rng.choice((*_USUAL, *_QUICK))
-                look = rng.choice((*_USUAL, *LOOKS[:-1])) if post != "accept_with_an_earlier_id" else "normal"
-                orders = Orders(f"{plan.name}.{plan.seed}-{number}-{made}", post, look)
-                job = await _create(
-                    service, Wanted(rng.choice(("seedanceapi", "aigptimage", "ope")), orders), voice, killer
-                )
+            created = 0
+            while not child.folder.signal.exists():
+                created += 1
+                post = rng.choice((*_USUALLY, *_QUICK))
+                poll = rng.choice((*_USUALLY, *POLLS[:-1])) if post != "accept_with_an_earlier_id" else "normal"
+                script = Script(f"{plan.name}.{plan.seed}-{number}-{created}", post, poll)
+                job = await child.create(service, plans.Job(rng.choice(tuple(BASE_PATH)), script))
                 if job is not None and rng.random() < 0.1:
                     with suppress(SeedanceError):
                         await service.check(job.id)
@@ -237,13 +233,13 @@ async def _crowd(plan: Plan, voice: Voice, killer: Killer) -> int:
     return 0
 
 
-async def _race(plan: Plan, voice: Voice, _: Killer) -> int:
-    """Reserve as much as the cap lets pass, as fast as possible."""
-    folder = Folder(Path(plan.folder))
+async def _race(child: Child) -> int:
+    """Reserve as much as the cap allows, as fast as possible."""
+    plan = child.plan
     caps = Caps(per_day=int(plan.caps["SEEDANCE_DAILY_BUDGET"]))
-    journal = SqliteJournal(folder.state)
-    voice.say(ready=True)
-    while not folder.go.exists():  # noqa: ASYNC110  (another process makes it)
+    journal = SqliteJournal(child.folder.state)
+    child.report(ready=True)
+    while not child.folder.signal.exists():  # noqa: ASYNC110  (another process creates it)
         await anyio.sleep(0.001)
     admitted = 0
     for number in range(plan.nth):
@@ -252,22 +248,22 @@ async def _race(plan: Plan, voice: Voice, _: Killer) -> int:
         with suppress(SeedanceError):
             await journal.admit(new, caps)
             admitted += 1
-    voice.say(admitted=admitted)
+    child.report(admitted=admitted)
     return 0
 
 
-async def _just_open(_: Plan, voice: Voice, __: Killer) -> int:
-    """Open the studio and say how that went."""
+async def _just_open(child: Child) -> int:
+    """Open the service and report how that went."""
     try:
-        async with _open(voice):
-            voice.say(opened=True)
+        async with child.service():
+            child.report(opened=True)
     except SeedanceError as error:
-        voice.say(refused="", code=error.code, text=str(error))
-        return 4
+        child.report(refused="", code=error.code, text=str(error))
+        return _NOT_OPENED
     return 0
 
 
-_ROLES: Mapping[str, Callable[[Plan, Voice, Killer], Any]] = {
+_ROLES: Mapping[str, Callable[[Child], Any]] = {
     "work": _work,
     "recover": _recover,
     "crowd": _crowd,
@@ -276,30 +272,23 @@ _ROLES: Mapping[str, Callable[[Plan, Voice, Killer], Any]] = {
 }
 
 
-def run(plan: Plan) -> int:
-    """Be the child of a plan to its end."""
-    killer = prepare(plan)
-    return anyio.run(_ROLES[plan.role], plan, Voice(Folder(Path(plan.folder))), killer)
+# -- the fork server ----------------------------------------------------------------------------------------------
 
 
-# -- the nursery --------------------------------------------------------------------------------------------------
-
-
-def _bear(plan: Plan) -> int:
+def _fork(plan: Plan) -> int:
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        # A child that outlives its nursery would write into the next campaign.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
         log = os.open(Folder(Path(plan.folder)).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 2)
-        status = run(plan)
-    except BaseException:  # noqa: BLE001  (nothing may return into the nursery's loop)
+        status = anyio.run(Child(plan).run)
+    except BaseException:  # noqa: BLE001  (nothing may return into the loop of the fork server)
         with suppress(OSError):
             traceback.print_exc()
     finally:
@@ -325,42 +314,44 @@ def _wait(pid: int, seconds: float) -> int | None:
 
 
 def fork_server() -> None:
-    """Bear and await children as standard input says, until it ends; then none is left."""
+    """Fork children and wait for them as standard input says, until it ends; then kill those that are left."""
+    # Loading the certificates takes longer than everything else that a child does before its first request.
     patch(ssl, "create_default_context", functools.cache(ssl.create_default_context))
-    born: set[int] = set()
+    running: set[int] = set()
     for line in sys.stdin:
-        order = json.loads(line)
-        if "plan" in order:
-            answer = _bear(Plan.from_json(order["plan"]))
-            born.add(answer)
+        request = json.loads(line)
+        if "plan" in request:
+            answer = _fork(Plan.from_json(request["plan"]))
+            running.add(answer)
         else:
-            answer = _wait(order["wait"], order["seconds"])
+            answer = _wait(request["wait"], request["seconds"])
             if answer is not None:
-                born.discard(order["wait"])
+                running.discard(request["wait"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
-    for pid in born:
+    for pid in running:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
 
 
 def serve(plan: Plan) -> None:
-    """Be the whole MCP server on standard input and output."""
-    killer = prepare(plan)
-    from seedance_mcp.server import app
-    from seedance_mcp.server.tools import registry
+    """Run the whole MCP server on standard input and output."""
+    child = Child(plan)
+    from seedance_mcp.server import stdio
+    from seedance_mcp.server.tools import create_video
+    from seedance_mcp.server.tools.tool import Call
 
-    create = registry.create_video
+    create = create_video.create_video
 
-    async def creating(service: JobService, call: registry.Call) -> views.Fields:
+    async def creating(service: JobService, call: Call) -> views.Fields:
         fields = await create(service, call)
-        killer.reach("reply.before")
+        child.killer.reach("reply.before")
         return fields
 
-    patch(registry, "create_video", creating)
-    settings = product_settings.load()
+    patch(create_video, "create_video", creating)
+    settings = load_settings()
     log_to_stderr(settings)
-    anyio.run(app.serve_stdio, settings)
+    anyio.run(stdio.serve_stdio, settings)
 
 
 if __name__ == "__main__":

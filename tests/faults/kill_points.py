@@ -1,4 +1,4 @@
-"""The places at which a server can be killed, reached by wrapping the product from outside: it has no hooks for this.
+"""The points at which a server can be killed, reached by wrapping the product from outside: it has no hooks for this.
 
 `x.before`, `x.in` and `x.after` are before a transaction, in it just before its COMMIT, and after it; `x.commit` is a
 random moment during the COMMIT itself.
@@ -27,9 +27,9 @@ from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
-from seedance_mcp.web import Web
+from seedance_mcp.web import SentFile, Web
 
-_TRANSACTIONS = ("intent", "submitting", "submitted", "rejected", "unknown", "poll", "settle", "claim", "film")
+_TRANSACTIONS = ("intent", "submitting", "submitted", "rejected", "unknown", "running", "ended", "lease", "saved")
 JOURNAL = tuple(f"{name}.{moment}" for name in _TRANSACTIONS for moment in ("before", "in", "commit", "after"))
 POST = (
     "post.before",
@@ -42,21 +42,21 @@ POST = (
     "post.read",
 )
 REPLY = ("reply.before", "reply.after")
-LOOK = ("look.before", "look.answered")
-VIDEO = (
-    "part.opened",
-    "part.block",
-    "part.whole",
-    "part.synced",
-    "part.linked",
-    "part.published",
-    "part.discarded",
+POLL = ("poll.before", "poll.answered")
+DOWNLOAD = (
+    "download.opened",
+    "download.block",
+    "download.complete",
+    "download.synced",
+    "download.linked",
+    "download.published",
+    "download.closed",
 )
-OPENING = ("owner.file", "owner.locked")
+LOCK = ("lock.created", "lock.held")
 MIGRATION = ("migrate.before", "migrate.statement", "migrate.in", "migrate.commit", "migrate.after")
 RECOVERY = (
     "recover.before",
-    "recover.owner_looked_at",
+    "recover.owner_checked",
     "recover.in",
     "recover.commit",
     "recover.change.before",
@@ -65,8 +65,8 @@ RECOVERY = (
     "recover.change.after",
     "recover.after",
 )
-HEALING = ("heal.before", "heal.post.body", "heal.submitted.in")
-POINTS = (*JOURNAL, *POST, *REPLY, *LOOK, *VIDEO, *OPENING, *MIGRATION, *RECOVERY, *HEALING)
+RECONCILIATION = ("reconcile.before", "reconcile.post.body", "reconcile.submitted.in")
+POINTS = (*JOURNAL, *POST, *REPLY, *POLL, *DOWNLOAD, *LOCK, *MIGRATION, *RECOVERY, *RECONCILIATION)
 
 _EVENTS = {
     "connection.connect_tcp.complete": "post.connected",
@@ -79,12 +79,12 @@ _EVENTS = {
 
 
 class Killer:
-    """Kills this process when the n-th time of a point has come."""
+    """Kills this process when a point is reached for the n-th time."""
 
     def __init__(self, point: str | None = None, nth: int = 1, delay: float = 0.0) -> None:
         """`delay` is how many seconds into a COMMIT a `.commit` point kills."""
         self.point, self._left, self._delay = point, nth, delay
-        self.healing = False
+        self.reconciling = False
 
     def _due(self, point: str) -> bool:
         if point != self.point:
@@ -93,12 +93,12 @@ class Killer:
         return self._left == 0
 
     def reach(self, point: str) -> None:
-        """Say that a point is reached."""
+        """Take note that a point is reached, and kill the process if it is its turn."""
         if self._due(point):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def reach_soon(self, point: str) -> None:
-        """Say that what the point names begins now: the process dies somewhere in it, or shortly after."""
+        """Take note that the step which a point names begins: the process dies somewhere in it, or shortly after."""
         if self._due(point):
             threading.Thread(target=self._kill_later, daemon=True).start()
 
@@ -108,39 +108,46 @@ class Killer:
 
 
 def patch(owner: object, name: str, value: object) -> None:
-    """Replace an attribute for the rest of this process."""
+    """Replace a function or a method for the rest of this process.
+
+    Raises:
+        AttributeError: there is none of this name, so the replacement would do nothing.
+        TypeError: it is not a function: delays and limits are constructor arguments of the product.
+    """
+    if not callable(getattr(owner, name)):
+        raise TypeError(f"{name} of {owner!r} is not a function")
     setattr(owner, name, value)
 
 
 def private(owner: object, name: str) -> Any:
-    """Return an attribute that has no public face."""
+    """Return an attribute that has no public equivalent."""
     return getattr(owner, name)
 
 
 def install(killer: Killer) -> None:
-    """Wrap the product so that it says when it reaches each point."""
-    _journal(killer)
-    _post(killer)
-    _look(killer)
-    _video(killer)
-    _owner(killer)
-    _healing(killer)
+    """Wrap the product so that the killer learns of each point that is reached."""
+    _wrap_journal(killer)
+    _wrap_post(killer)
+    _wrap_polls(killer)
+    _wrap_downloads(killer)
+    _wrap_lock(killer)
+    _wrap_reconciler(killer)
 
 
 # -- the journal --------------------------------------------------------------------------------------------------
 
 
-def _name_of(changes: Mapping[str, Any]) -> str:
+def _transaction(changes: Mapping[str, Any]) -> str:
     state = changes.get("state")
     if state is None:
-        return "film" if "path" in changes else "note"
+        return "saved" if "path" in changes else "note"
     if state in {"queued", "running"}:
-        return "poll"
-    return "settle" if state in TERMINAL and state not in {"rejected", "abandoned"} else str(state)
+        return "running"
+    return "ended" if state in TERMINAL and state not in {"rejected", "abandoned"} else str(state)
 
 
 class _Statements:
-    """A connection that says before each statement that it comes."""
+    """A connection that reaches a point before each statement."""
 
     def __init__(self, db: sqlite3.Connection, killer: Killer) -> None:
         self._db, self._killer = db, killer
@@ -150,7 +157,7 @@ class _Statements:
         return self._db.execute(*args)
 
 
-def _journal(killer: Killer) -> None:
+def _wrap_journal(killer: Killer) -> None:
     label = threading.local()
     writing = cast(
         "Callable[[SqliteJournal], AbstractContextManager[sqlite3.Connection]]", private(SqliteJournal, "_writing")
@@ -186,21 +193,23 @@ def _journal(killer: Killer) -> None:
     def of_change(outside: str, _: str, changes: Mapping[str, Any], when: Sequence[str]) -> str:
         if outside == "recover":
             return "recover.change"
-        return "heal." + _name_of(changes) if "unknown" in when and killer.healing else _name_of(changes)
+        name = _transaction(changes)
+        return f"reconcile.{name}" if "unknown" in when and killer.reconciling else name
 
     wrap("_admit", lambda *_: "intent")
     wrap("_change", of_change)
-    wrap("_claim", lambda *_: "claim")
+    wrap("_claim", lambda *_: "lease")
     wrap("_migrate", lambda *_: "migrate")
     wrap("_recover", lambda *_: "recover")
 
 
-# -- the wire -----------------------------------------------------------------------------------------------------
+# -- HTTP ---------------------------------------------------------------------------------------------------------
 
 
-def _post(killer: Killer) -> None:
+def _wrap_post(killer: Killer) -> None:
     send = httpx2.AsyncClient.send
     post_once = Web.post_once
+    read_outcome = submit.read_outcome
 
     async def sending(self: httpx2.AsyncClient, request: httpx2.Request, **how: Any) -> httpx2.Response:
         trace = cast("Callable[[str, Mapping[str, Any]], Awaitable[None]] | None", request.extensions.get("trace"))
@@ -209,8 +218,8 @@ def _post(killer: Killer) -> None:
             async def both(event: str, info: Mapping[str, Any]) -> None:
                 await trace(event, info)
                 killer.reach(_EVENTS.get(event, event))
-                if killer.healing:
-                    killer.reach("heal." + _EVENTS.get(event, event))
+                if killer.reconciling:
+                    killer.reach("reconcile." + _EVENTS.get(event, event))
 
             request.extensions["trace"] = both
         return await send(self, request, **how)
@@ -219,34 +228,32 @@ def _post(killer: Killer) -> None:
         killer.reach("post.before")
         return await post_once(self, vendor, call)
 
-    read = submit.read
-
-    def reading(vendor: Vendor, answer: Answer) -> Any:
-        outcome = read(vendor, answer)
+    def reading(vendor: Vendor, answer: Answer) -> submit.Outcome:
+        outcome = read_outcome(vendor, answer)
         killer.reach("post.read")
         return outcome
 
     patch(httpx2.AsyncClient, "send", sending)
     patch(Web, "post_once", posting)
-    patch(submit, "read", reading)
+    patch(submit, "read_outcome", reading)
 
 
-def _look(killer: Killer) -> None:
-    look = Web.call
+def _wrap_polls(killer: Killer) -> None:
+    call_vendor = Web.call
 
-    async def looking(self: Web, vendor: Vendor, call: Call) -> Answer:
-        killer.reach("look.before")
-        answer = await look(self, vendor, call)
-        killer.reach("look.answered")
+    async def calling(self: Web, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
+        killer.reach("poll.before")
+        answer = await call_vendor(self, vendor, call, file)
+        killer.reach("poll.answered")
         return answer
 
-    patch(Web, "look", looking)
+    patch(Web, "call", calling)
 
 
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def _video(killer: Killer) -> None:
+def _wrap_downloads(killer: Killer) -> None:
     def after(method: str, point: str) -> None:
         inner = getattr(PartialFile, method)
 
@@ -258,59 +265,61 @@ def _video(killer: Killer) -> None:
 
         patch(PartialFile, method, outer)
 
-    after("__init__", "part.opened")
-    after("append", "part.block")
-    after("publish", "part.published")
-    after("close", "part.discarded")
+    after("__init__", "download.opened")
+    after("append", "download.block")
+    after("publish", "download.published")
+    after("close", "download.closed")
     fsync, link = os.fsync, os.link
 
     def syncing(handle: int) -> None:
-        killer.reach("part.whole")
+        killer.reach("download.complete")
         fsync(handle)
-        killer.reach("part.synced")
+        killer.reach("download.synced")
 
     def linking(*args: Any, **how: Any) -> None:
         link(*args, **how)
-        killer.reach("part.linked")
+        killer.reach("download.linked")
 
     patch(os, "fsync", syncing)
     patch(os, "link", linking)
+    if link in os.supports_follow_symlinks:
+        os.supports_follow_symlinks.add(linking)  # the product asks there what `os.link` can do
 
 
-def _owner(killer: Killer) -> None:
-    opening, alive, made = os.open, ProcessLock.alive, ProcessLock.__init__
+def _wrap_lock(killer: Killer) -> None:
+    open_file, alive, create = os.open, ProcessLock.alive, ProcessLock.__init__
 
-    def open_(path: Any, flags: int, *args: Any, **how: Any) -> int:
-        handle = opening(path, flags, *args, **how)
+    def opening(path: Any, flags: int, *args: Any, **how: Any) -> int:
+        handle = open_file(path, flags, *args, **how)
         if flags & os.O_EXCL and isinstance(path, Path) and path.parent.name == "owners":
-            killer.reach("owner.file")
+            killer.reach("lock.created")
         return handle
 
-    def init(self: ProcessLock, folder: Path) -> None:
-        made(self, folder)
-        killer.reach("owner.locked")
+    def creating(self: ProcessLock, folder: Path) -> None:
+        create(self, folder)
+        killer.reach("lock.held")
 
-    def looking(self: ProcessLock, owner_id: str) -> bool:
-        living = alive(self, owner_id)
-        if not living:
-            killer.reach("recover.owner_looked_at")
-        return living
+    def checking(self: ProcessLock, owner_id: str) -> bool:
+        lives = alive(self, owner_id)
+        if not lives:
+            killer.reach("recover.owner_checked")
+        return lives
 
-    patch(os, "open", open_)
-    patch(ProcessLock, "__init__", init)
-    patch(ProcessLock, "alive", looking)
+    patch(os, "open", opening)
+    patch(ProcessLock, "__init__", creating)
+    patch(ProcessLock, "alive", checking)
 
 
-def _healing(killer: Killer) -> None:
+def _wrap_reconciler(killer: Killer) -> None:
     reconcile = Reconciler.reconcile
 
-    async def healing(self: Reconciler, job: Job) -> Job:
+    async def reconciling(self: Reconciler, job: Job) -> Job:
         if self.can(job):
-            killer.healing = True
-            killer.reach("heal.before")
+            killer.reconciling = True
+            killer.reach("reconcile.before")
         return await reconcile(self, job)
 
-    patch(Reconciler, "heal", healing)
+    patch(Reconciler, "reconcile", reconciling)
 
 
 def commit_delay(rng: random.Random) -> float:

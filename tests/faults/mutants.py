@@ -1,12 +1,18 @@
-"""Bugs planted on purpose, each the way real programs get this wrong. A campaign that misses one proves nothing."""
+"""Mutants: deliberate bugs, each the way real programs get this wrong. A campaign that misses one proves nothing.
+
+Each mutant replaces functions of the product. That a replacement is called is reported, so a mutant that no longer does
+anything cannot pass as one that was not caught, nor the other way round.
+"""
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from seedance_mcp.catalog.check import check
@@ -15,17 +21,46 @@ from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.journal import budget, sqlite
 from seedance_mcp.jobs.journal.budget import Caps, Spending
-from seedance_mcp.jobs.journal.model import Admission, Job, NewJob
+from seedance_mcp.jobs.journal.model import Admission, Job, Journal, NewJob
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.quote import Quote
-from seedance_mcp.jobs.service import Created, JobService
+from seedance_mcp.jobs.service import JobService
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import OutcomeUnknown, Web
 from tests.faults.kill_points import patch, private
 
+_Admit = Callable[[SqliteJournal, NewJob, Caps], Admission]
+_Change = Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]
 
-def resend_like_an_sdk() -> None:
-    """A lost answer is retried, as most vendors' own clients do."""
+
+@dataclass(slots=True)
+class Surgeon:
+    """Replaces functions, and reports each replacement and its first call."""
+
+    report: Callable[..., None]
+    _called: set[str] = field(default_factory=set[str])
+
+    def replace(self, owner: Any, name: str, value: Callable[..., Any]) -> None:
+        """Replace a function or a method.
+
+        Raises:
+            AttributeError: there is none of this name.
+        """
+        title = f"{owner.__name__}.{name}"
+
+        @functools.wraps(value)
+        def replacement(*args: Any, **kwargs: Any) -> Any:
+            if title not in self._called:
+                self._called.add(title)
+                self.report(called=title)
+            return value(*args, **kwargs)
+
+        patch(owner, name, replacement)
+        self.report(replaced=title)
+
+
+def resend_like_an_sdk(surgeon: Surgeon) -> None:
+    """A POST whose answer is lost is sent again, as most vendors' own clients do."""
     post_once = Web.post_once
 
     async def posting(self: Web, vendor: Vendor, call: Call) -> Answer:
@@ -34,14 +69,14 @@ def resend_like_an_sdk() -> None:
                 return await post_once(self, vendor, call)
         return await post_once(self, vendor, call)
 
-    patch(Web, "post_once", posting)
+    surgeon.replace(Web, "post_once", posting)
 
 
-def journal_after_the_answer() -> None:
-    """The job is written down when the vendor has answered, and not before it is asked."""
+def journal_after_the_answer(surgeon: Surgeon) -> None:
+    """The job is written down after the vendor has answered, and not before it is asked."""
     create = JobService.create
 
-    async def creating(self: JobService, quote: Quote, args: Mapping[str, Any]) -> Created:
+    async def creating(self: JobService, quote: Quote) -> Admission:
         web = cast(Web, private(self, "_web"))
         with suppress(OutcomeUnknown):
             answer = await web.post_once(quote.vendor, quote.call)
@@ -50,48 +85,47 @@ def journal_after_the_answer() -> None:
                 return answer
 
             patch(web, "post_once", answered)
-        return await create(self, quote, args)
+        return await create(self, quote)
 
-    patch(JobService, "create", creating)
+    surgeon.replace(JobService, "create", creating)
 
 
-def server_errors_are_free() -> None:
-    """A 5xx counts as a refusal, so that its reservation is released."""
-    read = submit.read
+def server_errors_are_free(surgeon: Surgeon) -> None:
+    """A 5xx counts as a refusal, so its reservation is released."""
+    read_outcome = submit.read_outcome
 
-    def reading(vendor: Vendor, answer: Answer) -> Any:
+    def reading(vendor: Vendor, answer: Answer) -> submit.Outcome:
         if answer.status >= 500:
             answer = Answer(
                 400, {"code": 400, "message": "server error", "msg": "server error", "error": {"message": ""}}
             )
-        return read(vendor, answer)
+        return read_outcome(vendor, answer)
 
-    patch(submit, "read", reading)
+    surgeon.replace(submit, "read_outcome", reading)
 
 
-def resend_on_recovery() -> None:
-    """What a dead process was submitting is submitted again, also where no key makes that safe."""
+def resend_on_recovery(surgeon: Surgeon) -> None:
+    """What a dead process was submitting is submitted again, even where no idempotency key makes that safe."""
     recover = JobService.recover
 
     async def recovering(self: JobService) -> None:
         await recover(self)
-        for job in await self.journal.in_states(("unknown",)):
-            vendor = self.settings.vendor(job.vendor)
-            model = next(m for m in self.settings.models if m.id == job.model)
+        journal, web = cast(Journal, private(self, "_journal")), cast(Web, private(self, "_web"))
+        for job in await self.in_states(("unknown",)):
+            model = self.settings.model(job.model)
+            vendor = self.settings.vendor_of(model)
             request = check(model, job.request).request
-            assert vendor is not None
             assert request is not None
             with suppress(OutcomeUnknown):
-                web = cast(Web, private(self, "_web"))
                 task = vendor.parse_submit(await web.post_once(vendor, vendor.build_submit(request))).task_id
-                await self.journal.move(job.id, "submitted", when=("unknown",), task_id=task)
+                await journal.move(job.id, "submitted", when=("unknown",), task_id=task)
 
-    patch(JobService, "recover", recovering)
+    surgeon.replace(JobService, "recover", recovering)
 
 
-def check_then_write() -> None:
+def check_then_write(surgeon: Surgeon) -> None:
     """The budget is read in one transaction and the reservation written in the next."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
+    admit = cast(_Admit, private(SqliteJournal, "_admit"))
     spending = cast("Callable[[SqliteJournal], Spending]", private(SqliteJournal, "_read_spending"))
 
     def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
@@ -99,129 +133,111 @@ def check_then_write() -> None:
         time.sleep(0.001)
         return admit(self, new, Caps())
 
-    patch(SqliteJournal, "_admit", admitting)
+    surgeon.replace(SqliteJournal, "_admit", admitting)
 
 
-def _on_change(alter: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    change = cast(
-        "Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]",
-        private(SqliteJournal, "_change"),
-    )
+def unknown_releases_its_reservation(surgeon: Surgeon) -> None:
+    """A job that may have been charged counts as not charged."""
+    change = cast(_Change, private(SqliteJournal, "_change"))
 
     def changing(self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
-        return change(self, job_id, alter(changes), when)
+        if changes.get("state") == "unknown":
+            changes = {**changes, "reserved": 0}
+        return change(self, job_id, changes, when)
 
-    patch(SqliteJournal, "_change", changing)
-
-
-def unknown_releases_its_reservation() -> None:
-    """What is not known to be charged counts as not charged."""
-    _on_change(lambda changes: {**changes, "reserved": 0} if changes.get("state") == "unknown" else changes)
+    surgeon.replace(SqliteJournal, "_change", changing)
 
 
-def video_published_before_complete() -> None:
-    """The film is written under its final name from the start."""
-    begin = cast("Callable[[PartialFile], int]", private(PartialFile, "_begin"))
+def video_published_before_complete(surgeon: Surgeon) -> None:
+    """The video is written under its final name from the start."""
+    create = cast("Callable[[PartialFile], int]", private(PartialFile, "_create"))
 
-    def beginning(self: PartialFile) -> int:
-        file = begin(self)
-        home, name = cast("VideoFolder", private(self, "_folder")), cast("str", private(self, "_name"))
+    def creating(self: PartialFile) -> int:
+        file = create(self)
+        folder, name = cast(VideoFolder, private(self, "_folder")), cast(str, private(self, "_name"))
         with suppress(FileExistsError):
-            os.link(home.path / name, home.path / name.lstrip(".").replace(".part", ".mp4"))
+            os.link(folder.path / name, folder.path / name.lstrip(".").replace(".part", ".mp4"))
         return file
 
-    patch(PartialFile, "_begin", beginning)
+    surgeon.replace(PartialFile, "_create", creating)
 
 
-def key_logged() -> None:
+def key_logged(surgeon: Surgeon) -> None:
     """The headers of a request are logged, for debugging."""
     headers = cast("Callable[[Web, Vendor, Call], dict[str, str]]", private(Web, "_headers"))
 
-    def making(self: Web, vendor: Vendor, call: Call) -> dict[str, str]:
-        made = headers(self, vendor, call)
+    def building(self: Web, vendor: Vendor, call: Call) -> dict[str, str]:
+        built = headers(self, vendor, call)
         for handler in logging.getLogger().handlers:
             handler.filters.clear()
-        logging.getLogger("seedance_mcp.web").debug("headers %s", made)
-        return made
+        logging.getLogger("seedance_mcp.web").debug("headers %s", built)
+        return built
 
-    patch(Web, "_headers", making)
+    surgeon.replace(Web, "_headers", building)
 
 
-def recovery_looks_away() -> None:
-    """What a dead process was doing is left as it is."""
+def recovery_does_nothing(surgeon: Surgeon) -> None:
+    """What a dead process left half done stays so."""
 
     async def recovering(_: JobService) -> None:
         return
 
-    patch(JobService, "recover", recovering)
+    surgeon.replace(JobService, "recover", recovering)
 
 
-def key_in_the_request() -> None:
-    """The journal remembers the whole HTTP request, its headers included."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
+def key_in_the_request(surgeon: Surgeon) -> None:
+    """The journal holds the whole HTTP request, headers included."""
+    admit = cast(_Admit, private(SqliteJournal, "_admit"))
     key = os.environ["SEEDANCE_OPE_API_KEY"]
 
     def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
         new.request["headers"] = {"authorization": f"Bearer {key}"}
         return admit(self, new, caps)
 
-    patch(SqliteJournal, "_admit", admitting)
+    surgeon.replace(SqliteJournal, "_admit", admitting)
 
 
-def answer_before_the_journal() -> None:
-    """The job id is answered while the intent is still in memory only."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
-    change = cast(
-        "Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]",
-        private(SqliteJournal, "_change"),
-    )
-    kept: dict[str, tuple[NewJob, Caps]] = {}
+def answer_before_the_journal(surgeon: Surgeon) -> None:
+    """The job is admitted and submitted while its intent is still only in memory."""
+    admit = cast(_Admit, private(SqliteJournal, "_admit"))
+    change = cast(_Change, private(SqliteJournal, "_change"))
+    in_memory: dict[str, tuple[NewJob, Caps]] = {}
 
-    def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
-        kept[new.id] = new, caps
+    def row(new: NewJob, state: str) -> Job:
         now = time.time()
-        values = (new.id, "intent", new.vendor, new.model, new.request, new.request_hash, now, now, new.owner, "")
-        return Admission(Job(*values, reserved=new.reserve or 0))
+        values = (new.id, state, new.vendor, new.model, new.request, new.request_hash, now, now, new.owner, "")
+        return Job(*values, reserved=new.reserve or 0)
+
+    def admitting(_: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
+        in_memory[new.id] = new, caps
+        return Admission(row(new, "intent"))
 
     def changing(self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
-        if job_id not in kept:
+        if job_id not in in_memory:
             return change(self, job_id, changes, when)
-        new, caps = kept[job_id]
+        new, caps = in_memory[job_id]
         if changes.get("state") == "submitting":
-            now = time.time()
-            values = (
-                new.id,
-                "submitting",
-                new.vendor,
-                new.model,
-                new.request,
-                new.request_hash,
-                now,
-                now,
-                new.owner,
-                "",
-            )
-            return Job(*values, reserved=new.reserve or 0)
-        del kept[job_id]
+            return row(new, "submitting")
+        del in_memory[job_id]
         admit(self, new, caps)
         return change(self, job_id, changes, ())
 
-    patch(SqliteJournal, "_admit", admitting)
-    patch(SqliteJournal, "_change", changing)
+    surgeon.replace(SqliteJournal, "_admit", admitting)
+    surgeon.replace(SqliteJournal, "_change", changing)
 
 
-def yesterday_comes_back() -> None:
-    """The day of the budget is what the clock says, also when it is set back."""
+def yesterday_comes_back(surgeon: Surgeon) -> None:
+    """The budget's day is the clock's, even after the clock was set back."""
 
     def today(_: object, now: float) -> str:
         return time.strftime("%Y-%m-%d", time.localtime(now))
 
-    patch(sqlite, "_today", today)
+    surgeon.replace(sqlite, "_today", today)
 
 
-BUGS: Mapping[str, Callable[[], None]] = {
-    bug.__name__: bug
-    for bug in (
+MUTANTS: Mapping[str, Callable[[Surgeon], None]] = {
+    mutant.__name__: mutant
+    for mutant in (
         resend_like_an_sdk,
         journal_after_the_answer,
         server_errors_are_free,
@@ -231,14 +247,13 @@ BUGS: Mapping[str, Callable[[], None]] = {
         video_published_before_complete,
         key_logged,
         key_in_the_request,
-        recovery_looks_away,
+        recovery_does_nothing,
         answer_before_the_journal,
         yesterday_comes_back,
     )
 }
 
 
-def apply_mutant(name: str) -> Sequence[str]:
-    """Plant a bug in this process."""
-    BUGS[name]()
-    return [name]
+def apply_mutant(name: str, report: Callable[..., None]) -> None:
+    """Turn the product in this process into a mutant; `report` gets the names of replaced and called functions."""
+    MUTANTS[name](Surgeon(report))

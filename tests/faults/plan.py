@@ -1,4 +1,4 @@
-"""What a child process is told to do, as JSON, and where the files of one scenario are."""
+"""What a child process has to do, as JSON, and where the files of one scenario are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.faults.vendor import BASE_PATH, MODELS, PRICE, Orders
+from tests.faults.vendor import ACCOUNTS, BASE_PATH, MODELS, PRICE, Script
 
-KEY = "sk-faults-4f1c9a7be2d08356-do-not-show"
-"""The API key of every vendor here; it may be in no log, no journal and no answer."""
+KEYS = {account: key for key, account in ACCOUNTS.items()}
+"""The API keys, by account; the same key is used for every vendor."""
 
 Role = Literal["work", "recover", "crowd", "race", "open"]
 
@@ -36,52 +36,60 @@ class Folder:
         return self.path / "videos"
 
     @property
-    def said(self) -> Path:
-        return self.path / "said.jsonl"
+    def reports_file(self) -> Path:
+        return self.path / "reports.jsonl"
 
     @property
     def log(self) -> Path:
         return self.path / "log.txt"
 
     @property
-    def go(self) -> Path:
-        return self.path / "go"
+    def signal(self) -> Path:
+        """A file whose creation starts a race, and ends a crowd."""
+        return self.path / "signal"
 
-    def heard(self) -> list[dict[str, Any]]:
-        """Return what children said before they ended, whole lines only."""
-        if not self.said.exists():
+    def reports(self) -> list[dict[str, Any]]:
+        """Return what children have reported, whole lines only."""
+        if not self.reports_file.exists():
             return []
-        return [json.loads(line) for line in self.said.read_text("utf-8").split("\n")[:-1]]
+        return [json.loads(line) for line in self.reports_file.read_text("utf-8").split("\n")[:-1]]
+
+    def never_called(self) -> set[str]:
+        """Return the functions that a mutant has replaced and no process has called."""
+        reports = self.reports()
+        called = {line["called"] for line in reports if "called" in line}
+        return {line["replaced"] for line in reports if "replaced" in line} - called
 
 
 @dataclass(slots=True)
 class Job:
-    """One job to be created: at which vendor, and what it shall meet there."""
+    """One job to be created: at which vendor, and how that vendor treats it."""
 
     vendor: str
-    orders: Orders
+    script: Script
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of create_video."""
         shape = {"duration": 4, "resolution": "480p"}
-        return {"model": MODELS[self.vendor], "prompt": self.orders.prompt(), **shape}
+        return {"model": MODELS[self.vendor], "prompt": self.script.prompt(), **shape}
 
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What one child does, and what befalls it."""
+    """What one child does, and what happens to it."""
 
     folder: str
     origin: str
     name: str = ""
     """How the names of all its intents begin."""
     role: Role = "work"
+    account: str = "first"
     jobs: Sequence[Job] = ()
     workers: int = 1
     kill: str | None = None
     nth: int = 1
     delay: float = 0.0
-    bug: str | None = None
+    mutant: str | None = None
     disk_full: bool = False
     """The disk fills up at the point `kill`, in place of a kill."""
     save: bool = True
@@ -89,12 +97,13 @@ class Plan:
     clock: float = 0.0
     """Seconds by which this child's clock is ahead."""
     lease: float | None = None
+    """Seconds that a lease on polling a job lasts, and a third of a lease on downloading its video."""
     seed: int = 0
     patience: float = 20.0
-    """Seconds in which all that a child began must come to rest."""
+    """Seconds in which every job must settle."""
 
     def environ(self) -> dict[str, str]:
-        """Return the settings of the server."""
+        """Return the environment of the server."""
         folder = Folder(Path(self.folder))
         prices = {m: {"per": "video", "unit": "USD", "rates": PRICE / 1e6} for m in MODELS.values() if "mini" not in m}
         settings = {
@@ -107,7 +116,7 @@ class Plan:
             **self.caps,
         }
         for vendor, base in BASE_PATH.items():
-            settings[f"SEEDANCE_{vendor.upper()}_API_KEY"] = KEY
+            settings[f"SEEDANCE_{vendor.upper()}_API_KEY"] = KEYS[self.account]
             settings[f"SEEDANCE_{vendor.upper()}_BASE_URL"] = self.origin + base
         kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("SEEDANCE_")}
         return {k: v for k, v in kept.items() if not k.upper().endswith("_PROXY")} | settings
@@ -118,5 +127,5 @@ class Plan:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Plan:
         plan = Plan(**data)
-        plan.jobs = [Job(job["vendor"], Orders(**job["orders"])) for job in data["jobs"]]
+        plan.jobs = [Job(job["vendor"], Script(**job["script"])) for job in data["jobs"]]
         return plan

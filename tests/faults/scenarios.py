@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
+import shutil
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.faults.fork_server import KILLED, Nursery, open_nursery
+from tests.faults.fork_server import KILLED, ForkServer, open_fork_server
 from tests.faults.invariants import Findings, Ledger, inspect
 from tests.faults.kill_points import POINTS, commit_delay
 from tests.faults.plan import Folder, Job, Plan
-from tests.faults.vendor import BASE_PATH, LOOKS, POSTS, PRICE, SLOW_POSTS, VIDEOS, Doors, Orders, open_vendor
+from tests.faults.vendor import BASE_PATH, DOWNLOADS, POLLS, POSTS, PRICE, SLOW_POSTS, Ports, Script, open_vendor
 
 VENDORS = tuple(BASE_PATH)
-_OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "heal": "unknown"}
-_MAKING = ("submitted", "poll", "settle", "claim", "film", "look", "part")
+_OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "reconcile": "unknown"}
+_NEEDS_A_TASK = ("submitted", "running", "ended", "lease", "saved", "poll", "download")
 _SILENT = {
-    "reset_at_the_door",
-    "close_at_the_door",
-    "no_door",
+    "reset_on_connect",
+    "close_on_connect",
+    "refuse_connection",
     "accept_then_reset",
     "accept_then_close",
     "accept_then_half_a_head",
     "accept_then_hang",
 }
+_NEVER_COMPLETE = {"accept_then_truncate", "accept_then_drip_without_end"}
 _LEFTOVERS = {
     "recover": ("intent.after", "submitting.after", "post.body", "post.before"),
-    "recover.in": ("look.answered", "part.block"),
-    "recover.commit": ("look.answered", "part.block"),
+    "recover.in": ("poll.answered", "download.block"),
+    "recover.commit": ("poll.answered", "download.block"),
 }
-"""Where an earlier server is killed, so that the next has something to do at a point of its recovery."""
+"""Where an earlier server is killed, so that the next one has something to do at a point of its recovery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,28 @@ class Scenario:
     name: str
     vendor: str = "seedanceapi"
     post: str = "normal"
-    look: str = "normal"
-    video: str = "whole"
+    poll: str = "normal"
+    download: str = "whole"
     jobs: int = 1
     kill: str | None = None
     nth: int = 1
     delay: float = 0.0
     before: str | None = None
-    """Where an earlier process was killed, so that there is something to recover."""
+    """Where an earlier process is killed, so that there is something to recover."""
     recoverers: int = 1
-    bug: str | None = None
+    mutant: str | None = None
     disk_full: bool = False
 
 
 @dataclass(slots=True)
-class Told:
+class Result:
     """What happened in a scenario."""
 
     findings: Findings
     kills: int = 0
     killed_at: list[str] = field(default_factory=list[str])
+    never_called: set[str] = field(default_factory=set[str])
+    """The functions of a mutant that no process has called."""
     log: str = ""
 
     @property
@@ -71,45 +73,54 @@ class Told:
         return self.findings.violations
 
 
+@dataclass(frozen=True, slots=True)
+class Race:
+    """How many jobs a race admitted; -1 if a process did not finish."""
+
+    admitted: int
+    never_called: set[str]
+
+
 def posts_for(point: str) -> Sequence[str]:
     """Return the behaviours under which a point is reached."""
     part = point.partition(".")[0]
     if part in _OUTCOMES:
         return [name for name, each in POSTS.items() if each.outcome == _OUTCOMES[part]]
-    if part in _MAKING or point in {"recover.in", "recover.commit"}:
+    if part in _NEEDS_A_TASK or point in {"recover.in", "recover.commit"}:
         return [name for name, each in POSTS.items() if each.outcome == "submitted"]
-    if point in {"post.answer_head", "post.answer_body", "post.read"}:
-        cut = {"accept_then_truncate", "accept_then_drip_without_end"} if point != "post.answer_head" else set[str]()
-        return [name for name in POSTS if name not in _SILENT | cut]
+    if point == "post.answer_head":
+        return [name for name in POSTS if name not in _SILENT]
+    if point in {"post.answer_body", "post.read"}:
+        return [name for name in POSTS if name not in _SILENT | _NEVER_COMPLETE]
+    if point == "post.connected":
+        return [name for name in POSTS if name != "refuse_connection"]
     if part == "post":
-        return [
-            name for name, each in POSTS.items() if not each.door or (name != "no_door" and point == "post.connected")
-        ]
+        return [name for name, each in POSTS.items() if not each.own_port]
     return list(POSTS)
 
 
 def draw(rng: random.Random, name: str, point: str | None = None, post: str | None = None) -> Scenario:
     """Draw a scenario in which a point is likely to be reached."""
     point = point or rng.choice(POINTS)
+    part = point.partition(".")[0]
     fitting = posts_for(point)
     if post is None or post not in fitting:
         post = rng.choice([each for each in fitting if each not in SLOW_POSTS or rng.random() < 0.2] or ["normal"])
-    making = point.split(".")[0] in {"film", "part"}
-    look = rng.choice(("normal", "normal", *(each for each in LOOKS if not (making and each == "fails"))))
+    needs_video = part in {"saved", "download"}
+    poll = rng.choice(("normal", "normal", *(each for each in POLLS if not (needs_video and each == "fails"))))
     if post == "accept_with_an_earlier_id":
-        look = "normal"
-    part = point.split(".")[0]
+        poll = "normal"
     nth = 1
-    if part in {"part", "poll", "claim", "look"} or rng.random() < 0.2:
+    if part in {"download", "running", "lease", "poll"} or rng.random() < 0.2:
         nth = rng.choice((1, 1, 2, 3))
-    if part in {"migrate", "owner"}:
+    if part in {"migrate", "lock"}:
         nth = rng.randrange(1, 9) if point == "migrate.statement" else 1
     return Scenario(
         name,
-        vendor="aigptimage" if part == "heal" else rng.choice(VENDORS),
+        vendor="aigptimage" if part == "reconcile" else rng.choice(VENDORS),
         post=post,
-        look=look,
-        video=rng.choice(("whole", *VIDEOS)),
+        poll=poll,
+        download=rng.choice(("whole", *DOWNLOADS)),
         jobs=min(3, nth + rng.randrange(2)),
         kill=point,
         nth=nth,
@@ -120,172 +131,163 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
 
 
 @dataclass(slots=True)
-class Stage:
-    """Where scenarios are played: a nursery, a vendor, and a folder to play in."""
+class Runner:
+    """Runs scenarios, one at a time: a fork server, a vendor, and a folder for the files."""
 
-    fork_server: Nursery
-    doors: Doors
+    fork_server: ForkServer
+    ports: Ports
     ledger: Ledger
     folder: Path
-    kept: bool = False
+    keep: bool = False
+    """Whether the files of a scenario stay."""
 
-    def plan(self, scenario: Scenario, folder: Folder, **how: object) -> Plan:
+    def plan(self, scenario: Scenario, folder: Folder, **changes: object) -> Plan:
+        """Return the plan of a server that creates the jobs of a scenario."""
         jobs = [
-            Job(scenario.vendor, Orders(f"{scenario.name}.{n}", scenario.post, scenario.look, scenario.video))
+            Job(scenario.vendor, Script(f"{scenario.name}.{n}", scenario.post, scenario.poll, scenario.download))
             for n in range(scenario.jobs)
         ]
         plan = Plan(
             folder=str(folder.path),
-            origin=self.doors.origin(scenario.post),
+            origin=self.ports.origin(scenario.post),
             jobs=jobs,
-            bug=scenario.bug,
+            mutant=scenario.mutant,
             delay=scenario.delay,
         )
-        return replace(plan, **how)
+        return replace(plan, **changes)
 
-    def recovering(self, folder: Folder, bug: str | None = None, **how: object) -> Plan:
-        plan = Plan(folder=str(folder.path), origin=self.doors.origin(), role="recover", bug=bug)
-        if bug:  # what it leaves undone stays undone
+    def recovery(self, folder: Folder, mutant: str | None = None, **changes: object) -> Plan:
+        """Return the plan of a server that only recovers."""
+        plan = Plan(folder=str(folder.path), origin=self.ports.origin(), role="recover", mutant=mutant)
+        if mutant:  # what it leaves undone stays undone
             plan.patience = 1.5
-        return replace(plan, **how)
+        return replace(plan, **changes)
 
     def new_folder(self, name: str) -> Folder:
+        """Create the folder of a scenario."""
         folder = Folder(self.folder / name)
         folder.path.mkdir()
         return folder
 
-    def play(self, scenario: Scenario) -> Told:
-        """Play one scenario to its end and look at what is left."""
+    def run(self, scenario: Scenario) -> Result:
+        """Run one scenario to its end and inspect what is left."""
         folder = self.new_folder(scenario.name)
         killed: list[str] = []
-        problem: list[str] = []
+        problems: list[str] = []
         for plan in self._doomed(scenario, folder):
             code = self.fork_server.run(plan)
             if code == KILLED:
                 killed.append(str(plan.kill))
             elif code != 0 and not (scenario.disk_full and code is not None):
-                problem.append(f"H {plan.role} ended with {code}")
-        problem += self._recover([self.recovering(folder, scenario.bug) for _ in range(scenario.recoverers)])
-        return self._told(folder, Told(inspect(folder, self.ledger, scenario.name), len(killed), killed), problem)
+                problems.append(f"H {plan.role} ended with {code}")
+        problems += self._recover([self.recovery(folder, scenario.mutant) for _ in range(scenario.recoverers)])
+        findings = inspect(folder, self.ledger, scenario.name)
+        return self._finish(folder, Result(findings, len(killed), killed), problems)
 
     def _doomed(self, scenario: Scenario, folder: Folder) -> list[Plan]:
-        """Return the lives before the last."""
+        """Return the plans of the servers that are killed."""
         if scenario.before:
-            end = self.recovering(folder, scenario.bug, kill=scenario.kill, delay=scenario.delay)
-            return [self.plan(scenario, folder, kill=scenario.before), end]
+            last = self.recovery(folder, scenario.mutant, kill=scenario.kill, delay=scenario.delay)
+            return [self.plan(scenario, folder, kill=scenario.before), last]
         plan = self.plan(scenario, folder, kill=scenario.kill, nth=scenario.nth)
         return [replace(plan, disk_full=True, patience=1.0) if scenario.disk_full else plan]
 
     def _recover(self, plans: Sequence[Plan]) -> list[str]:
-        """Let clean servers put everything in order, all at once; returns what went wrong."""
-        pids = [self.fork_server.bear(plan) for plan in plans]
-        problem: list[str] = []
+        """Let servers that are not killed recover, all at once; return the problems."""
+        pids = [self.fork_server.start(plan) for plan in plans]
+        problems: list[str] = []
         for pid, plan in zip(pids, plans, strict=True):
             if (code := self.fork_server.wait(pid, plan.patience + 20)) != 0:
-                self.fork_server.end(pid)
-                problem.append(f"H recovery ended with {code}")
-        return problem
+                self.fork_server.kill(pid)
+                problems.append(f"H recovery ended with {code}")
+        return problems
 
-    def _told(self, folder: Folder, told: Told, problem: list[str]) -> Told:
-        told.violations.extend(problem)
-        if told.violations:
-            told.log = folder.log.read_text("utf-8", "replace")[-6000:] if folder.log.exists() else ""
-        elif not self.kept:
-            _remove(folder.path)
-        return told
+    def _finish(self, folder: Folder, result: Result, problems: list[str]) -> Result:
+        result.violations.extend(problems)
+        result.never_called = folder.never_called()
+        if result.violations:
+            result.log = folder.log.read_text("utf-8", "replace")[-6000:] if folder.log.exists() else ""
+        elif not self.keep:
+            shutil.rmtree(folder.path)
+        return result
 
     def crowd(
         self, name: str, rng: random.Random, *, kills: int, servers: int = 3, workers: int = 4, cap: int | None = None
-    ) -> Told:
+    ) -> Result:
         """Let several servers work on one journal, and kill them at random moments."""
         folder = self.new_folder(name)
         caps = {} if cap is None else {"SEEDANCE_DAILY_BUDGET": str(cap / 1e6)}
-        born = 0
+        started = 0
 
-        def bear() -> int:
-            nonlocal born
-            born += 1
+        def start() -> int:
+            nonlocal started
+            started += 1
             plan = Plan(
-                folder=str(folder.path), origin=self.doors.origin(), role="crowd", name=name, seed=born,
-                workers=workers, caps=caps, save=born % 2 == 0,
+                folder=str(folder.path), origin=self.ports.origin(), role="crowd", name=name, seed=started,
+                workers=workers, caps=caps, save=started % 2 == 0,
             )  # fmt: skip
-            return self.fork_server.bear(plan)
+            return self.fork_server.start(plan)
 
-        alive = [bear() for _ in range(servers)]
-        problem: list[str] = []
+        running = [start() for _ in range(servers)]
+        problems: list[str] = []
         for _ in range(kills):
             time.sleep(rng.uniform(0.05, 0.5))
-            victim = alive.pop(rng.randrange(len(alive)))
-            code = self.fork_server.end(victim)
+            victim = running.pop(rng.randrange(len(running)))
+            code = self.fork_server.kill(victim)
             if code != KILLED:
-                problem.append(f"H a server ended by itself with {code}")
-            alive.append(bear())
-        folder.go.touch()
-        last = alive.pop()
-        for victim in alive:
-            self.fork_server.end(victim)
+                problems.append(f"H a server ended by itself with {code}")
+            running.append(start())
+        folder.signal.touch()
+        last = running.pop()
+        for victim in running:
+            self.fork_server.kill(victim)
         if (code := self.fork_server.wait(last, 30)) != 0:
-            self.fork_server.end(last)
-            problem.append(f"H the last server ended with {code}")
-        problem += self._recover([self.recovering(folder, caps=caps, patience=60.0) for _ in range(2)])
-        return self._told(folder, Told(inspect(folder, self.ledger, name, cap), kills + len(alive)), problem)
+            self.fork_server.kill(last)
+            problems.append(f"H the last server ended with {code}")
+        problems += self._recover([self.recovery(folder, caps=caps, patience=60.0) for _ in range(2)])
+        findings = inspect(folder, self.ledger, name, cap)
+        return self._finish(folder, Result(findings, kills + len(running)), problems)
 
-    def turn_back_the_clock(self, name: str, bug: str | None = None) -> Told:
+    def turn_back_the_clock(self, name: str, mutant: str | None = None) -> Result:
         """Spend a day's budget, set the clock back by a day, and try to spend it again."""
         folder = self.new_folder(name)
         caps = {"SEEDANCE_DAILY_BUDGET": str(2 * PRICE / 1e6)}
-        problem: list[str] = []
+        problems: list[str] = []
         for number, clock in enumerate((0.0, -86_400.0, 0.0)):
-            plan = self.plan(Scenario(f"{name}.{number}", jobs=3), folder, bug=bug, clock=clock, caps=caps)
+            plan = self.plan(Scenario(f"{name}.{number}", jobs=3), folder, mutant=mutant, clock=clock, caps=caps)
             if (code := self.fork_server.run(plan)) != 0:
-                problem.append(f"H a server ended with {code}")
-        told = Told(inspect(folder, self.ledger, name, 2 * PRICE))
-        told.violations.extend(problem)
-        _remove(folder.path)
-        return told
+                problems.append(f"H a server ended with {code}")
+        return self._finish(folder, Result(inspect(folder, self.ledger, name, 2 * PRICE)), problems)
 
-    def race(self, name: str, *, processes: int = 8, tries: int = 20, places: int = 50, bug: str | None = None) -> int:
-        """Let processes race for the places that a budget has; returns how many were let in."""
+    def race(
+        self, name: str, *, processes: int = 8, tries: int = 20, places: int = 50, mutant: str | None = None
+    ) -> Race:
+        """Let processes race for a budget that has room for so many jobs."""
         folder = self.new_folder(name)
         caps = {"SEEDANCE_DAILY_BUDGET": str(places * PRICE)}
         pids = [
-            self.fork_server.bear(
-                Plan(folder=str(folder.path), origin="", role="race", nth=tries, seed=n, caps=caps, bug=bug)
+            self.fork_server.start(
+                Plan(folder=str(folder.path), origin="", role="race", nth=tries, seed=n, caps=caps, mutant=mutant)
             )
             for n in range(processes)
         ]
         ends = time.monotonic() + 20
-        while sum("ready" in line for line in folder.heard()) < processes and time.monotonic() < ends:
+        while sum("ready" in line for line in folder.reports()) < processes and time.monotonic() < ends:
             time.sleep(0.002)
-        folder.go.touch()
+        folder.signal.touch()
         for pid in pids:
             if self.fork_server.wait(pid, 40) != 0:
-                self.fork_server.end(pid)
-        said = [line["admitted"] for line in folder.heard() if "admitted" in line]
-        _remove(folder.path)
-        return sum(said) if len(said) == processes else -1
-
-
-def _remove(path: Path) -> None:
-    for each in sorted(path.rglob("*"), reverse=True):
-        each.rmdir() if each.is_dir() else each.unlink()
-    path.rmdir()
+                self.fork_server.kill(pid)
+        admitted = [line["admitted"] for line in folder.reports() if "admitted" in line]
+        never_called = folder.never_called()
+        shutil.rmtree(folder.path)
+        return Race(sum(admitted) if len(admitted) == processes else -1, never_called)
 
 
 @contextmanager
-def open_stage(folder: Path) -> Generator[Stage]:
-    """Set up a stage in a folder until the block ends."""
+def open_runner(folder: Path) -> Generator[Runner]:
+    """Open a runner that uses a folder, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    books = folder / "books.jsonl"
-    with open_vendor(books) as doors, open_nursery() as fork_server:
-        yield Stage(fork_server, doors, Ledger(books), folder)
-
-
-def stop(pid: int) -> None:
-    """Stop a process as a closed laptop does."""
-    os.kill(pid, signal.SIGSTOP)
-
-
-def go_on(pid: int) -> None:
-    """Let a stopped process go on."""
-    os.kill(pid, signal.SIGCONT)
+    records = folder / "charges.jsonl"
+    with open_vendor(records) as ports, open_fork_server() as fork_server:
+        yield Runner(fork_server, ports, Ledger(records), folder)

@@ -1,10 +1,11 @@
-"""A vendor on loopback that counts what it charges, and misbehaves on request.
+"""A fake vendor on loopback that records what it charges, and misbehaves on request.
 
-It speaks raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries
-its orders, `[intent-NAME POST LOOK FILM]`, so that the vendor needs no state of its own to know what to do. Charges go
-to a file that is synced before any answer is sent: whatever dies later, the charge stands.
+It uses raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries its
+script, `[intent-NAME POST POLL DOWNLOAD CHARGE]`, so the vendor needs no other configuration. Charges go to a file that
+is synced before any answer is sent: whichever process dies later, the charge is recorded.
 
-Three APIs: seedanceapi (no idempotency key), aigptimage (X-Request-ID returns the first task) and ope (film by key).
+It imitates three APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
+task) and ope (videos are downloaded with the key). Each API key in `ACCOUNTS` is an account with tasks of its own.
 """
 
 from __future__ import annotations
@@ -28,14 +29,20 @@ from typing import Any, Literal, cast
 from urllib.parse import parse_qs, urlsplit
 
 ROOT = Path(__file__).parents[2]
+ACCOUNTS = {
+    "sk-faults-4f1c9a7be2d08356-do-not-show": "first",
+    "sk-faults-93b7e05d1ca24f68-do-not-show": "second",
+}
+"""The accounts that every vendor here knows, by API key. The keys may be in no log, no journal and no answer."""
 PRICE = 570_000
-"""Micro-dollars that each film costs, at every vendor."""
-CREDITS = 57
-"""What seedanceapi calls the same."""
+"""What each video is quoted at, in micro-USD, at every vendor."""
 VIDEO_BYTES = 96 * 1024
 SLOW = 0.6
-"""Seconds a slow vendor takes; less than the time-out of the children."""
+"""Seconds that a slow answer takes; less than the timeout of the children."""
 HANG = 20.0
+"""Seconds after which the vendor ends a connection that it let hang."""
+_MICROS_PER_CREDIT = 10_000
+"""The worth of a credit of seedanceapi."""
 
 Outcome = Literal["submitted", "rejected", "unknown"]
 
@@ -46,8 +53,8 @@ class Behaviour:
 
     charges: bool
     outcome: Outcome
-    door: bool = False
-    """It happens before anything is read, so a port of its own stands for it."""
+    own_port: bool = False
+    """It happens before a request can be read, so it has a port of its own."""
 
 
 POSTS: dict[str, Behaviour] = {
@@ -77,13 +84,14 @@ POSTS: dict[str, Behaviour] = {
     "refuse_402": Behaviour(False, "rejected"),
     "refuse_402_inside_200": Behaviour(False, "rejected"),
     "busy_always": Behaviour(False, "rejected"),
-    "reset_at_the_door": Behaviour(False, "unknown", door=True),
-    "close_at_the_door": Behaviour(False, "unknown", door=True),
-    "no_door": Behaviour(False, "rejected", door=True),
+    "reset_on_connect": Behaviour(False, "unknown", own_port=True),
+    "close_on_connect": Behaviour(False, "unknown", own_port=True),
+    "refuse_connection": Behaviour(False, "rejected", own_port=True),
 }
+"""The behaviours that the campaign draws; `behaviour` knows further ones."""
 SLOW_POSTS = {"slow", "accept_then_hang", "accept_then_drip_without_end"}
 """They take more than half a second each."""
-_REFUSED = {
+_ERRORS = {
     "accept_then_500": 500,
     "accept_then_408": 408,
     "refuse_408": 408,
@@ -93,12 +101,17 @@ _REFUSED = {
     "busy_once_then_accept": 429,
     "busy_always": 429,
 }
-"""Answered with a status, in the vendor's own envelope."""
+"""Answered with a status, in the vendor's own error envelope."""
 _PAGES = {"accept_then_502_page": 502, "accept_then_504_page": 504, "accept_then_200_page": 200, "refuse_503_page": 503}
 _BROKEN = {"accept_then_reset": 0, "accept_then_close": 0, "accept_then_half_a_head": 20, "accept_then_truncate": -5}
-"""How much of the answer comes before the connection ends."""
-LOOKS = ("normal", "fails", "error_once", "page_once", "strange_word_once", "drips_once")
-VIDEOS = ("whole", "cut_once", "cut_without_range", "slow")
+"""How much of the answer is sent before the connection ends."""
+_CODED = re.compile(r"(charge|free)_([1-5]\d\d)_([1-5]\d\d)(_id)?")
+
+POLLS = ("normal", "fails", "error_once", "page_once", "strange_status_once", "drip_once")
+DOWNLOADS = ("whole", "cut_once", "cut_without_range", "slow")
+CHARGES = ("quoted", "more", "less", "late", "failures_too")
+"""What a task costs: the quoted price; half more or half less; nothing until it ends; also if it fails."""
+_FACTORS = {"more": 1.5, "less": 0.5}
 
 BASE_PATH = {"seedanceapi": "/v2", "aigptimage": "", "ope": ""}
 MODELS = {
@@ -106,32 +119,62 @@ MODELS = {
     "aigptimage": "aigptimage/seedance-2.0-text-to-video",
     "ope": "ope/seedance-2-0-fast",
 }
-_ORDERS = re.compile(r"\[intent-(\S+) (\w+) (\w+) (\w+)\]")
+_SCRIPT = re.compile(r"\[intent-(\S+) (\w+) (\w+) (\w+) (\w+)\]")
 _JSON = {"content-type": "application/json"}
 _PAGE = b"<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>"
 
 
+def coded(status: int, code: int, *, charges: bool, task_id: bool = False) -> str:
+    """Name the behaviour that answers with an HTTP status and another code in the error's body.
+
+    `charges` says whether the job is charged first, `task_id` whether the error holds the id of its task.
+    """
+    return f"{'charge' if charges else 'free'}_{status}_{code}{'_id' if task_id else ''}"
+
+
+def behaviour(post: str) -> Behaviour:
+    """Return a behaviour by its name, which may be one made by `coded`."""
+    if (found := _CODED.fullmatch(post)) is None:
+        return POSTS[post]
+    status, code = int(found[2]), int(found[3])
+    outcome: Outcome = "submitted" if found[4] else _careful(status, code)
+    return Behaviour(found[1] == "charge" or found[4] is not None, outcome)
+
+
+def _careful(status: int, code: int) -> Outcome:
+    """Return what a careful client knows: a refusal, only where nothing in the answer speaks against it."""
+    refusals = {400, 401, 402, 403, 404, 413, 415, 422, 421, 425, 429}
+    return "rejected" if code in refusals and (status in refusals or 200 <= status < 300) else "unknown"
+
+
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What one job shall meet."""
+class Script:
+    """How the vendor treats one job."""
 
     intent: str
     post: str = "normal"
-    look: str = "normal"
-    video: str = "whole"
+    poll: str = "normal"
+    download: str = "whole"
+    charge: str = "quoted"
 
     def prompt(self) -> str:
-        return f"Rain on a tin roof [intent-{self.intent} {self.post} {self.look} {self.video}]"
+        """Return a prompt that carries the script."""
+        return f"Rain on a tin roof [intent-{self.intent} {self.post} {self.poll} {self.download} {self.charge}]"
+
+    @property
+    def micros(self) -> int:
+        """What the task costs, in micro-USD."""
+        return round(PRICE * _FACTORS.get(self.charge, 1))
 
 
-def read_orders(text: str) -> Orders | None:
-    """Find a job's orders in its prompt."""
-    found = _ORDERS.search(text)
-    return Orders(*found.groups()) if found else None
+def read_script(text: str) -> Script | None:
+    """Find a job's script in its prompt."""
+    found = _SCRIPT.search(text)
+    return Script(*found.groups()) if found else None
 
 
 def video(task: str) -> bytes:
-    """Return the film of a task: always the same bytes for the same task."""
+    """Return the video of a task: always the same bytes for the same task."""
     head = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
     block = hashlib.sha256(task.encode()).digest()
     return (head + block * (VIDEO_BYTES // len(block)))[:VIDEO_BYTES]
@@ -139,29 +182,33 @@ def video(task: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One line of the vendor's books."""
+    """A charge, as one line of the vendor's records."""
 
     intent: str
     task: str
     vendor: str
     micros: int
+    account: str = "first"
 
 
-class Books:
-    """The vendor's charges and refunds, in a file that survives whoever dies."""
+class Records:
+    """The vendor's charges, refunds and downloads, in a file that outlives every process."""
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, **line: Any) -> None:
-        # Not synced: this process is never killed, and a slow disk here would look like a vendor that hangs.
+        """Append a line. It is not synced: this process is never killed, and a slow disk would look like a slow vendor."""
         os.write(self._fd, json.dumps(line).encode() + b"\n")
 
 
 @dataclass(slots=True)
 class _Task:
     id: str
-    orders: Orders
+    vendor: str
+    account: str
+    script: Script
+    charged: bool = False
     polls: int = 0
     downloads: int = 0
 
@@ -176,32 +223,54 @@ class _Request:
     writer: asyncio.StreamWriter
     reader: asyncio.StreamReader
 
+    @property
+    def vendor(self) -> str:
+        """The vendor whose API has this path."""
+        if self.path.startswith("/v2/"):
+            return "seedanceapi"
+        return "aigptimage" if self.path.startswith("/api/") else "ope"
+
+    @property
+    def account(self) -> str | None:
+        """The account whose key the request carries."""
+        return ACCOUNTS.get(self.headers.get("authorization", "").removeprefix("Bearer "))
+
+    @property
+    def task(self) -> str:
+        """The id of the task that a GET names."""
+        given = self.query.get("task_id") or self.query.get("taskId")
+        return given[0] if given else self.path.removesuffix("/content").removesuffix(".mp4").rpartition("/")[2]
+
 
 @dataclass(slots=True)
-class _Hangup(Exception):
+class _HangUp(Exception):
     """The connection ends here."""
 
     reset: bool = False
 
 
 @dataclass(slots=True)
-class Shop:
-    """The vendor itself."""
+class FakeVendor:
+    """The vendor itself, with the APIs of all three."""
 
-    books: Books
+    records: Records
     tasks: dict[str, _Task] = field(default_factory=dict[str, _Task])
-    by_key: dict[str, _Task] = field(default_factory=dict[str, _Task])
+    by_key: dict[tuple[str, str], _Task] = field(default_factory=dict[tuple[str, str], _Task])
+    """Tasks by account and idempotency key."""
     posts: dict[str, int] = field(default_factory=dict[str, int])
-    latest: str | None = None
+    """How many POSTs each intent has sent."""
+    latest: dict[str, str] = field(default_factory=dict[str, str])
+    """The latest ordinary task of each account."""
 
     # -- connections ------------------------------------------------------------------------------------------------
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection."""
         try:
             while (request := await _read(reader, writer)) is not None:
                 await self._answer(request)
                 await writer.drain()
-        except _Hangup as end:
+        except _HangUp as end:
             if end.reset:
                 _reset_on_close(writer)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
@@ -210,85 +279,104 @@ class Shop:
             writer.close()
 
     async def _answer(self, request: _Request) -> None:
-        if request.method == "POST":
-            await self._create(request)
-        elif request.path.startswith("/videos/") or request.path.endswith("/content"):
-            task = request.path.removesuffix("/content").removesuffix(".mp4").rpartition("/")[2]
-            await self._video(request, self.tasks[task])
+        if request.path.startswith("/videos/"):  # a link that works without a key
+            await self._download(request, self.tasks[request.task])
+            return
+        account = request.account
+        if account is None:
+            _json(request, 401, _error(request.vendor, 401, "Invalid API key"))
+        elif request.method == "POST":
+            await self._create(request, account)
+        elif (task := self.tasks.get(request.task)) is None or task.account != account:
+            _json(request, 404, _error(request.vendor, 404, "Task not found"))
+        elif request.path.endswith("/content"):
+            await self._download(request, task)
         else:
-            given = request.query.get("task_id") or request.query.get("taskId") or [request.path.rpartition("/")[2]]
-            await self._look(request, self.tasks[given[0]])
+            await self._poll(request, task)
 
     # -- creating ---------------------------------------------------------------------------------------------------
 
-    async def _create(self, request: _Request) -> None:
-        vendor = {"/v2/generate": "seedanceapi", "/api/v1/jobs/createTask": "aigptimage"}.get(request.path, "ope")
+    async def _create(self, request: _Request, account: str) -> None:
+        vendor = request.vendor
         body = json.loads(request.body)
-        orders = read_orders(body["input"]["prompt"] if vendor == "aigptimage" else body["prompt"])
-        assert orders is not None
+        script = read_script(body["input"]["prompt"] if vendor == "aigptimage" else body["prompt"])
+        assert script is not None
         key = request.headers.get("x-request-id", "") if vendor == "aigptimage" else ""
-        if key in self.by_key:
-            _json(request, 200, _created(vendor, self.by_key[key].id))
+        if (account, key) in self.by_key:
+            _json(request, 200, _accepted(vendor, self.by_key[account, key].id))
             return
-        nth = self.posts[orders.intent] = self.posts.get(orders.intent, 0) + 1
-        post = "normal" if POSTS[orders.post].door else orders.post
-        if nth > 1 and (post == "busy_once_then_accept" or (key and POSTS[post].outcome == "unknown")):
+        nth = self.posts[script.intent] = self.posts.get(script.intent, 0) + 1
+        post = "normal" if behaviour(script.post).own_port else script.post
+        if nth > 1 and (post == "busy_once_then_accept" or (key and behaviour(post).outcome == "unknown")):
             post = "normal"
         task: _Task | None = None
-        if post != "busy_once_then_accept" and POSTS[post].charges:
-            task = self._charge(vendor, orders, key)
+        if post != "busy_once_then_accept" and behaviour(post).charges:
+            task = self._accept(vendor, account, script, key)
         if post in SLOW_POSTS:
-            await self._take_long(request, vendor, post, task)
+            await self._take_long(request, post, task)
         else:
-            await self._reply(request, vendor, post, task)
+            await self._reply(request, post, task)
 
-    def _charge(self, vendor: str, orders: Orders, key: str) -> _Task:
-        task = _Task(f"task-{orders.intent}-{os.urandom(3).hex()}", orders)
-        self.books.write(intent=orders.intent, task=task.id, vendor=vendor, micros=PRICE)
+    def _accept(self, vendor: str, account: str, script: Script, key: str) -> _Task:
+        task = _Task(f"task-{script.intent}-{os.urandom(3).hex()}", vendor, account, script)
+        if script.charge != "late":
+            self._charge(task)
         self.tasks[task.id] = task
         if key:
-            self.by_key[key] = task
+            self.by_key[account, key] = task
         return task
 
-    async def _reply(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
-        whole = _whole(200, json.dumps(_created(vendor, task.id if task else "")).encode(), _JSON)
-        if post in _REFUSED:
-            status = _REFUSED[post]
-            wait = {"retry-after": "1"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
-            _json(request, status, _refused(vendor, status, HTTPStatus(status).phrase), wait)
+    def _charge(self, task: _Task) -> None:
+        task.charged = True
+        script = task.script
+        self.records.write(
+            intent=script.intent, task=task.id, vendor=task.vendor, micros=script.micros, account=task.account
+        )
+
+    async def _reply(self, request: _Request, post: str, task: _Task | None) -> None:
+        vendor, task_id = request.vendor, task.id if task else ""
+        whole = _whole(200, json.dumps(_accepted(vendor, task_id)).encode(), _JSON)
+        if found := _CODED.fullmatch(post):
+            error = _error(vendor, int(found[3]), f"Code {found[3]}", task_id if found[4] else None)
+            _json(request, int(found[2]), error)
+        elif post in _ERRORS:
+            status = _ERRORS[post]
+            wait = {"retry-after": "0"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+            _json(request, status, _error(vendor, status, HTTPStatus(status).phrase), wait)
         elif post in _PAGES:
             request.writer.write(_whole(_PAGES[post], _PAGE, {"content-type": "text/html"}))
         elif post in _BROKEN:
             request.writer.write(whole[: _BROKEN[post]])
-            raise _Hangup(reset=post == "accept_then_reset")
+            raise _HangUp(reset=post == "accept_then_reset")
         elif task and post == "normal":
-            if task.orders.look == "normal":
-                self.latest = task.id
+            if task.script.poll == "normal":
+                self.latest[task.account] = task.id
             request.writer.write(whole)
         else:
-            await self._misbehave(request, vendor, post, task)
+            await self._misbehave(request, post, task)
 
-    async def _take_long(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
+    async def _take_long(self, request: _Request, post: str, task: _Task | None) -> None:
         if post == "slow":
             await asyncio.sleep(SLOW)
-            _json(request, 200, _created(vendor, task.id if task else ""))
+            _json(request, 200, _accepted(request.vendor, task.id if task else ""))
         elif post == "accept_then_hang":
             await asyncio.wait_for(request.reader.read(1), HANG)
-            raise _Hangup
+            raise _HangUp
         else:
             await _drip(request)
 
-    async def _misbehave(self, request: _Request, vendor: str, post: str, task: _Task | None) -> None:
-        answer = _created(vendor, task.id if task else "")
-        whole = _whole(200, json.dumps(answer).encode(), _JSON)
+    async def _misbehave(self, request: _Request, post: str, task: _Task | None) -> None:
+        vendor, task_id = request.vendor, task.id if task else ""
+        answer = _accepted(vendor, task_id)
         match post:
             case "accept_then_drip":
+                whole = _whole(200, json.dumps(answer).encode(), _JSON)
                 for at in range(0, len(whole), 16):
                     request.writer.write(whole[at : at + 16])
                     await request.writer.drain()
                     await asyncio.sleep(0.01)
             case "accept_with_an_earlier_id":
-                _json(request, 200, _created(vendor, self.latest or (task.id if task else "")))
+                _json(request, 200, _accepted(vendor, self.latest.get(task.account, task_id) if task else ""))
             case "accept_then_half_json":
                 request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], _JSON))
             case "accept_without_id":
@@ -296,50 +384,49 @@ class Shop:
             case "accept_then_307":
                 request.writer.write(_whole(307, b"", {"location": request.path}))
             case "refuse_402_inside_200":
-                _json(request, 402 if vendor == "ope" else 200, _refused(vendor, 402, "Insufficient credits"))
+                _json(request, 402 if vendor == "ope" else 200, _error(vendor, 402, "Insufficient credits"))
             case _:
                 raise AssertionError(post)
 
-    # -- looking ----------------------------------------------------------------------------------------------------
+    # -- polls and downloads ----------------------------------------------------------------------------------------
 
-    async def _look(self, request: _Request, task: _Task) -> None:
+    async def _poll(self, request: _Request, task: _Task) -> None:
         task.polls += 1
-        vendor = (
-            "seedanceapi"
-            if request.path == "/v2/status"
-            else ("ope" if "/v1/videos/" in request.path else "aigptimage")
-        )
-        look = task.orders.look
-        if task.polls == 1 and look == "error_once":
-            _json(request, 500, _refused(vendor, 500, "Internal error"))
-        elif task.polls == 1 and look == "drips_once":
+        vendor, poll = request.vendor, task.script.poll
+        if task.polls == 1 and poll == "error_once":
+            _json(request, 500, _error(vendor, 500, "Internal error"))
+        elif task.polls == 1 and poll == "drip_once":
             await _drip(request)
-        elif task.polls == 1 and look == "page_once":
+        elif task.polls == 1 and poll == "page_once":
             request.writer.write(_whole(200, _PAGE, {"content-type": "text/html"}))
         elif task.polls == 1:
-            _json(
-                request, 200, _seen(vendor, task.id, "dreaming" if look == "strange_word_once" else "processing", None)
-            )
-        elif look == "fails":
-            if task.polls == 2:
-                self.books.write(refund=task.id)
-            _json(request, 200, _seen(vendor, task.id, "failed", None))
+            status = "dreaming" if poll == "strange_status_once" else "processing"
+            _json(request, 200, _status(vendor, task.id, status))
+        elif poll == "fails":
+            _json(request, 200, _status(vendor, task.id, "failed", charged=self._fail(task)))
         else:
-            host = request.headers["host"]
-            _json(
-                request,
-                200,
-                _seen(vendor, task.id, "completed", f"http://{host}/videos/{task.id}.mp4?signature=s3cr3t"),
-            )
+            if not task.charged:
+                self._charge(task)
+            url = f"http://{request.headers['host']}/videos/{task.id}.mp4?signature=s3cr3t"
+            _json(request, 200, _status(vendor, task.id, "completed", url, charged=task.script.micros))
 
-    async def _video(self, request: _Request, task: _Task) -> None:
+    def _fail(self, task: _Task) -> int | None:
+        """Refund a failed task unless its script says otherwise; return what the vendor reports as charged."""
+        if task.script.charge == "failures_too":
+            return task.script.micros
+        if task.charged and task.polls == 2:  # the first poll that sees the end
+            self.records.write(refund=task.id)
+        return None
+
+    async def _download(self, request: _Request, task: _Task) -> None:
         task.downloads += 1
-        self.books.write(download=task.id)
-        whole, how = video(task.id), task.orders.video
+        self.records.write(download=task.id)
+        whole, how = video(task.id), task.script.download
         head = {"content-type": "video/mp4", "etag": f'"{task.id}"'}
         start, status = 0, 200
-        if how != "cut_without_range" and (asked := re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))):
-            start, status = int(asked[1]), 206
+        requested = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        if requested and how != "cut_without_range":
+            start, status = int(requested[1]), 206
             head["content-range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
             if start >= len(whole):
                 request.writer.write(_whole(416, b"", head | {"content-range": f"bytes */{len(whole)}"}))
@@ -347,7 +434,7 @@ class Shop:
         if how.startswith("cut_") and task.downloads == 1:
             request.writer.write(_whole(status, whole[start:], head)[: len(whole) // 2])
             await request.writer.drain()
-            raise _Hangup
+            raise _HangUp
         if how == "slow":
             sent = _whole(status, whole[start:], head)
             for at in range(0, len(sent), len(sent) // 6):
@@ -358,7 +445,10 @@ class Shop:
         request.writer.write(_whole(status, whole[start:], head))
 
 
-def _created(vendor: str, task: str) -> dict[str, Any]:
+# -- bodies ---------------------------------------------------------------------------------------------------------
+
+
+def _accepted(vendor: str, task: str) -> dict[str, Any]:
     match vendor:
         case "seedanceapi":
             data = {"task_id": task, "status": "IN_PROGRESS"}
@@ -369,28 +459,36 @@ def _created(vendor: str, task: str) -> dict[str, Any]:
             return {"id": task, "task_id": task, "object": "video", "status": "queued", "progress": 0}
 
 
-def _refused(vendor: str, code: int, words: str) -> dict[str, Any]:
+def _error(vendor: str, code: int, message: str, task: str | None = None) -> dict[str, Any]:
+    """Return an error in the vendor's envelope; `task` is an id that it holds all the same."""
     match vendor:
         case "seedanceapi":
-            return {"code": code, "message": words, "data": None}
+            return {"code": code, "message": message, "data": None if task is None else {"task_id": task}}
         case "aigptimage":
-            return {"code": code, "msg": words, "data": None}
+            return {"code": code, "msg": message, "data": None if task is None else {"taskId": task}}
         case _:
-            return {"error": {"message": words, "type": "api_error", "code": str(code)}}
+            error = {"error": {"message": message, "type": "api_error", "code": str(code)}}
+            return error if task is None else {"id": task, "task_id": task, **error}
 
 
-def _seen(vendor: str, task: str, word: str, url: str | None) -> dict[str, Any]:
+def _status(vendor: str, task: str, status: str, url: str | None = None, charged: int | None = None) -> dict[str, Any]:
+    """Return a status answer; only seedanceapi reports what it has `charged`."""
     match vendor:
         case "seedanceapi":
-            data: dict[str, Any] = {"task_id": task, "status": word.upper()}
+            data: dict[str, Any] = {"task_id": task, "status": status.upper()}
             if url:
-                data |= {"response": [url], "consumed_credits": CREDITS}
+                data |= {"response": [url]}
+            if charged is not None:
+                data |= {"consumed_credits": charged / _MICROS_PER_CREDIT}
             return {"code": 200, "message": "success", "data": data}
         case "aigptimage":
             result = json.dumps({"resultUrls": [url]}) if url else ""
-            return {"code": 200, "msg": "success", "data": {"taskId": task, "state": word, "resultJson": result}}
+            return {"code": 200, "msg": "success", "data": {"taskId": task, "state": status, "resultJson": result}}
         case _:
-            return {"id": task, "status": word, "progress": 100 if url else 30}
+            return {"id": task, "status": status, "progress": 100 if url else 30}
+
+
+# -- HTTP -----------------------------------------------------------------------------------------------------------
 
 
 async def _drip(request: _Request) -> None:
@@ -400,7 +498,7 @@ async def _drip(request: _Request) -> None:
         request.writer.write(b" ")
         await request.writer.drain()
         await asyncio.sleep(0.05)
-    raise _Hangup
+    raise _HangUp
 
 
 def _json(request: _Request, status: int, body: Mapping[str, Any], more: Mapping[str, str] | None = None) -> None:
@@ -426,76 +524,70 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> _
 
 
 def _reset_on_close(writer: asyncio.StreamWriter) -> None:
-    _linger(cast(socket.socket, writer.get_extra_info("socket")))
+    with contextlib.suppress(OSError):
+        sock = cast(socket.socket, writer.get_extra_info("socket"))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
-def _linger(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """The ports of a vendor: the shop itself, and three that never let anybody in."""
+class Ports:
+    """The ports of a vendor: the ordinary one, and three where no request is ever read."""
 
     normal: int
-    reset_at_the_door: int
-    close_at_the_door: int
-    no_door: int
+    reset_on_connect: int
+    close_on_connect: int
+    refuse_connection: int
 
     def origin(self, post: str = "normal") -> str:
-        """Return where a job with this behaviour is to be sent."""
-        port = getattr(self, post) if POSTS[post].door else self.normal
+        """Return the origin to which a job with this behaviour must be sent."""
+        port = getattr(self, post) if behaviour(post).own_port else self.normal
         return f"http://127.0.0.1:{port}"
 
 
 @asynccontextmanager
-async def _opened(path: Path) -> AsyncGenerator[Doors]:
-    shop = Shop(Books(path))
-
-    async def turn_away(writer: asyncio.StreamWriter, *, reset: bool) -> None:
-        if reset:
-            _reset_on_close(writer)
-        writer.close()
+async def _opened(path: Path) -> AsyncGenerator[Ports]:
+    vendor = FakeVendor(Records(path))
 
     async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await turn_away(writer, reset=True)
+        _reset_on_close(writer)
 
     async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await turn_away(writer, reset=False)
+        writer.close()
 
-    # Bound and never listening: no other program can be given the port, and nobody answers there.
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        servers = [await asyncio.start_server(each, "127.0.0.1", 0, backlog=512) for each in (shop.serve, reset, close)]
+    # Bound but never listening: no other program can be given the port, and connections to it are refused.
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        servers = [
+            await asyncio.start_server(each, "127.0.0.1", 0, backlog=512) for each in (vendor.serve, reset, close)
+        ]
         ports = [server.sockets[0].getsockname()[1] for server in servers]
         try:
-            yield Doors(**dict(zip(Doors.__slots__, [*ports, unheard.getsockname()[1]], strict=True)))
+            yield Ports(*ports, refusing.getsockname()[1])
         finally:
             for server in servers:
                 server.close()
 
 
 @contextmanager
-def open_vendor(books: Path) -> Generator[Doors]:
-    """Run a vendor in a process of its own until the block ends."""
-    books.touch()
-    command = [sys.executable, "-m", "tests.faults.vendor", str(books)]
+def open_vendor(records: Path) -> Generator[Ports]:
+    """Run a vendor in a process of its own until the block ends; `records` is the file for its charges."""
+    records.touch()
+    command = [sys.executable, "-m", "tests.faults.vendor", str(records)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
-            yield Doors(**json.loads(process.stdout.readline()))
+            yield Ports(**json.loads(process.stdout.readline()))
         finally:
             process.kill()
 
 
 async def _main(path: Path) -> None:
-    async with _opened(path) as doors:
-        sys.stdout.write(json.dumps({name: getattr(doors, name) for name in Doors.__slots__}) + "\n")
+    async with _opened(path) as ports:
+        sys.stdout.write(json.dumps({name: getattr(ports, name) for name in Ports.__slots__}) + "\n")
         sys.stdout.flush()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sys.stdin.read)  # whoever started it has gone when this ends
+        await loop.run_in_executor(None, sys.stdin.read)  # ends when the parent process has gone
 
 
 if __name__ == "__main__":

@@ -48,10 +48,10 @@ async def test_doctor_shows_the_balance_and_prices_but_not_the_key(
     assert found["account"]["jimmyai"] == (
         "100.5 JimiCoin available (0.0 used, balance 100.5); this key may use 50.0 more of 50"
     )
-    assert "seedance2.0-mini 0.3 (480p) or 0.5 (720p) or 1 (1080p) JimiCoin/second" in found["catalogue"]["jimmyai"]
-    assert "sd2_mx_720p 0.5 JimiCoin/second" in found["catalogue"]["jimmyai"]
-    assert "seedance2.0-md 2.5 JimiCoin/video" in found["catalogue"]["jimmyai"]
-    assert "sd2_sp_720p" not in found["catalogue"]["jimmyai"]  # no model is ordered by that name
+    assert "seedance2.0-mini 0.3 (480p) or 0.5 (720p) or 1 (1080p) JimiCoin/second" in found["price lists"]["jimmyai"]
+    assert "sd2_mx_720p 0.5 JimiCoin/second" in found["price lists"]["jimmyai"]
+    assert "seedance2.0-md 2.5 JimiCoin/video" in found["price lists"]["jimmyai"]
+    assert "sd2_sp_720p" not in found["price lists"]["jimmyai"]  # no model is ordered by that name
     assert KEY not in json.dumps(found)
 
 
@@ -61,7 +61,7 @@ async def test_doctor_reports_a_wrong_key_and_still_shows_public_prices(
     async with served_jimmyai("bad-key") as (_, environment):
         found = await report(capsys, monkeypatch, **environment)
     assert found["account"]["jimmyai"] == "refused: auth failure; refused: auth failure"
-    assert "seedance2.0-mini" in found["catalogue"]["jimmyai"]
+    assert "seedance2.0-mini" in found["price lists"]["jimmyai"]
 
 
 async def test_doctor_reports_a_vendor_that_cannot_be_reached(
@@ -70,7 +70,7 @@ async def test_doctor_reports_a_vendor_that_cannot_be_reached(
     environment = {"SEEDANCE_JIMMYAI_API_KEY": KEY, "SEEDANCE_JIMMYAI_BASE_URL": "http://127.0.0.1:9"}
     found = await report(capsys, monkeypatch, **environment)
     assert found["account"]["jimmyai"].startswith("not known (Jimmy AI could not be reached")
-    assert found["catalogue"]["jimmyai"].startswith("not known (")
+    assert found["price lists"]["jimmyai"].startswith("not known (")
 
 
 async def test_offline_doctor_sends_no_requests(
@@ -80,7 +80,7 @@ async def test_offline_doctor_sends_no_requests(
     await doctoring.doctor(as_json=True, offline=True)
     found = json.loads(capsys.readouterr().out)
     assert "account" not in found
-    assert "catalogue" not in found
+    assert "price lists" not in found
 
 
 async def test_doctor_shows_the_media_roots_and_the_upload_destinations(
@@ -97,8 +97,11 @@ async def test_doctor_shows_the_media_roots_and_the_upload_destinations(
         "vendors that take files themselves": "jimmyai",
         "seconds and pixels": "checked",
     }
-    assert f"SEEDANCE_MEDIA_ROOTS: {tmp_path / 'missing'} is no folder." in found["problems"]
-    assert "SEEDANCE_MEDIA_ROOTS: / is the whole disk; name the folders with the pictures." in found["problems"]
+    assert (
+        f"SEEDANCE_MEDIA_ROOTS: {tmp_path / 'missing'} is not a folder. Create it, or correct the setting."
+        in found["problems"]
+    )
+    assert "SEEDANCE_MEDIA_ROOTS: / is the whole disk. Name the folders that hold your files." in found["problems"]
     assert {"av", "pillow", "obstore"} <= found["versions"].keys()
 
 
@@ -107,9 +110,9 @@ async def test_doctor_reports_the_extra_that_a_bucket_needs(
 ) -> None:
     monkeypatch.setattr(bucket, "find_spec", lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  (a lambda has no types)
     found = await report(capsys, monkeypatch, SEEDANCE_SANDBOX="1", SEEDANCE_UPLOAD_URL="s3://videos")
-    assert "SEEDANCE_UPLOAD_URL needs the extra «upload»: install seedance-mcp[upload]." in found["problems"]
+    assert 'SEEDANCE_UPLOAD_URL needs the extra "upload": install seedance-mcp[upload].' in found["problems"]
     plain = await report(capsys, monkeypatch, SEEDANCE_SANDBOX="1", SEEDANCE_UPLOAD_URL="")
-    assert plain["files"]["media roots"] == "none: local files are refused"
+    assert plain["files"]["media roots"] == "none (local files are refused)"
     assert plain["files"]["upload"] == "no bucket"
 
 

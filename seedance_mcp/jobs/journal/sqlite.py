@@ -37,7 +37,7 @@ class SqliteJournal:
     """A `Journal` in the file `journal.sqlite3` of a folder."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        """Open or create the file; `clock` gives the time in Unix seconds.
+        """Open or create the file; `clock` returns the time in Unix seconds.
 
         Raises:
             JournalError: it cannot be opened, is damaged, or was written by a newer version.
@@ -144,7 +144,7 @@ class SqliteJournal:
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
             other = db.execute(
-                "SELECT id FROM jobs WHERE task_id = ? AND account IS ? AND id != ?", (task_id, job.account, job.id)
+                "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?", (task_id, job.account, job.account, job.id)
             ).fetchone()
             reserved = {"reserved": current.reserved or job.reserved}
             if other is not None:
