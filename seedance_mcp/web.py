@@ -100,9 +100,7 @@ class Web:
         self._opening = threading.Lock()
 
     def prepare(self) -> None:
-        """Open the clients now; what is wrong with the proxy or certificate settings shows before anything is paid.
-
-        May be called in a worker thread, for loading certificates takes a moment.
+        """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
 
         Raises:
             SettingError: a proxy or a certificate of the environment cannot be used.

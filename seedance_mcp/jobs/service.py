@@ -23,7 +23,6 @@ from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.jobs.schedule import check_again_in, expected
-from seedance_mcp.jobs.submissions import Submissions
 from seedance_mcp.jobs.submit import Submitter
 from seedance_mcp.uploads.inputs import inspect_files
 from seedance_mcp.uploads.uploader import Uploader
@@ -85,12 +84,11 @@ class JobService:
         self._events = JobEvents()
         self._prices = PriceLists(settings, web, timing)
         self._uploader = Uploader(settings, web, timing.uploads)
-        self._submitter = Submitter(journal, web, self._accounts.id, lock.id, timing)
-        self._submissions = Submissions(self._submitter, self._submitted)
+        self._submitter = Submitter(journal, web, self._accounts, lock.id, on_submitted=self._submitted, timing=timing)
         self._reconciler = Reconciler(
             journal,
             self._accounts,
-            self._submissions.submit,
+            self._submitter.submit,
             self._uploader.as_sent,
             functools.partial(caps, settings),
             timing,
@@ -202,7 +200,7 @@ class JobService:
         )
         if admission.duplicate:
             return admission
-        job = await self._submissions.submit(admission.job, request, quote.vendor)
+        job = await self._submitter.submit(admission.job, request, quote.vendor)
         if self._group is not None and self._reconciler.can(job):
             self._group.start_soon(self._reconciler.keep_trying, job)
         return Admission(job)
@@ -404,7 +402,7 @@ class JobService:
         """Poll and download in the background while the block runs; then submissions get a moment to finish."""
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group, self._prices.renewed(self._group):
-            self._submissions.open(self._group)
+            self._submitter.open(self._group)
             await self._group.start(self._downloader.run)
             await self._group.start(self._poller.run)
             await self._group.start(self._housekeeping.run)
@@ -414,7 +412,7 @@ class JobService:
                 failed = error
             finally:
                 self._journal.hurry(self.stop_grace)
-                await self._submissions.stop(self.stop_grace)
+                await self._submitter.stop(self.stop_grace)
                 self._group.cancel_scope.cancel()
         self._group = None
         if failed is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -27,10 +26,8 @@ from seedance_mcp.jobs.journal.model import (
     Page,
     Total,
 )
+from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
-
-_COLUMNS = tuple(f.name for f in fields(Job))
-_JSON = {"request", "price", "delivered"}
 
 
 class SqliteJournal:
@@ -80,18 +77,18 @@ class SqliteJournal:
                     "day": day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
                     "reserved": new.reserve or 0, "unpriced": new.reserve is None,
                 }  # fmt: skip
-                _insert(db, values)
+                insert(db, values)
             if new.request_key:
                 row = (hash_of_key(new.request_key), earlier.id if earlier else new.id, new.request_hash, now)
                 db.execute("INSERT OR IGNORE INTO request_keys VALUES (?, ?, ?, ?)", row)
-            return Admission(earlier, duplicate=True) if earlier else Admission(_get(db, new.id))
+            return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
         return await self._file.run(self._readmit, job_id, caps)
 
     def _readmit(self, job_id: str, caps: Caps) -> Job | None:
         with self._file.transaction() as db:
-            job = _find(db, job_id)
+            job = find_job(db, job_id)
             if job is None or job.state != "unknown":
                 return None
             day = self._begin_day(db, self._clock())
@@ -100,7 +97,7 @@ class SqliteJournal:
             so_far = _spending(db, day)
             budget.admit(None if job.unpriced else job.reserved, caps, so_far, job.model)
             db.execute("UPDATE jobs SET state = 'unknown', day = ? WHERE id = ?", (day, job_id))
-            return _get(db, job_id)
+            return get_job(db, job_id)
 
     # -- moving ---------------------------------------------------------------------------------------------------
 
@@ -118,33 +115,34 @@ class SqliteJournal:
         self, db: sqlite3.Connection, job_id: str, changes: dict[str, Any], when: tuple[str, ...]
     ) -> Job | None:
         changes = {"updated_at": self._clock(), **changes}
-        if unknown := changes.keys() - set(_COLUMNS):
+        if unknown := changes.keys() - set(COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
         if changes.get("state") in TERMINAL or "save_error" in changes:  # polled or downloaded to the end
             sets += ", lease_owner = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
-        values = [_stored(name, value) for name, value in changes.items()]
+        values = [stored(name, value) for name, value in changes.items()]
         done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*values, job_id, *when))
         if not done.rowcount:
             return None
         if changes.get("state") in FREE:
             db.execute("DELETE FROM request_keys WHERE job = ?", (job_id,))
-        return _get(db, job_id)
+        return get_job(db, job_id)
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
         return await self._file.run(self._accept, job, task_id, changes)
 
     def _accept(self, job: Job, task_id: str, changes: dict[str, Any]) -> Job | None:
         with self._file.transaction() as db:
-            current = _find(db, job.id)
+            current = find_job(db, job.id)
             if current is None:  # a backup was restored while the job was being submitted
-                _insert(db, {name: getattr(job, name) for name in _COLUMNS} | {"state": "submitting"})
+                insert(db, {name: getattr(job, name) for name in COLUMNS} | {"state": "submitting"})
                 current = job
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
             other = db.execute(
-                "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?", (task_id, job.account, job.account, job.id)
+                "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
+                (task_id, job.account, job.account, job.id),
             ).fetchone()
             reserved = {"reserved": current.reserved or job.reserved}
             if other is not None:
@@ -180,7 +178,7 @@ class SqliteJournal:
         return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
 
     def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
-        return [_job(row) for row in self._file.read(f"SELECT {', '.join(_COLUMNS)} FROM jobs {rest}", values)]
+        return [read_job(row) for row in self._file.read(f"SELECT {', '.join(COLUMNS)} FROM jobs {rest}", values)]
 
     async def durations(self, model: str) -> Sequence[float]:
         statement = (
@@ -192,7 +190,7 @@ class SqliteJournal:
     async def totals(self, days: int) -> Sequence[Total]:
         statement = (
             f"SELECT day, model, count(*), sum(spent), sum(reserved), sum(unpriced) FROM jobs "
-            f"WHERE state IN ({_quoted(CHARGED)}) AND day IN (SELECT DISTINCT day FROM jobs ORDER BY day DESC LIMIT ?) "
+            f"WHERE state IN ({quoted(CHARGED)}) AND day IN (SELECT DISTINCT day FROM jobs ORDER BY day DESC LIMIT ?) "
             "GROUP BY day, model ORDER BY day DESC, sum(spent) DESC"
         )
         return [Total(*row) for row in await self._file.run(self._file.read, statement, (days,))]
@@ -242,13 +240,13 @@ class SqliteJournal:
             if not seconds:
                 # Not in other states: a poll that ends late must not release what is the lease of a download by now.
                 done = db.execute(
-                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ? AND state IN ({_quoted(when)})",
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ? AND state IN ({quoted(when)})",
                     (job_id, owner),
                 )
                 return done.rowcount == 1
             # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
-                f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
+                f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({quoted(when)}) AND "
                 "(lease_owner IS NULL OR lease_owner = ? OR lease_until < ? OR lease_until > ?)",
                 (owner, now + seconds, job_id, owner, now, now + 10 * seconds),
             )
@@ -261,7 +259,7 @@ class SqliteJournal:
         with self._file.transaction() as db:
             return db.execute(
                 "UPDATE jobs SET request = '{}', request_hash = '', url = NULL, error_message = NULL "
-                f"WHERE state IN ({_quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
+                f"WHERE state IN ({quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
                 (before,),
             ).rowcount
 
@@ -285,10 +283,10 @@ def _spending(db: sqlite3.Connection, day: str) -> Spending:
     """Add up a day; days after it count too, because they were written while a clock was ahead."""
     spent, reserved, unpriced = db.execute(
         f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
-        f"WHERE day >= ? AND state IN ({_quoted(('intent', *CHARGED))})",
+        f"WHERE day >= ? AND state IN ({quoted(('intent', *CHARGED))})",
         (day,),
     ).fetchone()
-    states = _quoted((*UNFINISHED, "unknown"))
+    states = quoted((*UNFINISHED, "unknown"))
     (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
     return Spending(day, spent, reserved, open_jobs, unpriced)
 
@@ -301,7 +299,7 @@ def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
     row = db.execute(statement, (hash_of_key(new.request_key),)).fetchone()
     if row is None:
         return None
-    job = _find(db, row["job"])
+    job = find_job(db, row["job"])
     if job is None or row["request_hash"] != new.request_hash:
         raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
     return job
@@ -311,43 +309,9 @@ def _same_request(db: sqlite3.Connection, new: NewJob) -> Job | None:
     """Return the running or unknown job of an identical request, however old it is."""
     if new.allow_duplicate:
         return None
-    states = _quoted((*UNFINISHED, "unknown"))
+    states = quoted((*UNFINISHED, "unknown"))
     row = db.execute(
         f"SELECT id FROM jobs WHERE request_hash = ? AND state IN ({states}) ORDER BY created_at DESC LIMIT 1",
         (new.request_hash,),
     ).fetchone()
-    return _get(db, row["id"]) if row is not None else None
-
-
-def _quoted(states: Sequence[str]) -> str:
-    return ", ".join(f"'{state}'" for state in states)
-
-
-def _insert(db: sqlite3.Connection, values: dict[str, Any]) -> None:
-    marks = ", ".join("?" * len(values))
-    stored = tuple(_stored(name, value) for name, value in values.items())
-    db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})", stored)
-
-
-def _stored(name: str, value: Any) -> Any:
-    if name in _JSON:
-        return json.dumps(value, ensure_ascii=False) if value is not None else None
-    return int(value) if isinstance(value, bool) else value
-
-
-def _find(db: sqlite3.Connection, job_id: str) -> Job | None:
-    row = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    return _job(row) if row is not None else None
-
-
-def _get(db: sqlite3.Connection, job_id: str) -> Job:
-    job = _find(db, job_id)
-    if job is None:
-        raise LookupError(job_id)
-    return job
-
-
-def _job(row: sqlite3.Row) -> Job:
-    values: dict[str, Any] = {n: json.loads(row[n]) if n in _JSON and row[n] else row[n] for n in _COLUMNS}
-    values["unpriced"] = bool(values["unpriced"])
-    return Job(**values)
+    return get_job(db, row["id"]) if row is not None else None
