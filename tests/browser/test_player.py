@@ -68,7 +68,7 @@ async def play(name: str, session: Session, **known: Any) -> None:
 
 @asynccontextmanager
 async def player_session(
-    folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str
+    folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: Any
 ) -> AsyncGenerator[Session]:
     """Connect as a client that shows views; with `linked`, to vendors on loopback, whose links a browser can use."""
     client = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]}

@@ -17,7 +17,7 @@ import pytest
 from seedance_mcp.vendors import known_vendors
 from tests.cli.command import environ, run
 from tests.server.mcp_client import ERAS, VENDORS, inspect_video
-from tests.server.test_stdio import call, started
+from tests.server.stdio_client import call, started
 
 pytestmark = pytest.mark.anyio
 

@@ -130,7 +130,7 @@ def server_environ(folder: Path, **more: str) -> dict[str, str]:
     return own | more
 
 
-def with_keys(*slugs: str) -> dict[str, str]:
+def with_keys(*slugs: str) -> dict[str, Any]:
     """Return the settings of a server outside the sandbox, with a key for each of these vendors."""
     keys = {f"SEEDANCE_{known_vendors()[slug].env_name}_API_KEY": "key-for-tests" for slug in slugs}
     return {"SEEDANCE_SANDBOX": "0"} | keys
@@ -146,23 +146,25 @@ async def connected(
     over_http: bool = False,
     timing: Timing | None = None,
     client: dict[str, Any] | None = None,
+    app: dict[str, Any] | None = None,
     **settings: str,
 ) -> AsyncGenerator[Session]:
     """Connect a client to a server over a sandbox; jobs are finished at the first poll unless the sandbox is slower.
 
-    `settings` are further environment variables of the server, `client` arguments of the MCP client. `transport`
-    carries the server's requests, and brings its own sandbox. The sandbox replaces the network even where SEEDANCE_SANDBOX
-    is 0, unless the server is to reach its vendors `over_http`.
+    `settings` are further environment variables of the server, `client` and `app` further arguments of the MCP client
+    and of the server. `transport` carries the server's requests, and brings its own sandbox. The sandbox replaces the
+    network even where SEEDANCE_SANDBOX is 0, unless the server is to reach its vendors `over_http`.
     """
     loaded = load(server_environ(folder, **settings))
     transport = transport or SandboxTransport(sandbox or Sandbox(pace=0))
     sandbox = transport.sandbox
     origins = {vendor.slug: sandbox.base_url(vendor.slug, ORIGIN) for vendor in loaded.vendors}
-    app = App(loaded, web=None if over_http else Web(loaded, transport, origins), timing=timing)
+    web = None if over_http else Web(loaded, transport, origins)
+    server = App(loaded, web=web, timing=timing, **(app or {}))
     with anyio.fail_after(60):
         try:
-            async with Client(app.server, mode=era, **(client or {})) as connection:
-                yield Session(connection, sandbox, loaded, app)
+            async with Client(server.server, mode=era, **(client or {})) as connection:
+                yield Session(connection, sandbox, loaded, server)
         except BaseExceptionGroup as group:  # each task group on the way wraps the exception of a test
             raise single_error(group) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import Timing
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.server import app
@@ -79,7 +81,7 @@ async def test_a_service_that_fails_to_open_is_reported_and_opened_again_at_the_
     working, failures = app.open_service, [Broken("secret detail")] * 2  # at the start, and for the first call
 
     @asynccontextmanager
-    async def open_service(*args: Any, **kwargs: Any) -> Any:
+    async def open_service(*args: Any, **kwargs: Any) -> AsyncGenerator[JobService]:
         if failures:
             raise failures.pop()
         async with working(*args, **kwargs) as service:
@@ -142,7 +144,8 @@ async def test_a_submission_that_a_stop_interrupts_is_never_to_be_repeated(tmp_p
         with session.journal() as journal:
             (job,) = (await journal.page((), 10, None)).jobs
     assert job.state == "unknown"
-    assert refusals == [
+    (refusal,) = refusals
+    assert refusal == (
         f"stopping: The server is stopping, and job {job.id} may be running and billed. "
         f"Do NOT call create_video again; call check_video with job_id {job.id}."
-    ]
+    )

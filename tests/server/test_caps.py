@@ -60,9 +60,7 @@ async def test_a_caller_cannot_raise_the_cap_per_video(tmp_path: Path, era: str)
     async with connected(tmp_path, era, SEEDANCE_MAX_COST="0.50") as session:
         for arguments in ({}, {"max_cost": 100}, {"dry_run": True}):
             refusal = await session.refused(**PRICED, **arguments)
-            assert re.match(
-                r"over_budget: This video may cost \$\d+\.\d+, and SEEDANCE_MAX_COST is \$0\.50\.", refusal
-            )
+            assert re.match(r"over_budget: This video may cost \$\d+\.\d+, and SEEDANCE_MAX_COST is \$0\.50\.", refusal)
         assert await session.nothing_happened()
 
 

@@ -142,7 +142,7 @@ async def test_a_first_frame_that_is_missing_or_not_allowed_or_not_an_image_is_r
     for refusal in not_allowed:
         assert f"first_frame is not a file below {frames}" in refusal
         assert "SEEDANCE_MEDIA_ROOTS" in refusal
-    assert "first_frame (text.jpg) XXX" in broken
+    assert "first_frame (text.jpg) is not an image, video or audio file, whatever its name says" in broken
     assert [job["job_id"] for job in jobs] == [one["job_id"]]
 
 

@@ -48,9 +48,7 @@ async def test_a_failed_job_says_why_and_what_to_do(tmp_path: Path, era: str, ve
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-async def test_a_refusal_by_the_vendor_costs_nothing_and_says_what_to_do(
-    tmp_path: Path, era: str, vendor: str
-) -> None:
+async def test_a_refusal_by_the_vendor_costs_nothing_and_says_what_to_do(tmp_path: Path, era: str, vendor: str) -> None:
     async with connected(tmp_path, era) as session:
         refusal = await session.refused("a fox. sandbox: refuse no_credit", **REQUESTS[vendor])
         assert session.charge_count == 0
@@ -192,9 +190,7 @@ async def test_an_interrupted_download_is_completed(tmp_path: Path, era: str, ve
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-async def test_a_video_that_differs_from_the_request_has_a_note_about_it(
-    tmp_path: Path, era: str, vendor: str
-) -> None:
+async def test_a_video_that_differs_from_the_request_has_a_note_about_it(tmp_path: Path, era: str, vendor: str) -> None:
     async with connected(tmp_path, era) as session:
         done = await session.video("a fox. sandbox: other-video", **REQUESTS[vendor])
         job = await (await session.app.service()).get(done["job_id"])

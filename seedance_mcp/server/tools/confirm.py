@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
 
-class NeedsInput(Exception):  # noqa: N818  (a question, not an error)
+class NeedsInput(Exception):
     """The call ends here with a question; the client repeats it with the user's reply."""
 
     def __init__(self, request: types.InputRequiredResult) -> None:

@@ -43,7 +43,7 @@ class Progress:
         done = [progress for progress, _, _ in self.reports]
         assert done
         assert done == sorted(set(done))
-        assert all(0 <= progress and (total is None or progress <= total) for progress, total, _ in self.reports)
+        assert all(progress >= 0 and (total is None or progress <= total) for progress, total, _ in self.reports)
 
 
 # -- waiting ------------------------------------------------------------------------------------------------------
@@ -204,9 +204,7 @@ async def test_outside_the_sandbox_the_end_is_the_same(tmp_path: Path, era: str)
     assert inspect_video(done["path"]).codec == "h264"
 
 
-async def test_the_cost_is_reserved_while_the_job_runs_and_spent_when_it_has_finished(
-    tmp_path: Path, era: str
-) -> None:
+async def test_the_cost_is_reserved_while_the_job_runs_and_spent_when_it_has_finished(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era, sandbox=Sandbox(pace=0.4)) as session:
         job = await session.create(**PRICED)
         listed = (await session.call("list_videos")).fields

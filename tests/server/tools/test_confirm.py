@@ -15,7 +15,7 @@ from tests.server.mcp_client import PRICED, UNPRICED, Session, connected, quoted
 
 pytestmark = pytest.mark.anyio
 
-ABOVE = {"SEEDANCE_CONFIRM_ABOVE": "0.10"}
+ABOVE: dict[str, Any] = {"SEEDANCE_CONFIRM_ABOVE": "0.10"}
 SLOW = "a fox. sandbox: slow 3600"
 YES: types.InputResponses = {"confirm": types.ElicitResult(action="accept", content={"ok": True})}
 
@@ -97,9 +97,7 @@ async def test_a_client_that_claims_it_can_ask_and_fails_gets_the_same_advice(tm
 
 async def test_the_user_is_not_asked_about_a_low_price_but_about_an_unknown_one(tmp_path: Path, era: str) -> None:
     user = User("decline")
-    async with connected(
-        tmp_path, era, client={"elicitation_callback": user}, SEEDANCE_CONFIRM_ABOVE="50"
-    ) as session:
+    async with connected(tmp_path, era, client={"elicitation_callback": user}, SEEDANCE_CONFIRM_ABOVE="50") as session:
         await session.create(**PRICED)
         assert user.questions == []
         refusal = await session.refused(**UNPRICED)
@@ -167,7 +165,7 @@ async def test_agreeing_to_a_request_does_not_pay_for_it_once_its_file_has_chang
     Image.new("RGB", (864, 496), "teal").save(image)
     arguments = {"prompt": "a fox", "model": "jimmyai/seedance2.0-mini", "duration": 4, "resolution": "480p"}
     arguments |= {"first_frame": str(image)}
-    settings = ABOVE | {"SEEDANCE_MEDIA_ROOTS": str(tmp_path)}
+    settings: dict[str, Any] = ABOVE | {"SEEDANCE_MEDIA_ROOTS": str(tmp_path)}
     async with connected(tmp_path, "2026-07-28", client=agreeing(), **settings) as session:
         question = await ask(session, arguments)
         Image.new("RGB", (864, 496), "red").save(image)
