@@ -187,6 +187,6 @@ def _no_video(job: Job, *, configured: bool) -> SaveError:
         return _NotYet(f"It is {job.state}, so there is no video yet.", next_step=wait)
     reason = clean(job.error_message or "")
     if job.state == "unknown":
-        settle = f"Look at the vendor's site and settle it with `seedance-mcp videos resolve {job.id}`."
+        settle = f"Check the vendor's site and settle it with `seedance-mcp videos resolve {job.id}`."
         return SaveError("It is unknown whether the vendor accepted it.", next_step=settle)
     return SaveError(f"It ended as {job.state}, so there is no video{f' ({reason})' if reason else ''}.", next_step="")

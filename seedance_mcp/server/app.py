@@ -241,7 +241,7 @@ def _listed(tool: Tool) -> types.Tool:
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
         _meta=player.META.get(tool.name),
-        # create_video carries no idempotent hint: clients repeat calls that do by themselves.
+        # create_video has no idempotent hint: clients repeat calls of tools that have it, without asking.
         annotations=types.ToolAnnotations(
             read_only_hint=True if tool.read_only else None,
             destructive_hint=None if tool.read_only else False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import Timing
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.server import app
+from seedance_mcp.server.tools.tool import Call
+from seedance_mcp.views import Fields
 from tests.server.mcp_client import PRICED, connected
 from tests.server.transports import HeldTransport
 
@@ -109,6 +112,26 @@ async def test_a_journal_that_cannot_be_opened_is_reported_on_each_call_and_trie
         assert len((await session.client.list_tools()).tools) >= 4
         (tmp_path / "state").unlink()
         assert (await session.video(**PRICED))["state"] == "succeeded"
+
+
+async def test_progress_that_does_not_increase_never_reaches_the_client(
+    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[float] = []
+
+    async def run(_: JobService, call: Call) -> Fields:
+        for done in (0, 3, 1, 3, 4):
+            await call.report(done, 4, "")
+        return {}
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        received.append(progress)
+
+    async with connected(tmp_path, era) as session:
+        tool = replace(session.app.tools["list_videos"], run=run, output_schema=None)
+        monkeypatch.setitem(session.app.tools, "list_videos", tool)
+        await session.client.call_tool("list_videos", {}, progress_callback=on_progress)
+    assert received == [0, 3, 4]
 
 
 # -- stopping -----------------------------------------------------------------------------------------------------

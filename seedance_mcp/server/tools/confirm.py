@@ -1,4 +1,4 @@
-"""Ask the user before spending more than SEEDANCE_CONFIRM_ABOVE, in whichever way the client can be asked.
+"""Ask the user before spending more than SEEDANCE_CONFIRM_ABOVE, in the way of the client's protocol revision.
 
 Clients of 2026-07-28 get the question as the answer (`NeedsInput`) and call again with the user's reply; older ones
 are asked while the call waits. Some clients claim that they can ask and then decline by themselves, so this is never
