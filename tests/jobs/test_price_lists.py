@@ -161,7 +161,10 @@ async def test_list_models_shows_the_listed_prices(tmp_path: Path) -> None:
 
 
 async def test_with_the_worth_of_a_coin_the_price_is_in_usd_and_caps_hold(tmp_path: Path) -> None:
-    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session,
+    ):
         assert (await cost(session, duration=5, max_cost=0.35))["usd"] == 0.35
         said = await session.refused(model=MINI, duration=5, max_cost=0.34)
     assert said.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
@@ -196,7 +199,10 @@ async def test_the_listed_price_is_reserved_and_settled(tmp_path: Path) -> None:
 
 
 async def test_the_cheapest_model_is_chosen_by_the_listed_prices(tmp_path: Path) -> None:
-    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session,
+    ):
         chosen = await session.create(dry_run=True, duration=5, resolution="720p")
     assert chosen["model"] == "jimmyai/sd2_mx_fast_720p"
     assert chosen["chosen"].startswith("cheapest of ")
@@ -252,7 +258,10 @@ SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 @pytest.mark.parametrize("says", SETTLED)
 async def test_what_the_operator_states_wins(tmp_path: Path, says: str) -> None:
     prices, expected = SETTLED[says]
-    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin, SEEDANCE_PRICES=json.dumps(prices)) as session:
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, SEEDANCE_PRICES=json.dumps(prices)) as session,
+    ):
         found = await cost(session, duration=5)
     assert {name: found[name] for name in ("amount", "usd") if name in found} == expected
     assert ("price list" in found["basis"]) is (found.get("amount") == 2.5)
@@ -295,7 +304,9 @@ async def test_no_price_list_is_requested_before_a_call_needs_it(tmp_path: Path)
 
 async def test_no_price_list_is_requested_of_a_vendor_without_a_key(tmp_path: Path) -> None:
     async with hosting(answer_with_prices) as host:
-        async with connected_to(tmp_path, host.origin, SEEDANCE_JIMMYAI_API_KEY="", SEEDANCE_OPE_API_KEY=KEY) as session:
+        async with connected_to(
+            tmp_path, host.origin, SEEDANCE_JIMMYAI_API_KEY="", SEEDANCE_OPE_API_KEY=KEY
+        ) as session:
             await session.call("list_models")
             await session.create(dry_run=True)
         assert host.asked == []
@@ -312,7 +323,9 @@ async def test_the_next_process_uses_the_stored_copy_and_requests_nothing(tmp_pa
             second = await cost(session)
         assert len(host.asked) == 1
     assert first == second
-    assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [stored_copy(tmp_path).name]
+    assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [
+        stored_copy(tmp_path).name
+    ]
     assert KEY.encode() not in stored_copy(tmp_path).read_bytes()
     if os.name == "posix":
         assert stored_copy(tmp_path).stat().st_mode & 0o777 == 0o600
@@ -364,7 +377,9 @@ async def test_a_copy_that_cannot_be_written_causes_nothing_but_a_warning(
             assert (await cost(session, duration=5))["amount"] == 2.5
         assert len(host.asked) == 1
     assert "cannot be written" in caplog.text
-    assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [stored_copy(tmp_path).name]
+    assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [
+        stored_copy(tmp_path).name
+    ]
 
 
 # -- trouble ------------------------------------------------------------------------------------------------------
@@ -429,7 +444,9 @@ async def test_a_vendor_that_cannot_be_reached_has_no_price_list(tmp_path: Path)
         assert "its price list is not available" in (await cost(session))["unknown"]
 
 
-async def test_an_older_copy_stays_in_use_and_its_age_is_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_older_copy_stays_in_use_and_its_age_is_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with hosting(answer_with_prices) as host:
         async with connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
             await cost(session)
@@ -514,9 +531,8 @@ async def test_a_copy_from_the_future_is_renewed(tmp_path: Path) -> None:
 
 
 async def test_after_a_failure_the_price_list_is_requested_again_once_the_pause_is_over(tmp_path: Path) -> None:
-    async with hosting(answer_with_an_error) as host:
-        async with connected_to(tmp_path, host.origin, timing=PriceListTiming(retry_after=0.2)) as session:
-            await cost(session)
-            with anyio.fail_after(10):
-                while len(host.asked) < 2:
-                    await cost(session)
+    timing = PriceListTiming(retry_after=0.2)
+    async with hosting(answer_with_an_error) as host, connected_to(tmp_path, host.origin, timing=timing) as session:
+        with anyio.fail_after(10):
+            while len(host.asked) < 2:
+                await cost(session)

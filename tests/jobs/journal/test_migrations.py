@@ -142,7 +142,9 @@ async def test_a_journal_of_an_older_format_keeps_every_column_of_its_jobs(tmp_p
     with closing(SqliteJournal(tmp_path)) as journal:
         job = await journal.get("old")
         assert job
-        assert job.delivered == (None if version == 1 else {"audio": True, "width": 1280, "height": 720, "seconds": 5.0})
+        assert job.delivered == (
+            None if version == 1 else {"audio": True, "width": 1280, "height": 720, "seconds": 5.0}
+        )
         assert {f.name: getattr(job, f.name) for f in fields(Job)} == {
             f.name: getattr(NEW_ROW, f.name) for f in fields(Job)
         } | {"delivered": job.delivered}
