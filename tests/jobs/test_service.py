@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from seedance_mcp.errors import InvalidRequest, JournalError, OverBudget, Stopping, UnknownJob
