@@ -161,7 +161,7 @@ async def test_the_durations_of_earlier_videos_of_the_model_set_the_schedule(tmp
 
 
 async def test_chance_moves_polls_by_up_to_a_fifth(tmp_path: Path) -> None:
-    async with polling(tmp_path, jitter=lambda low, high: high) as scene:
+    async with polling(tmp_path, jitter=max) as scene:
         await scene.start()
         await scene.until(70)
         assert scene.web.poll_times == [57, 63, 69]
@@ -290,7 +290,7 @@ async def test_a_poll_writes_down_the_state_and_the_vendors_own_status(tmp_path:
 
 
 async def test_the_end_of_a_job_is_settled_and_its_video_downloaded(tmp_path: Path) -> None:
-    async with polling(tmp_path, [succeeded(credits=100)]) as scene:
+    async with polling(tmp_path, [succeeded(charged=100)]) as scene:
         await scene.start()
         await scene.poller.poll("job-1")
         job = await scene.job()
@@ -302,7 +302,7 @@ async def test_the_end_of_a_job_is_settled_and_its_video_downloaded(tmp_path: Pa
 
 
 async def test_a_failed_job_has_the_vendors_reason(tmp_path: Path) -> None:
-    failed = status("FAILED", credits=0)
+    failed = status("FAILED", charged=0)
     failed.body["data"]["error_message"] = "it may contain sensitive information"
     async with polling(tmp_path, [failed]) as scene:
         await scene.start()
@@ -336,7 +336,7 @@ async def test_a_result_that_comes_after_the_job_was_settled_elsewhere_is_droppe
 
         async def settled_meanwhile() -> Answer:
             await scene.journal.move("job-1", "failed", when=OPEN, spent=1)
-            return succeeded(credits=100)
+            return succeeded(charged=100)
 
         scene.web.poll_script.append(settled_meanwhile)
         await scene.start()

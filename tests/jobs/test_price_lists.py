@@ -531,9 +531,8 @@ async def test_a_copy_from_the_future_is_renewed(tmp_path: Path) -> None:
 
 
 async def test_after_a_failure_the_price_list_is_requested_again_once_the_pause_is_over(tmp_path: Path) -> None:
-    async with hosting(answer_with_an_error) as host:
-        async with connected_to(tmp_path, host.origin, timing=PriceListTiming(retry_after=0.2)) as session:
-            await cost(session)
-            with anyio.fail_after(10):
-                while len(host.asked) < 2:
-                    await cost(session)
+    timing = PriceListTiming(retry_after=0.2)
+    async with hosting(answer_with_an_error) as host, connected_to(tmp_path, host.origin, timing=timing) as session:
+        with anyio.fail_after(10):
+            while len(host.asked) < 2:
+                await cost(session)
