@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import threading
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,18 +29,24 @@ _ACKNOWLEDGED = {*OPEN, *TERMINAL, "unknown"}
 
 
 class Ledger:
-    """The vendor's records as they grow, by the scenario that an intent's name begins with."""
+    """The vendor's records as they grow, by the scenario that an intent's name begins with; threads may share it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tasks: set[str] = set()
         self.refunded: set[str] = set()
         self.downloads: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._read = 0
         self._by_scenario: defaultdict[str, list[Charge]] = defaultdict(list)
 
     def charges(self, scenario: str) -> list[Charge]:
         """Return the charges of one scenario so far."""
+        with self._lock:
+            self._update()
+            return list(self._by_scenario[scenario])
+
+    def _update(self) -> None:
         with self.path.open("rb") as file:
             file.seek(self._read)
             lines = file.read()
@@ -55,7 +62,6 @@ class Ledger:
                 charge = Charge(**entry)
                 self.tasks.add(charge.task)
                 self._by_scenario[charge.intent.partition(".")[0]].append(charge)
-        return self._by_scenario[scenario]
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """A fake vendor on loopback that records what it charges, and misbehaves on request.
 
-It uses raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries its
-script, `[intent-NAME POST POLL DOWNLOAD CHARGE]`, so the vendor needs no other configuration. Charges go to a file that
-is synced before any answer is sent: whichever process dies later, the charge is recorded.
+It uses raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries
+its script, `[intent-NAME POST POLL DOWNLOAD CHARGE]`, so the vendor needs no other configuration. Charges go to a file
+that is synced before any answer is sent: whichever process dies later, the charge is recorded.
 
 It imitates three APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
 task) and ope (videos are downloaded with the key). Each API key in `ACCOUNTS` is an account with tasks of its own.
@@ -561,9 +561,9 @@ async def _opened(path: Path) -> AsyncGenerator[Ports]:
         servers = [
             await asyncio.start_server(each, "127.0.0.1", 0, backlog=512) for each in (vendor.serve, reset, close)
         ]
-        ports = [server.sockets[0].getsockname()[1] for server in servers]
+        normal, resetting, closing = (server.sockets[0].getsockname()[1] for server in servers)
         try:
-            yield Ports(*ports, refusing.getsockname()[1])
+            yield Ports(normal, resetting, closing, refusing.getsockname()[1])
         finally:
             for server in servers:
                 server.close()
