@@ -197,8 +197,9 @@ class SqliteJournal:
         with self._writing() as db:
             if not seconds:
                 # Not in other states: a poll that ends late must not release what is a download's claim by now.
+                states = _quoted(when)
                 done = db.execute(
-                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND state IN ({_quoted(when)}) AND lease_owner = ?",
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ? AND state IN ({states})",
                     (job_id, owner),
                 )
                 return done.rowcount == 1
