@@ -114,8 +114,8 @@ async def test_it_asks_only_who_is_there_and_without_the_key(tmp_path: Path) -> 
     report = json.loads(done.out)
     assert done.code == 0
     assert report["reach"]["ope"].startswith("HTTP 404 in ")
-    assert [asked.method for asked in host.asked] == ["GET"]
-    assert all(KEY not in str(asked) for asked in host.asked)
+    assert [asked.method for asked in host.requests] == ["GET"]
+    assert all(KEY not in str(asked) for asked in host.requests)
 
 
 def test_who_cannot_be_reached_is_a_problem(tmp_path: Path) -> None:
@@ -132,4 +132,4 @@ async def test_offline_it_asks_nobody(tmp_path: Path) -> None:
             tmp_path, "doctor", "--offline", sandbox=False, SEEDANCE_OPE_API_KEY=KEY, SEEDANCE_OPE_BASE_URL=host.origin
         )
     assert done.code == 0
-    assert host.asked == []
+    assert host.requests == []

@@ -290,7 +290,7 @@ async def test_what_cannot_be_saved_is_a_sentence_each_and_the_others_are_saved(
     assert "There is no job 'zzzzz'. `seedance-mcp videos` lists the jobs there are." in said
     assert any("'zzz' is too short for an id" in line for line in said)
     again = f"`seedance-mcp videos save {page}` tries again."
-    assert f"{page}: The film's link leads to text/html instead of a video. {again}" in said
+    assert f"{page}: The video's link leads to text/html instead of a video. {again}" in said
     assert any(re.match(rf"{failed}: It ended as failed, so there is no film \(.+\)\.$", line) for line in said)
     assert any(line.startswith(f"{lost}: ") and f"videos resolve {lost}`" in line for line in said)
 
@@ -300,7 +300,7 @@ async def test_a_link_that_is_dead_for_good_is_a_sentence(vendors: Vendors) -> N
     vendors.line.gone = True
     done = await vendors.run("save")
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"{job}: The film's link no longer works (HTTP 404).")
+    assert done.err.startswith(f"{job}: The video's link no longer works (HTTP 404).")
     assert "Traceback" not in done.err
 
 

@@ -87,12 +87,12 @@ async def test_who_waits_for_a_film_that_another_server_saves_waits_until_it_is_
             begun, go_on = anyio.Event(), anyio.Event()
             bring = one.downloader.download
 
-            async def slowly(job: Job, progress: OnProgress | None = None) -> Job:
+            async def slowly(job: Job, on_progress: OnProgress | None = None) -> Job:
                 await one.journal.claim(job.id, "one", 60, when=("succeeded",))
                 begun.set()
                 await go_on.wait()
                 await one.journal.claim(job.id, "one", 0, when=("succeeded",))
-                return await bring(job, progress)
+                return await bring(job, on_progress)
 
             one.downloader.download = slowly
             made = await one.create(one.quote(args), args)

@@ -25,7 +25,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from tests.exception_groups import single_error
-from tests.http_host import KEY, Answer, Request, Reply, hosting
+from tests.http_host import KEY, Answer, Reply, Request, hosting
 from tests.server.mcp_client import Session, connected
 
 pytestmark = pytest.mark.anyio
