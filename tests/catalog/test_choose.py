@@ -46,7 +46,10 @@ def test_only_models_that_can_do_it_are_offered() -> None:
 
 def test_others_are_those_who_take_the_request_unchanged() -> None:
     args = {**ASK, "resolution": "1080p", "seed": 7}
-    assert others(MODELS, args, excluding=model("ope/seedance-2-0-fast")) == ["ope/seedance-2-0", "ope/seedance-2-0-nsfw"]
+    assert others(MODELS, args, excluding=model("ope/seedance-2-0-fast")) == [
+        "ope/seedance-2-0",
+        "ope/seedance-2-0-nsfw",
+    ]
     assert others(MODELS, args, excluding=model("ope/seedance-2-0")) == ["ope/seedance-2-0-nsfw"]
 
 

@@ -25,7 +25,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from tests.exception_groups import single_error
-from tests.http_host import KEY, Answer, Asked, Reply, hosting
+from tests.http_host import KEY, Answer, Reply, Request, hosting
 from tests.server.mcp_client import Session, connected
 
 pytestmark = pytest.mark.anyio
@@ -42,17 +42,17 @@ def price_list(per_second: dict[str, float]) -> Reply:
     return Reply(json.dumps(body).encode(), headers={"content-type": "application/json"})
 
 
-def answer_with_prices(asked: Asked) -> Reply:
+def answer_with_prices(asked: Request) -> Reply:
     """Answer as the vendor does; nothing but its price list is requested here."""
     assert asked.target.startswith("/api/openapi/model/catalog?")
     return price_list(PER_SECOND)
 
 
-def answer_with_high_prices(asked: Asked) -> Reply:
+def answer_with_high_prices(asked: Request) -> Reply:
     return price_list({"seedance2.0-mini-720p": 7})
 
 
-def answer_with_an_error(asked: Asked) -> Reply:
+def answer_with_an_error(asked: Request) -> Reply:
     return Reply(b'{"code": -1, "msg": "server error", "data": null}', status=500)
 
 
@@ -485,7 +485,7 @@ async def test_an_older_copy_is_renewed_before_it_is_used_and_no_call_waits_long
                     assert (await cost(session, duration=5))["amount"] == 2.5
 
 
-def empty(_: Asked) -> Reply:
+def empty(_: Request) -> Reply:
     return Reply(b'{"data": {"list": []}}', headers={"content-type": "application/json"})
 
 
