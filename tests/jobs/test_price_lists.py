@@ -166,16 +166,16 @@ async def test_with_the_worth_of_a_coin_the_price_is_in_usd_and_caps_hold(tmp_pa
         connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session,
     ):
         assert (await cost(session, duration=5, max_cost=0.35))["usd"] == 0.35
-        said = await session.refused(model=MINI, duration=5, max_cost=0.34)
-    assert said.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
+        refusal = await session.refused(model=MINI, duration=5, max_cost=0.34)
+    assert refusal.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
 
 
 async def test_without_the_worth_of_a_coin_a_model_stays_unpriced_and_a_cap_refuses_it(tmp_path: Path) -> None:
     async with hosting(answer_with_prices) as host:
         async with connected_to(tmp_path, host.origin, SEEDANCE_DAILY_BUDGET="5") as session:
-            said = await session.refused(model=MINI)
+            refusal = await session.refused(model=MINI)
         assert [asked.method for asked in host.asked] == ["GET"]
-    assert said.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
+    assert refusal.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
 
 
 async def test_the_listed_price_is_reserved_and_settled(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ async def test_the_embedded_sandbox_has_a_price_list_too(tmp_path: Path) -> None
     assert float(charge.amount or 0) == amount == 2
 
 
-# -- what the operator says wins ----------------------------------------------------------------------------------
+# -- what the operator states wins ---------------------------------------------------------------------------------
 
 SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "the vendor's rate": ({"jimmyai": {"rates": 3}}, {"amount": 15.0}),
@@ -255,9 +255,9 @@ SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 }
 
 
-@pytest.mark.parametrize("says", SETTLED)
-async def test_what_the_operator_states_wins(tmp_path: Path, says: str) -> None:
-    prices, expected = SETTLED[says]
+@pytest.mark.parametrize("entry", SETTLED)
+async def test_what_the_operator_states_wins(tmp_path: Path, entry: str) -> None:
+    prices, expected = SETTLED[entry]
     async with (
         hosting(answer_with_prices) as host,
         connected_to(tmp_path, host.origin, SEEDANCE_PRICES=json.dumps(prices)) as session,
@@ -298,7 +298,7 @@ async def test_no_price_list_is_requested_before_a_call_needs_it(tmp_path: Path)
             await session.call("list_videos")
             await session.call("list_models", model="ope/seedance-2-0")
             await cost(session, "ope/seedance-2-0")
-            await session.refused(model="nobody/seedance")
+            await session.refused(model="unknown/seedance")
         assert host.asked == []
 
 
