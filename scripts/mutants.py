@@ -85,21 +85,14 @@ def _of(node: ast.AST, replace: Callable[[ast.AST], None]) -> Iterator[Change]: 
         case ast.Expr() | ast.Raise() | ast.AugAssign() | ast.Delete():
             yield line, f"{ast.unparse(node)[:50]!r} is left out", lambda: replace(ast.Pass())
         case ast.If(test=test) | ast.While(test=test) if not isinstance(test, ast.Constant):
-            yield (
-                line,
-                f"if {ast.unparse(test)[:40]} is negated",
-                lambda: setattr(node, "test", ast.UnaryOp(ast.Not(), test)),
-            )
+            negated = ast.UnaryOp(ast.Not(), test)
+            yield line, f"if {ast.unparse(test)[:40]} is negated", lambda: setattr(node, "test", negated)
         case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in _SWAPPED:
             new = _SWAPPED[type(op)]
             yield line, f"{type(op).__name__} becomes {new.__name__}", lambda: setattr(node, "op", new())
         case ast.Compare(ops=[op, *_] as ops):
-            other = _SWAPPED[type(op)]
-            yield (
-                line,
-                f"{type(op).__name__} becomes {other.__name__}",
-                lambda: setattr(node, "ops", [other(), *ops[1:]]),
-            )
+            swapped = [_SWAPPED[type(op)](), *ops[1:]]
+            yield line, f"{type(op).__name__} becomes its opposite", lambda: setattr(node, "ops", swapped)
         case _:
             pass
     yield from changes(node)

@@ -141,7 +141,7 @@ class Sent:
 
 
 class ScriptedWeb(Web):
-    """A network on which vendors do what a script says, step by step; the last step repeats."""
+    """A network on which vendors do the steps of a script; the last step repeats."""
 
     def __init__(self, settings: Settings, posts: Iterable[Step] = (), polls: Iterable[Step] = ()) -> None:
         super().__init__(settings)
@@ -185,9 +185,14 @@ def accepted(task_id: str = "task-1", charged: float | None = None) -> Answer:
     return status("IN_PROGRESS", charged, task_id=task_id)
 
 
-def status(word: str, charged: float | None = None, url: str | None = None, task_id: str = "task-1") -> Answer:
+def status(vendor_status: str, charged: float | None = None, url: str | None = None, task_id: str = "task-1") -> Answer:
     """Return seedanceapi's answer to a poll."""
-    data = {"task_id": task_id, "status": word, "consumed_credits": charged, "response": [url] if url else None}
+    data = {
+        "task_id": task_id,
+        "status": vendor_status,
+        "consumed_credits": charged,
+        "response": [url] if url else None,
+    }
     return Answer(200, {"code": 200, "message": "success", "data": data})
 
 
@@ -231,7 +236,7 @@ async def scripted_service(
     autosave: bool = False,
     **environment: str,
 ) -> AsyncGenerator[Scene]:
-    """Run a service in virtual time whose vendors follow a script; without one, they accept and work for ever."""
+    """Run a service in virtual time whose vendors follow a script; without one, they accept jobs that never end."""
     settings = vendor_settings(folder, **environment)
     web = ScriptedWeb(settings, tuple(posts) or (accepted(),), tuple(polls) or (status("IN_PROGRESS"),))
     journal = InlineJournal(settings.state_dir)

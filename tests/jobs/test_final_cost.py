@@ -48,7 +48,7 @@ def worth(value: str) -> UnitPrice:
         (CREDITS, "57", {CREDITS.id: worth("0.03"), "seedanceapi": worth("0.02")}, 1_710_000),
         (CREDITS, "57", {CREDITS.id: UnitPrice(), "seedanceapi": worth("0.02")}, 1_140_000),
         (CREDITS, "57", {"jimmyai": worth("0.02")}, 570_000),  # another vendor's
-        (COINS, "7", {}, None),  # nobody says what a coin is worth
+        (COINS, "7", {}, None),  # the worth of a coin is not published
         (COINS, "7", {"jimmyai": worth("0.14")}, 980_000),
         (COINS, "7", {COINS.id: worth("0.2")}, 1_400_000),
     ],

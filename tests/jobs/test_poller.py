@@ -1,4 +1,4 @@
-"""Each running job is polled when it is due, by one server, and what its vendor says is written down."""
+"""Each running job is polled when it is due, by one server, and the status that its vendor gives is written down."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def anyio_backend() -> Any:
 
 
 class Downloads(Downloader):
-    """Remembers the jobs whose videos it was told to download."""
+    """Records the jobs whose videos it should download."""
 
     started: list[Job]
 
@@ -273,18 +273,20 @@ async def test_a_job_that_falls_due_during_its_own_poll_is_polled_a_moment_later
         assert scene.web.poll_times == pytest.approx([0.01, 1.02, 2.03], abs=0.11)
 
 
-# -- what the vendor says -----------------------------------------------------------------------------------------
+# -- the status ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("word", "state"), [("PENDING", "queued"), ("IN_PROGRESS", "running"), ("word-nobody-documents", "running")]
+    ("vendor_status", "state"), [("PENDING", "queued"), ("IN_PROGRESS", "running"), ("undocumented-status", "running")]
 )
-async def test_a_poll_writes_down_the_state_and_the_vendors_own_status(tmp_path: Path, word: str, state: str) -> None:
-    async with polling(tmp_path, [status(word)]) as scene:
+async def test_a_poll_writes_down_the_state_and_the_vendors_own_status(
+    tmp_path: Path, vendor_status: str, state: str
+) -> None:
+    async with polling(tmp_path, [status(vendor_status)]) as scene:
         await scene.start()
         await scene.poller.poll("job-1")
         job = await scene.job()
-        assert (job.state, job.vendor_status, job.polls, job.polled_at) == (state, word, 1, wall_clock())
+        assert (job.state, job.vendor_status, job.polls, job.polled_at) == (state, vendor_status, 1, wall_clock())
         assert (job.reserved, job.finished_at) == (570_000, None)
         assert scene.downloads.started == []
 

@@ -55,8 +55,8 @@ def test_advice_comes_with_a_quote(tmp_path: Path) -> None:
 
 
 def test_a_refusal_lists_every_problem_the_nearest_request_and_the_models_that_can(tmp_path: Path) -> None:
-    said = refusal(tmp_path, model="seedanceapi/seedance-2.0", duration=4, resolution="480p", nonsense=1)
-    head, *problems, nearest, last = said.splitlines()
+    sentence = refusal(tmp_path, model="seedanceapi/seedance-2.0", duration=4, resolution="480p", nonsense=1)
+    head, *problems, nearest, last = sentence.splitlines()
     assert head == "seedanceapi/seedance-2.0 cannot do this, 2 problems:"
     assert [line.partition(" ")[2].partition(" ")[0] for line in problems] == ["duration", "nonsense"]
     assert nearest == 'This would work: {"prompt": "a fox", "duration": 5, "resolution": "480p"}'
@@ -64,10 +64,10 @@ def test_a_refusal_lists_every_problem_the_nearest_request_and_the_models_that_c
 
 
 def test_one_problem_is_in_the_singular_and_comes_with_what_would_work(tmp_path: Path) -> None:
-    said = refusal(tmp_path, model="seedanceapi/seedance-2.0", duration=4, resolution="480p")
-    assert said.splitlines()[0] == "seedanceapi/seedance-2.0 cannot do this, 1 problem:"
-    assert 'This would work: {"prompt": "a fox", "duration": 5, "resolution": "480p"}' in said
-    assert "Unchanged, the request would be accepted by: seedanceapi/seedance-2-mini" in said
+    sentence = refusal(tmp_path, model="seedanceapi/seedance-2.0", duration=4, resolution="480p")
+    assert sentence.splitlines()[0] == "seedanceapi/seedance-2.0 cannot do this, 1 problem:"
+    assert 'This would work: {"prompt": "a fox", "duration": 5, "resolution": "480p"}' in sentence
+    assert "Unchanged, the request would be accepted by: seedanceapi/seedance-2-mini" in sentence
 
 
 def test_at_most_six_models_are_named_as_alternatives(tmp_path: Path) -> None:
@@ -120,10 +120,10 @@ def test_where_every_price_is_known_none_is_said_to_be_unknown(tmp_path: Path) -
 
 
 def test_where_no_model_can_the_closest_is_named_with_the_number_of_models(tmp_path: Path) -> None:
-    said = refusal(tmp_path, nonsense=1)
-    assert said.startswith("None of 6 models can do this; the closest is seedanceapi/seedance-2.0, 1 problem:")
-    assert "This would work: " in said
-    assert "Unchanged" not in said
+    sentence = refusal(tmp_path, nonsense=1)
+    assert sentence.startswith("None of 6 models can do this; the closest is seedanceapi/seedance-2.0, 1 problem:")
+    assert "This would work: " in sentence
+    assert "Unchanged" not in sentence
 
 
 async def test_quotes_by_every_model_are_sorted_by_price_with_unknown_prices_last(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ async def test_a_stop_waits_half_a_second_for_submissions(tmp_path: Path, second
         assert (job.state, job.reserved) == (state, 570_000)
 
 
-async def test_a_caller_of_a_stopping_service_is_told_not_to_call_again(tmp_path: Path) -> None:
+async def test_a_caller_of_a_stopping_service_is_warned_against_calling_again(tmp_path: Path) -> None:
     errors: list[Stopping] = []
 
     async def call(service: JobService) -> None:
@@ -246,7 +246,7 @@ async def test_a_check_waits_at_most_15_seconds_for_the_vendor(tmp_path: Path) -
         assert now() == 15
 
 
-async def test_a_check_of_a_finished_job_asks_nobody(tmp_path: Path) -> None:
+async def test_a_check_of_a_finished_job_sends_nothing(tmp_path: Path) -> None:
     async with scripted_service(tmp_path, polls=[succeeded()]) as scene:
         job = await create(scene.service)
         await scene.service.check(job.id)
@@ -292,7 +292,7 @@ async def test_a_wait_reports_progress_every_five_seconds_and_at_each_poll(tmp_p
     assert {progress.job.id for _, progress in reports} == {job.id}
 
 
-async def test_a_wait_for_a_job_that_is_final_asks_nobody_and_reports_nothing(tmp_path: Path) -> None:
+async def test_a_wait_for_a_job_that_is_final_sends_nothing_and_reports_nothing(tmp_path: Path) -> None:
     async with scripted_service(tmp_path, [refused(400)]) as scene:
         job = await create(scene.service)
 
@@ -315,14 +315,14 @@ async def test_a_job_is_final_once_nothing_changes_it_by_itself(tmp_path: Path, 
         assert (await scene.service.check_again_in(job) is None) is final
 
 
-async def test_an_assistant_is_told_to_check_again_when_the_video_should_be_finished(tmp_path: Path) -> None:
+async def test_an_assistant_should_check_again_when_the_video_should_be_finished(tmp_path: Path) -> None:
     async with scripted_service(tmp_path) as scene:
         job = await create(scene.service)
-        told: list[int | None] = []
+        pauses: list[int | None] = []
         for _ in range(5):
-            told.append(await scene.service.check_again_in(job))
+            pauses.append(await scene.service.check_again_in(job))
             await anyio.sleep(30)
-        assert told == [50, 50, 35, 5, 5]
+        assert pauses == [50, 50, 35, 5, 5]
 
 
 async def test_the_durations_of_a_model_set_what_is_expected_of_it(tmp_path: Path) -> None:
@@ -526,7 +526,7 @@ async def test_an_error_of_the_caller_leaves_the_service_as_it_is(tmp_path: Path
         assert caught.value is error
 
 
-# -- what it says about the journal -------------------------------------------------------------------------------
+# -- the journal ---------------------------------------------------------------------------------------------------
 
 
 async def test_jobs_spending_and_totals_come_from_the_journal(tmp_path: Path) -> None:

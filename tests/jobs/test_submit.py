@@ -178,7 +178,7 @@ async def test_a_refusal_that_says_nothing_about_the_request_leaves_its_request_
         assert (job.state, job.request_key) == ("rejected", "key" if kept else None)
 
 
-# -- what the vendor says it has charged --------------------------------------------------------------------------
+# -- a reported charge ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("charged", "reserved"), [(100.0, 1_000_000), (57.0, 570_000), (3.0, 30_000), (0.0, 0)])

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @dataclass
 class User:
-    """Somebody who is asked and gives always the same answer; None: the client cannot ask."""
+    """A user who always gives the same answer; None: the client cannot ask."""
 
     answer: bool | None = True
     questions: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
