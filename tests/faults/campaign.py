@@ -163,7 +163,7 @@ class Campaign:
         """Run crowds; every other one has a daily budget."""
 
         def one(number: int) -> None:
-            name = f"c{number}"
+            name = f"c{self._seed}-{number}"
             cap = kills * 8 * PRICE if number % 2 else None
             result = self._runner.crowd(name, random.Random(f"{self._seed}/{name}"), kills=kills, cap=cap)
             with self._lock:
@@ -177,7 +177,7 @@ class Campaign:
         """Let processes race for a budget."""
 
         def one(number: int) -> None:
-            race = self._runner.race(f"r{number}", places=PLACES)
+            race = self._runner.race(f"r{self._seed}-{number}", places=PLACES)
             with self._lock:
                 self.tally.races.append(race.admitted)
 
@@ -212,7 +212,7 @@ def drawn(seed: int, count: int) -> Iterator[Scenario]:
         post = min(left[point], key=used.__getitem__)
         left[point].remove(post)
         used[post] += 1
-        yield draw(random.Random(f"{seed}/{number}"), f"k{number}", point, post)
+        yield draw(random.Random(f"{seed}/{number}"), f"k{seed}-{number}", point, post)
 
 
 _TRAPS: dict[str, Scenario] = {

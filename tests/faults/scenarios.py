@@ -29,13 +29,17 @@ _SILENT = {
     "accept_then_hang",
 }
 _NEVER_COMPLETE = {*_SILENT, "accept_then_truncate", "accept_then_drip_without_end"}
+_OWN_PORT = {name for name, each in POSTS.items() if each.own_port}
 _NEVER_AT: dict[str, set[str]] = {
+    "post": _OWN_PORT,
     "post.connected": {"refuse_connection"},
     "post.answer_head": _SILENT,
     "post.answer_body": _NEVER_COMPLETE,
     "post.read": _NEVER_COMPLETE,
+    "reconcile.submitted.in": _OWN_PORT,
+    "running": {"accept_with_an_earlier_id"},
 }
-"""Behaviours under which a point of the POST is never reached."""
+"""Behaviours under which a point, or any point of a part, is never reached."""
 _LEFTOVERS = {
     "recover": ("intent.after", "submitting.after", "post.body", "post.before"),
     "recover.in": ("poll.answered", "download.block"),
@@ -92,13 +96,23 @@ def posts_for(point: str) -> Sequence[str]:
     """Return the behaviours under which a point is reached."""
     part = point.partition(".")[0]
     if part in _NEEDS_A_TASK or point in {"recover.in", "recover.commit"}:
-        return [name for name, each in POSTS.items() if each.outcome == "submitted"]
-    if part in _OUTCOMES:
-        return [name for name, each in POSTS.items() if each.outcome == _OUTCOMES[part]]
-    never = _NEVER_AT.get(point)
-    if never is None and part == "post":
-        never = {name for name, each in POSTS.items() if each.own_port}
-    return [name for name in POSTS if name not in (never or ())]
+        posts = [name for name, each in POSTS.items() if each.outcome == "submitted"]
+    elif part in _OUTCOMES:
+        posts = [name for name, each in POSTS.items() if each.outcome == _OUTCOMES[part]]
+    else:
+        posts = list(POSTS)
+    never = _NEVER_AT.get(point) or _NEVER_AT.get(part) or set[str]()
+    return [name for name in posts if name not in never]
+
+
+def _polls_for(point: str) -> Sequence[str]:
+    """Return the ways to answer polls under which a point is reached."""
+    part = point.partition(".")[0]
+    if part == "running":  # the first poll must see a running task
+        return ("normal", "fails", "strange_status_once")
+    if part in {"saved", "download"} or point in {"recover.in", "recover.commit"}:
+        return [poll for poll in POLLS if poll != "fails"]
+    return POLLS
 
 
 def draw(rng: random.Random, name: str, point: str | None = None, post: str | None = None) -> Scenario:
@@ -108,8 +122,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
     fitting = posts_for(point)
     if post is None or post not in fitting:
         post = rng.choice([each for each in fitting if each not in SLOW_POSTS or rng.random() < 0.2] or ["normal"])
-    needs_video = part in {"saved", "download"}
-    poll = rng.choice(("normal", "normal", *(each for each in POLLS if not (needs_video and each == "fails"))))
+    poll = rng.choice(("normal", "normal", *_polls_for(point)))
     if post == "accept_with_an_earlier_id":
         poll = "normal"
     nth = 1

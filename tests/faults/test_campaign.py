@@ -23,9 +23,9 @@ from tests.faults.vendor import ACCOUNTS, MODELS, POSTS, PRICE, Script
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork do not exist there")
 
 SEED = 156
-SAMPLE = tuple(drawn(SEED, 100))
+SAMPLE = tuple(drawn(SEED, 2 * len(POINTS)))
 LONG_SAMPLE = tuple(drawn(SEED + 1, 1000))
-SLICES = 4
+SLICES = 6
 """Parts of a sample, which are tests of their own so that they run in parallel."""
 THREADS = 4
 
@@ -39,24 +39,24 @@ def test_the_sample_covers_every_kill_point_and_every_behaviour() -> None:
     assert {scenario.vendor for scenario in SAMPLE} == set(VENDORS)
 
 
-def check_kills(runner: Runner, scenarios: Sequence[Scenario]) -> None:
+def _check_kills(runner: Runner, scenarios: Sequence[Scenario]) -> None:
     """Run scenarios; assert that no promise is broken, and that nearly every server is killed where it should be."""
     campaign = Campaign(runner, SEED, THREADS)
     campaign.kill(scenarios)
     assert campaign.tally.violations == []
     missed = [scenario for scenario in scenarios if not campaign.tally.killed_at[str(scenario.kill)]]
-    assert len(missed) <= 0.1 * len(scenarios), missed
+    assert len(missed) <= 0.05 * len(scenarios), missed
 
 
 @pytest.mark.parametrize("part", range(SLICES))
 def test_no_kill_breaks_a_promise(runner: Runner, part: int) -> None:
-    check_kills(runner, SAMPLE[part::SLICES])
+    _check_kills(runner, SAMPLE[part::SLICES])
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("part", range(SLICES))
 def test_no_kill_of_many_breaks_a_promise(runner: Runner, part: int) -> None:
-    check_kills(runner, LONG_SAMPLE[part::SLICES])
+    _check_kills(runner, LONG_SAMPLE[part::SLICES])
 
 
 FOUND = {
@@ -80,7 +80,7 @@ def test_a_bug_that_was_found_once_stays_fixed(runner: Runner, bug: str) -> None
     assert result.violations == []
 
 
-def check_crowds(runner: Runner, seed: int, kills: int) -> None:
+def _check_crowds(runner: Runner, seed: int, kills: int) -> None:
     """Run two crowds, one of them with a daily budget; assert that no promise is broken."""
     campaign = Campaign(runner, seed, 2)
     campaign.crowds(2, kills=kills)
@@ -90,12 +90,12 @@ def check_crowds(runner: Runner, seed: int, kills: int) -> None:
 
 
 def test_crowds_of_servers_that_are_killed_at_random_keep_every_promise(runner: Runner) -> None:
-    check_crowds(runner, SEED, 8)
+    _check_crowds(runner, SEED, 8)
 
 
 @pytest.mark.campaign
 def test_large_crowds_of_servers_that_are_killed_at_random_keep_every_promise(runner: Runner) -> None:
-    check_crowds(runner, SEED + 1, 100)
+    _check_crowds(runner, SEED + 1, 100)
 
 
 def test_racing_processes_are_admitted_as_far_as_the_budget_goes(runner: Runner) -> None:

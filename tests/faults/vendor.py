@@ -587,7 +587,7 @@ async def _main(path: Path) -> None:
         sys.stdout.write(json.dumps({name: getattr(ports, name) for name in Ports.__slots__}) + "\n")
         sys.stdout.flush()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sys.stdin.read)  # ends when the parent process has gone
+        await loop.run_in_executor(None, sys.stdin.read)  # ends with the parent process
 
 
 if __name__ == "__main__":
