@@ -197,4 +197,4 @@ async def test_a_vendors_limits_are_those_of_its_rows() -> None:
         assert caller.refused(await caller.post(body)) is None
         refusal = caller.refused(await caller.post(body | {"images": [URLS["image"]] * (most + 1)}))
     assert refusal is not None
-    assert f"at most {most}" in refusal.message
+    assert f"the limit is {most}" in refusal.message

@@ -176,6 +176,6 @@ async def test_a_server_that_cannot_look_leaves_it_to_the_one_that_can(tmp_path:
         begun = await one.create("a fox. sandbox: slow 1", **PRICED)
         async with connected(tmp_path, era) as two:
             seen_there = (await two.call("check_video", job_id=begun["job_id"])).fields
-            assert "could not say how the job is" in seen_there["note"]
+            assert "could not report the status of the job" in seen_there["note"]
             with anyio.fail_after(20):
                 assert (await one.end(begun["job_id"]))["state"] == "succeeded"

@@ -119,7 +119,7 @@ async def test_a_refusal_lists_every_problem_with_the_nearest_value_and_who_else
     assert said.startswith("invalid_request: seedanceapi/seedance-2-mini cannot do this, 4 problems:")
     assert "- duration 99 must be 4–15 s; nearest: 15" in said
     assert "- resolution '4k' must be one of 480p, 720p; nearest: '720p'" in said
-    assert "- seed is not taken by seedanceapi/seedance-2-mini; leave it out" in said
+    assert "- seed is not supported by seedanceapi/seedance-2-mini; leave it out" in said
     assert "- no_such_thing is not a parameter" in said
     assert "Nothing was sent." in said
 

@@ -172,7 +172,7 @@ async def test_a_film_that_is_not_what_was_paid_for_is_said_to_be(tmp_path: Path
         assert (job := await record.get(done["job_id"]))
     assert job.delivered
     assert not job.delivered["audio"]
-    assert "Asked for 4 s, delivered 2.0 s." in done["note"]
+    assert "Requested 4 s, but the video is 2.0 s long." in done["note"]
     assert "Pass the note on." in done["next_step"]
 
 
@@ -213,7 +213,7 @@ async def test_looks_that_fail_say_nothing_about_the_job(tmp_path: Path, era: st
         begun = await session.create("a fox. sandbox: status-500 2", **PRICED)
         first = (await session.call("check_video", job_id=begun["job_id"])).fields
         assert first["state"] == "submitted"
-        assert "could not say how the job is" in first["note"]
+        assert "could not report the status of the job" in first["note"]
         done = await session.end(begun["job_id"])
         assert done["state"] == "succeeded"
         assert "note" not in done

@@ -168,4 +168,4 @@ def test_a_price_that_says_not_what_for_is_left_out(entry: dict[str, Any]) -> No
 
 def test_a_key_without_a_limit_says_so() -> None:
     quota = {"name": "k", "total_quota": 0, "used_quota": 3, "available_quota": 0, "unlimited": True}
-    assert VENDOR.account_queries[1].read(Answer(200, {"data": quota})) == "this key has no limit of its own"
+    assert VENDOR.account_queries[1].read(Answer(200, {"data": quota})) == "this key has no separate limit"

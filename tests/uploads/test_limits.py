@@ -42,7 +42,7 @@ async def test_the_seconds_of_clips_count_together(tmp_path: Path, photos: Path)
     videos = write(photos, a_mp4=video(8), b_mp4=video(6), c_mov=video(3, "mov"))
     said = await asked(tmp_path, photos, MD, reference_videos=videos)
     assert f"{MD} cannot do this, 1 problem" in said
-    assert "- reference_videos have 17.0 s together; at most 15 s are taken" in said
+    assert "- reference_videos add up to 17.0 s; the limit is 15 s" in said
     assert "state: quoted" in await asked(tmp_path, photos, MD, reference_videos=videos[:2])
 
 
@@ -50,12 +50,12 @@ async def test_each_clip_and_sound_has_bounds_and_so_have_all(tmp_path: Path, ph
     videos = write(photos, short_mp4=video(1), fine_mp4=video(3), long_mp4=video(16))
     audios = write(photos, a_wav=audio(1), b_mp3=audio(15, "mp3", "libmp3lame"))
     said = await asked(tmp_path, photos, "ope/seedance-2-0", reference_videos=videos, reference_audios=audios)
-    assert "- reference_videos item 1 (short.mp4) has 1.0 s; each must have 2–15 s" in said
-    assert "- reference_videos item 3 (long.mp4) has 16.0 s; each must have 2–15 s" in said
+    assert "- reference_videos item 1 (short.mp4) is 1.0 s long; each file must be 2–15 s" in said
+    assert "- reference_videos item 3 (long.mp4) is 16.0 s long; each file must be 2–15 s" in said
     assert "item 2" not in said
-    assert "- reference_videos have 20.0 s together; at most 15 s are taken" in said
+    assert "- reference_videos add up to 20.0 s; the limit is 15 s" in said
     assert "- reference_audios item 1 (a.wav) has 1.0 s" in said
-    assert "- reference_audios have 16.0 s together" in said
+    assert "- reference_audios add up to 16.0 s" in said
 
 
 @pytest.mark.parametrize(("size", "fits"), [((1280, 720), True), ((640, 360), False), ((720, 1280), True)])
@@ -68,7 +68,7 @@ async def test_pixels_are_held_against_the_row(tmp_path: Path, photos: Path, siz
 async def test_a_picture_that_is_too_large_for_the_row_is_refused(tmp_path: Path, photos: Path) -> None:
     (photos / "large.png").write_bytes(image() + bytes(30 * MB))
     said = await asked(tmp_path, photos, "ope/seedance-2-0", reference_images=[str(photos / "large.png")])
-    assert "- reference_images item 1 (large.png) has 30.0 MB; each must be under 30 MB" in said
+    assert "- reference_images item 1 (large.png) is 30.0 MB; each file must be under 30 MB" in said
 
 
 async def test_urls_beside_files_are_left_as_they_are(tmp_path: Path, photos: Path) -> None:
