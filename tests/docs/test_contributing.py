@@ -1,4 +1,4 @@
-"""The sixth vendor of CONTRIBUTING.md works as it stands there: by the contract, and up to the film."""
+"""The sixth vendor of CONTRIBUTING.md works as printed there: it fulfils the contract and makes a video."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-
 (CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (TOML,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWERS = dict(re.findall(r"^`(\w+\.json)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
-VIDEO = files("seedance_mcp.sandbox").joinpath("fallback.mp4").read_bytes()
+VIDEO = files("seedance_mcp.sandbox.videos").joinpath("fallback.mp4").read_bytes()
 KEY = "toy-key-for-tests"
 
 
@@ -63,16 +63,16 @@ def answers(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_toy_keeps_the_contract(toy: Vendor, answers: Path, check: Callable[[Vendor, Path], None]) -> None:
+def test_the_toy_fulfils_the_contract(toy: Vendor, answers: Path, check: Callable[[Vendor, Path], None]) -> None:
     check(toy, answers)
 
 
 class ToyServer(ThreadingHTTPServer):
-    """Toy's API on loopback: a job is done at the second look."""
+    """Toy's API on loopback: a job is done at the second poll."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ToyHandler)
-        self.seen: list[tuple[str, str, str | None]] = []
+        self.requests: list[tuple[str, str, str | None]] = []
         self.bodies: list[dict[str, Any]] = []
 
     @property
@@ -81,7 +81,7 @@ class ToyServer(ThreadingHTTPServer):
 
 
 class ToyHandler(BaseHTTPRequestHandler):
-    server: ToyServer  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: ToyServer  # pyright: ignore[reportIncompatibleVariableOverride]  (narrower than the base class)
 
     def do_POST(self) -> None:
         self._note()
@@ -92,13 +92,13 @@ class ToyHandler(BaseHTTPRequestHandler):
         self._note()
         if self.path == "/videos/t1.mp4":
             self._send("video/mp4", VIDEO)
-        elif sum(path == self.path for _, path, _ in self.server.seen) == 1:
-            self._reply({"status": "a word that the page does not know"})
+        elif sum(path == self.path for _, path, _ in self.server.requests) == 1:
+            self._reply({"status": "a status that the page does not document"})
         else:
-            self._reply({"status": "done", "url": f"{self.server.origin}/films/t1.mp4"})
+            self._reply({"status": "done", "url": f"{self.server.origin}/videos/t1.mp4"})
 
     def _note(self) -> None:
-        self.server.seen.append((self.command, self.path, self.headers["authorization"]))
+        self.server.requests.append((self.command, self.path, self.headers["authorization"]))
 
     def _reply(self, body: dict[str, Any]) -> None:
         self._send("application/json", json.dumps(body).encode())
@@ -111,7 +111,7 @@ class ToyHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the name of the base class)
-        """Be quiet."""
+        """Keep the log of the tests quiet."""
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def saved(done: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.anyio
-async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Path) -> None:
+async def test_the_toy_makes_a_video(site: Path, server: ToyServer, tmp_path: Path) -> None:
     environment = {
         "PYTHONPATH": str(site),
         "SEEDANCE_TOY_API_KEY": KEY,
@@ -160,5 +160,5 @@ async def test_the_toy_makes_a_film(site: Path, server: ToyServer, tmp_path: Pat
         assert over.is_error
     assert saved(done) == VIDEO
     assert server.bodies == [{"model": "clip-1", "prompt": "A red kite", "seconds": 5, "height": "720p"}]
-    keys = {path: key for _, path, key in server.seen}
+    keys = {path: key for _, path, key in server.requests}
     assert keys == {"/clips": f"Bearer {KEY}", "/clips/t%2F1": f"Bearer {KEY}", "/videos/t1.mp4": None}

@@ -130,7 +130,7 @@ async def test_a_model_that_is_not_listed_has_no_price(tmp_path: Path) -> None:
     async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
         found = await cost(session, "jimmyai/sd2_mx_4k")
     assert "amount" not in found
-    why = r"jimmyai does not list a unit price \(not in its catalogue of [0-9-]+\); the user can set SEEDANCE_PRICES"
+    why = r"jimmyai's unit price is unknown \(not in its catalogue of [0-9-]+\); the user can set SEEDANCE_PRICES"
     assert re.fullmatch(why, found["unknown"])
 
 
@@ -366,7 +366,7 @@ async def test_a_vendor_that_says_nothing_delays_one_quote_and_no_longer_than_th
             assert (await session.call("list_models", model=MINI)).fields["price"] == "price unknown"
     assert found == {
         "basis": "unit price in JimiCoin × 5 s",
-        "unknown": "jimmyai does not list a unit price (its catalogue is not at hand); the user can set SEEDANCE_PRICES",
+        "unknown": "jimmyai's unit price is unknown (its catalogue is not at hand); the user can set SEEDANCE_PRICES",
     }
 
 

@@ -54,7 +54,7 @@ async def test_each_clip_and_sound_has_bounds_and_so_have_all(tmp_path: Path, ph
     assert "- reference_videos item 3 (long.mp4) is 16.0 s long; each file must be 2–15 s" in said
     assert "item 2" not in said
     assert "- reference_videos add up to 20.0 s; the limit is 15 s" in said
-    assert "- reference_audios item 1 (a.wav) has 1.0 s" in said
+    assert "- reference_audios item 1 (a.wav) is 1.0 s" in said
     assert "- reference_audios add up to 16.0 s" in said
 
 
@@ -62,7 +62,7 @@ async def test_each_clip_and_sound_has_bounds_and_so_have_all(tmp_path: Path, ph
 async def test_pixels_are_held_against_the_row(tmp_path: Path, photos: Path, size: tuple[int, int], fits: bool) -> None:
     said = await asked(tmp_path, photos, MD, reference_videos=write(photos, a_mp4=video(2, size=size)))
     assert ("state: quoted" in said) is fits
-    assert ("(a.mp4) has 640x360 pixels; its shorter side must have 720–2160" in said) is not fits
+    assert ("(a.mp4) is 640x360 pixels; the shorter side must be 720–2160 pixels" in said) is not fits
 
 
 async def test_a_picture_that_is_too_large_for_the_row_is_refused(tmp_path: Path, photos: Path) -> None:
