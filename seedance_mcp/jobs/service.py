@@ -82,7 +82,7 @@ class JobService:
         self._now = timing.clock
         self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
-        self._submitting: dict[str, anyio.Event] = {}
+        self._submitting: dict[str, tuple[anyio.Event, anyio.CancelScope]] = {}
         self._events = JobEvents()
         self._prices = PriceLists(settings, web, timing)
         self._uploader = Uploader(settings, web, timing.uploads)
@@ -183,16 +183,17 @@ class JobService:
         return Admission(job)
 
     async def _submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Submit a job in a task of its own, which continues when the caller is cancelled."""
+        """Submit a job in a task of its own, which continues when the caller, or at first the service, is cancelled."""
         if self._group is None:
             raise Stopping("The server is stopping.")
         outcome: list[Job | Exception] = []
-        done = self._submitting[job.id] = anyio.Event()
+        done, scope = self._submitting[job.id] = anyio.Event(), anyio.CancelScope(shield=True)
 
         async def work() -> None:
             try:
-                outcome.append(submitted := await self._submitter.submit(job, request, vendor))
-                await self._poller.track(submitted)
+                with scope:
+                    outcome.append(submitted := await self._submitter.submit(job, request, vendor))
+                    await self._poller.track(submitted)
             except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
                 outcome.append(error)
             finally:
@@ -407,8 +408,10 @@ class JobService:
                 failed = error
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(self._timing.stop_grace):
-                    for done in list(self._submitting.values()):
+                    for done, _ in list(self._submitting.values()):
                         await done.wait()
+                for _, scope in self._submitting.values():
+                    scope.cancel()
                 self._group.cancel_scope.cancel()
         self._group = None
         if failed is not None:
