@@ -2,7 +2,7 @@
 
     uv run python bench/startup.py [rounds]
 
-Prints the medians and their ratio. The servers take turns, so that a slow machine slows both.
+Prints the medians and their ratio. The servers take turns, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ HELLO = {
 
 
 def first_answer(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Return the milliseconds until the server has answered the handshake, and its memory in MiB then."""
+    """Return the milliseconds until the server has answered the handshake, and its memory in MiB at that time."""
     began = time.perf_counter()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
     ) as process:
-        assert process.stdin is not None  # noqa: S101  (for pyright: it is a pipe)
-        assert process.stdout is not None  # noqa: S101  (for pyright: it is a pipe)
+        assert process.stdin is not None  # noqa: S101  (tells the type checker that it is a pipe)
+        assert process.stdout is not None  # noqa: S101  (tells the type checker that it is a pipe)
         process.stdin.write(json.dumps(HELLO).encode() + b"\n")
         process.stdin.flush()
         process.stdout.readline()
@@ -67,11 +67,10 @@ def main() -> None:
         for _ in range(rounds + 1):
             for name, command in commands.items():
                 taken[name].append(first_answer(command, env))
-    medians = {
-        n: statistics.median(ms for ms, _ in t[1:]) for n, t in taken.items()
-    }  # without the first, which warms the caches
-    for name, values in taken.items():
-        memory = statistics.median(mib for _, mib in values[1:])
+    medians: dict[str, float] = {}
+    for name, (_, *values) in taken.items():  # the first round only warms the caches
+        medians[name] = statistics.median(ms for ms, _ in values)
+        memory = statistics.median(mib for _, mib in values)
         print(f"{name:14} {medians[name]:7.0f} ms  {memory:5.0f} MiB")
     print(f"ratio          {medians['seedance-mcp'] / medians['baseline']:7.2f}")
 

@@ -3,8 +3,8 @@
     uv run python scripts/generate.py write
     uv run python scripts/generate.py check     names the stale files and exits with 1
 
-GENERATED has a function for each file. In README.md and AGENTS.md only the parts between `<!-- generated: NAME -->` and
-`<!-- end -->` are written.
+GENERATED has a function for each file. In README.md, AGENTS.md and docs/design.md, only the parts between
+`<!-- generated: NAME -->` and `<!-- end -->` are written.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
 from seedance_mcp.vendors import OURS, Vendor
-from tests.architecture import HOLDS, PACKAGE, ROOMS, TO_COME, allowance
+from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
 from tests.jobs.download import hostile
 
 ROOT = Path(__file__).parent.parent
@@ -99,7 +99,7 @@ PARAMETERS = {
     "allow_duplicate": "pay again for a request like one that is still open",
     "dry_run": "check the request, show its price and exact content, and send nothing",
 }
-"""For people. What an assistant reads is much shorter, because it costs tokens in every conversation."""
+"""For people. The descriptions for assistants are much shorter, because they cost tokens in every conversation."""
 
 
 def readme() -> str:
@@ -176,14 +176,16 @@ def _setting_row(setting: Setting) -> tuple[str, str, str]:
 
 def house_rules() -> str:
     """Return AGENTS.md with its table of rooms brought up to date."""
-    rows = ((_file_name(room), HOLDS[room], allowance(room, mark="`")) for room in ROOMS if room not in TO_COME)
+    rows = ((code(file_name(room)), HOLDS[room], allowance(room, mark="`")) for room in ROOMS)
     return with_parts("AGENTS.md", {"rooms": table(("Room", "What belongs there", "May import"), rows)})
 
 
-def _file_name(room: str) -> str:
-    if room == PACKAGE.name:
-        return "`__init__.py`"
-    return f"`{room}/`" if (PACKAGE / room).is_dir() else f"`{room}.py`"
+# -- docs/design.md --------------------------------------------------------------------------------------------------
+
+
+def design() -> str:
+    """Return docs/design.md with its drawing of the rooms brought up to date."""
+    return with_parts("docs/design.md", {"rooms": f"```\n{drawing()}\n```"})
 
 
 # -- docs/models.md --------------------------------------------------------------------------------------------------
@@ -191,13 +193,13 @@ def _file_name(room: str) -> str:
 _MODELS_HEAD = """\
 # Models
 
-Printed from the constraint rows (`seedance_mcp/vendors/`) by `scripts/generate.py`; `seedance-mcp models MODEL` shows
-the same in a terminal, and the resource `seedance://models/VENDOR/MODEL` as an exact JSON Schema.
+Printed by `scripts/generate.py` from the models' rows in `seedance_mcp/vendors/`. `seedance-mcp models MODEL` shows the
+same in a terminal, and the resource `seedance://models/VENDOR/MODEL` is an exact JSON Schema.
 
-A field that is not in a model's table is refused. The source of a row begins with **SEED** (the vendor's own API page,
-by line), **PUB** (another public page of the vendor), **ARK** (the official upstream) or **INF** (inferred, with the
-reason); **GAP** marks what nobody documents. [facts/README.md](../facts/README.md) says more. Advice is shown and never
-enforced.
+A model refuses every field that is not in its table. The source of a row begins with **SEED** (the vendor's own API
+page, by line), **PUB** (another public page of the vendor), **ARK** (the official upstream) or **INF** (inferred, with
+the reason); **GAP** marks what is not documented anywhere. [facts/README.md](../facts/README.md) says more. Advice is
+shown and never enforced.
 """
 
 
@@ -323,13 +325,14 @@ def code(text: str) -> str:
 
 
 def as_json(value: object) -> str:
-    """Write JSON the way the files of the tree hold it."""
+    """Write JSON in the style of this tree."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 GENERATED: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "AGENTS.md": house_rules,
+    "docs/design.md": design,
     "docs/models.md": models_page,
     "docs/hostile-downloads.md": hostile.page,
     "server.json": registry_entry,

@@ -1,13 +1,13 @@
-"""An MCP server that makes Seedance videos over five vendors.
+"""An MCP server that makes Seedance videos at five vendors.
 
-Start at `seedance_mcp.server` (what an assistant sees), `seedance_mcp.catalog` (what can be asked
-and what it costs), `seedance_mcp.vendors` (how each vendor is asked) and `seedance_mcp.jobs` (the life
-of a paid job). docs/design.md draws the way of one request through them.
+Start at `seedance_mcp.server` (what an assistant sees), `seedance_mcp.catalog` (what can be requested and what it
+costs), `seedance_mcp.vendors` (what each vendor's API expects and answers) and `seedance_mcp.jobs` (the life of a paid
+job). docs/design.md follows one request through them.
 """
 
 
 def version() -> str:
     """Return the version, which is stated once, in pyproject.toml."""
-    from importlib.metadata import version as installed  # noqa: PLC0415  (slow, and rarely asked)
+    from importlib.metadata import version as installed  # noqa: PLC0415  (slow, and rarely needed)
 
     return installed("seedance-mcp")

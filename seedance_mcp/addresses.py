@@ -1,4 +1,4 @@
-"""Which addresses may be used: hosts to download from, this machine itself, and the user's bucket."""
+"""Checks of addresses: hosts to download from, this machine itself, and the user's bucket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DENIED = [
 def may_be_fetched(address: str, *, local: bool) -> bool:
     """Whether an IP address is public, or (with `local`) one of this machine's own.
 
-    A video's link must not lead into the network of whoever runs the server.
+    A video's link must not lead into the private network that the server runs in.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:

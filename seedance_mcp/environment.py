@@ -1,4 +1,4 @@
-"""Every setting, stated once: environment name, type, default and meaning. README, `doctor` and server.json print it."""
+"""Every setting, stated once: name, type, default and meaning. README.md and server.json are printed from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Setting:
     secret: bool = False
     choices: tuple[str, ...] = ()
     default_text: str = ""
-    """The default in words, where it is computed."""
+    """A description of the default, where it is computed."""
 
 
 SETTINGS: tuple[Setting, ...] = (

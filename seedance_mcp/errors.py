@@ -2,26 +2,26 @@
 
 SeedanceError
 ├── Refused                     we refuse: nothing was sent, nothing is charged
-│   ├── InvalidRequest              no model, or not the named one, can do this; lists every problem
+│   ├── InvalidRequest              the named model, or every model, cannot do this; lists every problem
 │   ├── OverBudget                  a cap would be exceeded
 │   ├── KeyReused                   the request_key belongs to another request
-│   ├── NotConfigured               no vendor has an API key, or the model's vendor has none
-│   ├── NotConfirmed                the user was not asked, or said no
+│   ├── NotConfigured               no vendor has an API key, or the vendor of the model has none
+│   ├── NotConfirmed                the user could not be asked, or declined
 │   ├── NoSavedVideo                there is no video file to open
 │   └── UnknownJob                  the journal has no such job
-├── VendorRefused               the vendor refused before it took the job: not charged
-├── VendorUnreachable           nothing reached the vendor: not charged
-├── UnexpectedAnswer            the vendor's answer has none of its documented shapes
+├── VendorRefused               the vendor refused before it accepted the job: not charged
+├── VendorUnreachable           the vendor did not answer a request that costs nothing
+├── UnexpectedAnswer            the vendor's answer does not have a shape that it documents
 ├── UploadPending               a local file is still being uploaded or reviewed: nothing was sent
 ├── SettingError                a setting has a value that cannot be used
 ├── MissingExtra                an optional dependency is not installed
 ├── UnreadableMedia             a media file cannot be decoded
 ├── JournalError                the journal cannot be read or written
 ├── Stopping                    the server is shutting down
-├── InternalError               a bug of ours
+├── InternalError               a bug in this program
 └── SaveError                   the video could not be saved; the job and its URL remain
     ├── LinkExpired                 the video's link no longer works; the vendor may give a new one
-    ├── VideoUnreachable            the video's host did not answer; it may next time
+    ├── VideoUnreachable            the video's host did not answer; a later attempt may succeed
     └── NotAVideo                   what the link returned is not the video
 """
 
@@ -65,23 +65,25 @@ NEXT_STEP: dict[Code, str] = {
     Code.NO_CREDIT: "Ask the user to top up the account at this vendor, or use a model of another configured vendor.",
     Code.RATE_LIMITED: "Wait a minute before trying again, or use another vendor.",
     Code.BUSY: "Wait until one of the running videos has finished (list_videos), then try again.",
-    Code.NOT_FOUND: "The vendor does not know this task; list_videos shows the jobs there are.",
+    Code.NOT_FOUND: "The vendor does not know this task; call list_videos to see all jobs.",
     Code.VENDOR_DOWN: "Try again in a few minutes, or use another vendor.",
     Code.UNKNOWN_OUTCOME: (
         "Do NOT call create_video again: the video may be running and billed. Use check_video with this job_id."
     ),
     Code.GENERATION_FAILED: "Change the prompt or the images before paying for another attempt.",
     Code.UNEXPECTED_ANSWER: "Please report this answer to the project; other vendors are not affected.",
-    Code.OVER_BUDGET: "Choose a cheaper model, a shorter video or a lower resolution, or ask the user to raise the cap.",
+    Code.OVER_BUDGET: (
+        "Choose a cheaper model, a shorter video or a lower resolution, or ask the user to raise the cap."
+    ),
     Code.CONFIRMATION_REQUIRED: "Ask the user whether to spend this.",
     Code.KEY_REUSED: "Use a new request_key for a new video, or repeat the first request unchanged.",
     Code.NOT_CONFIGURED: "Ask the user to set a vendor's API key, or SEEDANCE_SANDBOX=1 to try without one.",
     Code.UNKNOWN_JOB: "Call list_videos to see the jobs there are.",
-    Code.SETTING: "Correct the setting; `seedance-mcp doctor` lists all of them.",
+    Code.SETTING: "Correct the setting; `seedance-mcp doctor` lists all settings.",
     Code.JOURNAL: "Run `seedance-mcp doctor`; nothing is submitted while the journal cannot be written.",
     Code.STOPPING: "Call again once the server has restarted; list_videos shows what was under way.",
     Code.INTERNAL: "Call list_videos before trying again, and ask the user to report what the server's log says.",
-    Code.NOT_SAVED: "Call check_video to try again; the URL is still given while it lasts.",
+    Code.NOT_SAVED: "Call check_video to try again; it also gives the URL until that expires.",
 }
 
 
@@ -106,7 +108,7 @@ class Refused(SeedanceError):
 
 
 class InvalidRequest(Refused):
-    """No model, or not the named one, can do what the caller asks."""
+    """The named model, or every configured model, cannot do what the caller asks."""
 
     code = Code.INVALID_REQUEST
 
@@ -124,19 +126,19 @@ class KeyReused(Refused):
 
 
 class NotConfigured(Refused):
-    """There is no API key for what the caller asks."""
+    """No vendor has an API key, or the vendor of the named model has none."""
 
     code = Code.NOT_CONFIGURED
 
 
 class NotConfirmed(Refused):
-    """The user has to agree to this price, and could not be asked or said no."""
+    """The user has to agree to this price, and could not be asked or declined."""
 
     code = Code.CONFIRMATION_REQUIRED
 
 
 class NoSavedVideo(Refused):
-    """The job has no video file that could be opened."""
+    """The job has no video file to open."""
 
     code = Code.NOT_SAVED
 
@@ -148,17 +150,17 @@ class UnknownJob(Refused):
 
 
 class VendorRefused(SeedanceError):
-    """The vendor refused, in its own words, before it took the job."""
+    """The vendor refused before it accepted the job; the sentence quotes its message."""
 
 
 class VendorUnreachable(SeedanceError):
-    """The vendor could not be asked, or did not answer the question."""
+    """The vendor did not answer a request that costs nothing, so it may be sent again."""
 
     code = Code.VENDOR_DOWN
 
 
 class UnexpectedAnswer(SeedanceError):
-    """The vendor's answer has none of the shapes that it documents."""
+    """The vendor's answer does not have a shape that it documents."""
 
     code = Code.UNEXPECTED_ANSWER
 
@@ -170,13 +172,13 @@ class UploadPending(SeedanceError):
 
 
 class SettingError(SeedanceError):
-    """A setting cannot be used as it is."""
+    """A setting has a value that cannot be used."""
 
     code = Code.SETTING
 
 
 class MissingExtra(SeedanceError):
-    """An optional dependency of the package is needed and not installed."""
+    """An optional dependency is needed and is not installed."""
 
     code = Code.SETTING
 
@@ -200,7 +202,7 @@ class Stopping(SeedanceError):
 
 
 class InternalError(SeedanceError):
-    """Something failed that should not; the log has the details."""
+    """This program failed unexpectedly; the log has the details."""
 
     code = Code.INTERNAL
 
@@ -216,8 +218,8 @@ class LinkExpired(SaveError):
 
 
 class VideoUnreachable(SaveError):
-    """The video's host did not answer; it may next time."""
+    """The video's host did not answer; a later attempt may succeed."""
 
 
 class NotAVideo(SaveError):
-    """What the link returned is not the video, so nothing of it is kept."""
+    """What the link returned is not the video, so it was discarded."""

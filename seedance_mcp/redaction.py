@@ -14,7 +14,7 @@ _QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 
 
 class Redaction(logging.Filter):
-    """Replaces known key values, and the queries of URLs, which is where signatures are."""
+    """Replaces API keys, and the queries of URLs, because they hold signatures."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """The composition root: a job service over its journal and the network, or over the embedded sandbox.
 
-This is the only room that knows the sandbox.
+No other room imports the sandbox.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def sandbox_web(settings: Settings, sandbox: Sandbox) -> Web:
 
 
 def sandbox_draws_videos() -> bool:
-    """Whether the sandbox's videos have the requested size and length, or are a small file that always is the same."""
+    """Whether the sandbox renders the requested videos; otherwise it delivers one small file."""
     from seedance_mcp.sandbox import video_kind  # noqa: PLC0415  (a real server never loads the fakes)
 
     return video_kind() == "made"
@@ -114,7 +114,7 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
     async with anyio.create_task_group() as group:
         try:
             bound = await group.start(functools.partial(serve, port, sandbox=sandbox))
-        except (OSError, OverflowError) as error:  # raised again below, because the task group would wrap it
+        except (OSError, OverflowError) as error:  # raised again below: the task group would wrap it
             problem = getattr(error, "strerror", None) or str(error)
         else:
             environ: dict[str, str] = {}

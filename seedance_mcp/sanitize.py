@@ -1,4 +1,4 @@
-"""Clean and repair text that strangers wrote, before it is stored, logged or shown."""
+"""Clean and repair text that others wrote, before it is stored, logged or shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_LENGTH = 500
 _INVISIBLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+"
 )
-"""Control, bidirectional, zero-width and tag characters: what a reader would not see, and a model would read."""
+"""Control, bidirectional, zero-width and tag characters: people do not see them, but models read them."""
 
 
 def clean(text: str) -> str:
@@ -21,9 +21,9 @@ def clean(text: str) -> str:
 
 
 def repair_text(value: Any) -> Any:
-    """Replace lone surrogates in every text of a JSON value by `?`.
+    r"""Replace lone surrogates in every string of a JSON value with `?`.
 
-    JSON can carry half of a surrogate pair (`"\\ud83d"`); neither a database nor a strict client can.
+    JSON can carry half of a surrogate pair (`"\ud83d"`), but databases and strict clients reject it.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()

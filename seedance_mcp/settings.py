@@ -38,7 +38,7 @@ class Settings:
     output_dir: Path
     sandbox: bool = False
     autosave: bool = True
-    """Whether finished videos are downloaded without being asked for, where the transport leaves that open."""
+    """Whether finished videos are downloaded without being asked for, where the transport allows it."""
     max_cost: int | None = None
     """In micro-USD, as all caps are."""
     daily_budget: int | None = None
@@ -49,12 +49,12 @@ class Settings:
     poll_interval: float | None = None
     retention_days: int | None = None
     media_roots: tuple[Path, ...] = ()
-    """Folders whose files may be used in requests; empty: no local files at all."""
+    """Folders whose files may be used in requests; if empty, local files are refused."""
     upload_url: str = ""
     """The user's bucket, for local files that a vendor cannot take itself."""
     log: str = "warning"
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Where each setting comes from that is set: "environment", or the file it was read from."""
+    """Where each setting that is set comes from: "environment", or the file it was read from."""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -76,7 +76,7 @@ class Settings:
         if name in models:
             return models[name]
         close = difflib.get_close_matches(name, models, n=3, cutoff=0.4)
-        hint = f"The closest are {', '.join(close)}." if close else "Call list_models to see the models there are."
+        hint = f"The closest are {', '.join(close)}." if close else "Call list_models to see all models."
         raise InvalidRequest(f"No configured vendor has a model {name[:60]!r}.", next_step=hint)
 
     @property
@@ -140,7 +140,7 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self.environ.get(name, "").strip()
         if value.startswith("${") and value.endswith("}"):
-            return ""  # a client that did not fill in its own variable
+            return ""  # the client did not fill in its own variable
         if value:
             self.sources[name] = "environment"
         return value

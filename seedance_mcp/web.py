@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from seedance_mcp.vendors.vendor import Call, Vendor
 
 MAX_ANSWER = 4 * 1024 * 1024
-"""Bytes of an answer that are read."""
+"""The most bytes of an answer that are read."""
 MAX_REDIRECTS = 5
 
 
@@ -44,9 +44,9 @@ class Timeouts:
     read: float = 30
     """Between two pieces of any other answer."""
     submit: float = 300
-    """For a paid POST as a whole: an answer that arrives in drips never exceeds a read timeout."""
+    """For a whole paid POST: an answer that trickles in never exceeds the read timeout."""
     call: float = 60
-    """For any other call as a whole, uploads excepted."""
+    """For any other whole call, except uploads."""
 
 
 _WHILE_CONNECTING = (
@@ -60,7 +60,7 @@ _WHILE_CONNECTING = (
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A file that is uploaded with a call, as a form."""
+    """A file that is uploaded as a form with a call."""
 
     name: str
     content: bytes = field(repr=False)
@@ -78,7 +78,7 @@ class OutcomeUnknown(Exception):
 class Web:
     """The HTTP side of one process: three clients, each opened when it is first used.
 
-    `transport` and `origins` (base URL by vendor slug) replace the network by the embedded sandbox.
+    `transport` and `origins` (base URLs by vendor slug) replace the network with the embedded sandbox.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Web:
 
     def _client(self, purpose: str) -> httpx2.AsyncClient:
         if purpose not in self._clients:
-            # Submitting keeps no connection alive: on a stale one, a job that was never sent looks like a lost one.
+            # A POST never reuses a connection: on a stale one, a job that was never sent would seem lost.
             limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "call" else 0)
             read = self._timeouts.submit_read if purpose == "submit" else self._timeouts.read
             self._clients[purpose] = httpx2.AsyncClient(
@@ -130,7 +130,7 @@ class Web:
 
         Raises:
             NotSent: the HTTP trace shows that no byte of the request was handed to a connection.
-            Ambiguous: it was, and no whole answer came back.
+            OutcomeUnknown: it was, and no whole answer came back.
         """
         sent = False
 
@@ -157,7 +157,7 @@ class Web:
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            # Both must agree: connecting failed, and the trace never saw the request begin.
+            # Both conditions are needed: connecting failed, and the trace never saw the request begin.
             if isinstance(error, _WHILE_CONNECTING) and not sent:
                 raise NotSent(_reason(error)) from None
             raise OutcomeUnknown(_reason(error)) from None
@@ -191,11 +191,11 @@ class Web:
     async def download(
         self, vendor: Vendor, source: str | Call, headers: Mapping[str, str]
     ) -> AsyncGenerator[httpx2.Response]:
-        """Open a film: by its URL, or by a call to the vendor's own origin with the key.
+        """Open a video: by its URL, or by a call to the vendor's own origin with the key.
 
         Raises:
-            FilmUnreachable: the address does not answer.
-            SaveError: it may not be fetched.
+            VideoUnreachable: the host does not answer.
+            SaveError: the URL may not be downloaded from.
         """
         client = self._client("download")
         headers = {"accept-encoding": "identity", **headers}
@@ -226,13 +226,14 @@ class Web:
     async def _guarded(
         self, client: httpx2.AsyncClient, url: str, headers: Mapping[str, str], *, local: bool
     ) -> httpx2.Request:
-        """Build a request to an IP address that was verified, so that the name cannot point elsewhere a moment later."""
+        """Build a request to a verified IP address, so that the name cannot point elsewhere a moment later."""
         try:
             parts = httpx2.URL(url)
-            name, port = parts.raw_host.decode("ascii"), parts.port or (443 if parts.scheme == "https" else 80)
+            name, port = parts.raw_host.decode("ascii"), parts.port
+            port = (443 if parts.scheme == "https" else 80) if port is None else port
         except (httpx2.InvalidURL, ValueError):
             parts, name, port = httpx2.URL(), "", 0
-        plain = name and len(name) < 254 and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004
+        plain = name and len(name) < 254 and 0 < port < 65_536 and not parts.userinfo  # noqa: PLR2004  (DNS and TCP)
         if not plain or parts.scheme not in ({"https", "http"} if local else {"https"}):
             raise SaveError("The video's link is not a plain https URL, so it was not downloaded.")
         if self._transport is not None:
@@ -252,7 +253,7 @@ class Web:
 
 
 def _joined(url: str, location: str) -> str:
-    """Return the URL that a redirect leads to, or nothing if it is not a URL."""
+    """Return the URL that a redirect leads to, or an empty string if it is not a URL."""
     try:
         return str(httpx2.URL(url).join(location))
     except (httpx2.InvalidURL, ValueError):
@@ -260,7 +261,7 @@ def _joined(url: str, location: str) -> str:
 
 
 async def _answer(response: httpx2.Response) -> Answer:
-    """Read an answer to its end, up to MAX_ANSWER bytes; the body of what is not JSON is None."""
+    """Read a whole answer; its body is None if it is not JSON or longer than MAX_ANSWER."""
     read = bytearray()
     async for chunk in response.aiter_bytes():
         read += chunk
@@ -274,7 +275,7 @@ async def _answer(response: httpx2.Response) -> Answer:
 
 
 def _retry_after(said: str) -> float | None:
-    """Read a Retry-After header, which is a number of seconds or a date."""
+    """Return the seconds that a Retry-After header asks for (a number or a date), or None."""
     if said.isdecimal():
         return float(said)
     try:
@@ -284,7 +285,7 @@ def _retry_after(said: str) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """Say what happened. The HTTP client's own text may hold a signed URL or a key, so it is never passed on."""
+    """Describe an error. The HTTP client's own message may hold a signed URL or a key, so it is never shown."""
     names = {
         "ConnectError": "connection refused or no such host",
         "ConnectTimeout": "no connection within 10 s",

@@ -1,4 +1,4 @@
-"""Errors as a test wants to meet them: each layer of task groups wraps what went wrong in a group of its own."""
+"""Unwraps exception groups: each layer of task groups wraps an error in a group of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import cast
 
 
 def single_error(error: BaseException) -> BaseException:
-    """Return the one error that groups are wrapped around."""
+    """Return the one error inside nested groups; a group of several errors stays as it is."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     errors = cast("BaseExceptionGroup[BaseException]", error).exceptions

@@ -28,7 +28,7 @@ def logging_to_text() -> Generator[tuple[logging.Logger, io.StringIO]]:
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     handler.addFilter(Redaction(SECRETS))
-    logger = logging.Logger("redacted", logging.DEBUG)  # noqa: LOG001  (a registered one would hand records to the runner)
+    logger = logging.Logger("redacted", logging.DEBUG)  # noqa: LOG001  (a registered one would pass records on to pytest)
     logger.addHandler(handler)
     yield logger, text
 
@@ -44,7 +44,7 @@ def log_chained_exceptions(logger: logging.Logger) -> None:
 
 
 def log_a_formatted_record(logger: logging.Logger) -> None:
-    """Log a record that another handler has handled first and left the text of the exception in."""
+    """Log a record that another handler has already formatted, so that it holds the text of the exception."""
     try:
         raise ValueError(f"the key {KEY} was refused by {SIGNED}")  # noqa: TRY301  (the exception is there to be logged)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Settings: what is read, from where, and what is said of what cannot be used."""
+"""Settings: what is read, where it comes from, and the errors about what cannot be used."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ENV_NAMES = {
 }
 
 
-def refused(**environ: str) -> str:
-    """Load settings that cannot be used; return what is said of them."""
+def load_error(**environ: str) -> str:
+    """Load settings that cannot be used; return the sentence of the error."""
     with pytest.raises(SettingError) as caught:
         load(environ)
     assert caught.value.code == "setting"
@@ -40,7 +40,7 @@ def test_without_any_setting_nothing_is_configured() -> None:
 
 
 @pytest.mark.parametrize("slug", ENV_NAMES)
-def test_a_key_configures_its_vendor_and_no_other(slug: str) -> None:
+def test_a_key_configures_only_its_vendor(slug: str) -> None:
     settings = load({f"SEEDANCE_{ENV_NAMES[slug]}_API_KEY": f"  {KEY}\n"})
     assert [v.slug for v in settings.vendors] == [slug]
     assert settings.keys[slug].get_secret_value() == KEY
@@ -48,13 +48,13 @@ def test_a_key_configures_its_vendor_and_no_other(slug: str) -> None:
     assert {m.vendor for m in settings.models} == {slug}
 
 
-def test_an_address_alone_configures_nobody() -> None:
+def test_a_base_url_alone_configures_no_vendor() -> None:
     settings = load({"SEEDANCE_OPE_BASE_URL": "https://proxy.example.com/ope/"})
     assert settings.vendors == ()
     assert settings.base_urls["ope"] == "https://proxy.example.com/ope"
 
 
-def test_without_an_address_a_vendor_lives_where_its_page_says() -> None:
+def test_the_default_base_urls_are_those_the_vendors_document() -> None:
     assert load({}).base_urls == {
         "ope": "https://api-platform.ope.ai",
         "seedanceapi": "https://seedanceapi.org/v2",
@@ -72,37 +72,39 @@ def test_a_key_can_be_in_a_file(tmp_path: Path) -> None:
     assert settings.sources["SEEDANCE_TWELVEAI_API_KEY"] == str(file)
 
 
-def test_a_key_itself_wins_over_its_file(tmp_path: Path) -> None:
+def test_a_key_takes_precedence_over_a_key_file(tmp_path: Path) -> None:
     settings = load({"SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_OPE_API_KEY_FILE": str(tmp_path / "missing")})
     assert settings.keys["ope"].get_secret_value() == KEY
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "cannot read"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "cannot read")]
+    ("content", "problem"),
+    [(None, "cannot read"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "cannot read")],
 )
-def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: bytes | None, words: str) -> None:
+def test_a_key_file_without_a_key_is_an_error(tmp_path: Path, content: bytes | None, problem: str) -> None:
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
-    said = refused(SEEDANCE_OPE_API_KEY_FILE=str(file))
-    assert said.startswith("SEEDANCE_OPE_API_KEY_FILE: ")
-    assert words in said
+    sentence = load_error(SEEDANCE_OPE_API_KEY_FILE=str(file))
+    assert sentence.startswith("SEEDANCE_OPE_API_KEY_FILE: ")
+    assert problem in sentence
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "tab\tbed", "sk-\u200b1234567"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
-    said = refused(SEEDANCE_OPE_API_KEY=key)
-    assert said == "SEEDANCE_OPE_API_KEY holds characters that cannot be in an HTTP header."
+def test_a_key_that_an_http_header_cannot_carry_is_refused_without_being_shown(key: str) -> None:
+    assert load_error(SEEDANCE_OPE_API_KEY=key) == (
+        "SEEDANCE_OPE_API_KEY has characters that an HTTP header cannot carry."
+    )
 
 
-def test_no_key_shows_in_what_settings_look_like() -> None:
+def test_the_repr_of_settings_contains_no_key() -> None:
     settings = load({"SEEDANCE_OPE_API_KEY": KEY})
     assert KEY not in repr(settings)
     assert KEY not in str(settings.keys)
 
 
 @pytest.mark.parametrize("value", ["${user_config.ope_key}", "${SEEDANCE_OPE_API_KEY}", "", "   "])
-def test_a_placeholder_that_nobody_filled_in_counts_as_unset(value: str) -> None:
+def test_a_placeholder_that_the_client_did_not_fill_in_counts_as_unset(value: str) -> None:
     settings = load({"SEEDANCE_OPE_API_KEY": value, "SEEDANCE_MAX_COST": value, "SEEDANCE_SANDBOX": value})
     assert settings.vendors == ()
     assert settings.max_cost is None
@@ -111,7 +113,7 @@ def test_a_placeholder_that_nobody_filled_in_counts_as_unset(value: str) -> None
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
-    problem = {
+    unusable = {
         "SEEDANCE_SANDBOX": "maybe",
         "SEEDANCE_SAVE": "always",
         "SEEDANCE_MAX_COST": "much",
@@ -128,9 +130,9 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
         "SEEDANCE_AIGPTIMAGE_BASE_URL": "http://aigptimage.com",
         "SEEDANCE_TWELVEAI_BASE_URL": "ftp://cdn.12ai.org",
     }
-    said = refused(**problem)
-    for name in problem:
-        assert name in said
+    sentence = load_error(**unusable)
+    for name in unusable:
+        assert name in sentence
 
 
 @pytest.mark.parametrize("name", ["SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE"])
@@ -143,15 +145,15 @@ def test_amounts_are_exact(name: str, value: str, micros: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["SEEDANCE_MAX_OPEN_JOBS", "SEEDANCE_RETENTION_DAYS"])
-def test_what_is_counted_is_whole(name: str) -> None:
+def test_counts_are_whole_numbers(name: str) -> None:
     assert getattr(load({name: "3"}), name.removeprefix("SEEDANCE_").lower()) == 3
-    for problem in ("2.5", "-1", "three", "NaN"):
-        assert refused(**{name: problem}) == f"{name} must be a whole number, not {problem!r}."
+    for value in ("2.5", "-1", "three", "NaN"):
+        assert load_error(**{name: value}) == f"{name} must be a whole number, not {value!r}."
 
 
 @pytest.mark.parametrize("yes", ["1", "true", "YES", "on"])
 @pytest.mark.parametrize("no", ["0", "False", "no", "OFF", ""])
-def test_switches_can_be_written_in_several_ways(yes: str, no: str) -> None:
+def test_flags_have_several_spellings(yes: str, no: str) -> None:
     assert load({"SEEDANCE_ALLOW_UNPRICED": yes}).allow_unpriced
     assert not load({"SEEDANCE_ALLOW_UNPRICED": no}).allow_unpriced
 
@@ -160,7 +162,7 @@ def test_seconds_may_have_a_fraction() -> None:
     assert load({"SEEDANCE_POLL_INTERVAL": "0.5"}).poll_interval == 0.5
 
 
-# -- addresses ----------------------------------------------------------------------------------------------------
+# -- base URLs ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_seconds_may_have_a_fraction() -> None:
         "http://[::1]:8080",
     ],
 )
-def test_a_vendor_can_live_elsewhere(url: str) -> None:
+def test_a_vendor_can_have_another_base_url(url: str) -> None:
     assert load({"SEEDANCE_OPE_BASE_URL": url}).base_urls["ope"] == url
 
 
@@ -202,14 +204,14 @@ def test_a_vendor_can_live_elsewhere(url: str) -> None:
         "https://example.com?key=secret-word",
     ],
 )
-def test_an_address_that_would_give_the_key_away_is_refused(url: str) -> None:
-    said = refused(SEEDANCE_OPE_BASE_URL=url)
-    assert said.startswith("SEEDANCE_OPE_BASE_URL must ")
-    assert "secret-word" not in said
+def test_a_base_url_that_would_expose_the_key_is_refused(url: str) -> None:
+    sentence = load_error(SEEDANCE_OPE_BASE_URL=url)
+    assert sentence.startswith("SEEDANCE_OPE_BASE_URL must ")
+    assert "secret-word" not in sentence
 
 
 @pytest.mark.parametrize(
-    ("host", "local"),
+    ("host", "expected"),
     [
         ("localhost", True),
         ("127.0.0.1", True),
@@ -223,8 +225,8 @@ def test_an_address_that_would_give_the_key_away_is_refused(url: str) -> None:
         ("example.com", False),
     ],
 )
-def test_only_this_machine_is_this_machine(host: str, local: bool) -> None:
-    assert is_loopback(host) is local
+def test_only_hosts_that_can_only_mean_this_machine_are_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
 
 
 # -- prices -------------------------------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ def test_prices_can_be_in_a_file(tmp_path: Path) -> None:
         "{",
         "{}{}",
         "/no/such/file.json",
-        "~nobody-of-that-name/prices.json",
+        "~no-such-user/prices.json",
         '{"ope": 5}',
         '{"ope": null}',
         '{"ope": []}',
@@ -273,44 +275,46 @@ def test_prices_can_be_in_a_file(tmp_path: Path) -> None:
         '{"ope": {"unit": 5}}',
     ],
 )
-def test_prices_that_cannot_be_used_are_said(prices: str) -> None:
-    assert refused(SEEDANCE_PRICES=prices).startswith("SEEDANCE_PRICES must be JSON as the README shows ")
+def test_prices_that_cannot_be_used_are_an_error(prices: str) -> None:
+    assert load_error(SEEDANCE_PRICES=prices).startswith(
+        "SEEDANCE_PRICES must be JSON in the form that the README shows ("
+    )
 
 
 # -- folders and the sandbox --------------------------------------------------------------------------------------
 
 
 def test_folders_may_begin_with_a_tilde(tmp_path: Path) -> None:
-    settings = load({"SEEDANCE_OUTPUT_DIR": "~/films", "SEEDANCE_STATE_DIR": "~/state"})
+    settings = load({"SEEDANCE_OUTPUT_DIR": "~/videos", "SEEDANCE_STATE_DIR": "~/state"})
     assert settings.output_dir == tmp_path / "videos"
     assert settings.state_dir == tmp_path / "state"
 
 
 @pytest.mark.parametrize("name", ["SEEDANCE_STATE_DIR", "SEEDANCE_OUTPUT_DIR", "SEEDANCE_OPE_API_KEY_FILE"])
-def test_a_home_that_nobody_has_is_said(name: str) -> None:
-    assert refused(**{name: "~nobody-of-that-name/x"}).startswith(f"{name}: ")
+def test_a_home_folder_that_does_not_exist_is_an_error(name: str) -> None:
+    assert load_error(**{name: "~no-such-user/x"}).startswith(f"{name}: ")
 
 
-def test_without_a_setting_folders_are_the_users_own(tmp_path: Path) -> None:
+def test_the_default_folders_are_in_the_users_home(tmp_path: Path) -> None:
     settings = load({})
     assert settings.state_dir.is_relative_to(tmp_path)
     assert settings.output_dir.is_relative_to(tmp_path)
     assert settings.output_dir.name == "Seedance"
 
 
-def test_loading_writes_nothing(tmp_path: Path) -> None:
+def test_loading_creates_no_folder(tmp_path: Path) -> None:
     load({"SEEDANCE_STATE_DIR": str(tmp_path / "a"), "SEEDANCE_OUTPUT_DIR": str(tmp_path / "b")})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_sandbox_has_every_vendor_and_no_real_key(tmp_path: Path) -> None:
+def test_the_sandbox_configures_every_vendor_and_uses_no_real_key(tmp_path: Path) -> None:
     settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_STATE_DIR": str(tmp_path)})
     assert [v.slug for v in settings.vendors] == list(ENV_NAMES)
     assert {key.get_secret_value() for key in settings.keys.values()} == {"key-of-the-sandbox"}
     assert len(settings.models) == 33
 
 
-def test_the_sandbox_keeps_its_own_journal(tmp_path: Path) -> None:
+def test_the_sandbox_has_its_own_journal(tmp_path: Path) -> None:
     real = load({"SEEDANCE_STATE_DIR": str(tmp_path)})
     play = load({"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_SANDBOX": "1"})
     assert real.state_dir == tmp_path
@@ -318,7 +322,7 @@ def test_the_sandbox_keeps_its_own_journal(tmp_path: Path) -> None:
     assert load({"SEEDANCE_STATE_DIR": str(tmp_path)}, sandbox=True).state_dir == play.state_dir
 
 
-def test_each_setting_is_described_and_named_once() -> None:
+def test_each_setting_has_one_name_and_a_description() -> None:
     names = [setting.name for setting in every_setting()]
     assert len(names) == len(set(names)) == len(SETTINGS) + 3 * len(known_vendors())
     assert all(name.startswith("SEEDANCE_") for name in names)

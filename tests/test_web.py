@@ -1,45 +1,56 @@
-"""Who gets a vendor's key, and which addresses are fetched from: over real connections wherever there is one.
+"""Where a vendor's key goes, and which addresses are downloaded from; over real connections wherever possible.
 
-What a film's link or host may do to us is in tests/jobs/test_hostile_downloads.py.
+What a video's link or host may try is in tests/jobs/download/test_hostile_downloads.py.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 
 from seedance_mcp.addresses import may_be_fetched
 from seedance_mcp.errors import SaveError, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
-from seedance_mcp.web import MAX_ANSWER, NotSent, OutcomeUnknown, Web
-from tests.http_host import KEY, Asked, Reply, hosting, settings_for
+from seedance_mcp.web import MAX_ANSWER, NotSent, OutcomeUnknown, Timeouts, Web
+from tests.http_host import KEY, Reply, Request, hosting, settings_for
 
 pytestmark = pytest.mark.anyio
 
-VIDEO = b"\0\0\0\x20ftypisom" + b"film" * 100
+VIDEO = b"\0\0\0\x20ftypisom" + b"data" * 100
 VIDEO_TYPE = {"content-type": "video/mp4"}
 POST = Call("POST", "/v1/videos", {"prompt": "a fox"})
 GET = Call("GET", "/v1/videos/1")
-PRIVATE = "The film's link points into a private network, so it was not fetched."
-NOT_PLAIN = "The film's link is not a plain https URL, so it was not fetched."
+PRIVATE = "The video's link points into a private network, so it was not downloaded."
+NOT_PLAIN = "The video's link is not a plain https URL, so it was not downloaded."
+SHORT = Timeouts(submit=5, call=5)
 
 
 @asynccontextmanager
-async def opened(folder: Path, base_url: str = "", slug: str = "12ai") -> AsyncGenerator[tuple[Web, Vendor]]:
-    web = Web(settings_for(folder, slug, base_url))
+async def opened(
+    folder: Path,
+    base_url: str = "",
+    slug: str = "12ai",
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    timeouts: Timeouts | None = None,
+) -> AsyncGenerator[tuple[Web, Vendor]]:
+    web = Web(settings_for(folder, slug, base_url), transport, timeouts=timeouts)
     try:
         yield web, known_vendors()[slug]
     finally:
         await web.aclose()
 
 
-async def fetched(web: Web, vendor: Vendor, source: str | Call) -> bytes:
+async def downloaded(web: Web, vendor: Vendor, source: str | Call) -> bytes:
     with anyio.fail_after(30):
         async with web.download(vendor, source, {}) as response:
             return await response.aread()
@@ -47,12 +58,12 @@ async def fetched(web: Web, vendor: Vendor, source: str | Call) -> bytes:
 
 async def refusal(web: Web, vendor: Vendor, source: str | Call) -> str:
     with pytest.raises(SaveError) as caught:
-        await fetched(web, vendor, source)
-    assert caught.value.__cause__ is None  # nothing of the HTTP client's own words goes along
+        await downloaded(web, vendor, source)
+    assert caught.value.__cause__ is None  # the HTTP client's own text may hold a signed URL
     return caught.value.sentence
 
 
-def video(_: Asked) -> Reply:
+def video(_: Request) -> Reply:
     return Reply(VIDEO, headers=VIDEO_TYPE)
 
 
@@ -67,14 +78,14 @@ async def test_a_post_carries_the_key_to_the_vendor(tmp_path: Path) -> None:
     async with hosting(lambda _: Reply(b'{"id": "1"}')) as host, opened(tmp_path, host.origin) as (web, vendor):
         answer = await web.post_once(vendor, POST)
     assert (answer.status, answer.body) == (200, {"id": "1"})
-    (asked,) = host.asked
-    assert (asked.method, asked.target) == ("POST", "/v1/videos")
-    assert asked.headers["authorization"] == f"Bearer {KEY}"
-    assert asked.headers["content-type"] == "application/json"
+    (request,) = host.requests
+    assert (request.method, request.target) == ("POST", "/v1/videos")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_neither_a_post_nor_a_look_follows_a_redirect(tmp_path: Path, status: int) -> None:
+async def test_neither_a_post_nor_a_poll_follows_a_redirect(tmp_path: Path, status: int) -> None:
     async with (
         hosting(video) as other,
         hosting(lambda _: to(f"{other.origin}/", status)) as host,
@@ -82,49 +93,60 @@ async def test_neither_a_post_nor_a_look_follows_a_redirect(tmp_path: Path, stat
     ):
         assert (await web.post_once(vendor, POST)).status == status
         assert (await web.call(vendor, GET)).status == status
-    assert len(host.asked) == 2
-    assert other.asked == []
+    assert len(host.requests) == 2
+    assert other.requests == []
 
 
-async def test_a_film_without_a_link_is_fetched_with_the_key_from_the_vendor_itself(tmp_path: Path) -> None:
+async def test_a_video_without_a_link_is_downloaded_with_the_key_from_the_vendor_itself(tmp_path: Path) -> None:
     async with hosting(video) as host, opened(tmp_path, host.origin, "ope") as (web, vendor):
         assert vendor.build_download is not None
-        assert await fetched(web, vendor, vendor.build_download("task-1")) == VIDEO
-    (asked,) = host.asked
-    assert asked.target == "/v1/videos/task-1/content"
-    assert asked.headers["authorization"] == f"Bearer {KEY}"
-    assert asked.headers["accept-encoding"] == "identity"
+        assert await downloaded(web, vendor, vendor.build_download("task-1")) == VIDEO
+    (request,) = host.requests
+    assert request.target == "/v1/videos/task-1/content"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["accept-encoding"] == "identity"
 
 
-async def test_a_proxy_from_the_environment_does_not_get_to_see_films(
+async def test_a_proxy_from_the_environment_never_sees_a_download(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with hosting(video) as proxy, hosting(video) as host:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.origin)
         async with opened(tmp_path, host.origin) as (web, vendor):
-            assert await fetched(web, vendor, f"{host.origin}/film.mp4") == VIDEO
-    assert proxy.asked == []
+            assert await downloaded(web, vendor, f"{host.origin}/video.mp4") == VIDEO
+    assert proxy.requests == []
 
 
 # -- addresses ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("host", ["nothing.invalid", "a" * 64 + ".example", "a..b.example", "xn--a.example"])
-async def test_a_host_that_has_no_address_is_said(tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_without_an_address_is_reported(
+    tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def nowhere(name: Any, *_: Any, **__: Any) -> list[Any]:
         if isinstance(name, str):
-            name.encode("idna")  # as the real one does
+            name.encode("idna")  # as the real resolver does
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(anyio, "getaddrinfo", nowhere)
     async with opened(tmp_path) as (web, vendor):
-        said = await refusal(web, vendor, f"https://{host}/film.mp4")
-    assert said in {f"The film's host {host} has no address.", NOT_PLAIN}
+        reason = await refusal(web, vendor, f"https://{host}/video.mp4")
+    assert reason in {f"The video's host {host} has no address.", NOT_PLAIN}
+
+
+@pytest.mark.parametrize("port", ["0", "00", "65536", "-1", "1e3"])
+async def test_a_link_with_a_port_that_does_not_exist_is_refused(tmp_path: Path, port: str) -> None:
+    async with opened(tmp_path) as (web, vendor):
+        assert await refusal(web, vendor, f"https://93.184.215.14:{port}/video.mp4") == NOT_PLAIN
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
-    """Let every name have these addresses; return the names that are asked for."""
+    """Let every name have these addresses; return the list that the resolved names are added to.
+
+    The machine's resolver is the edge of the program: patched here, all of our own checks still run.
+    """
     names: list[str] = []
 
     async def resolve(host: str, port: int, **_: Any) -> list[Any]:
@@ -139,17 +161,17 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
     return names
 
 
-async def test_a_vendor_on_this_machine_may_have_its_films_here_but_not_in_the_network_around(
+async def test_a_vendor_on_this_machine_may_link_to_this_machine_but_not_to_the_network_around_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with hosting(video) as host, opened(tmp_path, host.origin) as (web, vendor):
-        assert await fetched(web, vendor, f"{host.origin}/film.mp4") == VIDEO
+        assert await downloaded(web, vendor, f"{host.origin}/video.mp4") == VIDEO
         resolving(monkeypatch, "192.168.0.1")
-        assert await refusal(web, vendor, "http://films.example/1.mp4") == PRIVATE
+        assert await refusal(web, vendor, "http://videos.example/1.mp4") == PRIVATE
 
 
 @pytest.mark.parametrize(
-    ("url", "address", "pinned", "said", "name"),
+    ("url", "address", "pinned", "host", "name"),
     [
         ("https://a.example/1.mp4?s=1", "93.184.215.14", "https://93.184.215.14/1.mp4?s=1", "a.example", "a.example"),
         ("https://a.example:8443/1", "93.184.215.14", "https://93.184.215.14:8443/1", "a.example:8443", "a.example"),
@@ -158,19 +180,19 @@ async def test_a_vendor_on_this_machine_may_have_its_films_here_but_not_in_the_n
         ("https://bü.example/1", "93.184.215.14", "https://93.184.215.14/1", "xn--b-eha.example", "xn--b-eha.example"),
     ],
 )  # fmt: skip
-async def test_a_checked_request_still_says_whom_it_is_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, address: str, pinned: str, said: str, name: str
+async def test_a_request_to_a_verified_address_still_names_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, address: str, pinned: str, host: str, name: str
 ) -> None:
     resolving(monkeypatch, address)
     async with opened(tmp_path) as (web, _):
-        request = await web._guarded(web._client("download"), url, {}, local=False)  # pyright: ignore[reportPrivateUsage]
+        request = await web._guarded(web._client("download"), url, {}, local=False)  # pyright: ignore[reportPrivateUsage]  (nothing public shows an address that is not connected to)
     assert str(request.url) == pinned
-    assert request.headers["host"] == said
+    assert request.headers["host"] == host
     assert request.extensions["sni_hostname"] == name
 
 
 def table() -> Iterator[tuple[str, bool, bool]]:
-    """Yield addresses; whether any vendor's films may be there; and whether those of one on this machine may."""
+    """Yield addresses; whether any vendor's video may be there; whether that of a vendor on this machine may."""
     for address in (
         "93.184.215.14", "8.8.8.8", "1.1.1.1", "223.255.255.254", "2606:4700::1111", "2a00:1450:4001::200e",
         "::ffff:8.8.8.8",
@@ -192,7 +214,7 @@ def table() -> Iterator[tuple[str, bool, bool]]:
 
 
 @pytest.mark.parametrize(("address", "anywhere", "here"), list(table()))
-def test_only_public_addresses_are_fetched_from(address: str, anywhere: bool, here: bool) -> None:
+def test_only_public_addresses_are_downloaded_from(address: str, anywhere: bool, here: bool) -> None:
     assert may_be_fetched(address, local=False) is anywhere
     assert may_be_fetched(address, local=True) is here
 
@@ -200,7 +222,7 @@ def test_only_public_addresses_are_fetched_from(address: str, anywhere: bool, he
 # -- answers ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_port_where_nobody_listens_is_not_sent(tmp_path: Path) -> None:
+async def test_a_post_to_a_closed_port_is_not_sent(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     async with opened(tmp_path, f"http://127.0.0.1:{port}") as (web, vendor):
@@ -208,11 +230,77 @@ async def test_a_port_where_nobody_listens_is_not_sent(tmp_path: Path) -> None:
             await web.post_once(vendor, POST)
         with pytest.raises(VendorUnreachable, match="could not be reached"):
             await web.call(vendor, GET)
-        assert "did not answer" in await refusal(web, vendor, f"http://127.0.0.1:{port}/film.mp4")
+        assert "did not answer" in await refusal(web, vendor, f"http://127.0.0.1:{port}/video.mp4")
+
+
+class FailingTransport(httpx2.AsyncBaseTransport):
+    """Raises an error before or after the request's headers are sent, as the HTTP trace tells it."""
+
+    def __init__(self, error: type[httpx2.TransportError], *events: str) -> None:
+        self.error, self.events = error, events
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        for event in self.events:
+            await request.extensions["trace"](event, {"request": request})
+        raise self.error("it failed", request=request)
+
+
+CONNECT_ERRORS = [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError]
+
+
+@pytest.mark.parametrize("error", CONNECT_ERRORS)
+async def test_a_connection_error_after_the_headers_began_leaves_the_outcome_unknown(
+    tmp_path: Path, error: type[httpx2.TransportError]
+) -> None:
+    for began in ("http11.send_request_headers.started", "http2.send_request_headers.started"):
+        transport = FailingTransport(error, "connection.connect_tcp.started", began)
+        async with opened(tmp_path, transport=transport) as (web, vendor):
+            with pytest.raises(OutcomeUnknown):
+                await web.post_once(vendor, POST)
+
+
+@pytest.mark.parametrize("error", CONNECT_ERRORS)
+async def test_a_connection_error_before_the_headers_began_means_that_nothing_was_sent(
+    tmp_path: Path, error: type[httpx2.TransportError]
+) -> None:
+    async with opened(tmp_path, transport=FailingTransport(error, "connection.connect_tcp.started")) as (web, vendor):
+        with pytest.raises(NotSent):
+            await web.post_once(vendor, POST)
+
+
+@pytest.mark.parametrize("error", [httpx2.ReadTimeout, httpx2.WriteError, httpx2.RemoteProtocolError])
+async def test_the_outcome_of_any_other_error_is_unknown_even_without_a_trace(
+    tmp_path: Path, error: type[httpx2.TransportError]
+) -> None:
+    async with opened(tmp_path, transport=FailingTransport(error)) as (web, vendor):
+        with pytest.raises(OutcomeUnknown):
+            await web.post_once(vendor, POST)
+
+
+async def test_a_post_through_a_dead_proxy_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    async with opened(tmp_path, "https://vendor.example") as (web, vendor):
+        with pytest.raises(NotSent):
+            await web.post_once(vendor, POST)
+
+
+@pytest.mark.parametrize("status", [403, 407, 502])
+async def test_a_post_that_the_proxy_does_not_let_through_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    async with hosting(lambda _: Reply(status=status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
+        async with opened(tmp_path, "https://vendor.example") as (web, vendor):
+            with pytest.raises(NotSent):
+                await web.post_once(vendor, POST)
+    assert [(request.method, request.target) for request in proxy.requests] == [("CONNECT", "vendor.example:443")]
+    assert not any(KEY in value for request in proxy.requests for value in request.headers.values())
 
 
 @pytest.mark.parametrize("reply", [Reply(b'{"id"', length=100, cut=5), Reply(b"", length=5)])
-async def test_an_answer_that_breaks_off_leaves_open_what_happened(tmp_path: Path, reply: Reply) -> None:
+async def test_the_outcome_is_unknown_if_the_answer_breaks_off(tmp_path: Path, reply: Reply) -> None:
     async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
         with pytest.raises(OutcomeUnknown):
             await web.post_once(vendor, POST)
@@ -225,26 +313,53 @@ async def test_an_answer_that_breaks_off_leaves_open_what_happened(tmp_path: Pat
     [b"", b"<html>", b"{", b"\xff\xfe\x00", b"[" * 200_000, b'"' + b"x" * MAX_ANSWER + b'"'],
     ids=["empty", "html", "half", "bytes", "deep", "long"],
 )
-async def test_an_answer_that_is_no_json_of_a_sane_size_has_no_body(tmp_path: Path, body: bytes) -> None:
+async def test_an_answer_without_json_of_a_reasonable_size_has_no_body(tmp_path: Path, body: bytes) -> None:
     async with hosting(lambda _: Reply(body)) as host, opened(tmp_path, host.origin) as (web, vendor):
         for answer in (await web.post_once(vendor, POST), await web.call(vendor, GET)):
             assert (answer.status, answer.body) == (200, None)
 
 
-LATE = "Mon, 01 Jan 99999999999999 00:00:00"
+async def test_an_answer_that_never_ends_is_cut_off(tmp_path: Path) -> None:
+    endless = Reply(b'["', length=None, repeat=b"x" * 65_536)
+    async with (
+        hosting(lambda _: endless) as host,
+        opened(tmp_path, host.origin, timeouts=SHORT) as (web, vendor),
+    ):
+        for answer in (await web.post_once(vendor, POST), await web.call(vendor, GET)):
+            assert (answer.status, answer.body) == (200, None)
+
+
+OUT_OF_RANGE = "Mon, 01 Jan 99999999999999 00:00:00"
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("²", None), (LATE, None)]
-)
-async def test_how_long_to_wait_is_read_where_it_is_a_number(tmp_path: Path, said: str, seconds: float | None) -> None:
-    reply = Reply(b"{}", 429, {"retry-after": said})
+    ("header", "seconds"),
+    [
+        (None, None), ("5", 5.0), ("31", 31.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None), ("²", None),
+        (OUT_OF_RANGE, None), ("Mon, 01 Jan 2024 00:00:00 GMT", 0.0),
+    ],
+)  # fmt: skip
+async def test_retry_after_is_read_where_it_is_a_number_or_a_date(
+    tmp_path: Path, header: str | None, seconds: float | None
+) -> None:
+    reply = Reply(b"{}", 429, {} if header is None else {"retry-after": header})
     async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
         assert (await web.call(vendor, GET)).retry_after == seconds
+        assert (await web.post_once(vendor, POST)).retry_after == seconds
+
+
+async def test_a_date_in_retry_after_is_read_as_the_seconds_until_then(tmp_path: Path) -> None:
+    def later(_: Request) -> Reply:
+        return Reply(b"{}", 429, {"retry-after": formatdate(time.time() + 300, usegmt=True)})
+
+    async with hosting(later) as host, opened(tmp_path, host.origin) as (web, vendor):
+        for answer in (await web.call(vendor, GET), await web.post_once(vendor, POST)):
+            assert answer.retry_after is not None
+            assert 260 < answer.retry_after <= 300
 
 
 async def test_a_reason_never_holds_the_key_or_the_address(tmp_path: Path) -> None:
-    def broken(_: Asked) -> Reply:
+    def broken(_: Request) -> Reply:
         return Reply(b"", length=5)
 
     async with hosting(broken) as host, opened(tmp_path, host.origin) as (web, vendor):

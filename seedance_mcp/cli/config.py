@@ -1,4 +1,4 @@
-"""How to add the server to a client: what `seedance-mcp config CLIENT` prints, and the README shows."""
+"""How to add the server to a client: `seedance-mcp config CLIENT` prints it, and the README shows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ENV = {"SEEDANCE_SEEDANCEAPI_API_KEY": "your-key"}
 
 
 def snippet(client: str) -> str:
-    """Return the command or configuration that adds the server to a client, with where it goes."""
+    """Return the command or configuration that adds the server to a client, and the file it belongs in."""
     entry = {"command": _COMMAND[0], "args": _COMMAND[1:], "env": _ENV}
     name, value = next(iter(_ENV.items()))
     if client == "claude-code":

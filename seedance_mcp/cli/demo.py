@@ -1,4 +1,4 @@
-"""`seedance-mcp demo`: the main job from end to end in a terminal, against the embedded sandbox."""
+"""`seedance-mcp demo`: one video from prompt to file in a terminal, in the embedded sandbox."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 PROMPT = "A slow dolly shot through a neon-lit street in the rain"
 LONGEST = 60.0
-"""Seconds that the demo waits for its video."""
+"""Seconds that the demo waits for its video, at most."""
 _USUAL = 5.0
-"""Seconds that it usually takes, for the bar."""
+"""Seconds that it usually takes, for the progress bar."""
 
 
 async def demo(settings: Settings, args: dict[str, Any]) -> int:
@@ -28,7 +28,7 @@ async def demo(settings: Settings, args: dict[str, Any]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     args = {"prompt": PROMPT, "allow_duplicate": True, **args}
     async with open_service(settings, autosave=True) as service:
-        console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, nothing is paid\n")
+        console.print("[bold]seedance-mcp demo[/bold]: the embedded sandbox, no key, no cost\n")
         quotes = await service.quotes(Order.parse({k: v for k, v in args.items() if k != "model"}))
         priced = sum(quote.price.usd_micros is not None for quote in quotes)
         count = len(settings.models)
@@ -48,7 +48,7 @@ async def demo(settings: Settings, args: dict[str, Any]) -> int:
         return 1
     note = ""
     if not sandbox_draws_videos():
-        note = '  [dim](a fallback video; the extra "media" creates one of the right size)[/dim]'
+        note = '  [dim](a small fallback video; with the extra "media" it has the requested size and length)[/dim]'
     console.print(f"5 saved    {(job.size or 0) / 1e6:.1f} MB, sha256 {(job.sha256 or '')[:12]}…{note}")
     console.print(f"\n{job.path}", style="bold green")
     return 0

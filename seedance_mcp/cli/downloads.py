@@ -1,4 +1,4 @@
-"""`seedance-mcp videos save` and `open`: videos on disk now, whatever became of the server that created them."""
+"""`seedance-mcp videos save` and `open`: they download videos even if the server that created them has ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LIST = "`seedance-mcp videos` lists the jobs there are."
+_LIST = "`seedance-mcp videos` lists the jobs."
 
 
 async def find_job(service: JobService, text: str) -> Job:
@@ -62,12 +62,12 @@ async def download(service: JobService, ids: Sequence[str], *, wait: bool) -> in
         with Bars() as bars:
             jobs, failed = await _wanted(service, ids, bars)
             paths = dict.fromkeys((job.id for job in jobs), None)
-            fetcher = _Fetcher(service, bars, wait=wait)
+            downloads = _Downloads(service, bars, wait=wait)
 
             async def one(job: Job) -> None:
                 nonlocal failed
                 try:
-                    paths[job.id] = await fetcher.path(job)
+                    paths[job.id] = await downloads.path(job)
                 except SeedanceError as error:
                     bars.print(f"{job.id}: {error.sentence} {error.next_step}".rstrip())
                     failed |= bool(ids) or not isinstance(error, _NotYet)
@@ -86,7 +86,7 @@ async def download(service: JobService, ids: Sequence[str], *, wait: bool) -> in
         for path in filter(None, paths.values()):
             print(path)
     if not ids and not jobs:
-        print("Every video of the journal is on disk.", file=sys.stderr)
+        print("Every video in the journal is on disk.", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -100,7 +100,7 @@ async def open_video(service: JobService, text: str | None) -> int:
     else:
         job = await find_job(service, text)
     with Bars() as bars:
-        path = await _Fetcher(service, bars, wait=False).path(job)
+        path = await _Downloads(service, bars, wait=False).path(job)
     print(path)
     if problem := await to_thread.run_sync(play, path):
         print(f"seedance-mcp: {problem}", file=sys.stderr)
@@ -126,28 +126,30 @@ async def _wanted(service: JobService, ids: Sequence[str], bars: Bars) -> tuple[
 
 
 class _NotYet(SaveError):
-    """The vendor is still working on it."""
+    """The vendor is still working on the video."""
 
 
-class _Fetcher:
+class _Downloads:
     """Downloads videos and shows the progress."""
 
     def __init__(self, service: JobService, bars: Bars, *, wait: bool) -> None:
         self._service, self._bars, self._wait = service, bars, wait
 
     async def path(self, job: Job) -> Path:
-        """Return the path of a job's video, downloading it first if it is not there.
+        """Return the path of a job's video, which is downloaded first if it is not there.
 
         Raises:
-            SaveError: it cannot be downloaded, and what to do about that.
+            SaveError: it cannot be downloaded; says what to do.
             JournalError: the journal cannot be used.
         """
         if path := on_disk(job):
             return path
         configured = self._service.settings.vendor(job.vendor) is not None
         try:
-            timeout = math.inf if self._wait and configured else 0
-            job = await self._service.wait(job.id, timeout, self._show)
+            if self._wait and configured:
+                job = await self._service.wait(job.id, math.inf, self._show)
+            else:
+                job = await self._service.wait(job.id, 0)
             if job.state != "succeeded":
                 raise _no_video(job, configured=configured)
             job = await self._saved(job)
@@ -156,7 +158,7 @@ class _Fetcher:
         if path := on_disk(job):
             return path
         if _is_blocked(job):
-            raise SaveError(f"{job.path} is not a video any more.", next_step="Move what is there out of the way.")
+            raise SaveError(f"{job.path} is no longer a video.", next_step="Move what is there out of the way.")
         raise SaveError(
             "Another seedance-mcp is downloading it.", next_step="`seedance-mcp videos` shows when it is saved."
         )
@@ -179,14 +181,15 @@ def _no_video(job: Job, *, configured: bool) -> SaveError:
     """Say why a job has no video, and what to do."""
     if job.state in UNFINISHED and not configured:
         return SaveError(
-            f"It was {job.state}, and {job.vendor} has no API key any more, so it cannot be polled.",
-            next_step="Set the key; `seedance-mcp doctor` shows which settings there are.",
+            f"It was {job.state}, and no API key for {job.vendor} is set here, so it cannot be polled.",
+            next_step="Set the key; `seedance-mcp doctor` shows which settings are set.",
         )
     if job.state in UNFINISHED:
         wait = f"`seedance-mcp videos save {job.id} --wait` waits for it."
         return _NotYet(f"It is {job.state}, so there is no video yet.", next_step=wait)
     reason = clean(job.error_message or "")
     if job.state == "unknown":
-        settle = f"Look at the vendor's site and settle it with `seedance-mcp videos resolve {job.id}`."
+        resolve = f"`seedance-mcp videos resolve {job.id}"
+        settle = f"Check the vendor's website, then run {resolve} --task-id TASK_ID` or {resolve} --not-charged`."
         return SaveError("It is unknown whether the vendor accepted it.", next_step=settle)
     return SaveError(f"It ended as {job.state}, so there is no video{f' ({reason})' if reason else ''}.", next_step="")

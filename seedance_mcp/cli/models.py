@@ -1,4 +1,4 @@
-"""`seedance-mcp models`: what every vendor sells, as a table for people or JSON for programs."""
+"""`seedance-mcp models`: the models of every vendor, as a table for people or JSON for programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
-    """Print every model of every vendor, configured or not; or all that is known of one."""
+    """Print every model of every vendor, configured or not; or all that is known about one."""
     everything = [m for v in known_vendors().values() for m in v.models]
     if name is not None:
         chosen = [m for m in everything if name in {m.id, m.name}]
@@ -47,13 +47,13 @@ def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
 
 
 def rate_text(model: Model) -> str:
-    """Say a model's published rates, such as «48 credits/second»."""
+    """Return a model's published rates as text, such as "48 credits/second"."""
     billing = model.billing
     if billing.per is None:
         return "not published"
     if not billing.rates:
         listed = known_vendors()[model.vendor].price_list is not None
-        return f"per {billing.per}, rate " + ("in the vendor's catalogue" if listed else "not published")
+        return f"per {billing.per}, rate " + ("in the vendor's price list" if listed else "not published")
     rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.rates.items())
     worth = f" (1 = {dollars(int(billing.usd_per_unit * 1_000_000))})" if billing.usd_per_unit else ""
     return f"{rates.removeprefix('any ')} {billing.unit}/{billing.per}{worth}"

@@ -1,4 +1,4 @@
-"""Progress on standard error while videos are downloaded: a bar each on a terminal, elsewhere a line now and then."""
+"""Progress on standard error while videos are downloaded: a bar for each on a terminal, elsewhere lines."""
 
 from __future__ import annotations
 
@@ -83,9 +83,8 @@ class Bars:
         """Show how many bytes of a video have arrived."""
         if self._live:
             task = self._task(job_id)
-            if (
-                self._shown.get(job_id) != "downloading"
-            ):  # what an earlier attempt left counts for the bar, not for the speed
+            if self._shown.get(job_id) != "downloading":
+                # What an earlier attempt left behind counts for the bar, but not for the speed.
                 self._progress.reset(task, description=job_id)
             self._progress.update(task, completed=received, total=total)
             self._shown[job_id] = "downloading"
@@ -97,7 +96,7 @@ class Bars:
         self._shown[job_id] = step
 
     def ended(self, job_id: str) -> None:
-        """Keep a bar that is full; remove one that never will be."""
+        """Keep the bar of a job if it is full, and remove it otherwise."""
         task = self._tasks.pop(job_id, None)
         if task is not None and not self._progress.tasks[self._progress.task_ids.index(task)].finished:
             self._progress.remove_task(task)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def sandbox(port: int) -> None:
-    """Serve the sandbox until Ctrl-C; once it is ready, print the environment that uses it (port 0: any free one).
+    """Serve the sandbox until Ctrl-C; once it is ready, print the environment that uses it (port 0: any free port).
 
     Raises:
         SettingError: the port cannot be used.

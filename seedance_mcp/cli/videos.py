@@ -1,4 +1,4 @@
-"""`seedance-mcp videos`: the jobs of the journal, what they cost, where their videos are, and actions on them."""
+"""`seedance-mcp videos`: the jobs in the journal, what they cost, where their videos are, and actions on them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from seedance_mcp import views
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.cli.downloads import download, find_job, on_disk, open_video
 from seedance_mcp.runtime import open_service
+from seedance_mcp.sanitize import clean
 from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
 _HOUR, _DAY = 3_600, 86_400
-_ROOM = {"model": 112, "prompt": 150}
+_MIN_WIDTH = {"model": 112, "prompt": 150}
 """The terminal width from which an optional column is shown."""
 
 
@@ -57,12 +58,12 @@ async def _list(service: JobService, settings: Settings, limit: int, *, as_json:
     spending = await service.spending()
     if as_json:
         listed = views.listed(page, spending, settings.daily_budget)
-        videos = [views.video(job, known_vendors().get(job.vendor)) for job in page.jobs]
-        videos = [video | video for video, video in zip(listed["videos"], videos, strict=True)]
-        print(json.dumps(listed | {"videos": videos}, ensure_ascii=False, indent=2))
+        more = [views.video(job, known_vendors().get(job.vendor)) for job in page.jobs]
+        listed["videos"] = [brief | rest for brief, rest in zip(listed["videos"], more, strict=True)]
+        print(json.dumps(listed, ensure_ascii=False, indent=2))
         return
     console = _console()
-    left_out = {name for name, room in _ROOM.items() if console.width < room}
+    left_out = {name for name, width in _MIN_WIDTH.items() if console.width < width}
     table, home = Table(box=None, header_style="bold"), settings.output_dir
     for job in page.jobs:
         cells = {name: cell for name, cell in _cells(job, home if left_out else None).items() if name not in left_out}
@@ -72,17 +73,17 @@ async def _list(service: JobService, settings: Settings, limit: int, *, as_json:
         table.add_row(*cells.values())
     console.print(table if page.jobs else "No videos yet.")
     if left_out and any(job.path and Path(job.path).parent == home for job in page.jobs):
-        console.print(f"\nVideos without a folder are in {home}", soft_wrap=True)
+        console.print(f"\nVideos shown without a folder are in {home}", soft_wrap=True)
     console.print(f"\n{_today(spending, settings)}")
 
 
 def _console() -> Console:
-    """Return standard output for text of users and vendors, in which nothing is markup."""
+    """Return standard output for text from users and vendors, in which nothing is markup."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def _cells(job: Job, home: Path | None) -> dict[str, str]:
-    """Return a job's row: what it is, and where its video is or why there is none; paths in `home` are shortened."""
+    """Return the cells of a job's row by column; the path of a video in `home` is shortened to its name."""
     video = on_disk(job)
     link = "".join(filter(str.isprintable, job.url or ""))
     return {
@@ -92,17 +93,17 @@ def _cells(job: Job, home: Path | None) -> dict[str, str]:
         "model": job.model,
         "cost": views.cost_text(job),
         "expires": _expires(job, time.time()),
-        "prompt": views.clean(job.prompt)[:40],
+        "prompt": clean(job.prompt)[:40],
         "video": str(
             (video.name if video and video.parent == home else video)
             or link
-            or views.clean(job.save_error or job.error_message or "")
+            or clean(job.save_error or job.error_message or "")
         ),
     }
 
 
 def _expires(job: Job, now: float) -> str:
-    """Say how long a video can still be downloaded, where that matters."""
+    """Return how long a video can still be downloaded, as text; empty where that does not matter."""
     if job.state != "succeeded":
         return ""
     if on_disk(job):
@@ -121,7 +122,7 @@ def _expires(job: Job, now: float) -> str:
 async def _show(service: JobService, name: str, *, as_json: bool) -> None:
     job = await find_job(service, name)
     vendor = known_vendors().get(job.vendor)
-    fields = views.record(job) | views.video(job, vendor) | {"prompt": views.clean(job.prompt)}
+    fields = views.record(job) | views.video(job, vendor) | {"prompt": clean(job.prompt)}
     if as_json:
         print(json.dumps(fields, ensure_ascii=False, indent=2))
     else:
@@ -129,10 +130,10 @@ async def _show(service: JobService, name: str, *, as_json: bool) -> None:
 
 
 def _today(spending: Spending, settings: Settings) -> str:
-    said = f"Today: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved"
+    text = f"Today: {dollars(spending.spent)} spent, {dollars(spending.reserved)} reserved"
     if settings.daily_budget is None:
-        return f"{said}."
-    return f"{said}, {dollars(spending.left(settings.daily_budget))} of {dollars(settings.daily_budget)} left."
+        return f"{text}."
+    return f"{text}, {dollars(spending.left(settings.daily_budget))} of {dollars(settings.daily_budget)} left."
 
 
 async def _spend(service: JobService, settings: Settings, *, as_json: bool) -> None:
@@ -140,10 +141,10 @@ async def _spend(service: JobService, settings: Settings, *, as_json: bool) -> N
     if as_json:
         print(json.dumps([asdict(total) for total in totals], indent=2))
         return
-    table = Table("day", "model", "jobs", "spent", "reserved", "without price", box=None, header_style="bold")
+    table = Table("day", "model", "jobs", "spent", "reserved", "unpriced", box=None, header_style="bold")
     for t in totals:
         unpriced = str(t.unpriced or "")
         table.add_row(t.day, t.model, str(t.jobs), dollars(t.spent), dollars(t.reserved), unpriced)
     console = _console()
-    console.print(table if totals else "Nothing was spent yet.")
+    console.print(table if totals else "Nothing has been spent yet.")
     console.print(f"\n{_today(await service.spending(), settings)}")

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class JobEvents:
-    """Tells callers which job may have changed. What changed is in the journal."""
+    """Notifies callers that a job may have changed. What changed is in the journal."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, anyio.Event] = {}
         self._subscribers: set[MemoryObjectSendStream[str]] = set()
 
     def notify(self, job_id: str) -> None:
-        """Wake everybody who waits for a job, and tell all subscribers."""
+        """Wake every caller that waits for a job, and send its id to all subscribers."""
         if event := self._waiting.pop(job_id, None):
             event.set()
         for stream in self._subscribers:
@@ -34,7 +34,7 @@ class JobEvents:
 
     @contextmanager
     def subscribe(self) -> Generator[MemoryObjectReceiveStream[str]]:
-        """Return a stream of the ids of jobs that may have changed."""
+        """Yield a stream of the ids of jobs that may have changed."""
         send, receive = anyio.create_memory_object_stream[str](math.inf)
         self._subscribers.add(send)
         try:

@@ -1,4 +1,4 @@
-"""What a job finally cost: what the vendor reports, else what was quoted."""
+"""What a job finally cost: the charge that the vendor reports, otherwise the quote."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def charged_usd(model: Model, charged: Decimal | None, prices: Prices) -> int | None:
-    """Convert a charge in the vendor's own unit to micro-USD; None where either is unknown."""
+    """Convert a charge in the vendor's unit to micro-USD; None if the charge or the unit's value is unknown."""
     if charged is None:
         return None
     own = prices.get(model.id, UnitPrice())
@@ -27,7 +27,7 @@ def charged_usd(model: Model, charged: Decimal | None, prices: Prices) -> int | 
 def settlement(job: Job, model: Model | None, state: str, charged: Decimal | None, prices: Prices) -> dict[str, Any]:
     """Return the changes that settle a finished job.
 
-    A failed job keeps its reservation as spent unless the vendor documents, or reports, that it is free.
+    The reservation of a failed job counts as spent, unless the vendor documents or reports that failures are free.
     """
     reported = charged_usd(model, charged, prices) if model else None
     if reported is not None:

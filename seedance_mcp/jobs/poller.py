@@ -1,6 +1,6 @@
-"""One scheduler for a process: polls every running job when it is due, and reports what changed.
+"""One scheduler per process: polls every running job when it is due, and reports what changed.
 
-However many callers wait for a job, it is polled once; with several servers on one journal, one of them polls it.
+A job is polled once for all callers that wait for it, and by one of the servers that share a journal.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import heapq
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -32,15 +31,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SOON = 0.1
-"""Seconds after which a job is tried again that is being polled just now."""
+"""Seconds until a job is tried again whose previous poll has not ended."""
 _RECENT = 0.8
-"""Of a planned pause: a poll by another server within it counts as ours."""
+"""The share of a planned pause within which a poll by another server counts as ours."""
 
 
 class Poller:
     """Tracks the running jobs of a journal until they end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (one caller, `JobService`, puts the parts together)
         self,
         journal: Journal,
         web: Web,
@@ -73,12 +72,12 @@ class Poller:
         async with anyio.create_task_group() as self._group:
             task_status.started()
             while True:
-                wait = self._queue[0][0] - time.monotonic() if self._queue else None
+                wait = self._queue[0][0] - anyio.current_time() if self._queue else None
                 if wait is None or wait > 0:
                     with anyio.move_on_after(wait):
                         await self._woken.wait()
                     self._woken = anyio.Event()
-                while self._queue and self._queue[0][0] <= time.monotonic():
+                while self._queue and self._queue[0][0] <= anyio.current_time():
                     due, job_id = heapq.heappop(self._queue)
                     if self._due.get(job_id) != due:
                         continue
@@ -102,13 +101,13 @@ class Poller:
         self._push(job.id, pause)
 
     def _push(self, job_id: str, pause: float) -> None:
-        due = time.monotonic() + pause
+        due = anyio.current_time() + pause
         self._due[job_id], self._pauses[job_id] = due, pause
         heapq.heappush(self._queue, (due, job_id))
         self._woken.set()
 
     async def poll(self, job_id: str, *, requested: bool = True) -> None:
-        """Poll a job once; callers that come meanwhile wait for the same poll.
+        """Poll a job once; callers that arrive during the poll wait for it.
 
         A poll that no caller `requested` is skipped where another server on the journal has just polled the job.
         """
@@ -119,13 +118,13 @@ class Poller:
         over = False
         try:
             job = await self._journal.get(job_id)
-            if job is not None and not job.open:  # another server has seen its end, and may download nothing
+            if job is not None and not job.open:  # another server has recorded its end, and may not save videos
                 self._downloader.start(job)
             over = job is None or not job.open or await self._poll(job, requested=requested)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
         except Exception:
-            log.exception("polling job %s failed", job_id)  # a problem with one job must not end the polling of all
+            log.exception("polling job %s failed", job_id)  # the other jobs must still be polled
         finally:
             del self._polling[job_id]
             if over:
@@ -136,14 +135,14 @@ class Poller:
             self._on_change(job_id)
 
     async def _poll(self, job: Job, *, requested: bool) -> bool:
-        """Poll if it is this server's turn; return whether there is nothing left to poll."""
+        """Poll if it is this server's turn; return whether the job needs no more polls."""
         vendor = self._vendors.get(job.vendor)
         if vendor is None or job.task_id is None:
             await self._journal.note(
                 job.id, error_message=f"{job.vendor} has no API key any more, so the job cannot be polled."
             )
             return True
-        if (quiet := self._quiet_until.get(vendor.slug, 0.0) - time.monotonic()) > 0:
+        if (quiet := self._quiet_until.get(vendor.slug, 0.0) - anyio.current_time()) > 0:
             await self._plan(job, quiet)  # a vendor that asked for a pause gets it, whoever wants to know
             return False
         age = self._now() - (job.polled_at or 0)
@@ -172,7 +171,7 @@ class Poller:
             pause = schedule.after_error(
                 errors, retry_after, self._timing.error_pause, self._timing.longest_error_pause
             )
-            self._quiet_until[vendor.slug] = time.monotonic() + pause
+            self._quiet_until[vendor.slug] = anyio.current_time() + pause
             await self._journal.note(job.id, error_message=error.sentence, polled_at=self._now(), polls=job.polls + 1)
             await self._plan(job, pause)
             return False
@@ -181,7 +180,7 @@ class Poller:
 
     async def _take_turn(self, slug: str) -> None:
         """Keep to the rate of polls that every vendor tolerates."""
-        now = time.monotonic()
+        now = anyio.current_time()
         slot = max(now, self._next_slot.get(slug, 0.0))
         self._next_slot[slug] = slot + 1 / self._timing.per_second
         if slot > now:

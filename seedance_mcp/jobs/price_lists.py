@@ -1,7 +1,7 @@
 """The prices in force: what the operator states, then what vendors' public price lists say, then the models' rows.
 
 A price list is requested in the background when a call first concerns its vendor, and the answer is stored in the state
-folder for the next process. Without it the prices are unknown; nothing else depends on it.
+folder for the next process. Without it, prices are unknown; nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class PriceLists(Mapping[str, UnitPrice]):
-    """What is known about prices besides the models' rows: `Prices` that change as price lists arrive."""
+    """The known prices besides the models' rows: `Prices` that change as price lists arrive."""
 
     def __init__(self, settings: Settings, web: Web, timing: Timing) -> None:
         self._own = settings.prices
@@ -59,9 +59,9 @@ class PriceLists(Mapping[str, UnitPrice]):
             self._group = None
 
     async def ready(self, model: object = None) -> None:
-        """Make sure that the price lists of one model's vendor, or (None) of all vendors, are available.
+        """Request the price list of one model's vendor, or (None) of all vendors, where there is no recent copy.
 
-        Waits only where there is no recent copy, for at most 2 s after it was requested.
+        Waits for a requested copy, for at most 2 s after the request.
         """
         vendor = None if model is None else str(model).partition("/")[0]
         needed = [price_list for slug, price_list in self._price_lists.items() if vendor in {None, slug}]
@@ -72,7 +72,7 @@ class PriceLists(Mapping[str, UnitPrice]):
             await price_list.wait_for_copy()
 
     def _stated(self, name: str) -> tuple[UnitPrice, UnitPrice]:
-        """Return the operator's entries for a model and for its vendor; without an entry of its own, the latter twice."""
+        """Return the operator's entries for a model and its vendor; a model without one has its vendor's."""
         whole = self._own.get(name.partition("/")[0], UnitPrice())
         return self._own.get(name, whole), whole
 
@@ -90,7 +90,7 @@ class PriceLists(Mapping[str, UnitPrice]):
         return replace(listed, usd_per_unit=own.usd_per_unit) if listed.rates else replace(own, source=listed.source)
 
     def _can_be_combined(self, name: str, listed: UnitPrice) -> bool:
-        """Whether the operator's entries and a listed one are about the same thing and can be combined."""
+        """Whether the operator's entries and a listed one have the same unit, so that they can be combined."""
         return all(e.per in {None, listed.per} and e.unit in {None, listed.unit} for e in self._stated(name))
 
     def __iter__(self) -> Iterator[str]:
@@ -110,7 +110,7 @@ class _Copy:
 
 
 class _PriceList:
-    """One vendor's public price list: the current copy, and how it is renewed."""
+    """One vendor's public price list: the current copy, and its renewal."""
 
     def __init__(
         self, vendor: Vendor, query: Query[Mapping[str, UnitPrice]], web: Web, path: Path, timing: Timing
@@ -124,7 +124,7 @@ class _PriceList:
         self._not_before = self._wait_until = float("-inf")
 
     def entry(self, model: str) -> UnitPrice:
-        """Return what it lists for a model with its source; without rates, the source says why there are none."""
+        """Return the listed price of a model, with its source; without rates, the source says why."""
         copy = self._copy
         if copy is None:
             return UnitPrice(source="its price list is not available")
@@ -136,7 +136,7 @@ class _PriceList:
         return copy is not None and 0 <= self._now() - copy.asked_at < self._timing.lifetime
 
     def due(self) -> bool:
-        """Whether to renew it now; a caller who gets True must call `renew`."""
+        """Whether to renew it now; a caller that gets True must call `renew`."""
         if self._fresh(self._copy) or self._under_way or time.monotonic() < self._not_before:
             return False
         self._under_way, self._arrived = True, anyio.Event()
@@ -144,13 +144,13 @@ class _PriceList:
         return True
 
     async def wait_for_copy(self) -> None:
-        """Wait for a requested copy, up to the bound: with an old price, a cap could be exceeded."""
+        """Wait for a requested copy, for a limited time: with an old price, a cap could be exceeded."""
         if self._under_way and not self._fresh(self._copy):
             with anyio.move_on_after(max(0.0, self._wait_until - time.monotonic())):
                 await self._arrived.wait()
 
     async def renew(self) -> None:
-        """Read the copy that another process stored, and ask the vendor unless it is recent. Never raises."""
+        """Read the copy that another process stored, and request a new one unless it is recent. Never raises."""
         try:
             stored = await to_thread.run_sync(self._read)
             if stored and (self._copy is None or stored.asked_at > self._copy.asked_at):
@@ -161,7 +161,7 @@ class _PriceList:
         except SeedanceError as error:
             log.warning("the price list of %s could not be read: %s", self._vendor.name, error.sentence)
         except Exception:
-            log.exception("reading the price list of %s failed", self._vendor.name)  # must not end the server
+            log.exception("reading the price list of %s failed", self._vendor.name)  # the server must go on
         finally:
             self._under_way = False
             self._arrived.set()
@@ -186,7 +186,7 @@ class _PriceList:
         return _Copy(self._query.read(Answer(HTTPStatus.OK, body)), asked_at, day)
 
     def _read(self) -> _Copy | None:
-        """Read the stored answer, or None where there is none, it is from another address, or it cannot be read."""
+        """Return the stored answer; None if there is none, it came from another address, or it cannot be read."""
         try:
             stored = json.loads(self._path.read_bytes())
             return self._parse(stored["answer"], float(stored["asked_at"])) if stored["url"] == self._url else None
@@ -197,7 +197,7 @@ class _PriceList:
             return None
 
     def _write(self, stored: str) -> None:
-        """Replace the file atomically, for other processes read it; without it they ask the vendor themselves."""
+        """Replace the file atomically, because other processes read it; without it, they request it themselves."""
         part = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

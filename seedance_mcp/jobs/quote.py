@@ -1,4 +1,4 @@
-"""What a request would be and cost: one model, named or chosen; everything checked and priced, nothing sent."""
+"""Quotes: an order, checked and priced for one model that is named or chosen. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from seedance_mcp.vendors.vendor import Call, Vendor
 
 _SHOWN = 6
-"""Models that are named as alternatives in a refusal."""
+"""The most models that a refusal names as alternatives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A request that can be created: what would be sent, to whom, and the most that it can cost."""
+    """A request that can be created: what would be sent, to which vendor, and the most that it can cost."""
 
     order: Order
     """What the caller asked for."""

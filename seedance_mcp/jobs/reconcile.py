@@ -1,7 +1,7 @@
-"""Find out what became of a job whose outcome is unknown, where asking again is free.
+"""Find out the outcome of an unknown job where repeating the request cannot pay twice.
 
-Only a vendor with an idempotency key allows that: repeating the create with the same key returns the first task, and
-creates one if there was none. At any other vendor an unknown job waits for a person (`seedance-mcp videos resolve`).
+Only a vendor with an idempotency key allows that: repeating the create with the same key returns the first task, or
+creates one if there was none. At any other vendor, a person settles an unknown job (`seedance-mcp videos resolve`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Submits unknown jobs again with their own idempotency key, through the one function that submits anything."""
+    """Submits unknown jobs again with their own idempotency keys, through the same function as new jobs."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class Reconciler:
         self._under_way: set[str] = set()
 
     def can(self, job: Job) -> bool:
-        """Whether the outcome of the job is unknown, and its vendor can be asked again without paying twice."""
+        """Whether the outcome of the job is unknown, and submitting it again cannot pay twice."""
         vendor = self._vendors.get(job.vendor)
         has_key = vendor is not None and vendor.idempotency_header is not None
         return job.state == "unknown" and has_key and self._now() - job.created_at < self._timing.key_lifetime
 
     async def reconcile(self, job: Job) -> Job:
-        """Ask the vendor again about a job, unless that was done a moment ago; return the job as it is then."""
+        """Submit an unknown job again, unless that was just done; return the job as it is then."""
         if not self.can(job) or job.id in self._under_way or self._now() - job.updated_at < self._timing.fresh:
             return job
         vendor = self._vendors[job.vendor]
@@ -63,7 +63,7 @@ class Reconciler:
             self._under_way.discard(job.id)
 
     async def keep_trying(self, job: Job) -> None:
-        """Ask the vendor again, a few times with growing pauses, until the outcome is known."""
+        """Submit an unknown job again, with growing pauses, until its outcome is known or the pauses end."""
         for pause in self._timing.pauses:
             await anyio.sleep(pause)
             try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 FEWEST_SAMPLES = 5
 TYPICAL = 95.0
-"""Seconds that a Seedance video usually takes, until the journal knows enough durations of its own."""
+"""Seconds that a Seedance video usually takes, for use until the journal has enough durations."""
 TYPICAL_SLOW = 180.0
 STEADY = 5.0
 SLOWEST = 15.0
@@ -21,7 +21,7 @@ def expected(durations: Sequence[float]) -> tuple[float, float]:
 
 
 def next_poll(elapsed: float, durations: Sequence[float], jitter: float) -> float:
-    """Return in how many seconds to poll: first at half the median duration, then every 5 s, then less and less often.
+    """Return the seconds until the next poll: first at half the median duration, then every 5 s, then less often.
 
     `jitter` is between -1 and 1, and changes the result by up to a fifth.
     """
@@ -37,12 +37,12 @@ def next_poll(elapsed: float, durations: Sequence[float], jitter: float) -> floa
 
 
 def after_error(errors_in_a_row: int, retry_after: float | None, first: float = 1.0, longest: float = 60.0) -> float:
-    """Return how long not to ask a vendor that answered with an error: Retry-After, else `first`, doubling to `longest`."""
+    """Return the seconds to pause after a vendor's error: Retry-After, else `first`, doubling to `longest`."""
     if retry_after is not None:
         return min(retry_after, 600.0)
     return min(longest, first * 2.0 ** min(32, max(0, errors_in_a_row - 1)))
 
 
 def check_again_in(elapsed: float, typical: float, longest: float) -> int:
-    """Return in how many seconds another check_video is worth its tokens: about when the video should be finished."""
+    """Return the seconds after which another check_video is worth its tokens: when the video should be finished."""
     return round(min(longest, max(STEADY, typical - elapsed)))

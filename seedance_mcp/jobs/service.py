@@ -1,4 +1,4 @@
-"""Everything that one process does about videos: quote, create, wait, list. The tools and the command line use it."""
+"""What one process does with videos: quote, create, wait, list. The tools and the command line use it."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 SHORTEST_ID = 4
-"""Characters of an id that may represent it; a video's file name ends in as many."""
+"""The fewest characters of an id that can name a job; a video's file name ends with as many."""
 _DAY = 86_400
 _NOT_SAVED = 50
-"""The latest videos among which those are found that are not saved yet."""
+"""How many of the latest videos are checked for any that are not saved yet."""
 _REPORT_EVERY = 5.0
 _REPORT_DOWNLOAD_EVERY = 0.5
 """Seconds between two progress reports, while the vendor works and while the video is being downloaded."""
@@ -148,12 +148,13 @@ class JobService:
     # -- paying ---------------------------------------------------------------------------------------------------
 
     async def create(self, quote: Quote) -> Admission:
-        """Pay for a quote: upload its files, write the intent, send it once, write down what became of it.
+        """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
 
-        Cancelling this call does not cancel the submission, whose outcome is in the journal all the same.
+        Cancelling this call does not cancel the submission; the journal still gets its outcome.
 
         Raises:
-            OverBudget, KeyReused, JournalError, UploadPending or why a file cannot be uploaded: nothing was sent.
+            OverBudget, KeyReused, UploadPending, or another error of an upload: nothing was sent.
+            JournalError, Stopping: the sentence says whether the job may have been sent.
         """
         await self.recover()
         request = quote.request
@@ -215,7 +216,7 @@ class JobService:
             self._group.start_soon(self._reconciler.keep_trying, job)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
-        """Settle an unknown job by hand: it is the vendor's task `task_id`, or (None) it was not charged.
+        """Settle an unknown job by hand: it is the vendor's task `task_id`, or was not charged (None).
 
         Raises:
             UnknownJob: there is no such job.
@@ -242,7 +243,7 @@ class JobService:
         self._events.notify(job_id)
         return settled
 
-    # -- following jobs -------------------------------------------------------------------------------------------
+    # -- jobs -----------------------------------------------------------------------------------------------------
 
     async def get(self, job_id: str) -> Job:
         """Return a job as the journal has it.
@@ -292,7 +293,12 @@ class JobService:
         self._downloader.start(job)
         return job
 
-    async def wait(self, job_id: str, timeout: float, on_progress: OnProgress | None = None) -> Job:
+    async def wait(
+        self,
+        job_id: str,
+        timeout: float,  # noqa: ASYNC109  (its end is a result, not an error)
+        on_progress: OnProgress | None = None,
+    ) -> Job:
         """Check a job, then wait until it is final, for at most `timeout` seconds; return it as it is then.
 
         Raises:
@@ -317,11 +323,11 @@ class JobService:
         return Progress(job, job.elapsed(self._now()), typical, received, total)
 
     async def expected_seconds(self, model_id: str) -> float:
-        """Return how long videos of a model usually take: the median of those in the journal, or a default."""
+        """Return the seconds that videos of a model usually take: the journal's median, or a default."""
         return expected(await self._journal.durations(model_id))[0]
 
     async def check_again_in(self, job: Job) -> int | None:
-        """Return in how many seconds checking a job again is worth its tokens; None where nothing will change."""
+        """Return the seconds after which checking a job again is worth its tokens; None if nothing will change."""
         if self.is_final(job):
             return None
         if self.settings.sandbox:
@@ -345,15 +351,17 @@ class JobService:
         """Return a context with a stream of the ids of jobs that may have changed."""
         return self._events.subscribe()
 
-    async def review_status(self, name: str) -> ReviewStatus:
-        """Return the status of a vendor's review of a file, by the name that create_video gave it.
+    async def wait_for_review(
+        self, name: str, seconds: float, on_progress: Callable[[ReviewStatus], Awaitable[None]] | None = None
+    ) -> ReviewStatus:
+        """Return the status of a vendor's review of a file, after waiting for the decision for at most `seconds`.
 
         Raises:
-            UnknownJob: there is no such review.
-            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor does not say.
+            UnknownJob: there is no review with this name, which create_video gave it.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: the vendor gave no status.
         """
         await self.recover()
-        return await self._uploader.reviews.status(name)
+        return await self._uploader.reviews.wait(name, seconds, on_progress)
 
     # -- the journal ----------------------------------------------------------------------------------------------
 
@@ -380,7 +388,7 @@ class JobService:
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
     async def recover(self) -> None:
-        """Settle what dead processes left half done."""
+        """Settle the jobs that dead processes left in the middle of a submission."""
         for job in await self._journal.recover(self._lock.alive):
             log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
             self._reconcile_later(job)
@@ -395,7 +403,7 @@ class JobService:
             await self._group.start(self._housekeeping)
             try:
                 yield self
-            except SeedanceError as error:  # raised again below, because the task group would wrap it
+            except SeedanceError as error:  # raised again below: the task group would wrap it
                 failed = error
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(self._timing.stop_grace):
@@ -407,7 +415,7 @@ class JobService:
             raise failed
 
     async def _housekeeping(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Recover, adopt jobs of other servers, and apply the retention period; at the start, and now and then."""
+        """Recover, adopt jobs of other servers, and apply the retention period: at the start and at intervals."""
         await self._try(self.recover)
         task_status.started()
         while True:
@@ -417,13 +425,13 @@ class JobService:
             await self._try(self.recover)
 
     async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do one step of the housekeeping; if it fails, log why and go on."""
+        """Do one step of the housekeeping; if it fails, log why and continue."""
         try:
             await step()
         except SeedanceError as error:
             log.warning("%s", error.sentence)
         except Exception:
-            log.exception("housekeeping failed")  # must not end the service
+            log.exception("housekeeping failed")  # the service must go on
 
     async def _apply_retention(self) -> None:
         if self.settings.retention_days is not None:

@@ -43,7 +43,7 @@ _PASSING = {Code.RATE_LIMITED, Code.BUSY, Code.VENDOR_DOWN, Code.NO_CREDIT, Code
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a POST: accepted, refused, or (with the reason) ambiguous."""
+    """The outcome of a POST: accepted, refused, or (with the reason) ambiguous."""
 
     accepted: Accepted | None = None
     refusal: Refusal | None = None
@@ -52,7 +52,7 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """What the vendor said, or why that is not known."""
+        """The vendor's message, or why the outcome is ambiguous."""
         return self.refusal.message if self.refusal else self.ambiguous
 
 
@@ -64,14 +64,14 @@ class Submitter:
         self._timing, self._now, self._jitter = timing.submit, timing.clock, timing.jitter
 
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Send an admitted job and write down what became of it. Returns the job in its new state.
+        """Send an admitted job, record the outcome, and return the job in its new state.
 
         A job whose outcome is unknown is sent again only to a vendor with an idempotency key, where the repeat
         returns the first task. If such a repeat is refused, that says nothing about the first POST, so the job stays
         unknown.
 
         Raises:
-            JournalError: the outcome cannot be written down; the error says what it is.
+            JournalError: the outcome cannot be recorded; the sentence says what it is.
         """
         if job.state == "unknown" and not vendor.idempotency_header:
             raise ValueError(f"{vendor.slug} has no idempotency key: sending {job.id} again could pay twice")
@@ -79,11 +79,11 @@ class Submitter:
         if vendor.idempotency_header:
             call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
         moved = await self._journal.move(job.id, "submitting", when=(job.state,), owner=self._owner)
-        if moved is None:  # another process has settled it meanwhile
+        if moved is None:  # another process has settled it in the meantime
             return await self._journal.get(job.id) or job
         try:
             outcome = await self._send(vendor, call)
-        except BaseException:  # cancelled at shutdown, most likely: the request may be on its way
+        except BaseException:  # most likely cancelled at shutdown: the request may have been sent
             code = Code.UNKNOWN_OUTCOME
             await self._journal.move(job.id, "unknown", when=("submitting",), error_code=code, error_message=STOPPED)
             raise
@@ -115,7 +115,7 @@ class Submitter:
         for pause in self._timing.write_pauses:
             try:
                 return await self._write(job, outcome, request)
-            except JournalError as error:  # a full disk may get room again, a stopped process may go on
+            except JournalError as error:  # a full disk may get space again, and a lock may be released
                 log.warning("job %s: %s", job.id, error.sentence)
                 await anyio.sleep(pause)
         try:
@@ -126,7 +126,7 @@ class Submitter:
     async def _write(self, job: Job, outcome: Outcome, request: VideoRequest) -> Job | None:
         if outcome.accepted is not None:
             reported = charged_usd(request.model, outcome.accepted.charged, self._prices)
-            # What the vendor says it has charged may be more than was quoted; the reservation follows.
+            # A vendor may report a higher charge than the quote; the reservation is then raised to it.
             changes = {} if reported is None else {"reserved": reported, "unpriced": 0}
             return await self._journal.move(
                 job.id,
@@ -160,7 +160,7 @@ class Submitter:
 
 
 def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
-    """Tell accepted from rejected from ambiguous, by the table above."""
+    """Classify a vendor's answer by the table above."""
     refusal = vendor.parse_error(answer)
     if refusal is not None:
         status = refusal.status
@@ -170,7 +170,7 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
     if answer.status in ASKING_TO_WAIT:
         message = f"{vendor.name} answered HTTP {answer.status}."
         return Outcome(refusal=classify(answer.status, "", message, Code.RATE_LIMITED), retry_after=answer.retry_after)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  (HTTP statuses are plainest as numbers)
+    if not 200 <= answer.status < 300:  # noqa: PLR2004  (HTTP statuses are clearest as numbers)
         return Outcome(ambiguous=f"HTTP {answer.status} without the vendor's own error message")
     try:
         return Outcome(accepted=vendor.parse_submit(answer))
@@ -179,7 +179,7 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
 
 
 def _unwritten(job: Job, outcome: Outcome, error: JournalError) -> JournalError:
-    """Report an outcome that cannot be written down: then this error and the log are the only record of it."""
+    """Report an outcome that cannot be recorded: this error and the log are then its only record."""
     if outcome.accepted is not None:
         message = f"The vendor accepted job {job.id} as its task {outcome.accepted.task_id}."
     else:

@@ -1,4 +1,4 @@
-"""Every delay and bound in the life of a job, in one place and as one constructor argument."""
+"""Every delay and time limit in the life of a job, as one constructor argument."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SubmitTiming:
     busy_pauses: tuple[float, ...] = (2.0, 2.0)
     """The longest pause before each further attempt after a 429, where the vendor names none."""
     longest_retry_after: float = 30.0
-    """A longer Retry-After is reported to the caller instead of waited for."""
+    """After a longer Retry-After, the job is rejected at once."""
     write_pauses: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     """Before each further attempt to write the outcome to the journal."""
 
@@ -34,13 +34,13 @@ class PollTiming:
     bound: float = 15.0
     """How long a caller waits for a poll."""
     per_second: float = 5.0
-    """Polls a second that one vendor gets from one process."""
+    """Polls per second that one process sends to one vendor."""
     lease: float = 60.0
     """How long a server holds the right to poll a job."""
     after_failure: float = 30.0
-    """Before the next poll, after one that failed in a way it should not."""
+    """Before the next poll after one that failed unexpectedly."""
     error_pause: float = 1.0
-    """Before a vendor is asked again that answered with an error; doubles with each."""
+    """Before the next poll of a vendor that answered with an error; doubles with each error."""
     longest_error_pause: float = 60.0
 
 
@@ -51,7 +51,7 @@ class ReconcileTiming:
     key_lifetime: float = 3600.0
     """How long an idempotency key is trusted; no vendor documents how long it remembers one."""
     pauses: tuple[float, ...] = (2.5, 10.0, 60.0)
-    """Before each attempt that nobody asked for."""
+    """Before each automatic attempt."""
     fresh: float = 2.0
     """A job that was changed more recently than this is left alone."""
 
@@ -61,9 +61,9 @@ class PriceListTiming:
     """When vendors' public price lists are requested; see `seedance_mcp.jobs.price_lists`. In seconds."""
 
     lifetime: float = 86_400.0
-    """How long a copy is used without asking again."""
+    """How long a copy is used before a new one is requested."""
     retry_after: float = 600.0
-    """Before a price list is requested again that could not be read."""
+    """Before the next request after one that failed."""
     first_wait: float = 2.0
     """How long calls wait for a new copy."""
 
@@ -81,8 +81,8 @@ class Timing:
     stop_grace: float = 0.5
     """How long an orderly stop waits for submissions that are under way."""
     housekeeping: float = 30.0
-    """Between two rounds of what a server does unasked: recovery, adopting jobs, retention."""
+    """Between two rounds of background work: recovery, adopting jobs, retention."""
     clock: Callable[[], float] = time.time
     """The wall clock, in Unix seconds."""
-    jitter: Callable[[float, float], float] = random.uniform
+    jitter: Callable[[float, float], float] = random.uniform  # noqa: S311  (for pauses, not for secrets)
     """Returns a random number between two others."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -121,6 +121,23 @@ class Reviews:
         state = _STATES[last.asset.state] if last.asset.id else "gone"
         return ReviewStatus(vendor.name, record, state, clean(last.asset.vendor_status))
 
+    async def wait(
+        self, name: str, seconds: float, on_progress: Callable[[ReviewStatus], Awaitable[None]] | None = None
+    ) -> ReviewStatus:
+        """Return the status of a review, after waiting for the vendor's decision for at most `seconds`.
+
+        Raises:
+            UnknownJob, VendorRefused, VendorUnreachable, UnexpectedAnswer: as `status` does.
+        """
+        ends = time.monotonic() + seconds
+        status = await self.status(name)
+        while status.state == "reviewing" and (left := ends - time.monotonic()) > 0:
+            if on_progress is not None:
+                await on_progress(status)
+            await anyio.sleep(min(left, self._timing.fresh))
+            status = await self.status(name)
+        return status
+
     async def _find(self, asset_id: str) -> tuple[Vendor, ReviewRecord, Review]:
         for vendor in self._settings.vendors:
             if vendor.upload is None:
@@ -140,7 +157,7 @@ async def call_vendor(web: Web, vendor: Vendor, call: Call, failure: str, file: 
 
     Raises:
         VendorRefused: with `failure` and the vendor's message.
-        VendorUnreachable: there was no whole answer.
+        VendorUnreachable: there was no complete answer.
     """
     answer = await web.call(vendor, call, file)
     if refusal := vendor.parse_error(answer):

@@ -120,7 +120,7 @@ class Uploader:
             found[value] = link.address
         return with_urls(request, found) if found else request
 
-    # -- one upload ---------------------------------------------------------------------------------------------------
+    # -- one upload --------------------------------------------------------------------------------------------------
 
     def _start(self, placeholder: str, pending: PendingUpload, vendor: Vendor, group: TaskGroup) -> _Task:
         """Return the task that uploads a file, and start it unless it is under way already."""
@@ -179,7 +179,7 @@ class Uploader:
             raise UnexpectedAnswer(f"{vendor.name} returned a link to {file.name} that does not begin with https://.")
         return address, upload.days * _DAY
 
-    # -- assets -------------------------------------------------------------------------------------------------------
+    # -- assets ------------------------------------------------------------------------------------------------------
 
     async def _asset(
         self, task: _Task, key: tuple[str, str], pending: PendingUpload, vendor: Vendor, review: Review

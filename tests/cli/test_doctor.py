@@ -1,4 +1,4 @@
-"""`seedance-mcp doctor`: it names what is wrong, shows no key, and changes nothing at any vendor."""
+"""`seedance-mcp doctor`: it names every problem, shows no key, and changes nothing at any vendor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import run, run_beside
+from tests.cli.command import run, run_async
 from tests.http_host import Reply, hosting
 from tests.server.mcp_client import PRICED, connected
 
@@ -19,37 +19,37 @@ pytestmark = pytest.mark.anyio
 KEY = "sk-live-0123456789"
 
 
-def test_in_the_sandbox_all_is_well(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor")
-    assert (done.code, done.err) == (0, "")
-    assert "All is well." in done.out
+def test_the_sandbox_has_no_problems(tmp_path: Path) -> None:
+    result = run(tmp_path, "doctor")
+    assert (result.code, result.err) == (0, "")
+    assert "All is well." in result.out
     for title in ("versions", "settings", "vendors", "folders", "journal"):
-        assert f"\n{title}\n" in f"\n{done.out}"
-    assert "SEEDANCE_SANDBOX" in done.out
+        assert f"\n{title}\n" in f"\n{result.out}"
+    assert "SEEDANCE_SANDBOX" in result.out
 
 
-def test_without_a_key_it_says_what_is_missing(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "--offline", sandbox=False)
-    assert done.code == 1
-    assert "No vendor has a key." in done.out
-    assert "All is well." not in done.out
+def test_a_missing_key_is_a_problem(tmp_path: Path) -> None:
+    result = run(tmp_path, "doctor", "--offline", sandbox=False)
+    assert result.code == 1
+    assert "No vendor has an API key." in result.out
+    assert "All is well." not in result.out
 
 
-def test_no_key_is_ever_shown(tmp_path: Path) -> None:
+def test_keys_are_never_shown(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     keys: dict[str, Any] = {"SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_JIMMYAI_API_KEY_FILE": str(tmp_path / "key")}
-    for words in (["doctor", "--offline"], ["doctor", "--offline", "--json"]):
-        done = run(tmp_path, *words, SEEDANCE_SANDBOX="0", **keys)
-        assert done.code == 0
-        assert KEY not in done.out + done.err
-        assert "SEEDANCE_OPE_API_KEY" in done.out
-        assert str(tmp_path / "key") in done.out
+    for arguments in (["doctor", "--offline"], ["doctor", "--offline", "--json"]):
+        result = run(tmp_path, *arguments, SEEDANCE_SANDBOX="0", **keys)
+        assert result.code == 0
+        assert KEY not in result.out + result.err
+        assert "SEEDANCE_OPE_API_KEY" in result.out
+        assert str(tmp_path / "key") in result.out
 
 
-def test_as_json_it_can_be_read_by_programs(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "--json", SEEDANCE_MAX_COST="2.50")
-    report: dict[str, Any] = json.loads(done.out)
-    assert done.code == 0
+def test_json_has_the_whole_report(tmp_path: Path) -> None:
+    result = run(tmp_path, "doctor", "--json", SEEDANCE_MAX_COST="2.50")
+    report: dict[str, Any] = json.loads(result.out)
+    assert result.code == 0
     assert report["problems"] == []
     assert report["vendors"] == ["ope", "seedanceapi", "jimmyai", "12ai", "aigptimage"]
     assert report["settings"]["SEEDANCE_MAX_COST"] == {"value": "2.50", "source": "environment"}
@@ -59,32 +59,32 @@ def test_as_json_it_can_be_read_by_programs(tmp_path: Path) -> None:
 
 
 def test_every_setting_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "--json", "--offline", SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud")
-    assert done.code == 1
-    said = " ".join(json.loads(done.out)["problems"])
-    assert "SEEDANCE_MAX_COST must be" in said
-    assert "SEEDANCE_LOG must be" in said
-    assert "Traceback" not in done.err
+    result = run(tmp_path, "doctor", "--json", "--offline", SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud")
+    assert result.code == 1
+    problems = " ".join(json.loads(result.out)["problems"])
+    assert "SEEDANCE_MAX_COST must be" in problems
+    assert "SEEDANCE_LOG must be" in problems
+    assert "Traceback" not in result.err
 
 
-async def test_the_journal_is_looked_at_and_left_as_it_is(tmp_path: Path) -> None:
+async def test_the_journal_is_inspected_and_not_changed(tmp_path: Path) -> None:
     async with connected(tmp_path, "legacy") as session:
         await session.video(**PRICED)
     path = tmp_path / "state" / "sandbox" / "journal.sqlite3"
     before = path.read_bytes()
-    report = json.loads((await run_beside(tmp_path, "doctor", "--json")).out)
+    report = json.loads((await run_async(tmp_path, "doctor", "--json")).out)
     assert report["journal"] == {"path": str(path), "exists": True, "check": "ok", "jobs": {"succeeded": 1}}
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"this is no database " * 300, b"SQLite format 3\0" * 99], ids=["text", "head"])
+@pytest.mark.parametrize("content", [b"not a database " * 400, b"SQLite format 3\0" * 99], ids=["text", "head"])
 def test_a_damaged_journal_is_a_problem(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state" / "sandbox" / "journal.sqlite3"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    done = run(tmp_path, "doctor", "--json")
-    assert done.code == 1
-    (problem,) = json.loads(done.out)["problems"]
+    result = run(tmp_path, "doctor", "--json")
+    assert result.code == 1
+    (problem,) = json.loads(result.out)["problems"]
     assert str(path) in problem
     assert path.read_bytes() == content
 
@@ -94,42 +94,57 @@ def test_a_journal_without_its_table_is_a_problem(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     sqlite3.connect(path).close()
     path.touch()
-    done = run(tmp_path, "doctor", "--json")
-    assert "Traceback" not in done.err
-    assert json.loads(done.out)["journal"]["exists"] is True
+    result = run(tmp_path, "doctor", "--json")
+    assert "Traceback" not in result.err
+    assert json.loads(result.out)["journal"]["exists"] is True
 
 
-def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "videos").write_text("in the way")
-    done = run(tmp_path, "doctor", "--json")
-    assert done.code == 1
-    assert json.loads(done.out)["problems"] == [f"{tmp_path / 'films'} cannot be written."]
+    result = run(tmp_path, "doctor", "--json")
+    assert result.code == 1
+    assert json.loads(result.out)["problems"] == [
+        f"The folder {tmp_path / 'videos'} cannot be written to. Choose another with SEEDANCE_OUTPUT_DIR."
+    ]
 
 
-async def test_it_asks_only_who_is_there_and_without_the_key(tmp_path: Path) -> None:
+async def test_a_configured_vendor_gets_one_request_without_the_key(tmp_path: Path) -> None:
     async with hosting(lambda _: Reply(b"{}", 404)) as host:
-        done = await run_beside(
+        result = await run_async(
             tmp_path, "doctor", "--json", sandbox=False, SEEDANCE_OPE_API_KEY=KEY, SEEDANCE_OPE_BASE_URL=host.origin
         )
-    report = json.loads(done.out)
-    assert done.code == 0
+    report = json.loads(result.out)
+    assert result.code == 0
     assert report["reach"]["ope"].startswith("HTTP 404 in ")
-    assert [asked.method for asked in host.asked] == ["GET"]
-    assert all(KEY not in str(asked) for asked in host.asked)
+    assert [request.method for request in host.requests] == ["GET"]
+    assert all(KEY not in str(request) for request in host.requests)
 
 
-def test_who_cannot_be_reached_is_a_problem(tmp_path: Path) -> None:
+def test_a_vendor_that_cannot_be_reached_is_a_problem(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    done = run(tmp_path, "doctor", "--json", sandbox=False, SEEDANCE_OPE_API_KEY=KEY, SEEDANCE_OPE_BASE_URL=url)
-    assert done.code == 1
-    assert json.loads(done.out)["problems"] == [f"{url} cannot be reached (ConnectError)."]
+    result = run(tmp_path, "doctor", "--json", sandbox=False, SEEDANCE_OPE_API_KEY=KEY, SEEDANCE_OPE_BASE_URL=url)
+    assert result.code == 1
+    assert json.loads(result.out)["problems"] == [
+        f"{url} cannot be reached (ConnectError). Check the network and SEEDANCE_OPE_BASE_URL."
+    ]
 
 
-async def test_offline_it_asks_nobody(tmp_path: Path) -> None:
+async def test_offline_no_vendor_is_contacted(tmp_path: Path) -> None:
     async with hosting(lambda _: Reply()) as host:
-        done = await run_beside(
+        result = await run_async(
             tmp_path, "doctor", "--offline", sandbox=False, SEEDANCE_OPE_API_KEY=KEY, SEEDANCE_OPE_BASE_URL=host.origin
         )
-    assert done.code == 0
-    assert host.asked == []
+    assert result.code == 0
+    assert host.requests == []
+
+
+async def test_balance_and_price_list_are_shown_in_sections_of_their_own(tmp_path: Path) -> None:
+    result = await run_async(tmp_path, "doctor")
+    assert "\naccount\n  jimmyai: 100.5 JimiCoin available" in result.out
+    assert "\nprice lists\n  jimmyai: seedance2.0-sp 0.3 (480p)" in result.out
+
+
+def test_problems_are_printed_with_square_brackets(tmp_path: Path) -> None:
+    result = run(tmp_path, "doctor", SEEDANCE_MAX_COST="[upload]")
+    assert "SEEDANCE_MAX_COST must be an amount in USD such as 2.50, not '[upload]'." in result.out

@@ -15,9 +15,9 @@ import httpx2
 import pytest
 
 from seedance_mcp.vendors import known_vendors
-from tests.cli.command import environ, run
+from tests.cli.command import POSIX, environ, run
+from tests.cli.vendors_over_http import connected_over_http
 from tests.server.mcp_client import ERAS, VENDORS, inspect_video
-from tests.server.test_stdio import call, started
 
 pytestmark = pytest.mark.anyio
 
@@ -38,18 +38,19 @@ def served(folder: Path) -> Generator[tuple[subprocess.Popen[str], dict[str, str
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_server_makes_a_film_over_real_http_with_what_it_prints(tmp_path: Path, era: str) -> None:
+async def test_a_server_creates_videos_over_http_with_the_printed_environment(tmp_path: Path, era: str) -> None:
     with served(tmp_path) as (_, printed):
-        async with started(tmp_path, era, **printed, SEEDANCE_SANDBOX="0", SEEDANCE_POLL_INTERVAL="0.2") as client:
+        settings = printed | {"SEEDANCE_POLL_INTERVAL": "0.2"}
+        async with connected_over_http(tmp_path, era, **settings) as session:
             for vendor in VENDORS:
                 model = known_vendors()[vendor].models[0].id
-                begun = await call(client, "create_video", prompt="a fox. sandbox: instant, cut-video", model=model)
-                done = await call(client, "check_video", job_id=begun["job_id"], wait_seconds=45)
-                assert done["state"] == "succeeded"
-                assert inspect_video(done["path"]).codec == "h264"
+                created = await session.create("a fox. sandbox: instant, cut-video", model=model)
+                fields = (await session.call("check_video", job_id=created["job_id"], wait_seconds=45)).fields
+                assert fields["state"] == "succeeded"
+                assert inspect_video(fields["path"]).codec == "h264"
 
 
-async def test_it_asks_for_a_key_as_the_vendors_do(tmp_path: Path) -> None:
+async def test_it_requires_a_key_as_the_vendors_do(tmp_path: Path) -> None:
     with served(tmp_path) as (_, printed):
         assert len(printed) == 2 * len(VENDORS)
         async with httpx2.AsyncClient(trust_env=False) as client:
@@ -57,26 +58,26 @@ async def test_it_asks_for_a_key_as_the_vendors_do(tmp_path: Path) -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@POSIX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
     with served(tmp_path) as (process, _):
         process.send_signal(number)
-        _, said = process.communicate(timeout=10)
-        assert "Traceback" not in said
+        _, printed = process.communicate(timeout=10)
+        assert "Traceback" not in printed
         assert process.returncode in {0, 130, -number}
 
 
-def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
+def test_a_port_that_is_in_use_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run(tmp_path, "sandbox", "--port", str(port))
-    assert done.code == 1
-    assert done.err.startswith(f"seedance-mcp: Port {port} cannot be used (")
-    assert "Traceback" not in done.err
+        result = run(tmp_path, "sandbox", "--port", str(port))
+    assert result.code == 1
+    assert result.err.startswith(f"seedance-mcp: Port {port} cannot be used (")
+    assert "Traceback" not in result.err
 
 
-def test_a_port_that_there_cannot_be_is_a_sentence(tmp_path: Path) -> None:
-    done = run(tmp_path, "sandbox", "--port", "99999")
-    assert done.code == 1
-    assert done.err.startswith("seedance-mcp: Port 99999 cannot be used (")
+def test_a_port_out_of_range_is_reported_in_a_sentence(tmp_path: Path) -> None:
+    result = run(tmp_path, "sandbox", "--port", "99999")
+    assert result.code == 1
+    assert result.err.startswith("seedance-mcp: Port 99999 cannot be used (")

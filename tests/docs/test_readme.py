@@ -1,4 +1,4 @@
-"""The README is true: its commands, settings, links and examples."""
+"""What the README and other pages say is true: commands, settings, links and examples."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from seedance_mcp.cli.config import snippet
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.settings import every_setting, load
 from seedance_mcp.vendors import known_vendors
+from tests.server.mcp_client import connected
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -50,7 +51,7 @@ def test_every_setting_is_documented(name: str) -> None:
 
 
 def every_option(*path: str) -> Iterator[str]:
-    """Yield every command and option that --help shows."""
+    """Yield every command and option in the output of --help."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         cli.main([*path, "--help"])
@@ -61,7 +62,7 @@ def every_option(*path: str) -> Iterator[str]:
         yield from every_option(*path, name)
 
 
-def test_every_command_and_option_is_documented() -> None:
+def test_every_command_is_documented_with_its_options() -> None:
     found = set(every_option())
     assert {"demo", "videos", "--json"} <= found
     section = text_of("Commands")
@@ -88,13 +89,21 @@ def test_the_configuration_of_a_client_can_be_parsed(client: str) -> None:
     assert names
 
 
+@pytest.mark.anyio
+async def test_the_example_refusal_is_what_the_server_answers(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```\n(invalid_request: .*?)\n```", README, re.DOTALL)
+    request = {"model": "seedanceapi/seedance-2-mini", "resolution": "1080p", "duration": 3}
+    async with connected(tmp_path, "legacy") as session:
+        assert await session.refused("A red kite over a grey beach", **request) == example
+
+
 def test_every_behaviour_of_the_sandbox_is_documented() -> None:
     section = text_of("The sandbox").replace("\\|", "|")
     for behaviour in BEHAVIOURS:
         assert f"| `{behaviour.usage}` | {behaviour.help} |" in section
 
 
-def test_the_example_of_prices_works_unchanged() -> None:
+def test_the_example_prices_can_be_used_unchanged() -> None:
     (example,) = re.findall(r"```json\n(.*?)\n```", text_of("Prices"), re.DOTALL)
     prices = load({"SEEDANCE_PRICES": example}).prices
     models = {model.id: model for vendor in known_vendors().values() for model in vendor.models}
@@ -106,7 +115,7 @@ def test_the_example_of_prices_works_unchanged() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_within_the_tree_lead_to_files_that_exist(page: Path) -> None:
+def test_relative_links_lead_to_files_that_exist(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         if not link.startswith("https://"):
@@ -114,7 +123,7 @@ def test_links_within_the_tree_lead_to_files_that_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_settings_and_commands_that_pages_name_exist(page: Path) -> None:
+def test_every_setting_and_command_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     known = {s.name for s in every_setting()} | {"SEEDANCE_"}
     named = set(re.findall(r"SEEDANCE_[A-Z_]*[A-Z](?![A-Z_<{])", text))
@@ -123,9 +132,9 @@ def test_the_settings_and_commands_that_pages_name_exist(page: Path) -> None:
     assert set(re.findall(r"`seedance-mcp ([a-z]+)", text)) <= known_commands
 
 
-def test_the_rooms_of_the_design_are_those_of_the_package() -> None:
+def test_the_design_draws_every_room_of_the_package() -> None:
     page = (ROOT / "docs" / "design.md").read_text("utf-8")
     (drawing,) = re.findall(r"```\nseedance_mcp/\n(.*?)```", page, re.DOTALL)
-    drawn = set(re.findall(r"^  ([a-z_]+)(?:/|\.py) ", drawing, re.MULTILINE))
+    drawn = set(re.findall(r"^  ([a-z]\w+)(?:/|\.py) ", drawing, re.MULTILINE))
     package = Path(seedance_mcp.__file__).parent
     assert drawn == {p.stem for p in package.iterdir() if (p.suffix == ".py" or p.is_dir()) and p.name[0] != "_"}

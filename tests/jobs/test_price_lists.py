@@ -1,4 +1,4 @@
-"""Prices of a vendor's public catalogue in quotes: from the vendor once a day, below what the operator says."""
+"""A vendor's public price list in quotes: requested from the vendor once a day, and overruled by the operator."""
 
 from __future__ import annotations
 
@@ -19,53 +19,61 @@ import pytest
 from anyio.abc import SocketStream
 from mcp.client import Client
 
-from seedance_mcp.jobs import price_lists
+from seedance_mcp.jobs.timing import PriceListTiming, Timing
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from tests.exception_groups import single_error
-from tests.http_host import KEY, Answer, Asked, Reply, hosting
+from tests.http_host import KEY, Answer, Request, Reply, hosting
 from tests.server.mcp_client import Session, connected
 
 pytestmark = pytest.mark.anyio
 
 MINI = "jimmyai/seedance2.0-mini"
 PER_SECOND = {"seedance2.0-mini-480p": 0.3, "seedance2.0-mini-720p": 0.5, "sd2_mx_720p": 0.4, "sd2_mx_fast_720p": 0.2}
+DAY = 86_400
 WORTH = '{"jimmyai": {"usd_per_unit": 0.14}}'
 
 
-def listing(per_second: dict[str, float]) -> Reply:
+def price_list(per_second: dict[str, float]) -> Reply:
     entries = [{"model_name": n, "price_mode": "per_second", "unit_price": p} for n, p in per_second.items()]
     body = {"code": 20000, "msg": "ok", "data": {"list": entries}}
     return Reply(json.dumps(body).encode(), headers={"content-type": "application/json"})
 
 
-def lists(asked: Asked) -> Reply:
-    """Answer as the vendor does; nothing but its catalogue is asked for here."""
+def answer_with_prices(asked: Request) -> Reply:
+    """Answer as the vendor does; nothing but its price list is requested here."""
     assert asked.target.startswith("/api/openapi/model/catalog?")
-    return listing(PER_SECOND)
+    return price_list(PER_SECOND)
 
 
-def dear(asked: Asked) -> Reply:
-    return listing({"seedance2.0-mini-720p": 7})
+def answer_with_high_prices(asked: Request) -> Reply:
+    return price_list({"seedance2.0-mini-720p": 7})
 
 
-def down(asked: Asked) -> Reply:
+def answer_with_an_error(asked: Request) -> Reply:
     return Reply(b'{"code": -1, "msg": "server error", "data": null}', status=500)
 
 
 @asynccontextmanager
-async def asking(folder: Path, origin: str, **more: str) -> AsyncGenerator[Session]:
-    """Talk to a server whose Jimmy AI is a host of ours."""
-    environment = {
+async def connected_to(
+    folder: Path,
+    origin: str,
+    *,
+    timing: PriceListTiming | None = None,
+    clock: Callable[[], float] = time.time,
+    **environment: str,
+) -> AsyncGenerator[Session]:
+    """Connect a client to a server for which a host of ours is Jimmy AI."""
+    own = {
         "SEEDANCE_JIMMYAI_API_KEY": KEY,
         "SEEDANCE_JIMMYAI_BASE_URL": origin,
         "SEEDANCE_STATE_DIR": str(folder / "state"),
         "SEEDANCE_OUTPUT_DIR": str(folder / "videos"),
     }
-    settings = load(environment | more)
-    app = App(settings)
+    settings = load(own | environment)
+    app = App(settings, timing=Timing(price_lists=timing or PriceListTiming(), clock=clock))
     try:
         with anyio.fail_after(30):
             async with Client(app.server) as client:
@@ -75,8 +83,8 @@ async def asking(folder: Path, origin: str, **more: str) -> AsyncGenerator[Sessi
 
 
 @asynccontextmanager
-async def silent() -> AsyncGenerator[str]:
-    """Serve a vendor that takes connections and says nothing."""
+async def silent_host() -> AsyncGenerator[str]:
+    """Serve a vendor that takes connections and never answers."""
 
     async def hold(stream: SocketStream) -> None:
         async with stream:
@@ -89,37 +97,46 @@ async def silent() -> AsyncGenerator[str]:
         group.cancel_scope.cancel()
 
 
+class Clock:
+    """A wall clock that a test can advance."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 async def cost(session: Session, model: str = MINI, **shape: Any) -> dict[str, Any]:
     """Return what a request would cost; nothing is sent for it."""
     return (await session.create(model=model, dry_run=True, **shape))["cost"]
 
 
-def kept(folder: Path) -> Path:
-    return folder / "state" / "catalogue-jimmyai.json"
+def stored_copy(folder: Path) -> Path:
+    return folder / "state" / "price-list-jimmyai.json"
 
 
 def grow_old(folder: Path, days: float = 3) -> str:
-    """Make the kept copy older; return its new day."""
-    copy = json.loads(kept(folder).read_text())
+    """Make the stored copy older; return its new day."""
+    copy = json.loads(stored_copy(folder).read_text())
     copy["asked_at"] -= days * 86_400
-    kept(folder).write_text(json.dumps(copy))
+    stored_copy(folder).write_text(json.dumps(copy))
     return time.strftime("%Y-%m-%d", time.gmtime(copy["asked_at"]))
 
 
 # -- in quotes ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_quote_has_the_amount_and_the_day_of_the_catalogue(tmp_path: Path) -> None:
-    async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
+async def test_a_quote_has_the_amount_and_the_day_of_the_price_list(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         days = [time.strftime("%Y-%m-%d", time.gmtime())]
         found = await cost(session, duration=5)
         days.append(time.strftime("%Y-%m-%d", time.gmtime()))
         low = await cost(session, duration=5, resolution="480p")
         unlisted = await cost(session, duration=5, resolution="1080p")
     assert (found["amount"], found["unit"]) == (2.5, "JimiCoin")
-    told = re.fullmatch(r"0\.5 JimiCoin per second \(catalogue of (.+)\) × 5 s = 2\.5 JimiCoin", found["basis"])
-    assert told
-    assert told[1] in days
+    basis = re.fullmatch(r"0\.5 JimiCoin per second \(price list of (.+)\) × 5 s = 2\.5 JimiCoin", found["basis"])
+    assert basis
+    assert basis[1] in days
     assert "usd" not in found
     assert "worth" in found["unknown"]
     assert low["amount"] == 1.5
@@ -127,15 +144,15 @@ async def test_a_quote_has_the_amount_and_the_day_of_the_catalogue(tmp_path: Pat
 
 
 async def test_a_model_that_is_not_listed_has_no_price(tmp_path: Path) -> None:
-    async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
+    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         found = await cost(session, "jimmyai/sd2_mx_4k")
     assert "amount" not in found
-    why = r"jimmyai gives no unit price \(not in its catalogue of [0-9-]+\); SEEDANCE_PRICES can supply it"
+    why = r"jimmyai does not list a unit price \(not in its price list of [0-9-]+\); the user can set SEEDANCE_PRICES"
     assert re.fullmatch(why, found["unknown"])
 
 
-async def test_list_models_shows_it(tmp_path: Path) -> None:
-    async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
+async def test_list_models_shows_the_listed_prices(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         models = (await session.call("list_models", duration=10)).fields["models"]
         one = (await session.call("list_models", model="jimmyai/sd2_mx_720p")).fields["price"]
     assert models[MINI].endswith(",5 JimiCoin/10s")
@@ -143,27 +160,30 @@ async def test_list_models_shows_it(tmp_path: Path) -> None:
     assert one == "2 JimiCoin/5s"
 
 
-async def test_with_the_worth_of_a_coin_the_price_is_in_dollars_and_caps_hold(tmp_path: Path) -> None:
-    async with hosting(lists) as host, asking(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
+async def test_with_the_worth_of_a_coin_the_price_is_in_usd_and_caps_hold(tmp_path: Path) -> None:
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session,
+    ):
         assert (await cost(session, duration=5, max_cost=0.35))["usd"] == 0.35
-        said = await session.refused(model=MINI, duration=5, max_cost=0.34)
-    assert said.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
+        refusal = await session.refused(model=MINI, duration=5, max_cost=0.34)
+    assert refusal.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
 
 
-async def test_without_the_worth_of_a_coin_it_stays_unpriced_and_a_cap_refuses_it(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin, SEEDANCE_DAILY_BUDGET="5") as session:
-            said = await session.refused(model=MINI)
-        assert [asked.method for asked in host.asked] == ["GET"]
-    assert said.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
+async def test_without_the_worth_of_a_coin_a_model_stays_unpriced_and_a_cap_refuses_it(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin, SEEDANCE_DAILY_BUDGET="5") as session:
+            refusal = await session.refused(model=MINI)
+        assert [asked.method for asked in host.requests] == ["GET"]
+    assert refusal.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
 
 
-async def test_what_is_reserved_and_settled_is_the_catalogues_price(tmp_path: Path) -> None:
+async def test_the_listed_price_is_reserved_and_settled(tmp_path: Path) -> None:
     sandbox = Sandbox()
     async with anyio.create_task_group() as group:
         port: int = await group.start(partial(serve, 0, sandbox=sandbox))
         origin = sandbox.base_url("jimmyai", f"http://127.0.0.1:{port}")
-        async with asking(
+        async with connected_to(
             tmp_path, origin, SEEDANCE_PRICES=WORTH, SEEDANCE_POLL_INTERVAL="0.1", SEEDANCE_DAILY_BUDGET="1"
         ) as session:
             shape = {"model": MINI, "duration": 4, "resolution": "480p"}  # 0.3 × 4 × 0.14
@@ -178,15 +198,18 @@ async def test_what_is_reserved_and_settled_is_the_catalogues_price(tmp_path: Pa
         group.cancel_scope.cancel()
 
 
-async def test_the_cheapest_is_chosen_by_it(tmp_path: Path) -> None:
-    async with hosting(lists) as host, asking(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
+async def test_the_cheapest_model_is_chosen_by_the_listed_prices(tmp_path: Path) -> None:
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session,
+    ):
         chosen = await session.create(dry_run=True, duration=5, resolution="720p")
     assert chosen["model"] == "jimmyai/sd2_mx_fast_720p"
     assert chosen["chosen"].startswith("cheapest of ")
     assert chosen["cost"]["usd"] == 0.14
 
 
-async def test_the_embedded_sandbox_has_a_catalogue_too(tmp_path: Path) -> None:
+async def test_the_embedded_sandbox_has_a_price_list_too(tmp_path: Path) -> None:
     async with connected(tmp_path, "legacy") as session:
         models = (await session.call("list_models", resolution="1080p")).fields["models"]
         found = await cost(session, "jimmyai/seedance2.0-mini-sp", resolution="480p")
@@ -198,7 +221,7 @@ async def test_the_embedded_sandbox_has_a_catalogue_too(tmp_path: Path) -> None:
     assert float(charge.amount or 0) == amount == 2
 
 
-# -- what the operator says wins ----------------------------------------------------------------------------------
+# -- what the operator states wins ---------------------------------------------------------------------------------
 
 SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "the vendor's rate": ({"jimmyai": {"rates": 3}}, {"amount": 15.0}),
@@ -219,7 +242,7 @@ SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "the vendor's worth": ({"jimmyai": {"usd_per_unit": 0.1}}, {"amount": 2.5, "usd": 0.25}),
     "another unit without a rate": ({"jimmyai": {"unit": "USD"}}, {}),
     "another way of billing without a rate": ({MINI: {"per": "video", "usd_per_unit": 1}}, {}),
-    "the catalogue's own unit and way of billing": (
+    "the price list's own unit and way of billing": (
         {"jimmyai": {"unit": "JimiCoin", "per": "second", "usd_per_unit": 0.1}},
         {"amount": 2.5, "usd": 0.25},
     ),
@@ -232,73 +255,80 @@ SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 }
 
 
-@pytest.mark.parametrize("says", SETTLED)
-async def test_what_the_operator_says_wins(tmp_path: Path, says: str) -> None:
-    prices, expected = SETTLED[says]
-    async with hosting(lists) as host, asking(tmp_path, host.origin, SEEDANCE_PRICES=json.dumps(prices)) as session:
+@pytest.mark.parametrize("entry", SETTLED)
+async def test_what_the_operator_states_wins(tmp_path: Path, entry: str) -> None:
+    prices, expected = SETTLED[entry]
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, SEEDANCE_PRICES=json.dumps(prices)) as session,
+    ):
         found = await cost(session, duration=5)
     assert {name: found[name] for name in ("amount", "usd") if name in found} == expected
-    assert ("catalogue" in found["basis"]) is (found.get("amount") == 2.5)
+    assert ("price list" in found["basis"]) is (found.get("amount") == 2.5)
 
 
-async def test_a_vendor_whose_prices_the_operator_has_settled_is_not_asked(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin, SEEDANCE_PRICES='{"jimmyai": {"rates": 3}}') as session:
+async def test_no_price_list_is_requested_where_the_operator_states_every_price(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin, SEEDANCE_PRICES='{"jimmyai": {"rates": 3}}') as session:
             await cost(session)
             await session.call("list_models")
-        assert host.asked == []
+        assert host.requests == []
 
 
 # -- when it is asked for -----------------------------------------------------------------------------------------
 
 
-async def test_it_is_asked_for_once_and_without_the_key(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin) as session:
+async def test_a_price_list_is_requested_once_and_without_the_key(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin) as session:
             async with anyio.create_task_group() as group:
                 for _ in range(8):
                     group.start_soon(cost, session)
             await session.call("list_models")
-        (asked,) = host.asked
+        (asked,) = host.requests
     assert (asked.method, asked.target) == ("GET", "/api/openapi/model/catalog?search=seedance")
     assert "authorization" not in asked.headers
     assert not any(KEY in value for value in asked.headers.values())
 
 
-async def test_nobody_is_asked_before_a_call_needs_it(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin, SEEDANCE_OPE_API_KEY=KEY) as session:
+async def test_no_price_list_is_requested_before_a_call_needs_it(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin, SEEDANCE_OPE_API_KEY=KEY) as session:
             await session.client.list_tools()
             await session.call("list_videos")
             await session.call("list_models", model="ope/seedance-2-0")
             await cost(session, "ope/seedance-2-0")
-            await session.refused(model="nobody/seedance")
-        assert host.asked == []
+            await session.refused(model="unknown/seedance")
+        assert host.requests == []
 
 
-async def test_nobody_is_asked_where_the_vendor_has_no_key(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin, SEEDANCE_JIMMYAI_API_KEY="", SEEDANCE_OPE_API_KEY=KEY) as session:
+async def test_no_price_list_is_requested_of_a_vendor_without_a_key(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(
+            tmp_path, host.origin, SEEDANCE_JIMMYAI_API_KEY="", SEEDANCE_OPE_API_KEY=KEY
+        ) as session:
             await session.call("list_models")
             await session.create(dry_run=True)
-        assert host.asked == []
+        assert host.requests == []
 
 
 # -- the copy on disk ---------------------------------------------------------------------------------------------
 
 
-async def test_the_next_process_uses_the_copy_and_asks_nobody(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin) as session:
+async def test_the_next_process_uses_the_stored_copy_and_requests_nothing(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin) as session:
             first = await cost(session)
-        async with asking(tmp_path, host.origin) as session:
+        async with connected_to(tmp_path, host.origin) as session:
             second = await cost(session)
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
     assert first == second
-    assert [path.name for path in (tmp_path / "state").iterdir() if "catalogue" in path.name] == [kept(tmp_path).name]
-    assert KEY.encode() not in kept(tmp_path).read_bytes()
+    assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [
+        stored_copy(tmp_path).name
+    ]
+    assert KEY.encode() not in stored_copy(tmp_path).read_bytes()
     if os.name == "posix":
-        assert kept(tmp_path).stat().st_mode & 0o777 == 0o600
+        assert stored_copy(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
 DAMAGED: dict[str, Callable[[str], bytes]] = {
@@ -319,72 +349,69 @@ DAMAGED: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("how", DAMAGED)
-async def test_a_damaged_copy_is_none_and_is_replaced(tmp_path: Path, how: str) -> None:
-    kept(tmp_path).parent.mkdir()
-    async with hosting(lists) as host:
-        kept(tmp_path).write_bytes(DAMAGED[how](f"{host.origin}/api/openapi/model/catalog"))
-        async with asking(tmp_path, host.origin) as session:
+async def test_a_damaged_copy_is_not_used_and_is_replaced(tmp_path: Path, how: str) -> None:
+    stored_copy(tmp_path).parent.mkdir()
+    async with hosting(answer_with_prices) as host:
+        stored_copy(tmp_path).write_bytes(DAMAGED[how](f"{host.origin}/api/openapi/model/catalog"))
+        async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
-        async with asking(tmp_path, host.origin) as session:
+        async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
 
 
-async def test_the_copy_of_another_address_is_none(tmp_path: Path) -> None:
-    async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
+async def test_the_copy_of_another_address_is_not_used(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         await cost(session)
-    async with hosting(dear) as host, asking(tmp_path, host.origin) as session:
+    async with hosting(answer_with_high_prices) as host, connected_to(tmp_path, host.origin) as session:
         assert (await cost(session, duration=5))["amount"] == 35
 
 
-async def test_a_copy_that_cannot_be_written_costs_nothing_but_a_warning(
+async def test_a_copy_that_cannot_be_written_causes_nothing_but_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept(tmp_path).mkdir(parents=True)
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin) as session:
+    stored_copy(tmp_path).mkdir(parents=True)
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
             assert (await cost(session, duration=5))["amount"] == 2.5
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
     assert "cannot be written" in caplog.text
-    assert [path.name for path in (tmp_path / "state").iterdir() if "catalogue" in path.name] == [kept(tmp_path).name]
+    assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [
+        stored_copy(tmp_path).name
+    ]
 
 
 # -- trouble ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_vendor_that_says_nothing_delays_one_quote_and_no_longer_than_the_bound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert price_lists.FIRST_WAIT == 2
-    monkeypatch.setattr(price_lists, "FIRST_WAIT", 0.05)
-    async with silent() as origin, asking(tmp_path, origin) as session:
-        with anyio.fail_after(10):  # a look is given up after 30 s
+async def test_a_vendor_that_never_answers_delays_one_quote_for_at_most_two_seconds(tmp_path: Path) -> None:
+    assert PriceListTiming().first_wait == 2
+    async with silent_host() as origin, connected_to(tmp_path, origin) as session:
+        with anyio.fail_after(10):  # the request itself is given up after 30 s
             found = await cost(session, duration=5)
-            monkeypatch.setattr(price_lists, "FIRST_WAIT", 3600)
+        with anyio.fail_after(1.5):  # the next calls do not wait once more
             assert await cost(session, duration=5) == found
             assert (await session.call("list_models", model=MINI)).fields["price"] == "price unknown"
     assert found == {
         "basis": "unit price in JimiCoin × 5 s",
-        "unknown": "jimmyai gives no unit price (its catalogue is not at hand); SEEDANCE_PRICES can supply it",
+        "unknown": "jimmyai does not list a unit price (its price list is not available); the user can set "
+        "SEEDANCE_PRICES",
     }
 
 
-async def test_a_server_stops_at_once_while_a_vendor_says_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(price_lists, "FIRST_WAIT", 0.0)
-    async with silent() as origin:
+async def test_a_server_stops_at_once_while_a_vendor_does_not_answer(tmp_path: Path) -> None:
+    async with silent_host() as origin:
         with anyio.fail_after(10):
-            async with asking(tmp_path, origin) as session:
+            async with connected_to(tmp_path, origin, timing=PriceListTiming(first_wait=0)) as session:
                 assert "amount" not in await cost(session)
 
 
 ANSWERS: dict[str, Answer] = {
-    "an error": down,
+    "an error": answer_with_an_error,
     "a refusal": lambda asked: Reply(b'{"code": 20001, "msg": "auth failure", "data": null}'),
-    "an error with a list": lambda asked: replace(listing(PER_SECOND), status=503),
-    "a refusal with a list": lambda asked: Reply(listing(PER_SECOND).body.replace(b"20000", b"20001")),
+    "an error with a list": lambda asked: replace(price_list(PER_SECOND), status=503),
+    "a refusal with a list": lambda asked: Reply(price_list(PER_SECOND).body.replace(b"20000", b"20001")),
     "an error without an envelope": lambda asked: Reply(b'{"data": {"list": []}}', status=500),
     "a page": lambda asked: Reply(b"<html>soon</html>"),
     "another shape": lambda asked: Reply(b'{"code": 20000, "data": {"list": {}}}'),
@@ -394,99 +421,118 @@ ANSWERS: dict[str, Answer] = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_what_cannot_be_had_is_unknown_said_once_and_left_alone_for_ten_minutes(
-    tmp_path: Path, answer: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_a_price_list_that_cannot_be_read_is_reported_once_and_left_alone_for_ten_minutes(
+    tmp_path: Path, answer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert price_lists.AGAIN_AFTER == 600
+    assert PriceListTiming().retry_after == 600
     caplog.set_level(logging.WARNING)
     async with hosting(ANSWERS[answer]) as host:
-        async with asking(tmp_path, host.origin) as session:
+        async with connected_to(tmp_path, host.origin) as session:
             for _ in range(3):
                 assert "amount" not in await cost(session)
-        assert len(host.asked) == 1
-        assert caplog.text.count("the catalogue of Jimmy AI could not be read: ") == 1
-        assert not kept(tmp_path).exists()
-        monkeypatch.setattr(price_lists, "AGAIN_AFTER", 0.0)
-        async with asking(tmp_path, host.origin) as session:
+        assert len(host.requests) == 1
+        assert caplog.text.count("the price list of Jimmy AI could not be read: ") == 1
+        assert not stored_copy(tmp_path).exists()
+        async with connected_to(tmp_path, host.origin, timing=PriceListTiming(retry_after=0)) as session:
             assert "amount" not in await cost(session)
-            host.answer = lists
+            host.answer = answer_with_prices
             assert (await cost(session, duration=5))["amount"] == 2.5
 
 
-async def test_nobody_there_is_unknown(tmp_path: Path) -> None:
-    async with asking(tmp_path, "http://127.0.0.1:9") as session:
-        assert "its catalogue is not at hand" in (await cost(session))["unknown"]
+async def test_a_vendor_that_cannot_be_reached_has_no_price_list(tmp_path: Path) -> None:
+    async with connected_to(tmp_path, "http://127.0.0.1:9") as session:
+        assert "its price list is not available" in (await cost(session))["unknown"]
 
 
-async def test_an_older_copy_stays_in_use_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
+async def test_an_older_copy_stays_in_use_and_its_age_is_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
             await cost(session)
         day = grow_old(tmp_path)
-        host.answer = down
-        async with asking(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
+        host.answer = answer_with_an_error
+        async with connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session:
             with anyio.fail_after(10):
                 while "could not be read" not in caplog.text:
                     await cost(session)
             found = await cost(session, duration=5)
-        assert len(host.asked) == 2
+        assert len(host.requests) == 2
     assert found["usd"] == 0.35
-    assert f"0.5 JimiCoin per second (catalogue of {day}, over a day old) × 5 s" in found["basis"]
+    assert f"0.5 JimiCoin per second (price list of {day}, over a day old) × 5 s" in found["basis"]
 
 
-async def test_an_older_copy_is_renewed_before_it_is_used_and_nobody_waits_long_for_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin) as session:
+async def test_an_older_copy_is_renewed_before_it_is_used_and_no_call_waits_long_for_that(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin) as session:
             await cost(session)
-        copy = json.loads(kept(tmp_path).read_text())
+        copy = json.loads(stored_copy(tmp_path).read_text())
         grow_old(tmp_path)
-        host.answer = dear
-        async with asking(tmp_path, host.origin) as session:
+        host.answer = answer_with_high_prices
+        async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 35
-        assert len(host.asked) == 2
-    async with silent() as origin:
+        assert len(host.requests) == 2
+    async with silent_host() as origin:
         copy["url"] = f"{origin}/api/openapi/model/catalog"
-        monkeypatch.setattr(price_lists, "FIRST_WAIT", 0.1)
         for age in (0, 3):
-            kept(tmp_path).write_text(json.dumps(copy))
+            stored_copy(tmp_path).write_text(json.dumps(copy))
             grow_old(tmp_path, age)
-            async with asking(tmp_path, origin) as session:
+            clock, timing = Clock(), PriceListTiming(first_wait=0.1)
+            async with connected_to(tmp_path, origin, timing=timing, clock=clock) as session:
                 with anyio.fail_after(10):
                     assert (await cost(session, duration=5))["amount"] == 2.5
-                    monkeypatch.setattr(price_lists, "GOOD_FOR", 0.0)  # it grows old while the server runs
+                    clock.ahead = DAY  # it grows old while the server runs
                     assert (await cost(session, duration=5))["amount"] == 2.5
-            monkeypatch.setattr(price_lists, "GOOD_FOR", 86_400.0)
 
 
-def empty(_: Asked) -> Reply:
+def empty(_: Request) -> Reply:
     return Reply(b'{"data": {"list": []}}', headers={"content-type": "application/json"})
 
 
-async def test_a_catalogue_without_a_price_replaces_none(tmp_path: Path) -> None:
-    async with hosting(lists) as host:
-        async with asking(tmp_path, host.origin) as session:
+async def test_a_price_list_without_prices_replaces_no_other(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin) as session:
             before = await cost(session, duration=5)
         grow_old(tmp_path)
-        copy = kept(tmp_path).read_bytes()
+        copy = stored_copy(tmp_path).read_bytes()
         host.answer = empty
-        async with asking(tmp_path, host.origin) as session:
+        async with connected_to(tmp_path, host.origin) as session:
             after = await cost(session, duration=5)
-    assert len(host.asked) == 2
+    assert len(host.requests) == 2
     assert after["amount"] == before["amount"]
     assert "over a day old" in after["basis"]
-    assert kept(tmp_path).read_bytes() == copy
+    assert stored_copy(tmp_path).read_bytes() == copy
 
 
-async def test_a_server_that_runs_for_days_asks_every_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert price_lists.GOOD_FOR == 86_400
-    monkeypatch.setattr(price_lists, "AGAIN_AFTER", 0.0)
-    async with hosting(lists) as host, asking(tmp_path, host.origin) as session:
-        await cost(session)
-        await cost(session)
-        assert len(host.asked) == 1
-        monkeypatch.setattr(price_lists, "GOOD_FOR", 0.0)
+async def test_a_server_that_runs_for_days_requests_the_price_list_every_day(tmp_path: Path) -> None:
+    assert PriceListTiming().lifetime == DAY
+    clock = Clock()
+    async with (
+        hosting(answer_with_prices) as host,
+        connected_to(tmp_path, host.origin, timing=PriceListTiming(retry_after=0), clock=clock) as session,
+    ):
+        for day in range(3):
+            clock.ahead = day * DAY + 30 * day
+            await cost(session)
+            assert len(host.requests) == day + 1
+            clock.ahead += DAY - 60
+            assert "over a day old" not in (await cost(session))["basis"]
+            assert len(host.requests) == day + 1
+
+
+async def test_a_copy_from_the_future_is_renewed(tmp_path: Path) -> None:
+    async with hosting(answer_with_prices) as host:
+        async with connected_to(tmp_path, host.origin) as session:
+            await cost(session)
+        grow_old(tmp_path, -3)  # the clock was set back
+        async with connected_to(tmp_path, host.origin) as session:
+            await cost(session)
+        assert len(host.requests) == 2
+
+
+async def test_after_a_failure_the_price_list_is_requested_again_once_the_pause_is_over(tmp_path: Path) -> None:
+    timing = PriceListTiming(retry_after=0.2)
+    async with hosting(answer_with_an_error) as host, connected_to(tmp_path, host.origin, timing=timing) as session:
         with anyio.fail_after(10):
-            while len(host.asked) < 3:
-                assert "over a day old" in (await cost(session))["basis"]
+            while len(host.requests) < 2:
+                await cost(session)

@@ -1,4 +1,4 @@
-"""What a file is, by its content: every format that is known, and much that only looks like one."""
+"""What a file is, by its content: every known format, and much that only looks like one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seedance_mcp.media.probe import Undecodable, probe
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
 from tests.uploads.samples import audio, image, video
 
-MADE = {
+WHOLE_FILES = {
     "jpg": image(form="JPEG"),
     "png": image(),
     "gif": image(form="GIF"),
@@ -36,23 +36,23 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("ending", MADE)
-def test_a_file_is_what_its_content_is(ending: str) -> None:
-    data = MADE[ending]
+@pytest.mark.parametrize("ending", WHOLE_FILES)
+def test_the_content_of_a_whole_file_decides_its_format(ending: str) -> None:
+    data = WHOLE_FILES[ending]
     assert sniff(data[:HEAD]) == ending
-    seen = probe(data, MIME[ending][0], ending)
     kind = MIME[ending][0]
-    assert seen.pixels == {"image": (640, 360), "video": (1280, 720), "audio": None}[kind]
-    assert seen.seconds is None if kind == "image" else seen.seconds == pytest.approx(2, abs=0.15)
+    probed = probe(data, kind, ending)
+    assert probed.pixels == {"image": (640, 360), "video": (1280, 720), "audio": None}[kind]
+    assert probed.seconds is None if kind == "image" else probed.seconds == pytest.approx(2, abs=0.15)
 
 
 @pytest.mark.parametrize("ending", HEADS)
-def test_a_head_is_enough(ending: str) -> None:
+def test_the_first_bytes_are_enough(ending: str) -> None:
     assert sniff(HEADS[ending]) == ending
 
 
-def test_every_known_format_is_tried_here() -> None:
-    assert {*MADE, *HEADS} == set(MIME)
+def test_every_known_format_is_tested_here() -> None:
+    assert {*WHOLE_FILES, *HEADS} == set(MIME)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_every_known_format_is_tried_here() -> None:
         b"\x1a\x45\xdf\xa3 something else",
     ],
 )
-def test_what_only_looks_like_one_is_none(content: bytes) -> None:
+def test_content_that_only_resembles_a_format_is_not_recognised(content: bytes) -> None:
     assert sniff(content) is None
 
 
@@ -97,19 +97,19 @@ def test_what_only_looks_like_one_is_none(content: bytes) -> None:
         ("mkv", HEADS["webm"].replace(b"webm", b"mkv!") + b"root"),
     ],
 )
-def test_a_beginning_alone_makes_no_picture(ending: str, content: bytes) -> None:
+def test_a_file_with_only_a_valid_beginning_cannot_be_decoded(ending: str, content: bytes) -> None:
     with pytest.raises(Undecodable):
         probe(content, MIME[ending][0], ending)
 
 
-def test_a_sound_is_no_clip_whatever_its_box() -> None:
+def test_a_container_with_only_audio_is_not_a_video() -> None:
     data = audio(form="mp4", codec="aac")
     assert sniff(data[:HEAD]) == "mp4"
-    with pytest.raises(Undecodable, match="no picture"):
+    with pytest.raises(Undecodable, match="no video stream"):
         probe(data, "video", "mp4")
 
 
-def test_a_picture_of_a_billion_pixels_is_not_decoded() -> None:
+def test_an_image_of_a_billion_pixels_is_not_decoded() -> None:
     data = bytearray(image())
     data[16:24] = (40_000).to_bytes(4, "big") * 2
     with pytest.raises(Undecodable):

@@ -1,4 +1,4 @@
-"""Folders as a person might have them: one that the server may use, and one beside it that it may not."""
+"""Two folders of a user: one that the server may read, and one beside it that it may not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def era(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder with one picture, fox.png."""
+    """A folder with one image, fox.png."""
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "fox.png").write_bytes(image())
@@ -26,7 +26,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A picture outside."""
+    """An image outside that folder."""
     file = tmp_path / "private" / "secret.png"
     file.parent.mkdir()
     file.write_bytes(image("black"))

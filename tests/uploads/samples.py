@@ -1,6 +1,6 @@
-"""Pictures, clips and sounds, made when a test needs them."""
+"""Images, videos and audio files, made when a test needs them."""
 
-# PyAV types its containers only in part.
+# PyAV's types are incomplete.
 # pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 
 @cache
 def image(colour: str = "orange", form: str = "PNG", size: tuple[int, int] = (640, 360)) -> bytes:
-    """Return a picture of one colour."""
+    """Return an image of one colour."""
     made = io.BytesIO()
     Image.new("RGB", size, colour).save(made, form)
     return made.getvalue()
@@ -24,10 +24,10 @@ def image(colour: str = "orange", form: str = "PNG", size: tuple[int, int] = (64
 
 @cache
 def video(seconds: float = 2.0, form: str = "mp4", codec: str = "mpeg4", size: tuple[int, int] = (1280, 720)) -> bytes:
-    """Return a clip of a still grey picture."""
+    """Return a grey video."""
     made = io.BytesIO()
-    with av.open(made, "w", format=form) as box:
-        stream = cast("Any", box.add_stream(codec, rate=10))
+    with av.open(made, "w", format=form) as container:
+        stream = cast("Any", container.add_stream(codec, rate=10))
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         frame = av.VideoFrame(*size, "yuv420p")
@@ -36,23 +36,23 @@ def video(seconds: float = 2.0, form: str = "mp4", codec: str = "mpeg4", size: t
         for number in range(round(seconds * 10)):
             frame.pts = number
             frame.time_base = Fraction(1, 10)
-            box.mux(stream.encode(frame))
-        box.mux(stream.encode(None))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return made.getvalue()
 
 
 @cache
 def audio(seconds: float = 2.0, form: str = "wav", codec: str = "pcm_s16le") -> bytes:
-    """Return silence."""
+    """Return a silent audio file."""
     made = io.BytesIO()
-    with av.open(made, "w", format=form) as box:
-        stream = cast("Any", box.add_stream(codec, rate=44_100, layout="mono"))
+    with av.open(made, "w", format=form) as container:
+        stream = cast("Any", container.add_stream(codec, rate=44_100, layout="mono"))
         samples = stream.frame_size or 1024
         for number in range(round(seconds * 44_100 / samples)):
             frame = av.AudioFrame(stream.format.name, "mono", samples)
             for plane in frame.planes:
                 plane.update(bytes(plane.buffer_size))
             frame.sample_rate, frame.pts, frame.time_base = 44_100, number * samples, Fraction(1, 44_100)
-            box.mux(stream.encode(frame))
-        box.mux(stream.encode(None))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return made.getvalue()

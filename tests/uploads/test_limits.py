@@ -1,4 +1,4 @@
-"""A file's size, pixels and seconds against the model's row, before anything is sent or spent."""
+"""A file's size, pixels and duration are checked against the model's row before anything is sent or paid for."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pytest
 from seedance_mcp.catalog import FileLimits, Source
 from seedance_mcp.catalog.files import MB, FileFacts, has_unchecked_limits, limit_problems
 from seedance_mcp.uploads import bucket
-from tests.server.mcp_client import Session, connected
+from tests.server.mcp_client import Session
 from tests.uploads.samples import audio, image, video
+from tests.uploads.sessions import MINI, with_photos
 
 pytestmark = pytest.mark.anyio
 
 MD = "jimmyai/seedance2.0-md"
-BUCKET = "s3://films/in?region=eu-central-1"
+BUCKET = "s3://videos/in?region=eu-central-1"
 
 
 def write(folder: Path, **files: bytes) -> list[str]:
@@ -29,52 +30,53 @@ def write(folder: Path, **files: bytes) -> list[str]:
     return [str(path) for path in paths]
 
 
-async def asked(tmp_path: Path, photos: Path, model: str, **arguments: Any) -> str:
-    """Ask for a dry run with a bucket beside; return what was said."""
-    more: dict[str, Any] = {"SEEDANCE_MEDIA_ROOTS": str(photos), "SEEDANCE_UPLOAD_URL": BUCKET}
-    async with connected(tmp_path, "2026-07-28", **more) as session:
-        said = await session.call("create_video", prompt="a fox", model=model, dry_run=True, **arguments)
+async def dry_run(tmp_path: Path, photos: Path, model: str, **arguments: Any) -> str:
+    """Call create_video as a dry run, with a bucket configured; return the text of the answer."""
+    async with with_photos(tmp_path, SEEDANCE_UPLOAD_URL=BUCKET) as session:
+        answer = await session.call("create_video", prompt="a fox", model=model, dry_run=True, **arguments)
         assert not any(session.sandbox.stored.values())
-    return said.text
+    return answer.text
 
 
-async def test_the_seconds_of_clips_count_together(tmp_path: Path, photos: Path) -> None:
+async def test_the_durations_of_all_videos_are_added_up(tmp_path: Path, photos: Path) -> None:
     videos = write(photos, a_mp4=video(8), b_mp4=video(6), c_mov=video(3, "mov"))
-    said = await asked(tmp_path, photos, MD, reference_videos=videos)
-    assert f"{MD} cannot do this, 1 problem" in said
-    assert "- reference_videos have 17.0 s together; at most 15 s are taken" in said
-    assert "state: quoted" in await asked(tmp_path, photos, MD, reference_videos=videos[:2])
+    answer = await dry_run(tmp_path, photos, MD, reference_videos=videos)
+    assert f"{MD} cannot do this, 1 problem" in answer
+    assert "- reference_videos add up to 17.0 s; the limit is 15 s" in answer
+    assert "state: quoted" in await dry_run(tmp_path, photos, MD, reference_videos=videos[:2])
 
 
-async def test_each_clip_and_sound_has_bounds_and_so_have_all(tmp_path: Path, photos: Path) -> None:
+async def test_each_video_and_audio_file_has_limits_and_so_have_all_together(tmp_path: Path, photos: Path) -> None:
     videos = write(photos, short_mp4=video(1), fine_mp4=video(3), long_mp4=video(16))
     audios = write(photos, a_wav=audio(1), b_mp3=audio(15, "mp3", "libmp3lame"))
-    said = await asked(tmp_path, photos, "ope/seedance-2-0", reference_videos=videos, reference_audios=audios)
-    assert "- reference_videos item 1 (short.mp4) has 1.0 s; each must have 2–15 s" in said
-    assert "- reference_videos item 3 (long.mp4) has 16.0 s; each must have 2–15 s" in said
-    assert "item 2" not in said
-    assert "- reference_videos have 20.0 s together; at most 15 s are taken" in said
-    assert "- reference_audios item 1 (a.wav) has 1.0 s" in said
-    assert "- reference_audios have 16.0 s together" in said
+    answer = await dry_run(tmp_path, photos, "ope/seedance-2-0", reference_videos=videos, reference_audios=audios)
+    assert "- reference_videos item 1 (short.mp4) is 1.0 s long; each file must be 2–15 s" in answer
+    assert "- reference_videos item 3 (long.mp4) is 16.0 s long; each file must be 2–15 s" in answer
+    assert "item 2" not in answer
+    assert "- reference_videos add up to 20.0 s; the limit is 15 s" in answer
+    assert "- reference_audios item 1 (a.wav) is 1.0 s long" in answer
+    assert "- reference_audios add up to 16.0 s" in answer
 
 
 @pytest.mark.parametrize(("size", "fits"), [((1280, 720), True), ((640, 360), False), ((720, 1280), True)])
-async def test_pixels_are_held_against_the_row(tmp_path: Path, photos: Path, size: tuple[int, int], fits: bool) -> None:
-    said = await asked(tmp_path, photos, MD, reference_videos=write(photos, a_mp4=video(2, size=size)))
-    assert ("state: quoted" in said) is fits
-    assert ("(a.mp4) has 640x360 pixels; its shorter side must have 720–2160" in said) is not fits
+async def test_the_size_in_pixels_is_checked_against_the_row(
+    tmp_path: Path, photos: Path, size: tuple[int, int], fits: bool
+) -> None:
+    answer = await dry_run(tmp_path, photos, MD, reference_videos=write(photos, a_mp4=video(2, size=size)))
+    assert ("state: quoted" in answer) is fits
+    assert ("(a.mp4) is 640x360 pixels; the shorter side must be 720–2160 pixels" in answer) is not fits
 
 
-async def test_a_picture_that_is_too_large_for_the_row_is_refused(tmp_path: Path, photos: Path) -> None:
+async def test_an_image_that_exceeds_the_limit_of_the_row_is_refused(tmp_path: Path, photos: Path) -> None:
     (photos / "large.png").write_bytes(image() + bytes(30 * MB))
-    said = await asked(tmp_path, photos, "ope/seedance-2-0", reference_images=[str(photos / "large.png")])
-    assert "- reference_images item 1 (large.png) has 30.0 MB; each must be under 30 MB" in said
+    answer = await dry_run(tmp_path, photos, "ope/seedance-2-0", reference_images=[str(photos / "large.png")])
+    assert "- reference_images item 1 (large.png) is 30.0 MB; each file must be under 30 MB" in answer
 
 
-async def test_urls_beside_files_are_left_as_they_are(tmp_path: Path, photos: Path) -> None:
+async def test_urls_beside_files_are_sent_unchanged(tmp_path: Path, photos: Path) -> None:
     (video_,) = write(photos, a_mp4=video(8))
     url = "https://example.com/b.mp4"
-    async with connected(tmp_path, "2026-07-28", SEEDANCE_MEDIA_ROOTS=str(photos)) as session:
+    async with with_photos(tmp_path) as session:
         await session.create(model=MD, reference_videos=[url, video_])
         (task,) = session.sandbox.tasks.values()
     first, second = task.body["reference_videos"]
@@ -82,81 +84,80 @@ async def test_urls_beside_files_are_left_as_they_are(tmp_path: Path, photos: Pa
     assert second.startswith("https://files.jimmyai.example/uploads/")
 
 
-async def test_a_model_that_cannot_take_the_file_is_not_chosen(tmp_path: Path, photos: Path) -> None:
+async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path, photos: Path) -> None:
     prices = '{"12ai": {"per": "second", "unit": "USD", "rates": {"": 0.0001}}}'
     (video_,) = write(photos, a_mp4=video(4))
 
     async def chosen(session: Session, **more: Any) -> str:
         return (await session.create(dry_run=True, **more))["model"]
 
-    roots: dict[str, Any] = {"SEEDANCE_MEDIA_ROOTS": str(photos), "SEEDANCE_PRICES": prices}
-    async with connected(tmp_path, "2026-07-28", **roots) as session:
+    async with with_photos(tmp_path, SEEDANCE_PRICES=prices) as session:
         assert (await chosen(session)).startswith("12ai/")
         assert (await chosen(session, first_frame="fox.png")).startswith("jimmyai/")
         assert (await chosen(session, reference_videos=[video_])).startswith("jimmyai/")
-    async with connected(tmp_path, "2026-07-28", **roots, SEEDANCE_UPLOAD_URL=BUCKET) as session:
+    async with with_photos(tmp_path, SEEDANCE_PRICES=prices, SEEDANCE_UPLOAD_URL=BUCKET) as session:
         assert (await chosen(session, first_frame="fox.png")).startswith("12ai/")
 
 
-async def test_who_could_take_it_is_said_and_how_a_bucket_is_set_up(tmp_path: Path, photos: Path) -> None:
-    async with connected(tmp_path, "2026-07-28", SEEDANCE_MEDIA_ROOTS=str(photos)) as session:
-        said = await session.refused(model="ope/seedance-2-0", first_frame="fox.png")
-    assert "first_frame (fox.png) is a local file, which OPE.AI cannot take: it has no upload of its own" in said
-    assert "SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)" in said
-    assert "As it is, it would be accepted by: jimmyai/seedance2.0-sp," in said
+async def test_the_refusal_names_models_that_would_accept_the_file_and_the_bucket_setting(
+    tmp_path: Path, photos: Path
+) -> None:
+    async with with_photos(tmp_path) as session:
+        answer = await session.refused(model="ope/seedance-2-0", first_frame="fox.png")
+    assert "first_frame (fox.png) is a local file that OPE.AI cannot accept: it has no upload API" in answer
+    assert "SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)" in answer
+    assert "Unchanged, the request would be accepted by: jimmyai/seedance2.0-sp," in answer
 
 
-async def test_a_bucket_without_its_extra_is_said(
+async def test_a_bucket_without_its_extra_is_reported(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "find_spec", lambda name: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    said = await asked(tmp_path, photos, "ope/seedance-2-0", first_frame="fox.png")
-    assert "install seedance-mcp[upload]" in said
+    monkeypatch.setattr(bucket, "find_spec", lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  (a lambda has no types)
+    answer = await dry_run(tmp_path, photos, "ope/seedance-2-0", first_frame="fox.png")
+    assert "install seedance-mcp[upload]" in answer
 
 
-async def test_what_is_too_large_for_the_vendors_upload_goes_to_the_bucket(
-    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_that_is_too_large_for_the_vendors_upload_goes_to_the_bucket(tmp_path: Path, photos: Path) -> None:
     (photos / "large.png").write_bytes(image() + bytes(100 * MB))
-    assert "state: quoted" in await asked(tmp_path, photos, "jimmyai/seedance2.0-mini", first_frame="large.png")
-    async with connected(tmp_path, "2026-07-28", SEEDANCE_MEDIA_ROOTS=str(photos)) as session:
-        said = await session.refused(model="jimmyai/seedance2.0-mini", first_frame="large.png")
-    assert "Jimmy AI cannot take: its upload takes 100 MB at most" in said
+    assert "state: quoted" in await dry_run(tmp_path, photos, MINI, first_frame="large.png")
+    async with with_photos(tmp_path) as session:
+        answer = await session.refused(model=MINI, first_frame="large.png")
+    assert "Jimmy AI cannot accept: its upload accepts at most 100 MB" in answer
 
 
-async def test_without_the_extra_size_and_content_are_still_checked_and_the_rest_is_said(
+async def test_without_the_extra_size_and_content_are_still_checked_and_the_rest_is_reported(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     videos = write(photos, a_mp4=video(16), passwd_mp4=b"root:x:0:0")
-    really = builtins.__import__
+    original = builtins.__import__
 
     def without(name: str, *rest: Any) -> Any:
         if name in {"av", "PIL"}:
             raise ImportError(name)
-        return really(name, *rest)
+        return original(name, *rest)
 
     for name in ("av", "PIL"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
-    assert (
-        "seconds and pixels of files in reference_videos could not be checked"
-        in (await asked(tmp_path, photos, MD, reference_videos=videos[:1])).casefold()
+    answer = await dry_run(tmp_path, photos, MD, reference_videos=videos[:1])
+    assert "Duration and size in pixels of the files in reference_videos could not be checked" in answer
+    assert "(passwd.mp4) is not an image, video or audio file" in await dry_run(
+        tmp_path, photos, MD, reference_videos=videos
     )
-    assert "(passwd.mp4) is no picture, clip or sound" in await asked(tmp_path, photos, MD, reference_videos=videos)
-    assert "could not be checked" not in await asked(tmp_path, photos, MD, reference_images=[str(photos / "fox.png")])
+    assert "could not be checked" not in await dry_run(tmp_path, photos, MD, reference_images=[str(photos / "fox.png")])
 
 
-async def test_too_many_files_are_not_all_read(tmp_path: Path, photos: Path) -> None:
+async def test_files_beyond_the_limit_are_not_read(tmp_path: Path, photos: Path) -> None:
     for number in range(26):
         (photos / f"{number}.png").write_bytes(image())
     images = [str(photos / f"{number}.png") for number in range(26)]
-    said = await asked(tmp_path, photos, "jimmyai/seedance2.0-mini", reference_images=images)
-    assert "item 25 is one file too many; 24 are the most" in said
+    answer = await dry_run(tmp_path, photos, MINI, reference_images=images)
+    assert "item 25 exceeds the limit of 24 files" in answer
 
 
-# -- limits by themselves ---------------------------------------------------------------------------------------------
+# -- limits on their own --------------------------------------------------------------------------------------------
 
-_HERE = Source("SEED:1", "x")
+_SOURCE = Source("SEED:1", "x")
 
 
 def facts(**known: Any) -> FileFacts:
@@ -182,13 +183,13 @@ def facts(**known: Any) -> FileFacts:
         ({"pixels": (720, 2160)}, {"pixels": None}, True),
     ],
 )
-def test_limits(limits: dict[str, Any], known: dict[str, Any], fits: bool) -> None:
-    assert (list(limit_problems(FileLimits(_HERE, **limits), [("it", facts(**known))])) == []) is fits
+def test_a_file_within_the_limits_has_no_problems(limits: dict[str, Any], known: dict[str, Any], fits: bool) -> None:
+    assert (list(limit_problems(FileLimits(_SOURCE, **limits), [("item 1", facts(**known))])) == []) is fits
 
 
-def test_what_could_not_be_seen_is_known() -> None:
-    seconds, size = FileLimits(_HERE, total_seconds=15), FileLimits(_HERE, under_mb=5)
+def test_a_limit_on_an_unknown_fact_is_unchecked() -> None:
+    seconds, size = FileLimits(_SOURCE, total_seconds=15), FileLimits(_SOURCE, under_mb=5)
     assert has_unchecked_limits(seconds, [facts(seconds=1.0), facts()])
     assert not has_unchecked_limits(seconds, [facts(seconds=1.0)])
     assert not has_unchecked_limits(size, [facts()])
-    assert has_unchecked_limits(FileLimits(_HERE, pixels=(1, 2)), [facts(seconds=1.0)])
+    assert has_unchecked_limits(FileLimits(_SOURCE, pixels=(1, 2)), [facts(seconds=1.0)])

@@ -1,4 +1,4 @@
-"""Which files of this machine may be used: those below the roots, by their content, and no others by any trick."""
+"""Which local files may be used: those below the roots, by their content, and no others by any trick."""
 
 from __future__ import annotations
 
@@ -16,30 +16,29 @@ import pytest
 
 from seedance_mcp.uploads import local_files
 from seedance_mcp.uploads.local_files import UnusableFile, find, is_local
-from tests.server.mcp_client import connected
 from tests.uploads.samples import audio, image, video
+from tests.uploads.sessions import MINI, with_photos
 
 pytestmark = pytest.mark.anyio
 
-MODEL = "jimmyai/seedance2.0-mini"
 
-
-async def refused(tmp_path: Path, photos: Path | None, path: object, model: str = MODEL, **more: Any) -> str:
-    """Ask for a film that begins with a file; return the refusal. Nothing may have reached a vendor."""
-    roots: dict[str, Any] = {"SEEDANCE_MEDIA_ROOTS": str(photos)} if photos else {}
-    async with connected(tmp_path, "2026-07-28", **roots) as session:
-        said = await session.refused(model=model, **(more or {"first_frame": str(path)}))
+async def refused(tmp_path: Path, photos: Path | None, path: object, model: str = MINI, **more: Any) -> str:
+    """Call create_video with a file as first frame; return the refusal. Nothing may have reached a vendor."""
+    async with with_photos(tmp_path, SEEDANCE_MEDIA_ROOTS=str(photos or "")) as session:
+        refusal = await session.refused(model=model, **(more or {"first_frame": str(path)}))
         assert session.sandbox.tasks == {}
         assert not any(session.sandbox.stored.values())
         journal = (tmp_path / "state" / "sandbox" / "journal.sqlite3").read_bytes()
     assert b"local.invalid" not in journal
-    return said
+    return refusal
 
 
-async def test_without_roots_a_file_is_refused_and_it_is_said_how_to_allow_it(tmp_path: Path, photos: Path) -> None:
-    said = await refused(tmp_path, None, photos / "fox.png")
-    assert "first_frame is no URL, and files on this machine may not be used" in said
-    assert "SEEDANCE_MEDIA_ROOTS" in said
+async def test_without_roots_the_refusal_of_a_file_names_the_setting_that_allows_it(
+    tmp_path: Path, photos: Path
+) -> None:
+    refusal = await refused(tmp_path, None, photos / "fox.png")
+    assert "first_frame is not a URL, and local files are not allowed" in refusal
+    assert "SEEDANCE_MEDIA_ROOTS" in refusal
 
 
 @pytest.mark.parametrize(
@@ -72,7 +71,7 @@ async def test_without_roots_a_file_is_refused_and_it_is_said_how_to_allow_it(tm
         "{photos}/../no-such.png",
     ],
 )
-async def test_what_lies_elsewhere_is_refused_in_the_same_words(
+async def test_every_path_outside_the_roots_gets_the_same_refusal(
     tmp_path: Path, photos: Path, secret: Path, path: str
 ) -> None:
     (photos / "link.png").symlink_to(secret)
@@ -81,28 +80,30 @@ async def test_what_lies_elsewhere_is_refused_in_the_same_words(
     evil = tmp_path / "photos-evil"
     evil.mkdir()
     (evil / "secret.png").write_bytes(image("black"))
-    said = await refused(tmp_path, photos, path.format(secret=secret, photos=photos))
-    assert f"- first_frame is not a file below {photos}; the user can allow more folders" in said
+    refusal = await refused(tmp_path, photos, path.format(secret=secret, photos=photos))
+    assert f"- first_frame is not a file below {photos}; the user can allow more folders" in refusal
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "reason"),
     [
-        ("file://elsewhere/{photos}/fox.png", "is a file URL of another machine"),
-        ("file:fox.png", "is no file URL with a whole path"),
-        ("file:///fox.png?x=1", "is no file URL with a whole path"),
-        ("file:///%00", "is no file URL with a whole path"),
-        ("fox\0.png", "holds a character that no path can have"),
+        ("file://elsewhere/{photos}/fox.png", "is a file URL that names another machine"),
+        ("file:fox.png", "is not a file URL with an absolute path"),
+        ("file:///fox.png?x=1", "is not a file URL with an absolute path"),
+        ("file:///%00", "is not a file URL with an absolute path"),
+        ("fox\0.png", "contains a NUL character, which no path may contain"),
         ("{photos}/" + "x" * 300, "has a name that is too long"),
         ("{photos}/missing.png", "(missing.png) does not exist"),
-        ("{photos}/fox.png/inner.png", "lies below a file"),
+        ("{photos}/fox.png/inner.png", "is below a file"),
         ("{photos}/loop", "is not a file below"),
     ],
 )
-async def test_what_cannot_be_a_file_is_said(tmp_path: Path, photos: Path, path: str, words: str) -> None:
+async def test_a_path_that_cannot_be_a_file_is_refused_with_the_reason(
+    tmp_path: Path, photos: Path, path: str, reason: str
+) -> None:
     (photos / "loop").symlink_to(photos / "loop")
-    said = await refused(tmp_path, photos, path.format(photos=photos))
-    assert words in said or (path.endswith("loop") and "is a link" in said)
+    refusal = await refused(tmp_path, photos, path.format(photos=photos))
+    assert reason in refusal or (path.endswith("loop") and "is a link" in refusal)
 
 
 def _fifo(path: Path) -> None:
@@ -111,8 +112,8 @@ def _fifo(path: Path) -> None:
 
 def _socket(path: Path) -> None:
     os.chdir(path.parent)
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(path.name)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path.name)
 
 
 def _huge(path: Path) -> None:
@@ -121,90 +122,93 @@ def _huge(path: Path) -> None:
         file.truncate(local_files.LARGEST + 1)
 
 
-ODD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "passwd.png": (lambda p: p.write_bytes(Path("/etc/passwd").read_bytes()), "no picture, clip or sound"),
-    "half.png": (lambda p: p.write_bytes(image()[:60] + b"root:x:0:0"), "looks like png and cannot be decoded"),
+UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "passwd.png": (lambda p: p.write_bytes(Path("/etc/passwd").read_bytes()), "is not an image, video or audio file"),
+    "half.png": (lambda p: p.write_bytes(image()[:60] + b"root:x:0:0"), "begins like a png file but cannot be decoded"),
     "empty.png": (lambda p: p.touch(), "is empty"),
     "folder.png": (lambda p: p.mkdir(), "is a folder"),
-    "fifo.png": (_fifo, "is no regular file"),
-    "huge.png": (_huge, "200 are the most"),
-    "song.png": (lambda p: p.write_bytes(audio()), "is a sound (wav), not a picture"),
-    "clip.png": (lambda p: p.write_bytes(video()), "is a clip (mp4), not a picture"),
-    "page.svg": (lambda p: p.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"), "no picture, clip or sound"),
-    "list.mp4": (lambda p: p.write_text("#EXTM3U\nfile:///etc/passwd\n"), "no picture, clip or sound"),
-    "scan.png": (lambda p: p.write_bytes(image(form="TIFF")), "its upload takes no tiff"),
+    "fifo.png": (_fifo, "is not a regular file"),
+    "huge.png": (_huge, "is 200 MB; the limit is 200 MB"),
+    "song.png": (lambda p: p.write_bytes(audio()), "is an audio file (wav), not an image"),
+    "video.png": (lambda p: p.write_bytes(video()), "is a video (mp4), not an image"),
+    "page.svg": (
+        lambda p: p.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        "is not an image, video or audio file",
+    ),
+    "list.mp4": (lambda p: p.write_text("#EXTM3U\nfile:///etc/passwd\n"), "is not an image, video or audio file"),
+    "scan.png": (lambda p: p.write_bytes(image(form="TIFF")), "its upload does not accept tiff"),
 }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs there")
-@pytest.mark.parametrize("name", ODD)
-async def test_what_is_no_picture_is_refused_whatever_it_is_called(tmp_path: Path, photos: Path, name: str) -> None:
-    make, words = ODD[name]
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs")
+@pytest.mark.parametrize("name", UNUSABLE)
+async def test_a_file_that_is_not_an_image_is_refused_despite_its_name(tmp_path: Path, photos: Path, name: str) -> None:
+    make, reason = UNUSABLE[name]
     make(photos / name)
-    said = await refused(tmp_path, photos, photos / name)
-    assert f"first_frame ({name}) " in said
-    assert words in said
+    refusal = await refused(tmp_path, photos, photos / name)
+    assert f"first_frame ({name}) " in refusal
+    assert reason in refusal
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no sockets in folders there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sockets in folders")
 async def test_a_socket_is_refused(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(photos)  # put back afterwards: the name of a socket must be short
+    monkeypatch.chdir(photos)  # restored afterwards; the name of a socket must be short
     _socket(photos / "s.png")
-    assert "is no regular file" in await refused(tmp_path, photos, photos / "s.png")
+    assert "is not a regular file" in await refused(tmp_path, photos, photos / "s.png")
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices there")
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
 def test_a_device_is_not_read() -> None:
-    with pytest.raises(UnusableFile, match="no regular file"):
+    with pytest.raises(UnusableFile, match="is not a regular file"):
         find("/dev/zero", [Path("/dev")])
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
-async def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, photos: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root can read every file")
+async def test_an_unreadable_file_is_refused(tmp_path: Path, photos: Path) -> None:
     (photos / "fox.png").chmod(0)
-    assert "may not be read by this server" in await refused(tmp_path, photos, photos / "fox.png")
+    assert "cannot be read: permission denied" in await refused(tmp_path, photos, photos / "fox.png")
 
 
-def test_an_error_in_reading_is_said_without_the_path(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_error_is_reported_without_the_path(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(handle: int, count: int) -> bytes:
         raise PermissionError(13, "no", "/some/where")
 
     monkeypatch.setattr(local_files.os, "read", broken)
     with pytest.raises(UnusableFile) as caught:
         find(str(photos / "fox.png"), [photos])
-    assert str(caught.value) == "(fox.png) may not be read by this server"
+    assert str(caught.value) == "(fox.png) cannot be read: permission denied"
 
 
 @pytest.mark.parametrize("model", ["jimmyai/seedance2.0-md", "jimmyai/seedance2.0-fast-md"])
-async def test_a_gif_is_refused_where_the_page_refuses_gifs(tmp_path: Path, photos: Path, model: str) -> None:
+async def test_a_gif_is_refused_where_the_vendor_refuses_gifs(tmp_path: Path, photos: Path, model: str) -> None:
     (photos / "moving.png").write_bytes(image(form="GIF"))
-    said = await refused(tmp_path, photos, None, model, reference_images=[str(photos / "moving.png")])
-    assert "- reference_images item 1 must be a URL beginning with https://, not gif" in said
+    refusal = await refused(tmp_path, photos, None, model, reference_images=[str(photos / "moving.png")])
+    assert "- reference_images item 1 must be a URL beginning with https://, not gif" in refusal
 
 
-async def test_every_problem_is_said_at_once(tmp_path: Path, photos: Path, secret: Path) -> None:
+async def test_every_problem_is_reported_at_once(tmp_path: Path, photos: Path, secret: Path) -> None:
     (photos / "song.wav").write_bytes(audio())
-    said = await refused(
-        tmp_path, photos, None, MODEL, duration=99, first_frame=str(secret), last_frame=str(photos / "song.wav"),
+    refusal = await refused(
+        tmp_path, photos, None, MINI, duration=99, first_frame=str(secret), last_frame=str(photos / "song.wav"),
         reference_images=["missing.png", "ftp://example.com/a.png"],
     )  # fmt: skip
     for part in (
         "6 problems",
         "- duration 99 must be 4–15 s",
         "- first_frame is not a file below",
-        "- last_frame (song.wav) is a sound (wav), not a picture",
+        "- last_frame (song.wav) is an audio file (wav), not an image",
         "- reference_images item 1 is not a file below",
         "- reference_images item 2 must be a URL beginning with https://",
         "- reference_images cannot be combined with first_frame or last_frame",
     ):
-        assert part in said
+        assert part in refusal
 
 
-# -- swapping -----------------------------------------------------------------------------------------------------
+# -- races ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("swapped", ["file", "folder"])
-def test_a_link_that_is_swapped_in_after_the_check_is_not_followed(
+def test_a_link_swapped_in_after_the_check_is_not_followed(
     photos: Path, secret: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
 ) -> None:
     inner = photos / "inner"
@@ -223,13 +227,13 @@ def test_a_link_that_is_swapped_in_after_the_check_is_not_followed(
         return found
 
     monkeypatch.setattr(local_files, "_resolve", then_swap)
-    with pytest.raises(UnusableFile, match="changed while it was opened"):
+    with pytest.raises(UnusableFile, match="changed while it was being opened"):
         find(str(inner / "secret.png"), [photos])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no links for everybody there")
-def test_nobody_wins_the_race(photos: Path, secret: Path) -> None:
-    """Swap a file for a link, over and over, while it is opened: what is read is never the other file."""
+@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges on Windows")
+def test_a_file_that_is_swapped_repeatedly_never_leads_outside(photos: Path, secret: Path) -> None:
+    """Swap a file for a link again and again while it is being opened: the other file is never read."""
     inside, outside = photos / "x.png", secret
     stop = threading.Event()
 
@@ -256,7 +260,7 @@ def test_nobody_wins_the_race(photos: Path, secret: Path) -> None:
     assert found <= {find(str(photos / "fox.png"), [photos]).sha256}
 
 
-def test_a_file_that_changes_after_the_check_is_not_sent(photos: Path) -> None:
+def test_a_file_that_changes_after_the_check_is_not_uploaded(photos: Path) -> None:
     file = find("fox.png", [photos])
     assert local_files.content(file) == image()
     (photos / "fox.png").write_bytes(image("blue"))
@@ -267,10 +271,10 @@ def test_a_file_that_changes_after_the_check_is_not_sent(photos: Path) -> None:
         local_files.content(file)
 
 
-# -- what is allowed -------------------------------------------------------------------------------------------------
+# -- allowed files --------------------------------------------------------------------------------------------------
 
 
-def _ways(photos: Path) -> Iterator[str]:
+def _spellings(photos: Path) -> Iterator[str]:
     yield str(photos / "fox.png")
     yield f"file://{photos}/fox.png"
     yield f"FILE://{photos}/fox.png"
@@ -285,10 +289,10 @@ def _ways(photos: Path) -> Iterator[str]:
 
 def test_a_file_can_be_named_in_many_ways(photos: Path) -> None:
     (photos / "alias.png").symlink_to("fox.png")
-    assert len({find(way, [photos]).sha256 for way in _ways(photos)}) == 1
+    assert len({find(path, [photos]).sha256 for path in _spellings(photos)}) == 1
 
 
-def test_roots_are_tried_in_turn_and_may_be_links(tmp_path: Path, photos: Path) -> None:
+def test_a_relative_path_is_tried_in_each_root_and_a_root_may_be_a_link(tmp_path: Path, photos: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     link = tmp_path / "link"
@@ -297,7 +301,7 @@ def test_roots_are_tried_in_turn_and_may_be_links(tmp_path: Path, photos: Path) 
     assert find(str(link / "fox.png"), [other, link]).path == str(photos / "fox.png")
 
 
-def test_the_home_folder_may_be_written_short(tmp_path: Path, photos: Path) -> None:
+def test_a_tilde_is_the_home_folder(tmp_path: Path, photos: Path) -> None:
     assert find("~/photos/fox.png", [photos]).name == "fox.png"  # HOME is tmp_path
 
 
@@ -310,10 +314,10 @@ def test_the_home_folder_may_be_written_short(tmp_path: Path, photos: Path) -> N
         ("ftp://x", False), ("javascript:alert(1)", False), ("local.invalid:x", False),
     ],
 )  # fmt: skip
-def test_a_path_is_told_from_a_url(text: str, is_file: bool) -> None:
+def test_a_path_is_distinguished_from_a_url(text: str, is_file: bool) -> None:
     assert is_local(text) is is_file
 
 
-def test_a_name_is_shown_without_what_cannot_be_seen() -> None:
+def test_a_name_is_shown_without_unprintable_characters_and_shortened() -> None:
     assert local_files.shown("/a/b\u202egnp.\x1bexe") == "b?gnp.?exe"
     assert len(local_files.shown("/a/" + "x" * 200)) == 60

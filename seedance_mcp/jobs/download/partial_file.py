@@ -155,7 +155,7 @@ class PartialFile:
             raise NotAVideo("The video's link returned something that is not an mp4 file.")
         if self.received + len(block) > self._largest:
             raise NotAVideo(f"The video is larger than the limit of {self._largest / 1e9:.1f} GB.")
-        file = self._file if self._file is not None else self._create()
+        file = self._file if self._file is not None else self._begin()
         view = memoryview(block)
         while view:
             written = os.write(file, view)
@@ -163,7 +163,7 @@ class PartialFile:
             self.received += written
             view = view[written:]
 
-    def _create(self) -> int:
+    def _begin(self) -> int:
         self._name = f".{self._job_id}.{_encode(self.version)}.part"
         try:
             self._file = self._folder.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL)

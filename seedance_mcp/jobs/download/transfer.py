@@ -1,4 +1,4 @@
-"""Downloads one video: checked, complete, never over another file, and under its final name only when it is complete."""
+"""Downloads one video: checked, never over another file, and under its final name only when it is complete."""
 
 from __future__ import annotations
 

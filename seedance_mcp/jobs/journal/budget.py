@@ -33,7 +33,7 @@ def caps(settings: Settings, max_cost: int | None = None) -> Caps:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a day has cost, in micro-USD: spent, and reserved by jobs that are not settled."""
+    """The cost of a day, in micro-USD: spent, and reserved by jobs that are not settled."""
 
     day: str
     spent: int = 0
@@ -48,14 +48,14 @@ class Spending:
 
 
 def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None:
-    """Admit a job, or say which cap it would exceed.
+    """Return if a job may be admitted.
 
     Raises:
-        OverBudget: with the limit, what is spent and reserved, and when it resets.
+        OverBudget: names the cap, what is spent and reserved, and when the cap resets.
     """
     if caps.open_jobs is not None and so_far.open_jobs >= caps.open_jobs:
         raise OverBudget(
-            f"{so_far.open_jobs} jobs are running and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
+            f"{so_far.open_jobs} jobs are open and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
             next_step="Wait until one has finished (list_videos shows them), then call again.",
         )
     capped = caps.per_video is not None or caps.per_day is not None

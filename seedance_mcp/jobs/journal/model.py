@@ -1,12 +1,12 @@
-"""What a journal stores and promises, whatever database it uses.
+"""What every journal stores and promises, independent of its database.
 
     intent ──▶ submitting ──▶ submitted ──▶ queued / running ──▶ succeeded | failed | cancelled | expired
       │             │ refused, or provably not sent: rejected (reservation released)
       │             └▶ unknown (ambiguous, or its process died): reservation KEPT
-      │                   └▶ submitted, whenever the truth arrives
+      │                   └▶ submitted, when the outcome becomes known
       └▶ abandoned (its process died before anything was sent)
 
-Each step is durable before the next one begins, so a killed process leaves behind how far it got.
+Each step is durable before the next one begins, so the journal shows how far a killed process got.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.budget import Caps, Spending
 
 OPEN = ("submitted", "queued", "running")
-"""At the vendor, to be polled."""
+"""The vendor is working on the job, so it is polled."""
 UNFINISHED = ("intent", "submitting", *OPEN)
 TERMINAL = ("succeeded", "failed", "cancelled", "expired", "rejected", "abandoned")
 STATES = (*UNFINISHED, "unknown", *TERMINAL)
@@ -38,7 +38,7 @@ class Job:
     vendor: str
     model: str
     request: dict[str, Any]
-    """The checked request by our own field names, defaults included."""
+    """The checked request under our own field names, with defaults."""
     request_hash: str
     created_at: float
     updated_at: float
@@ -47,7 +47,7 @@ class Job:
     task_id: str | None = None
     request_key: str | None = None
     price: dict[str, Any] | None = None
-    """The quote as it was given: amount, unit, basis."""
+    """The quote: amount, unit, basis."""
     reserved: int = 0
     spent: int = 0
     unpriced: bool = False
@@ -65,7 +65,7 @@ class Job:
     sha256: str | None = None
     save_error: str | None = None
     delivered: dict[str, Any] | None = None
-    """What the saved video is: width, height, seconds, audio; or `unreadable` with the reason."""
+    """Properties of the saved video: width, height, seconds, audio; or `unreadable` with the reason."""
 
     def elapsed(self, now: float) -> float:
         """Return the seconds from submission (or creation) to the end, or to `now` while it is running."""
@@ -77,7 +77,7 @@ class Job:
 
     @property
     def open(self) -> bool:
-        """Whether the vendor is still working on it, so that polling makes sense."""
+        """Whether the vendor is still working on it."""
         return self.state in OPEN
 
     @property
@@ -94,7 +94,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job that asks for admission."""
+    """A job to be admitted."""
 
     id: str
     vendor: str
@@ -138,7 +138,7 @@ class Total:
 
 
 class Journal(Protocol):
-    """A journal. Each method is one transaction, and is not interrupted by cancellation."""
+    """A journal. Each method is one transaction, which cancellation does not interrupt."""
 
     async def admit(self, new: NewJob, caps: Caps) -> Admission:
         """Reserve the money and write the intent, or return the existing job of the same request.
@@ -155,7 +155,7 @@ class Journal(Protocol):
         ...
 
     async def note(self, job_id: str, **changes: Any) -> Job | None:
-        """Change what is known of a job without changing its state; None if there is no such job."""
+        """Change a job without changing its state; None if there is no such job."""
         ...
 
     async def get(self, job_id: str) -> Job | None:
@@ -180,8 +180,8 @@ class Journal(Protocol):
     async def claim(self, job_id: str, owner: str, seconds: float, *, when: Sequence[str]) -> bool:
         """Take the lease on a job (the right to poll it, or to download its video) for so many seconds.
 
-        With 0 seconds the lease is given back, if it is still this owner's.
-        False while another process has it, and where the job is in none of the states `when`.
+        With 0 seconds, the lease is released if this owner still has it.
+        False while another process has it, or if the job is in none of the states `when`.
         """
         ...
 
@@ -206,5 +206,5 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 def new_id() -> str:
-    """Return a new job id: 12 characters without look-alikes (59 bits)."""
+    """Return a new job id: 12 characters that are hard to confuse (59 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))

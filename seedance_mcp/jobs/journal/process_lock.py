@@ -1,4 +1,4 @@
-"""Whether the process that owns a job is alive: a lock file for each process, so no clocks and no process ids."""
+"""Whether the process that owns a job is alive: a lock file for each process, without clocks or process ids."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ProcessLock:
             return False
         try:
             lives = not lock(fd)
-        except OSError:  # without locks no process is ever known to be dead
+        except OSError:  # without locks, every process counts as alive
             lives = True
         finally:
             os.close(fd)
@@ -69,12 +69,12 @@ class ProcessLock:
         return lives
 
     def release(self) -> None:
-        """Release the lock: this process ends in order."""
+        """Release the lock, because this process ends normally."""
         os.close(self._fd)
         _remove(self._path)
 
 
 def _remove(path: Path) -> None:
-    """Remove a lock file; where another server has it open (Windows), it stays and does no harm."""
+    """Remove a lock file. If another server has it open (Windows), it remains, which is harmless."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)

@@ -43,7 +43,7 @@ class SqliteJournal:
     """A `Journal` in the file `journal.sqlite3` of a folder."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        """Open or create the file; `clock` gives the time in Unix seconds.
+        """Open or create the file; `clock` returns the time in Unix seconds.
 
         Raises:
             JournalError: it cannot be opened, is damaged, or was written by a newer version.
@@ -57,19 +57,26 @@ class SqliteJournal:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise _broken(self.path, error) from error
+
+    def _prepare(self) -> None:
+        try:
             self._db.row_factory = sqlite3.Row
             for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "fullfsync=ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise _broken(self.path, error) from error
+        except BaseException:
+            self._db.close()
+            raise
 
     def _migrate(self) -> None:
         with self._writing() as db:
             migrate(db, self.path)
 
     def close(self) -> None:
-        """Close the file once the running transaction has ended: closing it earlier would crash the process."""
+        """Close the file after the running transaction: closing it earlier would crash the process."""
         with self._in_use:
             self._db.close()
 
@@ -131,9 +138,7 @@ class SqliteJournal:
         if unknown := changes.keys() - set(_COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
-        if (
-            changes.get("state") in TERMINAL or "save_error" in changes
-        ):  # polled or downloaded to the end: the lease is over
+        if changes.get("state") in TERMINAL or "save_error" in changes:  # the last poll or the download has ended
             sets += ", lease_owner = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
         with self._writing() as db:
@@ -184,7 +189,7 @@ class SqliteJournal:
         return settled
 
     def _release_leases(self, alive: Callable[[str], bool]) -> None:
-        """End the leases of dead processes, so that nobody waits for them."""
+        """End the leases of dead processes, so that other processes need not wait for them."""
         lease_owners = self._db.execute(
             "SELECT DISTINCT lease_owner FROM jobs WHERE lease_owner IS NOT NULL"
         ).fetchall()
@@ -199,10 +204,12 @@ class SqliteJournal:
         now = self._clock()
         with self._writing() as db:
             if not seconds:
-                own = (job_id, owner)
-                return (
-                    db.execute("UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?", own).rowcount == 1
+                # Not in other states: a poll that ends late must not release what is the lease of a download by now.
+                done = db.execute(
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND state IN ({_quoted(when)}) AND lease_owner = ?",
+                    (job_id, owner),
                 )
+                return done.rowcount == 1
             # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
                 f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
@@ -240,8 +247,8 @@ class SqliteJournal:
     def _purge(self, before: float) -> int:
         with self._writing() as db:
             return db.execute(
-                "UPDATE jobs SET request = '{}', request_hash = '', request_key = NULL, url = NULL, error_message = NULL "
-                f"WHERE state IN ({_quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
+                "UPDATE jobs SET request = '{}', request_hash = '', request_key = NULL, url = NULL, "
+                f"error_message = NULL WHERE state IN ({_quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
                 (before,),
             ).rowcount
 
@@ -254,7 +261,7 @@ class SqliteJournal:
 
 
 def _today(db: sqlite3.Connection, now: float) -> str:
-    """Return the local date, but never an earlier one than before: setting the clock back opens no second budget."""
+    """Return the local date, but never an earlier one than before: a clock set back must not renew the budget."""
     today = datetime.fromtimestamp(now).astimezone().date().isoformat()
     row = db.execute("SELECT day FROM latest_day").fetchone()
     if row is None:

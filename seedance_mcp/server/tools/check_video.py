@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import anyio
-
 from seedance_mcp import views
 from seedance_mcp.catalog import Row, Text, Whole
 from seedance_mcp.jobs.service import LONGEST_WAIT
@@ -29,7 +27,7 @@ def tool() -> Tool:
     return Tool(
         "check_video",
         "Check video",
-        "A job's state, at the end its video",
+        "A job's state, and its video once finished",
         inputs(_ROWS, {"wait_seconds": "0-50, default 0"}, no_choices=frozenset()),
         outputs(
             {
@@ -69,8 +67,6 @@ def _progress(progress: Progress) -> tuple[float, float | None, str]:
 
 # -- reviews ------------------------------------------------------------------------------------------------------
 
-_REVIEW_PAUSE = 2.0
-"""Seconds between two checks of a review that a call waits for."""
 _REVIEW_AGAIN_IN = 30
 """Seconds after which checking again is worth its tokens; no vendor says how long a review takes."""
 _REVIEW_NEXT_STEP: dict[State, str] = {
@@ -82,15 +78,14 @@ _REVIEW_NEXT_STEP: dict[State, str] = {
 
 
 async def _check_review(service: JobService, call: Call) -> Fields:
-    """Answer with the status of a review, which create_video has named when it refused to use the file yet."""
+    """Answer with the status of a review; create_video named it when it could not use the file yet."""
     name = call.args["job_id"]
-    ends = time.monotonic() + call.args.get("wait_seconds", 0)
-    review = await service.review_status(name)
-    while review.state == "reviewing" and (left := ends - time.monotonic()) > 0:
+
+    async def report(review: ReviewStatus) -> None:
         elapsed = _review_elapsed(review)
         await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
-        await anyio.sleep(min(left, _REVIEW_PAUSE))
-        review = await service.review_status(name)
+
+    review = await service.wait_for_review(name, call.args.get("wait_seconds", 0), report)
     fields: Fields = {
         "job_id": name,
         "state": review.state,

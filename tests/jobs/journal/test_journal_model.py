@@ -1,4 +1,4 @@
-"""The journal against a model of a few lines: whatever is done to it in whatever order, both say the same."""
+"""The journal against a model of a few lines: whatever happens in whatever order, both have the same jobs and sums."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from seedance_mcp.errors import KeyReused, OverBudget
-from seedance_mcp.jobs.journal import sqlite
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import CHARGED, OPEN, STATES, TERMINAL, UNFINISHED, NewJob
 from seedance_mcp.jobs.journal.sqlite import DUPLICATE_WINDOW, SqliteJournal
@@ -36,7 +34,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "cancelled": OPEN,
     "expired": OPEN,
 }
-"""From where the product moves a job to each state."""
+"""The states from which the product moves a job to each state."""
 prices = st.one_of(st.none(), st.integers(0, 5))
 caps = st.builds(
     Caps,
@@ -50,7 +48,7 @@ caps = st.builds(
 
 @dataclass
 class Row:
-    """What the model knows of a job."""
+    """A job in the model."""
 
     id: str
     state: str
@@ -58,12 +56,12 @@ class Row:
     key: str | None
     owner: str
     day: str
-    made: float
+    created_at: float
     reserved: int
     unpriced: bool
     spent: int = 0
-    looker: str | None = None
-    until: float = -math.inf
+    lease_owner: str | None = None
+    lease_until: float = -math.inf
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -74,16 +72,16 @@ class JournalMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(dir=quick_folder(), prefix="faults-")
         self.runner = asyncio.Runner()
         self.now = datetime(2026, 3, 10, 12).astimezone().timestamp()
-        self.patches = pytest.MonkeyPatch()
-        self.patches.setattr(sqlite, "time", SimpleNamespace(time=lambda: self.now))
-        self.journal = SqliteJournal(Path(self.folder.name))
+        self.journal = self.opened()
         self.rows: dict[str, Row] = {}
         self.latest = ""
         self.living: set[str] = set(OWNERS)
 
+    def opened(self) -> SqliteJournal:
+        return SqliteJournal(Path(self.folder.name), lambda: self.now)
+
     def teardown(self) -> None:
         if hasattr(self, "journal"):
-            self.patches.undo()
             self.journal.close()
             self.runner.close()
             self.folder.cleanup()
@@ -135,13 +133,13 @@ class JournalMachine(RuleBasedStateMachine):
             return same.id
         if same is None and not again:
             since = self.now - DUPLICATE_WINDOW
-            alike = [r for r in self.rows.values() if r.hash == request and r.made > since]
+            alike = [r for r in self.rows.values() if r.hash == request and r.created_at > since]
             alike = [r for r in alike if r.state in {*UNFINISHED, "unknown"}]
-            same = max(alike, key=lambda row: row.made, default=None)
+            same = max(alike, key=lambda row: row.created_at, default=None)
         if same is not None:
             admission = self.runner.run(self.journal.admit(new, cap))
             assert admission.duplicate
-            assert self.rows[admission.job.id].made == same.made
+            assert self.rows[admission.job.id].created_at == same.created_at
             return admission.job.id
         before = self.latest
         day = self.day()
@@ -169,7 +167,7 @@ class JournalMachine(RuleBasedStateMachine):
         row.owner = changes.get("owner", row.owner)
         row.reserved, row.spent = changes.get("reserved", row.reserved), changes.get("spent", row.spent)
         if to in TERMINAL:
-            row.looker = None
+            row.lease_owner = None
 
     @rule(owner=st.sampled_from(OWNERS))
     def die(self, owner: str) -> None:
@@ -184,14 +182,14 @@ class JournalMachine(RuleBasedStateMachine):
         settled = {job.id: job.state for job in self.runner.run(self.journal.recover(self.living.__contains__))}
         expected: dict[str, str] = {}
         for row in self.rows.values():
-            if row.looker not in self.living:
-                row.looker = None
+            if row.lease_owner not in self.living:
+                row.lease_owner = None
             if row.owner in self.living or row.state not in {"intent", "submitting"}:
                 continue
             row.state = expected[row.id] = "abandoned" if row.state == "intent" else "unknown"
             if row.state == "abandoned":
                 row.reserved, row.key = 0, None
-                row.looker = None
+                row.lease_owner = None
         assert settled == expected
 
     @rule(
@@ -205,17 +203,17 @@ class JournalMachine(RuleBasedStateMachine):
         if row is None or row.state not in when:
             assert not had
             return
-        bogus = row.until > self.now + 10 * seconds
-        assert had is (row.looker in {None, owner} or row.until < self.now or bogus)
+        bogus = row.lease_until > self.now + 10 * seconds
+        assert had is (row.lease_owner in {None, owner} or row.lease_until < self.now or bogus)
         if had:
-            row.looker, row.until = owner, self.now + seconds
+            row.lease_owner, row.lease_until = owner, self.now + seconds
 
     @rule(job=jobs)
     def save(self, job: str) -> None:
-        noted = self.runner.run(self.journal.note(job, path="film.mp4", save_error=None))
+        noted = self.runner.run(self.journal.note(job, path="video.mp4", save_error=None))
         assert (noted is None) is (job not in self.rows)
         if job in self.rows:
-            self.rows[job].looker = None
+            self.rows[job].lease_owner = None
 
     @rule(seconds=st.sampled_from([1, 59, 61, 599, 601, 86_400, -30, -86_400]))
     def pass_time(self, seconds: int) -> None:
@@ -224,20 +222,20 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.journal.close()
-        self.journal = SqliteJournal(Path(self.folder.name))
+        self.journal = self.opened()
 
     @rule(job=consumes(jobs))
     def forget(self, job: str) -> None:
         """Let other jobs be chosen more often."""
 
-    # -- what must be so ------------------------------------------------------------------------------------------
+    # -- what always holds ------------------------------------------------------------------------------------------
 
     @invariant()
-    def both_know_the_same_jobs(self) -> None:
+    def both_have_the_same_jobs(self) -> None:
         if not hasattr(self, "journal"):
             return
         found = self.runner.run(self.journal.page((), 50, None)).jobs
-        newest_first = sorted(self.rows.values(), key=lambda row: (row.made, row.id), reverse=True)[:50]
+        newest_first = sorted(self.rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)[:50]
         assert [job.id for job in found] == [row.id for row in newest_first]
         for job, row in zip(found, newest_first, strict=True):
             assert (job.state, job.owner, job.day, job.request_key) == (row.state, row.owner, row.day, row.key)
@@ -256,7 +254,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert {job.id for job in found} == {row.id for row in self.rows.values() if row.state == state}
 
     @rule(size=st.integers(1, 4))
-    def leaf_through(self, size: int) -> None:
+    def turn_pages(self, size: int) -> None:
         seen: list[str] = []
         cursor: str | None = None
         while True:
@@ -265,7 +263,7 @@ class JournalMachine(RuleBasedStateMachine):
             cursor = page.next_cursor
             if cursor is None:
                 break
-        newest_first = sorted(self.rows.values(), key=lambda row: (row.made, row.id), reverse=True)
+        newest_first = sorted(self.rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)
         assert seen == [row.id for row in newest_first]
 
 

@@ -2,76 +2,215 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-import sys
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seedance_mcp.errors import JournalError
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.migrations import VERSION
-from seedance_mcp.jobs.journal.model import Job, NewJob
+from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+from tests.jobs.services import new_job
 
 pytestmark = pytest.mark.anyio
 
+FORMAT_1 = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, vendor TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL,
+    request_hash TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, owner TEXT NOT NULL,
+    day TEXT NOT NULL, task_id TEXT, request_key TEXT, price TEXT, reserved INTEGER NOT NULL DEFAULT 0,
+    spent INTEGER NOT NULL DEFAULT 0, unpriced INTEGER NOT NULL DEFAULT 0, submitted_at REAL, finished_at REAL,
+    looked_at REAL, looks INTEGER NOT NULL DEFAULT 0, word TEXT, progress REAL, error_code TEXT, error_words TEXT,
+    url TEXT, path TEXT, size INTEGER, sha256 TEXT, save_error TEXT, looker TEXT, looker_until REAL
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_day ON jobs (day);
+CREATE INDEX jobs_by_hash ON jobs (request_hash, created_at);
+CREATE INDEX jobs_by_looker ON jobs (looker) WHERE looker IS NOT NULL;
+CREATE UNIQUE INDEX jobs_by_key ON jobs (request_key) WHERE request_key IS NOT NULL;
+CREATE TABLE latest_day (day TEXT NOT NULL) STRICT;
+PRAGMA user_version = 1;
+"""
+"""The first format, as it was released; a copy, for the history of a format never changes."""
+FORMAT_2 = FORMAT_1 + "ALTER TABLE jobs ADD COLUMN delivered TEXT; PRAGMA user_version = 2;"
+FORMATS = {1: FORMAT_1, 2: FORMAT_2}
 
-def new(name: str) -> NewJob:
-    return NewJob(name, "ope", "ope/seedance-2-0", {"prompt": "rain"}, f"hash of {name}", "nobody", 1_000_000, None)
+OLD_ROW: dict[str, Any] = {
+    "id": "old",
+    "state": "running",
+    "vendor": "ope",
+    "model": "ope/seedance-2-0",
+    "request": '{"prompt": "rain, \\"sound\\": on", "duration": 5}',
+    "request_hash": "hash of old",
+    "created_at": 1000.5,
+    "updated_at": 2000.5,
+    "owner": "owner of old",
+    "day": "2026-03-10",
+    "task_id": "task of old",
+    "request_key": "key of old",
+    "price": '{"usd": 1.25, "basis": "by the second"}',
+    "reserved": 1_250_000,
+    "spent": 17,
+    "unpriced": 1,
+    "submitted_at": 1001.5,
+    "finished_at": 1002.5,
+    "looked_at": 1003.5,
+    "looks": 7,
+    "word": "PROCESSING",
+    "progress": 42.5,
+    "error_code": "vendor_down",
+    "error_words": "the vendor was down",
+    "url": "https://example.com/1.mp4",
+    "path": "/videos/1.mp4",
+    "size": 123,
+    "sha256": "ab" * 32,
+    "save_error": "the disk was full",
+    "looker": "another server",
+    "looker_until": 5000.5,
+}
+"""A row in which every column has a value of its own."""
+NEW_ROW = Job(
+    id="old",
+    state="running",
+    vendor="ope",
+    model="ope/seedance-2-0",
+    request={"prompt": 'rain, "sound": on', "duration": 5},
+    request_hash="hash of old",
+    created_at=1000.5,
+    updated_at=2000.5,
+    owner="owner of old",
+    day="2026-03-10",
+    task_id="task of old",
+    request_key="key of old",
+    price={"usd": 1.25, "basis": "by the second"},
+    reserved=1_250_000,
+    spent=17,
+    unpriced=True,
+    submitted_at=1001.5,
+    finished_at=1002.5,
+    polled_at=1003.5,
+    polls=7,
+    vendor_status="PROCESSING",
+    progress=42.5,
+    error_code="vendor_down",
+    error_message="the vendor was down",
+    url="https://example.com/1.mp4",
+    path="/videos/1.mp4",
+    size=123,
+    sha256="ab" * 32,
+    save_error="the disk was full",
+)
+DELIVERED = {"width": 1280, "height": 720, "seconds": 5.0, "sound": True}
 
 
-async def one(folder: Path, name: str) -> Job:
-    journal = SqliteJournal(folder)
-    try:
-        job = await journal.get(name)
-    finally:
-        journal.close()
-    assert job is not None
-    return job
-
-
-async def test_a_journal_of_the_first_format_keeps_its_jobs_and_learns_what_is_new(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path)
-    await journal.admit(new("a"), Caps())
-    before = await journal.get("a")
-    journal.close()
-    with closing(sqlite3.connect(journal.path)) as db:  # as the first version left it
-        db.execute("ALTER TABLE jobs DROP COLUMN delivered")
-        db.execute("PRAGMA user_version=1")
+def write_old_journal(folder: Path, version: int) -> Path:
+    """Write a journal as an older version left it: one full row, one with the defaults, and the latest day."""
+    path = folder / "journal.sqlite3"
+    full = OLD_ROW | ({"delivered": json.dumps(DELIVERED)} if version > 1 else {})
+    required = ("id", "state", "vendor", "model", "request", "request_hash", "created_at", "updated_at", "owner", "day")
+    bare = {name: OLD_ROW[name] for name in required} | {"id": "bare"}
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMATS[version])
+        for row in (full, bare):
+            marks = ", ".join("?" * len(row))
+            db.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  (our own names)
+        db.execute("INSERT INTO latest_day VALUES ('2099-12-31')")
         db.commit()
-
-    assert await one(tmp_path, "a") == before
-    journal = SqliteJournal(tmp_path)
-    found = {"width": 1280, "height": 720, "seconds": 5.0, "audio": True}
-    await journal.note("a", delivered=found)
-    assert (await journal.admit(new("b"), Caps())).job.delivered is None
-    journal.close()
-    assert (await one(tmp_path, "a")).delivered == found
-    with closing(sqlite3.connect(journal.path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    return path
 
 
-async def test_a_journal_of_a_newer_format_is_not_touched(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path)
-    journal.close()
-    with closing(sqlite3.connect(journal.path)) as db:
-        db.execute(f"PRAGMA user_version={VERSION + 1}")
+def structure(path: Path) -> tuple[dict[str, list[tuple[Any, ...]]], set[str], int]:
+    """Return the columns of each table (without their order), the indexes, and the format."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        columns = {table: sorted(row[1:] for row in db.execute(f"PRAGMA table_info({table})")) for table in tables}
+        indexes = {sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL")}
+        return columns, indexes, db.execute("PRAGMA user_version").fetchone()[0]
+
+
+@pytest.mark.parametrize("version", FORMATS)
+async def test_a_journal_of_an_older_format_keeps_every_column_of_its_jobs(tmp_path: Path, version: int) -> None:
+    assert all(value is not None for value in OLD_ROW.values())
+    assert len(OLD_ROW) == len(fields(Job)) - 1 + 2  # all but `delivered`, and the two columns of a lease
+    path = write_old_journal(tmp_path, version)
+    with closing(SqliteJournal(tmp_path)) as journal:
+        job = await journal.get("old")
+        assert job
+        assert job.delivered == (
+            None if version == 1 else {"audio": True, "width": 1280, "height": 720, "seconds": 5.0}
+        )
+        assert {f.name: getattr(job, f.name) for f in fields(Job)} == {
+            f.name: getattr(NEW_ROW, f.name) for f in fields(Job)
+        } | {"delivered": job.delivered}
+        bare = await journal.get("bare")
+        assert bare
+        assert (bare.reserved, bare.spent, bare.unpriced, bare.polls, bare.task_id) == (0, 0, False, 0, None)
+    with closing(sqlite3.connect(path)) as db:
+        lease = db.execute("SELECT lease_owner, lease_until FROM jobs WHERE id = 'old'").fetchone()
+        assert lease == ("another server", 5000.5)
+
+
+@pytest.mark.parametrize("version", FORMATS)
+async def test_a_migrated_journal_has_the_structure_of_a_new_one(tmp_path: Path, version: int) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    path = write_old_journal(tmp_path / "old", version)
+    SqliteJournal(tmp_path / "old").close()
+    SqliteJournal(tmp_path / "new").close()
+    migrated, new = structure(path), structure(tmp_path / "new" / "journal.sqlite3")
+    assert migrated == new
+    assert migrated[2] == VERSION
+
+
+@pytest.mark.parametrize("version", FORMATS)
+async def test_a_migrated_journal_takes_new_jobs_and_keeps_its_day(tmp_path: Path, version: int) -> None:
+    write_old_journal(tmp_path, version)
+    with closing(SqliteJournal(tmp_path)) as journal:
+        assert (await journal.admit(new_job("new"), Caps())).job.day == "2099-12-31"
+        noted = await journal.note("new", delivered={"audio": False})
+    with closing(SqliteJournal(tmp_path)) as journal:
+        assert await journal.get("new") == noted
+        assert [job.id for job in await journal.in_states(("running",))] == ["old", "bare"]
+
+
+async def test_opening_a_journal_of_todays_format_changes_nothing(tmp_path: Path) -> None:
+    with closing(SqliteJournal(tmp_path)) as journal:
+        await journal.admit(new_job("a"), Caps())
     before = journal.path.read_bytes()
-    with pytest.raises(JournalError, match="was written by a newer seedance-mcp") as caught:
-        SqliteJournal(tmp_path)
-    assert "Upgrade seedance-mcp" in caught.value.next_step
+    SqliteJournal(tmp_path).close()
     assert journal.path.read_bytes() == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
-async def test_a_journal_that_was_removed_meanwhile_takes_nothing_and_says_so(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path)
-    journal.path.unlink()
-    with pytest.raises(JournalError, match="was removed or replaced while this server ran"):
-        await journal.admit(new("a"), Caps())
-    SqliteJournal(tmp_path).close()
-    with pytest.raises(JournalError, match="was removed or replaced while this server ran"):
-        await journal.admit(new("a"), Caps())
-    journal.close()
+@pytest.mark.filterwarnings("error")
+async def test_a_journal_of_a_newer_format_is_refused_and_not_touched(tmp_path: Path) -> None:
+    with closing(SqliteJournal(tmp_path)) as journal:
+        await journal.admit(new_job("a"), Caps())
+    with closing(sqlite3.connect(journal.path)) as db:
+        db.execute(f"PRAGMA user_version={VERSION + 1}")
+    before = journal.path.read_bytes()
+    with pytest.raises(JournalError) as caught:
+        SqliteJournal(tmp_path)
+    assert caught.value.sentence == (
+        f"The journal {journal.path} was written by a newer seedance-mcp (format {VERSION + 1}, this one knows "
+        f"{VERSION})."
+    )
+    assert caught.value.next_step == "Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder."
+    assert journal.path.read_bytes() == before
+    with closing(sqlite3.connect(journal.path, timeout=0)) as db:
+        db.execute("BEGIN EXCLUSIVE")  # the refused file is not open any more
+
+
+async def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = write_old_journal(tmp_path, 2)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE jobs ADD COLUMN lease_owner TEXT")  # in the way of a later statement
+    before = structure(path)
+    with pytest.raises(JournalError, match="cannot be used"):
+        SqliteJournal(tmp_path)
+    assert structure(path) == before

@@ -1,0 +1,446 @@
+"""The paid POST: sent once, repeated only where that cannot pay twice, and its outcome always written down."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from seedance_mcp.catalog.price import Prices, UnitPrice
+from seedance_mcp.errors import JournalError
+from seedance_mcp.jobs.journal.model import STOPPED, Job
+from seedance_mcp.jobs.submit import Submitter, read_outcome
+from seedance_mcp.vendors.vendor import Answer
+from seedance_mcp.web import NotSent, OutcomeUnknown
+from tests.jobs.services import (
+    DISK_FULL,
+    MINI,
+    OWNER,
+    VIRTUAL_TIMING,
+    WITH_KEY,
+    InlineJournal,
+    ScriptedWeb,
+    Step,
+    accepted,
+    admitted,
+    create,
+    never,
+    refused,
+    request,
+    scripted_service,
+    succeeded,
+    unknown_job,
+    vendor_of,
+    vendor_settings,
+    with_key,
+)
+from tests.jobs.virtual_time import VIRTUAL, now, wall_clock
+
+pytestmark = pytest.mark.anyio
+
+NO_ROUTE = NotSent("connection refused or no such host")
+LOST = OutcomeUnknown("connection lost")
+JIMMY = "jimmyai/seedance2.0-mini"
+
+
+@pytest.fixture
+def anyio_backend() -> Any:
+    return VIRTUAL
+
+
+@dataclass(frozen=True)
+class Post:
+    """A submitter over one vendor that follows a script."""
+
+    submitter: Submitter
+    web: ScriptedWeb
+    journal: InlineJournal
+
+    async def submit(self, job: Job, model: str = MINI["model"]) -> Job:
+        return await self.submitter.submit(job, request(model), vendor_of(model))
+
+    async def one(self, **changes: Any) -> Job:
+        """Admit one job and submit it."""
+        model = changes.get("model", MINI["model"])
+        return await self.submit(await admitted(self.journal, **changes), model)
+
+
+@asynccontextmanager
+async def posting(folder: Path, posts: Iterable[Step], prices: Prices | None = None) -> AsyncGenerator[Post]:
+    web, journal = ScriptedWeb(vendor_settings(folder), posts), InlineJournal(folder)
+    try:
+        yield Post(Submitter(journal, web, prices or {}, OWNER, VIRTUAL_TIMING), web, journal)
+    finally:
+        journal.close()
+
+
+# -- what the answer means ----------------------------------------------------------------------------------------
+
+
+async def test_an_accepted_job_has_its_task_and_the_time_of_its_submission(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted("task-7")]) as post:
+        job = await post.one()
+        assert (job.state, job.task_id, job.owner) == ("submitted", "task-7", OWNER)
+        assert job.submitted_at == wall_clock()
+        assert (job.reserved, job.spent, job.error_code, job.error_message) == (570_000, 0, None, None)
+        assert await post.journal.get(job.id) == job
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize("http_status", [400, 401, 402, 403, 404, 413, 415, 422])
+async def test_a_refusal_in_the_vendors_own_envelope_is_final_and_free(tmp_path: Path, http_status: int) -> None:
+    async with posting(tmp_path, [refused(http_status, "no, because")]) as post:
+        job = await post.one()
+        assert (job.state, job.reserved, job.spent) == ("rejected", 0, 0)
+        assert (job.error_message, job.finished_at) == ("no, because", wall_clock())
+        assert job.error_code
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize("http_status", [408, 409, 500, 502, 503, 504, 599])
+async def test_an_error_that_may_follow_a_charge_leaves_the_outcome_unknown(tmp_path: Path, http_status: int) -> None:
+    async with posting(tmp_path, [refused(http_status, "we are not sure")]) as post:
+        job = await post.one()
+        assert (job.state, job.reserved, job.finished_at) == ("unknown", 570_000, None)
+        assert (job.error_code, job.error_message) == ("unknown_outcome", f"HTTP {http_status}: we are not sure")
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize("http_status", [199, 300, 302, 400, 404, 418, 500])
+async def test_an_error_without_the_vendors_envelope_leaves_the_outcome_unknown(
+    tmp_path: Path, http_status: int
+) -> None:
+    async with posting(tmp_path, [Answer(http_status)]) as post:
+        job = await post.one()
+        assert (job.state, job.error_message) == (
+            "unknown",
+            f"HTTP {http_status} without the vendor's own error message",
+        )
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize("http_status", [200, 201, 299])
+async def test_an_answer_without_a_task_leaves_the_outcome_unknown(tmp_path: Path, http_status: int) -> None:
+    async with posting(tmp_path, [Answer(http_status, {"code": 200, "message": "success", "data": {}})]) as post:
+        job = await post.one()
+        assert (job.state, job.error_message) == ("unknown", "the answer has no job id")
+
+
+async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
+    async with posting(tmp_path, [Answer(200, {"code": 402, "message": "INSUFFICIENT_CREDITS"})]) as post:
+        job = await post.one()
+        assert (job.state, job.error_code, job.reserved) == ("rejected", "no_credit", 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "state"),
+    [
+        ("the upstream timed out", "unknown"),
+        ("request timeout", "unknown"),
+        ("请求超时", "unknown"),
+        ("Connection reset by peer", "unknown"),
+        ("the prompt is too long", "rejected"),
+        ("", "rejected"),
+    ],
+)
+async def test_a_body_code_that_jimmyai_does_not_document_is_a_refusal_unless_it_says_that_something_timed_out(
+    tmp_path: Path, message: str, state: str
+) -> None:
+    answer = Answer(200, {"code": 77777, "msg": message, "data": None})
+    assert bool(read_outcome(vendor_of(JIMMY), answer).refusal) is (state == "rejected")
+    async with posting(tmp_path, [answer]) as post:
+        job = await post.one(model=JIMMY)
+        assert (job.state, job.reserved) == (state, 570_000 if state == "unknown" else 0)
+
+
+async def test_a_lost_answer_leaves_the_outcome_unknown_and_the_money_reserved(tmp_path: Path) -> None:
+    async with posting(tmp_path, [LOST]) as post:
+        job = await post.one(request_key="key")
+        assert (job.state, job.reserved, job.error_code) == ("unknown", 570_000, "unknown_outcome")
+        assert (job.error_message, job.request_key) == ("connection lost", "key")
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("http_status", "kept"), [(401, False), (402, False), (403, False), (429, False), (400, True), (422, True)]
+)
+async def test_a_refusal_that_says_nothing_about_the_request_leaves_its_request_key_free(
+    tmp_path: Path, http_status: int, kept: bool
+) -> None:
+    async with posting(tmp_path, [refused(http_status)]) as post:
+        job = await post.one(request_key="key")
+        assert (job.state, job.request_key) == ("rejected", "key" if kept else None)
+
+
+# -- a reported charge ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("charged", "reserved"), [(100.0, 1_000_000), (57.0, 570_000), (3.0, 30_000), (0.0, 0)])
+async def test_the_reservation_follows_a_charge_that_the_answer_reports(
+    tmp_path: Path, charged: float, reserved: int
+) -> None:
+    async with posting(tmp_path, [accepted(charged=charged)]) as post:
+        job = await post.one(reserve=None)
+        assert (job.reserved, job.unpriced) == (reserved, False)
+        assert (await post.one(job_id="job-2")).reserved == reserved
+
+
+async def test_without_a_reported_charge_the_reservation_stays(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        assert ((job := await post.one()).reserved, job.unpriced) == (570_000, False)
+        assert ((job := await post.one(job_id="job-2", reserve=None)).reserved, job.unpriced) == (0, True)
+
+
+async def test_the_operators_worth_of_a_unit_counts_in_the_reservation(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted(charged=100)], {"seedanceapi": UnitPrice(usd_per_unit=1)}) as post:  # pyright: ignore[reportArgumentType]  (a whole number does as well)
+        assert (await post.one()).reserved == 100_000_000
+
+
+# -- retries ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_post_that_never_left_is_tried_four_times_with_growing_pauses_and_then_rejected(tmp_path: Path) -> None:
+    async with posting(tmp_path, [NO_ROUTE]) as post:
+        job = await post.one()
+        assert post.web.post_times == [0, 0.5, 1.5, 3.5]  # half of 1, 2 and 4 s: chance is in the middle here
+        assert (job.state, job.error_code, job.reserved) == ("rejected", "vendor_down", 0)
+        assert job.error_message == "seedanceapi.org could not be reached: connection refused or no such host."
+
+
+async def test_a_post_that_left_at_last_is_sent_once(tmp_path: Path) -> None:
+    async with posting(tmp_path, [NO_ROUTE, NO_ROUTE, accepted()]) as post:
+        assert (await post.one()).state == "submitted"
+        assert post.web.post_times == [0, 0.5, 1.5]
+
+
+async def test_after_a_post_that_left_nothing_is_sent_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, [NO_ROUTE, LOST, accepted()]) as post:
+        assert (await post.one()).state == "unknown"
+        assert len(post.web.posts) == 2
+
+
+@pytest.mark.parametrize("http_status", [421, 425, 429])
+async def test_a_vendor_that_asks_to_wait_is_asked_twice_more(tmp_path: Path, http_status: int) -> None:
+    async with posting(tmp_path, [refused(http_status)]) as post:
+        job = await post.one()
+        assert post.web.post_times == [0, 1.25, 2.5]  # between half a second and two
+        assert (job.state, job.reserved) == ("rejected", 0)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "times"),
+    [
+        (None, [0, 1.25, 2.5]),
+        (0.0, [0, 1.25, 2.5]),
+        (5.0, [0, 5, 10]),
+        (30.0, [0, 30, 60]),
+        (30.1, [0]),
+        (31.0, [0]),
+        (3600.0, [0]),
+    ],
+)
+async def test_retry_after_is_waited_out_up_to_30_seconds(
+    tmp_path: Path, retry_after: float | None, times: list[float]
+) -> None:
+    async with posting(tmp_path, [refused(429, retry_after=retry_after)]) as post:
+        job = await post.one()
+        assert post.web.post_times == times
+        assert (job.state, job.error_code) == ("rejected", "rate_limited")
+
+
+@pytest.mark.parametrize(("retry_after", "times"), [(None, [0, 1.25]), (5.0, [0, 5])])
+async def test_retry_after_counts_without_the_vendors_envelope_too(
+    tmp_path: Path, retry_after: float | None, times: list[float]
+) -> None:
+    async with posting(tmp_path, [Answer(429, None, retry_after), accepted()]) as post:
+        assert (await post.one()).state == "submitted"
+        assert post.web.post_times == times
+
+
+async def test_a_vendor_that_asks_to_wait_without_an_envelope_has_refused(tmp_path: Path) -> None:
+    async with posting(tmp_path, [Answer(425)]) as post:
+        job = await post.one()
+        assert (job.state, job.error_code) == ("rejected", "rate_limited")
+        assert job.error_message == "seedanceapi.org answered HTTP 425."
+
+
+async def test_retry_after_is_not_waited_out_where_the_refusal_is_final(tmp_path: Path) -> None:
+    async with posting(tmp_path, [refused(400, retry_after=5.0), refused(503, retry_after=5.0)]) as post:
+        assert (await post.one()).state == "rejected"
+        assert (await post.one(job_id="job-2")).state == "unknown"
+        assert post.web.post_times == [0, 0]
+
+
+async def test_each_kind_of_retry_is_counted_by_itself(tmp_path: Path) -> None:
+    steps = [refused(429), NO_ROUTE, refused(429), NO_ROUTE, NO_ROUTE, accepted()]
+    async with posting(tmp_path, steps) as post:
+        assert (await post.one()).state == "submitted"
+        assert post.web.post_times == [0, 1.25, 1.75, 3, 4, 6]
+
+
+# -- a second POST ------------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_job_is_never_sent_to_a_vendor_without_an_idempotency_key(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        job = await unknown_job(post.journal)
+        with pytest.raises(ValueError, match="seedanceapi has no idempotency key: sending job-1 again could pay twice"):
+            await post.submit(job)
+        assert post.web.posts == []
+        assert await post.journal.get(job.id) == job
+
+
+async def test_the_repeat_carries_the_key_of_the_first_post(tmp_path: Path) -> None:
+    async with posting(tmp_path, [LOST, with_key("task-7")]) as post:
+        lost = await post.one(model=WITH_KEY["model"])
+        assert lost.state == "unknown"
+        found = await post.submit(lost, WITH_KEY["model"])
+        assert (found.state, found.task_id, found.error_code, found.error_message) == (
+            "submitted",
+            "task-7",
+            None,
+            None,
+        )
+        assert [sent.call.headers for sent in post.web.posts] == [{"X-Request-ID": "job-1"}] * 2
+        assert post.web.posts[0].call == post.web.posts[1].call
+
+
+async def test_a_vendor_without_an_idempotency_key_gets_no_header_for_one(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        await post.one()
+        assert dict(post.web.posts[0].call.headers) == {}
+
+
+REPEATS: dict[str, tuple[Step, str]] = {
+    "refused": (Answer(400, {"code": 400, "msg": "no", "data": None}), "no"),
+    "asked to wait": (Answer(429, {"code": 429, "msg": "later", "data": None}, 31.0), "later"),
+    "lost again": (LOST, "connection lost"),
+    "not sent": (NO_ROUTE, "AI GPT Image could not be reached: connection refused or no such host."),
+    "an error": (Answer(500, {"code": 500, "msg": "oh", "data": None}), "HTTP 500: oh"),
+}
+
+
+@pytest.mark.parametrize("repeat", REPEATS)
+async def test_a_repeat_that_fails_says_nothing_about_the_first_post(tmp_path: Path, repeat: str) -> None:
+    step, message = REPEATS[repeat]
+    async with posting(tmp_path, [step]) as post:
+        lost = await unknown_job(post.journal, model=WITH_KEY["model"])
+        job = await post.submit(lost, WITH_KEY["model"])
+        assert (job.state, job.reserved, job.finished_at) == ("unknown", 570_000, None)
+        assert (job.error_code, job.error_message) == ("unknown_outcome", message)
+
+
+async def test_a_job_that_another_process_has_settled_meanwhile_is_not_sent(tmp_path: Path) -> None:
+    async with posting(tmp_path, [with_key()]) as post:
+        lost = await unknown_job(post.journal, model=WITH_KEY["model"])
+        settled = await post.journal.move(lost.id, "submitted", when=("unknown",), task_id="task-9")
+        assert await post.submit(lost, WITH_KEY["model"]) == settled
+        assert post.web.posts == []
+
+
+# -- stopping and failing -----------------------------------------------------------------------------------------
+
+
+async def test_a_submission_that_is_cancelled_is_unknown_and_ends_as_cancelled(tmp_path: Path) -> None:
+    async with posting(tmp_path, [never]) as post:
+        with anyio.move_on_after(20) as scope:
+            await post.one()
+            raise AssertionError("a cancelled submission returned")
+        assert scope.cancelled_caught
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved) == ("unknown", 570_000)
+        assert (job.error_code, job.error_message) == ("unknown_outcome", STOPPED)
+
+
+async def test_a_submission_that_fails_unexpectedly_is_unknown_and_says_how(tmp_path: Path) -> None:
+    async with posting(tmp_path, [ZeroDivisionError("a bug")]) as post:
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            await post.one()
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, job.error_message) == ("unknown", 570_000, STOPPED)
+
+
+async def test_an_answer_that_arrives_after_the_job_was_called_unknown_still_counts(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def recovered_meanwhile() -> Answer:
+            await post.journal.recover(lambda _: False)
+            return accepted("task-7")
+
+        post.web.script.append(recovered_meanwhile)
+        job = await post.one()
+        assert (job.state, job.task_id, job.error_code) == ("submitted", "task-7", None)
+
+
+async def test_a_refusal_does_not_end_a_job_that_was_settled_meanwhile(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def resolved_meanwhile() -> Answer:
+            await post.journal.move("job-1", "submitted", when=("submitting",), task_id="task-9")
+            return refused(400)
+
+        post.web.script.append(resolved_meanwhile)
+        await post.one()
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.task_id, job.reserved) == ("submitted", "task-9", 570_000)
+
+
+# -- an outcome that cannot be written ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 0), (1, 0.5), (2, 1.5), (3, 3.5), (4, 7.5)])
+async def test_an_outcome_that_cannot_be_written_is_tried_again_with_growing_pauses(
+    tmp_path: Path, failures: int, seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with posting(tmp_path, [accepted("task-7")]) as post:
+        post.journal.failures += [DISK_FULL] * failures
+        job = await post.one()
+        assert (job.state, job.task_id, now()) == ("submitted", "task-7", pytest.approx(seconds))
+        assert caplog.text.count("job job-1: The journal cannot be used (disk full).") == failures
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (accepted("task-7"), "The vendor accepted job job-1 as its task task-7."),
+        (refused(400, "no, because"), "Job job-1 was sent; no, because."),
+        (LOST, "Job job-1 was sent; connection lost."),
+    ],
+)
+async def test_an_outcome_that_can_never_be_written_is_an_error_that_says_what_it_is(
+    tmp_path: Path, step: Step, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with posting(tmp_path, [step]) as post:
+        post.journal.failures += [DISK_FULL] * 5
+        with pytest.raises(JournalError) as caught:
+            await post.one()
+        assert now() == pytest.approx(7.5)
+        assert caught.value.sentence == f"{message} The journal cannot be used (disk full)."
+        assert "Do NOT call create_video again" in caught.value.next_step
+        assert "`seedance-mcp videos resolve job-1`" in caught.value.next_step
+        (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+        assert error.getMessage() == caught.value.sentence
+        assert post.journal.failures == []
+        assert len(post.web.posts) == 1
+        left = await post.journal.get("job-1")
+        assert left
+        assert (left.state, left.reserved) == ("submitting", 570_000)
+
+
+async def test_a_caller_gets_the_task_of_a_job_that_cannot_be_written_down(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [accepted("task-7")], [succeeded()]) as scene:
+        scene.journal.failures += [DISK_FULL] * 5
+        with pytest.raises(JournalError, match="as its task task-7"):
+            await create(scene.service)
+        (left,) = await scene.service.in_states(("submitting",))
+        assert left.reserved == 570_000
