@@ -30,7 +30,7 @@ class Verdict:
     """Whether a mutant is caught."""
 
     violation: str | None
-    """The first violation that it causes."""
+    """The first invariant that it breaks, and how."""
     never_called: set[str]
     """The functions that it replaces and nothing called: such a mutant is not one."""
 
@@ -251,4 +251,5 @@ def judge_by(runner: Runner, scenario: Scenario) -> Verdict:
 
 
 def _verdict(result: Result) -> Verdict:
-    return Verdict(next(iter(result.violations), None), result.never_called)
+    broken = (each for each in result.violations if each.startswith("I"))  # a process that fails proves nothing
+    return Verdict(next(broken, None), result.never_called)

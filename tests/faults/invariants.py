@@ -90,6 +90,7 @@ def inspect(folder: Folder, ledger: Ledger, scenario: str, cap: int | None = Non
     found = Findings()
     violation = found.violations.append
     charges = ledger.charges(scenario)
+    assert folder.journal.exists(), folder.log.read_text("utf-8")[-3000:]  # no server could open it
     with closing(sqlite3.connect(folder.journal)) as db:
         db.row_factory = sqlite3.Row
         soundness = db.execute("PRAGMA integrity_check").fetchone()[0]

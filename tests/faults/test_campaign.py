@@ -123,7 +123,7 @@ def test_a_mutant_is_caught(runner: Runner, mutant: str) -> None:
 def test_a_mutant_whose_function_is_never_called_does_not_count_as_caught(runner: Runner) -> None:
     nothing_to_download = Scenario("idle", post="refuse_400", mutant="video_published_before_complete")
     verdict = judge_by(runner, nothing_to_download)
-    assert verdict.never_called == {"PartialFile._create"}
+    assert verdict.never_called == {"PartialFile._begin"}
     assert not verdict.caught
 
 
