@@ -1,6 +1,6 @@
-"""Plants small bugs one at a time and counts how many the tests notice: `uv run python scripts/mutants.py jobs`.
+"""Introduces small bugs one at a time and counts how many the tests notice: `uv run python scripts/mutants.py jobs`.
 
-The sample is seeded, so that two runs plant the same bugs. Each worker plants its own in a copy of the tree of its own.
+The sample is seeded, so that two runs introduce the same bugs. Each worker introduces its own in a copy of the tree of its own.
 Bugs that no test notices are listed with their lines: some change nothing, the others need a test. It takes about half
 a minute for each bug, so it is run by hand.
 """
@@ -38,7 +38,7 @@ _NOT_CODE = {"annotation", "returns", "decorator_list", "type_params", "bases"}
 
 @dataclass(frozen=True)
 class Bug:
-    """One bug that can be planted: the `number`th of a file."""
+    """One bug that can be introduced: the `number`th of a file."""
 
     file: str
     number: int
@@ -110,12 +110,12 @@ def _is_described(node: ast.AST) -> bool:
 
 
 def bugs_of(file: str) -> list[Bug]:
-    """List the bugs that can be planted in a file."""
+    """List the bugs that can be introduced in a file."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return [Bug(file, number, line, text) for number, (line, text, _) in enumerate(changes(tree))]
 
 
-def planted(bug: Bug) -> str:
+def introduced(bug: Bug) -> str:
     """Return the source of a file with its bug."""
     tree = ast.parse((ROOT / bug.file).read_text(encoding="utf-8"))
     for number, (_, _, change) in enumerate(list(changes(tree))):
@@ -126,7 +126,7 @@ def planted(bug: Bug) -> str:
 
 def copy_tree(folder: Path) -> None:
     """Copy everything that git knows, changes included."""
-    names = subprocess.run(["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S607  (git is on the path of whoever runs this)
+    names = subprocess.run(["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S607  (git is on the path of whichever process runs this)
     for name in filter(None, names.stdout.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -149,10 +149,10 @@ def notices(folder: Path, tests: list[str], bound: float, room_file: str = "") -
 
 
 def main() -> None:
-    """Plant the sample and print what was noticed, by room."""
+    """Introduce the sample and print what was noticed, by room."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rooms", nargs="+", help="rooms, or files below seedance_mcp, such as jobs or jobs/poller.py")
-    parser.add_argument("--sample", type=int, default=60, help="how many bugs are planted")
+    parser.add_argument("--sample", type=int, default=60, help="how many bugs are introduced")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--tests", nargs="+", help="what pytest runs; the tests of the rooms if not given")
@@ -163,7 +163,7 @@ def main() -> None:
     everything = [bug for file in files for bug in bugs_of(str(file.relative_to(ROOT)))]
     sample = random.Random(options.seed).sample(everything, min(options.sample, len(everything)))  # noqa: S311  (a seeded choice)
     tests: list[str] = options.tests or [f"tests/{room}" for room in options.rooms if (ROOT / "tests" / room).exists()]
-    print(f"{len(everything)} possible bugs in {len(files)} files; {len(sample)} of them are planted")
+    print(f"{len(everything)} possible bugs in {len(files)} files; {len(sample)} of them are introduced")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folders: SimpleQueue[Path] = SimpleQueue()
         for number in range(options.workers):
@@ -174,10 +174,10 @@ def main() -> None:
             sys.exit("Without any bug, the tests fail or take longer than an hour.")
         bound = 60 + 3 * options.workers * (time.monotonic() - began)
 
-        def plant(bug: Bug) -> bool:
+        def introduce(bug: Bug) -> bool:
             folder = folders.get()
             try:
-                (folder / bug.file).write_text(planted(bug), encoding="utf-8")
+                (folder / bug.file).write_text(introduced(bug), encoding="utf-8")
                 noticed = notices(folder, tests, bound, bug.file)
             finally:
                 shutil.copyfile(ROOT / bug.file, folder / bug.file)
@@ -186,7 +186,7 @@ def main() -> None:
             return noticed
 
         with ThreadPoolExecutor(options.workers) as pool:
-            results = list(pool.map(plant, sample))
+            results = list(pool.map(introduce, sample))
     total = Counter(bug.room for bug in sample)
     noticed = Counter(bug.room for bug, found in zip(sample, results, strict=True) if found)
     for room in sorted(total):

@@ -5,7 +5,7 @@ I2  every charge has a row in the journal
 I3  every job that was acknowledged has a row: at the vendor, ended, or unknown
 I4  what is spent and reserved covers what was charged, row by row, and never exceeds the cap
 I5  after recovery nothing is left half done by a dead process
-I6  the journal is sound, every video under a final name is complete, and no partial file is left
+I6  the journal is intact, every video under a final name is complete, and no partial file is left
 I7  no API key is in a log, the journal or an answer
 """
 

@@ -25,7 +25,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from tests.exception_groups import single_error
-from tests.http_host import KEY, Answer, Request, Reply, hosting
+from tests.http_host import KEY, Answer, Reply, Request, hosting
 from tests.server.mcp_client import Session, connected
 
 pytestmark = pytest.mark.anyio
@@ -147,7 +147,7 @@ async def test_a_model_that_is_not_listed_has_no_price(tmp_path: Path) -> None:
     async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         found = await cost(session, "jimmyai/sd2_mx_4k")
     assert "amount" not in found
-    why = r"jimmyai does not list a unit price \(not in its price list of [0-9-]+\); the user can set SEEDANCE_PRICES"
+    why = r"jimmyai's unit price is unknown \(not in its price list of [0-9-]+\); the user can set SEEDANCE_PRICES"
     assert re.fullmatch(why, found["unknown"])
 
 
@@ -395,7 +395,7 @@ async def test_a_vendor_that_never_answers_delays_one_quote_for_at_most_two_seco
             assert (await session.call("list_models", model=MINI)).fields["price"] == "price unknown"
     assert found == {
         "basis": "unit price in JimiCoin × 5 s",
-        "unknown": "jimmyai does not list a unit price (its price list is not available); the user can set "
+        "unknown": "jimmyai's unit price is unknown (its price list is not available); the user can set "
         "SEEDANCE_PRICES",
     }
 

@@ -240,7 +240,7 @@ async def test_a_folder_that_cannot_be_written_is_a_note_and_the_next_check_trie
         assert done["state"] == "succeeded"
         assert str(tmp_path / "videos") in done["note"]
         assert done["url"]
-        assert done["next_step"] == "Call check_video to try again; the URL is still given while it lasts."
+        assert done["next_step"] == "Call check_video to try again; it also gives the URL until that expires."
         (tmp_path / "videos").unlink()
         done = await session.finish(done["job_id"])
     assert inspect_video(done["path"]).codec == "h264"

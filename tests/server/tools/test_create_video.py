@@ -198,7 +198,7 @@ async def test_a_prompt_that_names_a_missing_reference_is_refused(
     tmp_path: Path, era: str, name: str, arguments: dict[str, Any]
 ) -> None:
     async with connected(tmp_path, era) as session:
-        refusal = await session.refused(f"look at {name}", model="ope/seedance-2-0", **arguments)
+        refusal = await session.refused(f"show {name}", model="ope/seedance-2-0", **arguments)
         assert session.sandbox.tasks == {}
     assert f"- prompt mentions {name}, but " in refusal
 
