@@ -5,7 +5,7 @@ I2  every charge has a row in the journal
 I3  every job that was acknowledged has a row: at the vendor, ended, or unknown
 I4  what is spent and reserved covers what was charged, row by row, and never exceeds the cap
 I5  after recovery nothing is left half done by a dead process
-I6  the journal is sound, every video under a final name is complete, and no partial file is left
+I6  the journal is intact, every video under a final name is complete, and no partial file is left
 I7  no API key is in a log, the journal or an answer
 """
 
@@ -93,10 +93,10 @@ def inspect(folder: Folder, ledger: Ledger, scenario: str, cap: int | None = Non
     assert folder.journal.exists(), folder.log.read_text("utf-8")[-3000:]  # no server could open it
     with closing(sqlite3.connect(folder.journal)) as db:
         db.row_factory = sqlite3.Row
-        soundness = db.execute("PRAGMA integrity_check").fetchone()[0]
+        integrity = db.execute("PRAGMA integrity_check").fetchone()[0]
         rows = db.execute("SELECT * FROM jobs").fetchall()
-    if soundness != "ok":
-        violation(f"I6 integrity_check: {soundness}")
+    if integrity != "ok":
+        violation(f"I6 integrity_check: {integrity}")
     reports = folder.reports()
     found.violations += _check_charges(charges, rows, ledger.refunded)
     by_id = {row["id"]: row for row in rows}
