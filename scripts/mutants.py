@@ -1,6 +1,6 @@
 """Introduces small bugs one at a time and counts how many the tests notice: `uv run python scripts/mutants.py jobs`.
 
-The sample is seeded, so that two runs introduce the same bugs. Each worker introduces its own in a copy of the tree of its own.
+The sample is seeded, so that two runs introduce the same bugs. Each worker has a copy of the tree for its own bugs.
 Bugs that no test notices are listed with their lines: some change nothing, the others need a test. It takes about half
 a minute for each bug, so it is run by hand.
 """

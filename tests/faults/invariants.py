@@ -93,10 +93,10 @@ def inspect(folder: Folder, ledger: Ledger, scenario: str, cap: int | None = Non
     assert folder.journal.exists(), folder.log.read_text("utf-8")[-3000:]  # no server could open it
     with closing(sqlite3.connect(folder.journal)) as db:
         db.row_factory = sqlite3.Row
-        soundness = db.execute("PRAGMA integrity_check").fetchone()[0]
+        integrity = db.execute("PRAGMA integrity_check").fetchone()[0]
         rows = db.execute("SELECT * FROM jobs").fetchall()
-    if soundness != "ok":
-        violation(f"I6 integrity_check: {soundness}")
+    if integrity != "ok":
+        violation(f"I6 integrity_check: {integrity}")
     reports = folder.reports()
     found.violations += _check_charges(charges, rows, ledger.refunded)
     by_id = {row["id"]: row for row in rows}

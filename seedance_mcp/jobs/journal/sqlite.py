@@ -205,10 +205,8 @@ class SqliteJournal:
         with self._writing() as db:
             if not seconds:
                 # Not in other states: a poll that ends late must not release what is the lease of a download by now.
-                done = db.execute(
-                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND state IN ({_quoted(when)}) AND lease_owner = ?",
-                    (job_id, owner),
-                )
+                statement = "UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?"
+                done = db.execute(f"{statement} AND state IN ({_quoted(when)})", (job_id, owner))
                 return done.rowcount == 1
             # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
