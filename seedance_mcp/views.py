@@ -1,4 +1,4 @@
-"""Jobs and quotes as fields and as text, for the tools and the command line. Kept short, for every token costs.
+"""Jobs and quotes as fields and as text, for the tools and the command line. Kept short, because every token costs.
 
 Some clients show a model only the fields and others only the text, so both are complete. Unknown values are left out,
 never null.
@@ -40,7 +40,7 @@ def _texts(advice: Sequence[Advice]) -> list[str]:
 
 
 def quoted(quote: Quote, url: str) -> Fields:
-    """Answer a dry run: the verdict, the price, and the exact request that would be sent to `url`."""
+    """Answer a dry run: the price, and the exact request that would be sent to `url`."""
     call = quote.call
     return _known(
         {
@@ -129,7 +129,7 @@ def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | 
 
 
 def record(job: Job) -> Fields:
-    """Return all that is known about a job, for a reader who has nothing to do next."""
+    """Return all that is known about a job, without a next step."""
     fields = checked(job, None, autosave=True, again_in=None)
     del fields["next_step"]
     return fields
@@ -164,7 +164,7 @@ _LINK = re.compile(r"https?://[!-~]{1,4000}", re.IGNORECASE)
 
 
 def _link(job: Job) -> str | None:
-    """Return a video's link, where what the vendor gave is safe to show to a person."""
+    """Return the link to a video if it is a plain URL, which is safe to show."""
     return job.url if _LINK.fullmatch(job.url or "") else None
 
 
@@ -175,7 +175,7 @@ def _error(job: Job) -> Fields:
 def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
     if job.state == "unknown":
         return (
-            "Do NOT create it again: it may be running and billed. The user can look at the vendor's site and settle "
+            "Do NOT create it again: it may be running and billed. The user can check the vendor's site and settle "
             f"it with `seedance-mcp videos resolve {job.id}`."
         )
     if job.state == "abandoned" or (job.state == "rejected" and not job.error_code):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# «quick» is the same on every machine and every day; HYPOTHESIS_PROFILE=deep looks further.
+# "quick" is the same on every machine and every day; HYPOTHESIS_PROFILE=deep tries more examples.
 settings.register_profile("quick", max_examples=60, derandomize=True, deadline=None, database=None)
 settings.register_profile("deep", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -1,4 +1,4 @@
-"""The facts of facts/*.yaml, by the slug of their vendor."""
+"""The facts of facts/*.yaml by vendor slug."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILES = {
 
 
 def load(name: str) -> dict[str, Any]:
-    """Return one file of facts."""
+    """Return the facts of one file."""
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))
 
 

@@ -238,6 +238,7 @@ def test_a_circle_in_a_table_is_found() -> None:
 
 MOST_LINES = 320
 LONGER = {
+    "jobs/journal/sqlite.py": "one method and its SQL for each transaction of a journal",
     "jobs/service.py": "the one face of its room, with a docstring for each method",
     "vendors/jimmyai/__init__.py": "22 models on six routes",
 }

@@ -114,31 +114,6 @@ NOT_OURS = {
 VENDORS_PARTS = {"answer", "expect", "request", "sent"}
 """The keys of recorded answers and requests (tests/vendors) whose values a vendor wrote."""
 
-NOT_YET: set[str] = {
-    "CHANGELOG.md",
-    "README.md",
-    "bench/saving.py",
-    "docs/hostile-downloads.md",
-    "docs/models.md",
-    "docs/reliability.md",
-    "seedance_mcp/cli",
-    "seedance_mcp/jobs",
-    "seedance_mcp/server",
-    "seedance_mcp/views.py",
-    "tests/catalog",
-    "tests/cli",
-    "tests/conftest.py",
-    "tests/faults",
-    "tests/jobs",
-    "tests/media",
-    "tests/server",
-    "tests/test_settings.py",
-    "tests/test_web.py",
-    "tests/uploads",
-    "tests/vendors",
-}
-"""Files and folders that are exempt for now, and must leave the set as soon as they need no exemption."""
-
 
 def tracked() -> list[str]:
     """Return the files that git tracks or would add; none outside a checkout."""
@@ -183,10 +158,6 @@ def all_findings() -> dict[str, list[str]]:
     return {name: sentences for name, sentences in found.items() if sentences}
 
 
-def is_below(name: str, path: str) -> bool:
-    return name == path or name.startswith(f"{path}/")
-
-
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[str]]:
     return all_findings()
@@ -196,12 +167,7 @@ pytestmark = pytest.mark.skipif(not FILES, reason="the tree is not a checkout of
 
 
 def test_no_file_holds_a_banned_word(found: dict[str, list[str]]) -> None:
-    checked = [name for name in found if not any(is_below(name, path) for path in NOT_YET)]
-    assert [sentence for name in checked for sentence in found[name]] == []
-
-
-def test_every_exempt_path_still_needs_its_exemption(found: dict[str, list[str]]) -> None:
-    assert [path for path in sorted(NOT_YET) if not any(is_below(name, path) for name in found)] == []
+    assert [sentence for sentences in found.values() for sentence in sentences] == []
 
 
 def test_every_legitimate_place_exists() -> None:

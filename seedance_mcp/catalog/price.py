@@ -162,6 +162,7 @@ def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
 
 
 def _why(request: VideoRequest, per: str | None, source: str) -> str:
-    price = "unit price" if per else "price"
-    missing = f"does not list a unit price ({source})" if source else f"does not publish a {price}"
-    return f"{request.model.vendor} {missing}; the user can set SEEDANCE_PRICES"
+    vendor = request.model.vendor
+    missing = f"does not publish a {'unit price' if per else 'price'}"
+    reason = f"{vendor}'s unit price is unknown ({source})" if source else f"{vendor} {missing}"
+    return f"{reason}; the user can set SEEDANCE_PRICES"

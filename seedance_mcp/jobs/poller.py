@@ -140,7 +140,7 @@ class Poller:
             await self._journal.note(job.id, error_message=self._accounts.problem(job))
             return True
         if (quiet := self._quiet_until.get(vendor.slug, 0.0) - anyio.current_time()) > 0:
-            await self._plan(job, quiet)  # a vendor that asked for a pause gets it, whoever wants to know
+            await self._plan(job, quiet)  # a vendor that asked for a pause gets it, even if a caller waits
             return False
         age = self._now() - (job.polled_at or 0)
         if not requested and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):

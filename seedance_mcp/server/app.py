@@ -19,7 +19,7 @@ from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.runtime import open_service
 from seedance_mcp.server import player, prompts, resources, video_files
-from seedance_mcp.server.subscriptions import Subscriptions
+from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.registry import tools
 from seedance_mcp.server.tools.tool import Call, ImageAnswer, increasing
@@ -57,8 +57,9 @@ class App:
         web: Web | None = None,
         autosave: bool | None = None,
         timing: Timing | None = None,
+        most_subscriptions: int = MOST_SUBSCRIPTIONS,
     ) -> None:
-        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, `timing` the delays and bounds."""
+        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, the others are delays and limits."""
         self.settings = settings
         self._web, self._autosave, self._timing = web, autosave, timing
         self._service: JobService | None = None
@@ -67,7 +68,7 @@ class App:
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._subscriptions = Subscriptions(self.service)
+        self._subscriptions = Subscriptions(self.service, most_subscriptions)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
@@ -242,7 +243,7 @@ def _listed(tool: Tool) -> types.Tool:
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
         _meta=player.META.get(tool.name),
-        # create_video carries no idempotent hint: clients repeat calls that do by themselves.
+        # create_video has no idempotent hint: clients repeat calls of tools that have it, without asking.
         annotations=types.ToolAnnotations(
             read_only_hint=True if tool.read_only else None,
             destructive_hint=None if tool.read_only else False,

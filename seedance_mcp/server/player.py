@@ -132,7 +132,7 @@ def tool() -> Tool:
 
 
 async def read_video(service: JobService, call: Call) -> Fields:
-    """Return what a job is about and the size of its saved video; with an offset, its bytes from there."""
+    """Return a job's prompt and model and the size of its saved video; with an offset, the bytes from there."""
     check_args(_ROWS, call, READ_VIDEO)
     job = await service.get(call.args["job_id"])
     typical = await service.expected_seconds(job.model)

@@ -151,6 +151,6 @@ def completed(argument: str, typed: str, settings: Settings, job_ids: Sequence[s
         "motion": _MOTIONS,
     }
     known = values.get(argument, ())
-    begin = [v for v in known if v.startswith(typed)]
-    hold = [v for v in known if typed in v and not v.startswith(typed)]
-    return list(dict.fromkeys(begin + hold))[:MOST]
+    beginning = [v for v in known if v.startswith(typed)]
+    containing = [v for v in known if typed in v]
+    return list(dict.fromkeys(beginning + containing))[:MOST]

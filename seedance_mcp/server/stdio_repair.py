@@ -27,7 +27,7 @@ _ID = re.compile(_BEFORE + r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?\d{1,18})(?=\
 
 
 class TolerantReader:
-    """Reads messages from a client; what is not a message is answered on `write`."""
+    """Reads messages from a client; a line that is not a message is answered with an error on `write`."""
 
     def __init__(
         self,

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VIDEO = "seedance://videos/"
-MOST = 1000
+MOST_SUBSCRIPTIONS = 1000
 """Resources that one client may subscribe to."""
 
 
 class Subscriptions:
     """Which client subscribes to which resource, and the last state that was published of each job."""
 
-    def __init__(self, service: Callable[[], Awaitable[JobService]], most: int = MOST) -> None:
+    def __init__(self, service: Callable[[], Awaitable[JobService]], most: int) -> None:
         self._service, self._most = service, most
         self._bus = InMemorySubscriptionBus()
         self.listen = ListenHandler(self._bus)

@@ -90,8 +90,8 @@ _ADVICE = (
     ),
     Advice(
         ("reference_images",),
-        "With 1–2 reference images, metadata.action sets the mode, but 12ai's page does not list its values. Check that "
-        "the video does not simply open with the first image.",
+        "With 1–2 reference images, metadata.action sets the mode, but 12ai's page does not list its values. "
+        "Check that the video does not simply open with the first image.",
         Source("SEED:98-106", "contradictions.1"),
         outside=(3, 9),
     ),

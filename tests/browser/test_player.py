@@ -27,7 +27,8 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.player import origins
 from seedance_mcp.vendors import known_vendors
 from tests.browser.relay import HERE, MODULES, relay
-from tests.server.mcp_client import ERAS, PRICED, Session, connected, single_error
+from tests.exception_groups import single_error
+from tests.server.mcp_client import ERAS, PRICED, Session, connected
 
 SCREENSHOTS = os.environ.get("PLAYER_SCREENSHOTS")
 """The folder for the screenshots of the docs, which are taken only if it is set."""
@@ -67,21 +68,21 @@ async def play(name: str, session: Session, **known: Any) -> None:
 
 @asynccontextmanager
 async def player_session(
-    folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: str
+    folder: Path, era: str = ERAS[-1], *, linked: bool = False, **more: Any
 ) -> AsyncGenerator[Session]:
     """Connect as a client that shows views; with `linked`, to vendors on loopback, whose links a browser can use."""
     client = {"extensions": [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]}
-    fakes = Sandbox(pace=0)
+    sandbox = Sandbox(pace=0)
     try:
         async with anyio.create_task_group() as group:
             if linked:
-                port = await group.start(functools.partial(serve, 0, sandbox=fakes))
+                port = await group.start(functools.partial(serve, 0, sandbox=sandbox))
                 more["SEEDANCE_SANDBOX"] = "0"
                 for slug in known_fakes():
                     prefix = f"SEEDANCE_{known_vendors()[slug].env_name}"
                     more[f"{prefix}_API_KEY"] = "sandbox"
-                    more[f"{prefix}_BASE_URL"] = fakes.base_url(slug, f"http://127.0.0.1:{port}")
-            async with connected(folder, era, sandbox=fakes, client=client, **more) as session:
+                    more[f"{prefix}_BASE_URL"] = sandbox.base_url(slug, f"http://127.0.0.1:{port}")
+            async with connected(folder, era, sandbox=sandbox, over_http=linked, client=client, **more) as session:
                 yield session
             group.cancel_scope.cancel()
     except BaseExceptionGroup as group:
@@ -109,8 +110,8 @@ async def test_the_player_plays_its_scene(tmp_path: Path, scene: str) -> None:
 @pytest.mark.parametrize("scene", ["check", "list"])
 async def test_the_player_shows_an_earlier_job(tmp_path: Path, scene: str) -> None:
     async with player_session(tmp_path) as session:
-        made = await session.video("made before", **PRICED)
-        await play(scene, session, job_id=made["job_id"])
+        video = await session.video("made before", **PRICED)
+        await play(scene, session, job_id=video["job_id"])
 
 
 @pytest.mark.parametrize("scene", ["link", "expired_link", "download_with_key_unsaved"])
@@ -133,9 +134,9 @@ async def test_a_video_with_an_expired_link_plays_from_the_saved_file(tmp_path: 
 
 async def test_the_player_says_that_a_saved_video_was_deleted(tmp_path: Path) -> None:
     async with player_session(tmp_path) as session:
-        made = await session.video("made before", **PRICED)
-        await anyio.Path(made["path"]).unlink()
-        await play("deleted_file", session, job_id=made["job_id"])
+        video = await session.video("made before", **PRICED)
+        await anyio.Path(video["path"]).unlink()
+        await play("deleted_file", session, job_id=video["job_id"])
 
 
 def append(path: Path, more: bytes) -> int:
@@ -147,11 +148,12 @@ def append(path: Path, more: bytes) -> int:
 
 async def create_large_video(session: Session) -> tuple[str, int]:
     """Create a video of 20 MB: it ends with an MP4 box that players ignore."""
-    made = await session.video("made before", **PRICED)
-    free = 20 * 2**20 - made["size_bytes"]
-    size = await to_thread.run_sync(append, Path(made["path"]), free.to_bytes(4, "big") + b"free" + bytes(free - 8))
-    await (await session.app.service()).journal.note(made["job_id"], size=size)
-    return made["job_id"], size
+    video = await session.video("made before", **PRICED)
+    free = 20 * 2**20 - video["size_bytes"]
+    size = await to_thread.run_sync(append, Path(video["path"]), free.to_bytes(4, "big") + b"free" + bytes(free - 8))
+    with session.journal() as journal:
+        await journal.note(video["job_id"], size=size)
+    return video["job_id"], size
 
 
 @pytest.mark.skipif(not SCREENSHOTS, reason="PLAYER_SCREENSHOTS is not set to a folder")

@@ -1,4 +1,4 @@
-"""A refusal names every problem at once, each with the nearest value that is legal."""
+"""A refusal lists every problem at once, each with the nearest legal value."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ MINI, STANDARD, OPE = "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0",
         (OPE, "dry_run", "true", True),
     ],
 )
-def test_a_wrong_value_has_a_nearest_legal_one_or_none(who: str, field: str, value: Any, nearest: Any) -> None:
+def test_an_illegal_value_has_a_nearest_legal_value_or_none(who: str, field: str, value: Any, nearest: Any) -> None:
     found = refused(who, **{field: value})
     assert found == {field: nearest}
     assert type(found[field]) is type(nearest)
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_every_problem_is_listed_at_once() -> None:
     fields: dict[str, Any] = {"duration": 16, "resolution": "1080p", "aspect_ratio": "1:2", "seed": 1, "max_cost": -1}
     fields |= {"reference_images": [IMAGE] * 5, "first_frame": IMAGE, "drations": 5}
     found = check(model(STANDARD), fields).problems
@@ -76,7 +76,7 @@ def test_every_problem_is_named_at_once() -> None:
     }  # fmt: skip
 
 
-def test_a_problem_is_said_with_its_value_what_is_legal_and_the_nearest() -> None:
+def test_a_problem_names_the_value_the_legal_values_and_the_nearest() -> None:
     (problem,) = checked(MINI, resolution="1080p").problems
     assert problem.sentence() == "resolution '1080p' must be one of 480p, 720p; nearest: '720p'"
     assert problem.source
@@ -88,19 +88,19 @@ def test_a_long_value_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "words"),
+    ("field", "sentence"),
     [
-        ("watermark", "watermark is not taken by ope/seedance-2-0; leave it out"),
+        ("watermark", "watermark is not supported by ope/seedance-2-0; leave it out"),
         ("drations", "drations is not a parameter; did you mean duration?"),
         ("dryrun", "dryrun is not a parameter; did you mean dry_run?"),
         ("zzzz", "zzzz is not a parameter"),
     ],
 )
-def test_an_unknown_field_is_refused_with_the_one_that_was_meant(field: str, words: str) -> None:
-    assert [p.sentence() for p in checked(OPE, **{field: 5}).problems] == [words]
+def test_an_unknown_field_is_refused_with_the_closest_known_one(field: str, sentence: str) -> None:
+    assert [p.sentence() for p in checked(OPE, **{field: 5}).problems] == [sentence]
 
 
-def test_a_missing_field_says_what_it_takes() -> None:
+def test_a_missing_field_is_refused_with_its_legal_values() -> None:
     (problem,) = check(model(MINI), {}).problems
     assert problem.sentence() == "prompt is required: text of 1–2000 characters"
 
@@ -125,7 +125,7 @@ def test_prompt_length_is_counted_in_characters(who: str, length: int, fits: boo
 
 
 @pytest.mark.parametrize(
-    ("prompt", "words"),
+    ("prompt", "is_advised"),
     [
         ("猫" * 500, False),
         ("猫" * 501, True),
@@ -133,8 +133,8 @@ def test_prompt_length_is_counted_in_characters(who: str, length: int, fits: boo
         ("cat " * 1001, True),
     ],
 )
-def test_opes_limit_of_words_is_advice_and_never_a_refusal(prompt: str, words: bool) -> None:
-    assert ("prompt_limits" in advised(OPE, prompt=prompt)) is words
+def test_the_prompt_length_that_ope_recommends_is_advice_and_never_a_refusal(prompt: str, is_advised: bool) -> None:
+    assert ("prompt_limits" in advised(OPE, prompt=prompt)) is is_advised
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_a_combination_that_a_vendor_excludes_is_refused(who: str, fields: dict[
         (MINI, {"reference_videos": [VIDEO], "reference_audios": [AUDIO]}),
     ],
 )
-def test_a_combination_that_a_vendor_allows_is_taken(who: str, fields: dict[str, Any]) -> None:
+def test_a_combination_that_a_vendor_allows_is_accepted(who: str, fields: dict[str, Any]) -> None:
     assert not checked(who, **fields).problems
 
 
-def test_nothing_at_all_is_no_request_where_nothing_is_required() -> None:
+def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None:
     reference = model("aigptimage/seedance-2.0-reference-to-video")
     (problem,) = check(reference, {}).problems
     assert problem.field == "prompt"
@@ -224,7 +224,7 @@ def test_nothing_at_all_is_no_request_where_nothing_is_required() -> None:
         ("12ai/seedance-2-official", "callback_url", "https://127.0.0.1/done", False),
     ],
 )
-def test_a_url_has_to_be_one_that_the_vendor_takes_and_can_reach(who: str, field: str, url: str, fits: bool) -> None:
+def test_a_url_must_have_a_scheme_of_the_vendor_and_a_public_host(who: str, field: str, url: str, fits: bool) -> None:
     assert (field not in refused(who, **{field: url})) is fits
 
 
@@ -239,7 +239,7 @@ def test_a_url_has_to_be_one_that_the_vendor_takes_and_can_reach(who: str, field
         (".gif.png", True),
     ],
 )
-def test_md_refuses_gif_pictures(ending: str, fits: bool) -> None:
+def test_md_refuses_gif_images(ending: str, fits: bool) -> None:
     found = refused("jimmyai/seedance2.0-md", reference_images=[f"https://example.com/a{ending}"])
     assert (not found) is fits
 
@@ -261,13 +261,13 @@ def test_references_are_counted_where_the_vendor_states_a_number(who: str, count
     assert ("reference_images" not in refused(who, reference_images=images)) is fits
 
 
-def test_every_wrong_item_of_a_list_is_named() -> None:
+def test_every_illegal_item_of_a_list_is_named() -> None:
     (problem,) = checked(OPE, reference_images=[IMAGE, "ftp://a", IMAGE, 7]).problems
     assert "item 2, 4 must be a URL" in problem.message
 
 
 @pytest.mark.parametrize("value", ["https://example.com/a.png", [], {}, 5, None, True])
-def test_references_have_to_be_a_list_with_something_in_it(value: Any) -> None:
+def test_references_must_be_a_list_that_is_not_empty(value: Any) -> None:
     assert refused(OPE, reference_images=value) == {"reference_images": None}
 
 
@@ -287,15 +287,15 @@ def test_references_have_to_be_a_list_with_something_in_it(value: Any) -> None:
         ("(@image1), @image2.", True),
     ],
 )
-def test_a_name_in_the_prompt_needs_its_reference(prompt: str, fits: bool) -> None:
+def test_a_mention_in_the_prompt_needs_its_reference(prompt: str, fits: bool) -> None:
     assert (not checked(OPE, prompt=prompt, reference_images=[IMAGE, IMAGE]).problems) is fits
 
 
-def test_an_unknown_name_says_which_there_are() -> None:
+def test_an_unknown_mention_is_refused_with_the_last_known_one() -> None:
     (two,) = checked(OPE, prompt="@image9", reference_images=[IMAGE, IMAGE]).problems
     (none,) = checked(OPE, prompt="@image1").problems
-    assert two.sentence() == "prompt names @image9, but there are 2 reference_images"
-    assert none.sentence() == "prompt names @image1, but no reference_images are given"
+    assert two.sentence() == "prompt mentions @image9, but the last image is @image2"
+    assert none.sentence() == "prompt mentions @image1, but no reference_images are given"
 
 
 @pytest.mark.parametrize(
@@ -306,11 +306,11 @@ def test_an_unknown_name_says_which_there_are() -> None:
         ("12ai/seedance-2-official", "@image1 dances to @audio1", "@image_file_1 dances to @audio_file_1"),
     ],
 )
-def test_names_are_written_the_vendors_way(who: str, prompt: str, written: str) -> None:
+def test_mentions_are_written_as_the_vendor_does(who: str, prompt: str, written: str) -> None:
     assert body(who, prompt=prompt, reference_images=[IMAGE], reference_audios=[AUDIO])["prompt"] == written
 
 
-def test_what_the_caller_left_open_is_filled_in_and_remembered() -> None:
+def test_fields_that_the_caller_left_open_are_filled_in_and_recorded() -> None:
     request = checked(MINI, duration=8).request
     assert request
     assert (request.duration, request.resolution, request.aspect_ratio) == (8, "720p", "16:9")
@@ -318,19 +318,19 @@ def test_what_the_caller_left_open_is_filled_in_and_remembered() -> None:
 
 
 @pytest.mark.parametrize(("who", "ratio"), [(STANDARD, None), (MINI, "adaptive"), (OPE, "16:9")])
-def test_a_picture_decides_the_shape_where_the_vendor_says_so(who: str, ratio: str | None) -> None:
+def test_an_image_decides_the_aspect_ratio_where_the_vendor_says_so(who: str, ratio: str | None) -> None:
     request = checked(who, first_frame=IMAGE).request
     assert request
     assert request.aspect_ratio == ratio
 
 
-def test_whole_floats_are_whole_numbers() -> None:
+def test_a_whole_float_becomes_an_integer() -> None:
     request = checked(OPE, duration=5.0).request
     assert request
     assert type(request.duration) is int
 
 
-def test_lists_of_a_request_cannot_be_changed_afterwards() -> None:
+def test_a_request_does_not_change_with_the_callers_lists() -> None:
     images = [IMAGE]
     request = checked(OPE, reference_images=images).request
     images.append("ftp://sneaked.in")
@@ -338,7 +338,7 @@ def test_lists_of_a_request_cannot_be_changed_afterwards() -> None:
     assert request.reference_images == (IMAGE,)
 
 
-def test_a_request_knows_its_pixels_where_they_are_documented() -> None:
+def test_a_request_has_a_size_in_pixels_where_it_is_documented() -> None:
     request = checked(OPE, resolution="1080p", aspect_ratio="21:9").request
     other = checked(MINI).request
     assert request

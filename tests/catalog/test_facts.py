@@ -1,4 +1,4 @@
-"""Rows and facts keep each other honest: every row names its fact, and every fact about a request has a row."""
+"""Rows and facts agree: every row names its fact, and every fact about a request has a row."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from seedance_mcp.vendors import known_vendors
 from tests.facts import FACTS
 
 PAGE_LINES = {"ope": 350, "seedanceapi": 236, "jimmyai": 49, "12ai": 548, "aigptimage": 177}
-"""How many lines each vendor's own page has, as SEED counts them."""
+"""The number of lines of each vendor's own page, as SEED counts them."""
 
 KINDS = ("SEED:", "PUB:", "ARK", "KIE", "INF:", "GAP:")
 
 
 def cited(model: Model) -> Iterator[tuple[str, Source]]:
-    """Yield every source a model names, with what it is the source of."""
+    """Yield every source that a model cites, with the name of its owner."""
     yield "model", model.source
     yield "billing", model.billing.source
     for caution in model.billing.cautions:
@@ -41,21 +41,25 @@ CITED = sorted({(v.slug, s.fact, s.where) for v in known_vendors().values() for 
 
 
 def find(facts: Any, path: str) -> Any:
-    """Follow a dotted path whose keys may themselves contain dots; KeyError if it leads nowhere."""
+    """Follow a dotted path whose keys may contain dots.
+
+    Raises:
+        KeyError: the path does not exist.
+    """
     if not path:
         return facts
     if isinstance(facts, list):
         index, _, rest = path.partition(".")
-        return find(facts[int(index)], rest)  # pyright: ignore[reportUnknownArgumentType]
+        return find(facts[int(index)], rest)  # pyright: ignore[reportUnknownArgumentType]  (any YAML)
     if isinstance(facts, dict):
-        for key in sorted((k for k in facts if isinstance(k, str)), key=len, reverse=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        for key in sorted((k for k in facts if isinstance(k, str)), key=len, reverse=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (any YAML)
             if path == key or path.startswith(f"{key}."):
                 return find(facts[key], path[len(key) + 1 :])
     raise KeyError(path)
 
 
 def lines(text: str) -> set[int]:
-    """Return the line numbers of each SEED:… in a text, such as «SEED:3,5-7» or «SEED:33 vs 43-56»."""
+    """Return the line numbers of each SEED:… in a text, such as "SEED:3,5-7" or "SEED:33 vs 43-56"."""
     found: set[int] = set()
     for numbers in re.findall(r"SEED:([0-9]+(?:(?:[,-]| vs )[0-9]+)*)", text):
         for part in re.findall(r"[0-9]+(?:-[0-9]+)?", numbers):
@@ -66,11 +70,11 @@ def lines(text: str) -> set[int]:
 
 def leaves(fact: Any) -> Iterator[Any]:
     if isinstance(fact, dict):
-        fact = list(fact.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        fact = list(fact.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (any YAML)
     if not isinstance(fact, list):
         yield fact
         return
-    for value in fact:  # pyright: ignore[reportUnknownVariableType]
+    for value in fact:  # pyright: ignore[reportUnknownVariableType]  (any YAML)
         yield from leaves(value)
 
 
@@ -79,14 +83,14 @@ def texts(fact: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("slug", "fact", "where"), CITED, ids=lambda value: value)
-def test_source_leads_to_its_fact(slug: str, fact: str, where: str) -> None:
+def test_a_source_leads_to_its_fact(slug: str, fact: str, where: str) -> None:
     found = find(FACTS[slug], fact)
-    assert where.startswith(KINDS), f"{where!r} does not say what kind of source it is"
-    said = lines(where)
-    assert said <= set(range(1, PAGE_LINES[slug] + 1)), f"the page of {slug} has no line {max(said)}"
+    assert where.startswith(KINDS), f"{where!r} does not begin with a kind of source"
+    cited = lines(where)
+    assert cited <= set(range(1, PAGE_LINES[slug] + 1)), f"the page of {slug} does not have a line {max(cited)}"
     known = set[int]().union(*(lines(text) for text in texts(found)))
-    if known and said:
-        assert said <= known, f"facts say lines {sorted(known)} of {fact}, the row says {sorted(said - known)} as well"
+    if known and cited:
+        assert cited <= known, f"the facts cite lines {sorted(known)} for {fact}, the row also {sorted(cited - known)}"
 
 
 SECTIONS = (
@@ -99,51 +103,51 @@ SECTIONS = (
     "media_url_rules",
     "pricing",
 )
-"""The parts of the facts that concern a request; `modes` and `size_table` are compared whole, below."""
+"""The parts of the facts that concern a request; other tests compare `modes` and `size_table`."""
 
-NAME = "the model's name is the end of its id, and tests/test_house.py lists all ids"
+NAME = "the model's name is the end of its id, and tests/test_architecture.py lists all ids"
 SAME_AS = "the same limit as {}, which the row cites"
-WIRE = "how it is written on the wire, which the golden cases compare"
+WIRE = "part of the request format, which the golden cases compare"
 
 EXCEPTIONS = {
     ("ope", "params.model"): NAME,
-    ("ope", "params.size"): "the same thing as resolution with ratio, which are sent instead",
+    ("ope", "params.size"): "equivalent to resolution with ratio, which are sent instead",
     ("ope", "exclusions.0"): "size is never sent",
     ("ope", "requires.1"): "both have a default, so neither is ever sent alone",
     ("seedanceapi", "params.model"): NAME,
     ("seedanceapi", "prompt_limits"): SAME_AS.format("params.prompt"),
     ("seedanceapi", "requires.0"): "only mini has these rows, and a field without a row is refused",
-    ("seedanceapi", "pricing.usd_per_credit"): "stands in Billing.usd_per_unit; tests/catalog/test_price.py compares",
-    ("seedanceapi", "pricing.charged_when"): "stands in Billing.failure_is_free; tests/catalog/test_price.py compares",
+    ("seedanceapi", "pricing.usd_per_credit"): "in Billing.usd_per_unit; tests/catalog/test_price.py compares",
+    ("seedanceapi", "pricing.charged_when"): "in Billing.failure_is_free; tests/catalog/test_price.py compares",
     ("jimmyai", "params.model"): NAME,
-    ("jimmyai", "params.orientation"): "ratio wins over it and is always sent",
+    ("jimmyai", "params.orientation"): "ratio overrides it and is always sent",
     ("jimmyai", "params.aliases_newer"): "other names for the same fields; the seed page's are sent",
-    ("jimmyai", "media_url_rules.real_person"): "who is in a picture is not knowable from its URL",
-    ("jimmyai", "pricing.actual_cost"): "read from the answers, see Accepted.charged",
+    ("jimmyai", "media_url_rules.real_person"): "a URL does not reveal who is in an image",
+    ("jimmyai", "pricing.actual_cost"): "parsed from the answers, see Accepted.charged",
     ("jimmyai", "pricing.catalog_names"): "how prices are listed; tests/vendors/test_price_list.py compares",
     ("jimmyai", "pricing.catalog_prices"): "how prices are listed; tests/vendors/test_price_list.py compares",
     ("jimmyai", "pricing.known_numbers"): "prices of models that are not among ours",
-    ("12ai", "models.seedance-2-beta-face"): "stands on a newer page of another request shape only",
-    ("12ai", "models.seedance-2-fast-beta-face"): "stands on a newer page of another request shape only",
+    ("12ai", "models.seedance-2-beta-face"): "documented only on a newer page with another request shape",
+    ("12ai", "models.seedance-2-fast-beta-face"): "documented only on a newer page with another request shape",
     ("12ai", "params.model"): NAME,
     ("12ai", "params.metadata.video_urls"): SAME_AS.format("reference_limits.videos"),
     ("12ai", "params.metadata.audio_urls"): SAME_AS.format("reference_limits.audios"),
     ("12ai", "params.metadata.action"): WIRE,
-    ("12ai", "params.newer_shape"): "contradictions.4: the seed page's shape wins",
+    ("12ai", "params.newer_shape"): "contradictions.4: the seed page takes precedence",
     ("12ai", "prompt_limits"): SAME_AS.format("params.prompt"),
-    ("12ai", "requires.0"): "holds by itself: a request is in this mode because it has references",
-    ("12ai", "requires.2"): "the state of an asset is not knowable from its URL",
+    ("12ai", "requires.0"): "always true: references put a request into this mode",
+    ("12ai", "requires.2"): "a URL does not reveal the state of an asset",
     ("aigptimage", "models.match"): NAME,
     ("aigptimage", "params.model"): NAME,
-    ("aigptimage", "params.input.aspect_ratio"): "an alias of ratio, which wins and is sent",
+    ("aigptimage", "params.input.aspect_ratio"): "an alias of ratio, which overrides it and is sent",
     ("aigptimage", "prompt_limits"): SAME_AS.format("params.input.prompt"),
     ("aigptimage", "exclusions.0"): "only ratio is ever sent",
 }
-"""Documented facts about a request that no row, rule, advice or billing cites, each with its reason."""
+"""Documented facts about a request that are not cited by any row, rule, advice or billing, each with its reason."""
 
 
 def uncited(slug: str) -> set[str]:
-    """Return the facts that the vendor itself documents, that concern a request, and that nothing cites."""
+    """Return the facts about a request that the vendor itself documents and that are not cited."""
     facts = FACTS[slug]
     keys = {fact for vendor, fact, _ in CITED if vendor == slug}
     left: set[str] = set()
@@ -159,7 +163,7 @@ def uncited(slug: str) -> set[str]:
 
 def _entries(section: str, facts: Any) -> list[tuple[str, Any]]:
     if isinstance(facts, list):
-        return [(f"{section}.{index}", fact) for index, fact in enumerate(facts)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return [(f"{section}.{index}", fact) for index, fact in enumerate(facts)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (any YAML)
     return [(section, facts)] if "src" in facts else [(f"{section}.{key}", fact) for key, fact in facts.items()]
 
 
@@ -169,7 +173,7 @@ def test_every_documented_fact_about_a_request_is_cited_or_a_named_exception(slu
 
 
 @pytest.mark.parametrize(("slug", "fact"), EXCEPTIONS)
-def test_exception_names_a_fact_that_exists(slug: str, fact: str) -> None:
+def test_an_exception_names_an_existing_fact(slug: str, fact: str) -> None:
     assert find(FACTS[slug], fact)
 
 
@@ -186,11 +190,11 @@ OTHER_NUMBERS = {
 
 
 @pytest.mark.parametrize(("slug", "row"), ROWS)
-def test_row_has_the_numbers_of_its_fact(slug: str, row: Row) -> None:
+def test_a_row_has_the_numbers_of_its_fact(slug: str, row: Row) -> None:
     fact = find(FACTS[slug], row.source.fact)
     if not isinstance(fact, dict) or (slug, row.source.fact) in OTHER_NUMBERS:
         return
-    facts: dict[str, Any] = fact  # pyright: ignore[reportUnknownVariableType]
+    facts: dict[str, Any] = fact  # pyright: ignore[reportUnknownVariableType]  (any YAML)
     span = facts.get("integer_range", facts.get("range"))
     match row:
         case OneOf():
@@ -231,19 +235,19 @@ MODES = {
     "aigptimage/seedance-2.0-text-to-video": {"text"},
     "aigptimage/seedance-2.0-image-to-video": {"first_frame"},
 }
-"""What a model can start from, by id or vendor, where that is not everything (`modes` in the facts).
+"""What a model can start from, by id or vendor, where not all modes are supported (`modes` in the facts).
 
-seedanceapi takes 1–4 pictures without saying what several become, so they count as references; aigptimage's
-reference model takes a bare prompt (its page requires nothing), so text is legal there.
+seedanceapi accepts 1–4 images without documenting the roles of several, so they count as references; aigptimage's
+reference model accepts a prompt alone (its page does not require references), so text is legal there.
 """
 
 
 @pytest.mark.parametrize("model", [m for v in known_vendors().values() for m in v.models], ids=lambda m: m.id)
-def test_modes_of_a_model_are_those_of_the_facts(model: Model) -> None:
+def test_the_modes_of_a_model_are_those_of_the_facts(model: Model) -> None:
     assert set(model.modes) == MODES.get(model.id, MODES.get(model.vendor, ALL_MODES))
 
 
-def test_sizes_are_those_of_opes_table() -> None:
+def test_the_sizes_are_those_of_opes_table() -> None:
     table = FACTS["ope"]["size_table"]
     assert {(r, ratio): size for r, sizes in table.items() for ratio, size in sizes.items()} == SIZES
     assert len(SIZES) == 18
@@ -258,7 +262,7 @@ def test_sizes_are_those_of_opes_table() -> None:
         ("list.1.k", 2),
     ],
 )
-def test_path_into_the_facts_is_followed_through_keys_with_dots(path: str, leaf: Any) -> None:
+def test_a_path_into_the_facts_may_contain_keys_with_dots(path: str, leaf: Any) -> None:
     facts: dict[str, Any] = {"params": {"metadata.ratio": {"default": "x"}, "metadata": 1}, "list": [0, {"k": 2}]}
     facts["models"] = {"seedance-2.0": "a", "seedance-2.0-fast": "b"}
     assert find(facts, path) == leaf
@@ -274,5 +278,5 @@ def test_path_into_the_facts_is_followed_through_keys_with_dots(path: str, leaf:
         ("PUB:2", set[int]()),
     ],
 )
-def test_line_numbers_are_read_from_a_source(text: str, numbers: set[int]) -> None:
+def test_line_numbers_are_parsed_from_a_source(text: str, numbers: set[int]) -> None:
     assert lines(text) == numbers

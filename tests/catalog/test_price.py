@@ -1,4 +1,4 @@
-"""A price is what the vendor's table says, to the credit, or unknown with the reason: never invented."""
+"""A price follows the vendor's table to the credit, or is unknown with the reason; it is never invented."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def quote(who: str, prices: Prices | None = None, **fields: Any) -> Price:
 @pytest.mark.parametrize("name", ["seedance-2.0", "seedance-2.0-fast"])
 @pytest.mark.parametrize("resolution", ["480p", "720p", "1080p"])
 @pytest.mark.parametrize("seconds", [5, 10, 15])
-def test_seedanceapi_price_is_the_tables(name: str, resolution: str, seconds: int) -> None:
-    tabled = FACTS["seedanceapi"]["pricing"][name]["table"][seconds]
+def test_seedanceapi_price_follows_the_table(name: str, resolution: str, seconds: int) -> None:
+    listed = FACTS["seedanceapi"]["pricing"][name]["table"][seconds]
     found = quote(f"seedanceapi/{name}", duration=seconds, resolution=resolution)
-    assert (found.amount, found.unit) == (tabled, "credits")
-    assert found.usd_micros == tabled * 10_000
+    assert (found.amount, found.unit) == (listed, "credits")
+    assert found.usd_micros == listed * 10_000
     assert found.unknown is None
 
 
-def test_seedanceapi_tables_are_those_of_the_page() -> None:
+def test_seedanceapi_price_tables_are_those_of_the_page() -> None:
     tables = {name: FACTS["seedanceapi"]["pricing"][name]["table"] for name in ("seedance-2.0", "seedance-2.0-fast")}
     assert tables == {
         "seedance-2.0": {5: 240, 10: 480, 15: 720},
@@ -45,10 +45,10 @@ def test_seedanceapi_tables_are_those_of_the_page() -> None:
 
 @pytest.mark.parametrize("seconds", range(4, 16))
 @pytest.mark.parametrize(
-    ("resolution", "clips", "per_second"),
+    ("resolution", "videos", "per_second"),
     [("480p", False, 14.25), ("480p", True, 9), ("720p", False, 30.75), ("720p", True, 18.75)],
 )
-def test_seedanceapi_mini_price_is_the_formula_rounded_up(
+def test_seedanceapi_mini_price_follows_the_formula_rounded_up(
     resolution: str, videos: bool, per_second: float, seconds: int
 ) -> None:
     fields: dict[str, Any] = {"reference_videos": [VIDEO]} if videos else {"reference_images": [IMAGE]}
@@ -64,7 +64,7 @@ def test_seedanceapi_credit_is_worth_what_the_facts_say_and_a_failure_is_free() 
     assert "per successful generation" in FACTS["seedanceapi"]["pricing"]["charged_when"]
 
 
-def test_no_other_vendor_promises_that_a_failure_is_free() -> None:
+def test_other_vendors_do_not_promise_that_a_failure_is_free() -> None:
     assert {m.vendor for m in MODELS if m.billing.failure_is_free} == {"seedanceapi"}
 
 
@@ -78,12 +78,12 @@ def test_aigptimage_price_is_known_in_credits_and_unknown_in_dollars(resolution:
     assert "worth" in (found.unknown or "")
 
 
-def test_aigptimage_price_in_dollars_follows_from_the_operators_worth_of_a_credit() -> None:
+def test_aigptimage_price_in_dollars_follows_from_the_operators_value_of_a_credit() -> None:
     found = quote(REFERENCE, {"aigptimage": UnitPrice(usd_per_unit=Decimal("0.001"))}, duration=5)
     assert (found.amount, found.usd_micros, found.unknown) == (400, 400_000, None)
 
 
-def test_aigptimage_says_that_sound_may_cost_more() -> None:
+def test_aigptimage_warns_that_audio_may_cost_more() -> None:
     assert "audio" in (quote(REFERENCE, generate_audio=True).caution or "")
     assert quote(REFERENCE, generate_audio=False).caution is None
 
@@ -92,7 +92,7 @@ UNPRICED = [m.id for m in MODELS if m.vendor in ("ope", "12ai", "jimmyai")]
 
 
 @pytest.mark.parametrize("who", UNPRICED)
-def test_a_price_that_nobody_publishes_is_unknown_with_the_reason_and_the_setting(who: str) -> None:
+def test_a_price_that_is_not_published_is_unknown_with_the_reason_and_the_setting(who: str) -> None:
     found = quote(who)
     assert (found.amount, found.usd_micros, found.brief()) == (None, None, "unknown")
     assert "SEEDANCE_PRICES" in (found.unknown or "")
@@ -103,26 +103,26 @@ def test_a_price_that_nobody_publishes_is_unknown_with_the_reason_and_the_settin
 @pytest.mark.parametrize(
     ("who", "basis", "why"),
     [
-        ("ope/seedance-2-0", "not published", "publishes no price"),
-        ("12ai/seedance-2-official", "unit price in USD × 5 s", "publishes no unit price"),
-        ("jimmyai/seedance2.0-sp", "unit price in JimiCoin × 5 s", "publishes no unit price"),
-        ("jimmyai/seedance2.0-md", "unit price in JimiCoin per video", "publishes no unit price"),
-        ("aigptimage/seedance-2.0-text-to-video", "unit price in credits × 5 s", "no unit price"),
+        ("ope/seedance-2-0", "not published", "does not publish a price"),
+        ("12ai/seedance-2-official", "unit price in USD × 5 s", "does not publish a unit price"),
+        ("jimmyai/seedance2.0-sp", "unit price in JimiCoin × 5 s", "does not publish a unit price"),
+        ("jimmyai/seedance2.0-md", "unit price in JimiCoin per video", "does not publish a unit price"),
+        ("aigptimage/seedance-2.0-text-to-video", "unit price in credits × 5 s", "a unit price"),
     ],
 )
-def test_an_unknown_price_has_as_much_of_its_formula_as_is_published(who: str, basis: str, why: str) -> None:
+def test_an_unknown_price_shows_the_published_part_of_its_formula(who: str, basis: str, why: str) -> None:
     found = quote(who)
     assert found.basis == basis
     assert why in (found.unknown or "")
 
 
 @pytest.mark.parametrize("name", ["seedance2.0-mini-sp", "seedance2.0-md", "seedance2.0-fast-md"])
-def test_jimmyai_flat_models_are_billed_by_the_video(name: str) -> None:
+def test_jimmyai_flat_models_are_billed_per_video(name: str) -> None:
     assert model(f"jimmyai/{name}").billing.per == "video"
 
 
 @pytest.mark.parametrize("name", ["seedance2.0-sp", "sd2_mx_4k", "sd2_mx_video_fast_720p", "seedance2.0-mini"])
-def test_jimmyai_other_models_are_billed_by_the_second(name: str) -> None:
+def test_jimmyai_other_models_are_billed_per_second(name: str) -> None:
     assert model(f"jimmyai/{name}").billing.per == "second"
 
 
@@ -146,15 +146,17 @@ def test_an_operators_price_per_video_does_not_grow_with_its_length() -> None:
     assert found.basis == "2 JimiCoin per video = 2 JimiCoin"
 
 
-def test_a_price_says_which_list_it_is_from_or_why_that_gives_none() -> None:
-    listed = UnitPrice(rates={"720p": Decimal(2)}, with_video={"720p": Decimal(3)}, source="catalogue of today")
+def test_a_price_names_its_price_list_or_why_the_list_has_none() -> None:
+    listed = UnitPrice(rates={"720p": Decimal(2)}, with_video={"720p": Decimal(3)}, source="price list of today")
     prices = {"jimmyai/seedance2.0-sp": listed}
     found = quote("jimmyai/seedance2.0-sp", prices, duration=4)
-    assert found.basis == "2 JimiCoin per second (catalogue of today) × 4 s = 8 JimiCoin"
+    assert found.basis == "2 JimiCoin per second (price list of today) × 4 s = 8 JimiCoin"
     assert quote("jimmyai/seedance2.0-sp", prices, duration=4, reference_videos=[VIDEO]).amount == 12
-    unlisted = quote("jimmyai/seedance2.0-sp", {"jimmyai": UnitPrice(source="not in its catalogue")})
+    unlisted = quote("jimmyai/seedance2.0-sp", {"jimmyai": UnitPrice(source="not in its price list")})
     assert unlisted.basis == "unit price in JimiCoin × 5 s"
-    assert unlisted.unknown == "jimmyai gives no unit price (not in its catalogue); SEEDANCE_PRICES can supply it"
+    assert (
+        unlisted.unknown == "jimmyai's unit price is unknown (not in its price list); the user can set SEEDANCE_PRICES"
+    )
 
 
 def test_a_price_below_a_micro_dollar_is_rounded_up_and_never_to_nothing() -> None:
@@ -162,13 +164,13 @@ def test_a_price_below_a_micro_dollar_is_rounded_up_and_never_to_nothing() -> No
     assert quote("ope/seedance-2-0", prices).usd_micros == 1
 
 
-def test_a_rate_for_another_resolution_is_no_price() -> None:
+def test_a_rate_for_another_resolution_does_not_apply() -> None:
     prices = {"ope": UnitPrice(rates={"1080p": Decimal(1)}, per="second", unit="USD")}
     assert quote("ope/seedance-2-0", prices, resolution="720p").usd_micros is None
 
 
 @pytest.mark.parametrize(
-    ("micros", "words"),
+    ("micros", "text"),
     [
         (2_400_000, "$2.40"),
         (0, "$0.00"),
@@ -178,11 +180,11 @@ def test_a_rate_for_another_resolution_is_no_price() -> None:
         (100, "$0.0001"),
     ],
 )
-def test_dollars_are_written_as_people_do(micros: int, words: str) -> None:
-    assert dollars(micros) == words
+def test_dollars_are_formatted_with_cents_or_more_decimals(micros: int, text: str) -> None:
+    assert dollars(micros) == text
 
 
-def test_cost_of_an_answer_leaves_out_what_is_not_known() -> None:
+def test_the_cost_of_an_answer_leaves_out_unknown_values() -> None:
     assert quote("seedanceapi/seedance-2.0", duration=5).as_json() == {
         "usd": 2.4,
         "amount": 240.0,

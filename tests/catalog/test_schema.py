@@ -1,4 +1,4 @@
-"""The schemas say exactly what `check` says: no problems ⇔ the model's schema accepts ⇒ every hull accepts."""
+"""Schemas and `check` agree: no problems ⇔ the model's exact schema accepts ⇒ every merged schema accepts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 from seedance_mcp.catalog import Link, Media, Model, Number, OneOf, Row, Schema, Text, Whole
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import CONTROLS, FIELDS
-from seedance_mcp.catalog.schema import exact, merged_schema
+from seedance_mcp.catalog.schema import exact_schema, merged_schema
 from seedance_mcp.vendors import known_vendors
 
 MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
-HULLS: dict[str, Sequence[Model]] = {
+CONFIGURATIONS: dict[str, Sequence[Model]] = {
     **{slug: vendor.models for slug, vendor in known_vendors().items()},
     **{m.id: [m] for m in MODELS},
     "all": MODELS,
@@ -26,24 +26,24 @@ HULLS: dict[str, Sequence[Model]] = {
 
 
 def accepts(schema: Schema) -> Callable[[Any], bool]:
-    return Draft202012Validator(schema).is_valid  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return Draft202012Validator(schema).is_valid  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (jsonschema is partly typed)
 
 
-EXACT = {m.id: accepts(exact(m)) for m in MODELS}
-HULL = {name: accepts(merged_schema(models)) for name, models in HULLS.items()}
+EXACT = {m.id: accepts(exact_schema(m)) for m in MODELS}
+MERGED = {name: accepts(merged_schema(models)) for name, models in CONFIGURATIONS.items()}
 
 by_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.id)
-by_hull = pytest.mark.parametrize("models", HULLS.values(), ids=HULLS.keys())
+by_configuration = pytest.mark.parametrize("models", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
 
 
 def agree(model: Model, args: dict[str, Any]) -> bool:
-    """Assert that all three say the same of a request; return what they say."""
+    """Assert that `check` and both schemas agree on a request; return whether they accept it."""
     problems = check(model, args).problems
     accepted = EXACT[model.id](args)
     assert accepted == (not problems), (args, [p.sentence() for p in problems])
     if accepted:
         for name in ("all", model.vendor, model.id):
-            assert HULL[name](args), (name, args)
+            assert MERGED[name](args), (name, args)
     return accepted
 
 
@@ -71,7 +71,7 @@ _PROMPTS: tuple[Any, ...] = (
 
 
 def values(row: Row) -> list[Any]:
-    """Return values below, at and above each limit of a row, and of other types."""
+    """Return values below, at and above each limit of a row, and values of other types."""
     return [*_around(row), *_JUNK]
 
 
@@ -113,7 +113,7 @@ STRAY = ("drations", "image_urls", "model_id", "size", "")
 
 @st.composite
 def requests(draw: st.DrawFn, model: Model) -> dict[str, Any]:
-    """Draw a request of a few fields; most values are legal, since two wrong ones hide each other."""
+    """Draw a request of a few fields; most values are legal, since two illegal ones hide each other."""
     fields = [*model.rows, *CONTROLS]
     media = [name for name, row in model.rows.items() if isinstance(row, Link | Media)]
     plain = [name for name in fields if name not in media and name != "prompt"]
@@ -142,16 +142,16 @@ def test_check_and_schemas_agree_on_any_request(model: Model) -> None:
     verdicts: list[bool] = []
 
     @given(requests(model))
-    def run(args: dict[str, Any]) -> None:
+    def test_request(args: dict[str, Any]) -> None:
         verdicts.append(agree(model, args))
 
-    run()
+    test_request()
     assert verdicts.count(True) > 5, "too few legal requests were drawn"
     assert verdicts.count(False) > 5, "too few illegal requests were drawn"
 
 
 @by_model
-def test_check_and_schemas_agree_on_each_limit_alone(model: Model) -> None:
+def test_check_and_schemas_agree_on_each_single_limit(model: Model) -> None:
     needed = {name: LEGAL[model.id, name][0] for name, row in model.rows.items() if row.required}
     assert agree(model, needed or {"prompt": "A cat."})
     for name in [*model.rows, *CONTROLS]:
@@ -164,7 +164,7 @@ def test_check_and_schemas_agree_on_each_limit_alone(model: Model) -> None:
 
 
 @by_model
-def test_check_and_schemas_agree_on_names_of_references(model: Model) -> None:
+def test_check_and_schemas_agree_on_mentions_of_references(model: Model) -> None:
     images = [LEGAL[model.id, "reference_images"][0][0]] * 9 if "reference_images" in model.rows else []
     for count in range(len(images) + 1):
         for number in range(12):
@@ -172,34 +172,34 @@ def test_check_and_schemas_agree_on_names_of_references(model: Model) -> None:
             agree(model, {"prompt": f"@image{number} sleeps", **given_})
 
 
-# ── what the schemas are made of ────────────────────────────────────────────────────────────────────────────────────
+# ── the form of the schemas ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @by_model
-def test_exact_schema_is_a_valid_json_schema(model: Model) -> None:
-    Draft202012Validator.check_schema(exact(model))
-    assert exact(model)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+def test_an_exact_schema_is_a_valid_json_schema(model: Model) -> None:
+    Draft202012Validator.check_schema(exact_schema(model))
+    assert exact_schema(model)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def _patterns(schema: Any) -> Iterator[str]:
     if isinstance(schema, dict):
-        for key, value in schema.items():  # pyright: ignore[reportUnknownVariableType]
+        for key, value in schema.items():  # pyright: ignore[reportUnknownVariableType]  (any JSON)
             yield from [value] if key == "pattern" else _patterns(value)
     elif isinstance(schema, list):
-        for value in schema:  # pyright: ignore[reportUnknownVariableType]
+        for value in schema:  # pyright: ignore[reportUnknownVariableType]  (any JSON)
             yield from _patterns(value)
 
 
 @by_model
 def test_patterns_of_the_exact_schema_mean_the_same_in_ecma_262(model: Model) -> None:
-    """Nothing of Python's own may be in them, and no «$», which in Python lets a final newline by."""
-    assert list(_patterns(exact(model)))
-    for pattern in _patterns(exact(model)):
+    """They contain no syntax of Python alone, and no "$", which in Python also matches before a final newline."""
+    assert list(_patterns(exact_schema(model)))
+    for pattern in _patterns(exact_schema(model)):
         assert not re.search(r"\(\?[P#aiLmsux]|\\[AZzdwb]|\$$", pattern), pattern
 
 
-@by_hull
-def test_hull_is_built_of_what_every_client_takes(models: Sequence[Model]) -> None:
+@by_configuration
+def test_a_merged_schema_uses_only_keywords_that_every_client_supports(models: Sequence[Model]) -> None:
     schema = merged_schema(models)
     Draft202012Validator.check_schema(schema)
     assert schema.keys() == {"type", "properties", "required", "additionalProperties"}
@@ -218,29 +218,29 @@ def test_hull_is_built_of_what_every_client_takes(models: Sequence[Model]) -> No
         assert None not in field.get("enum", ())
 
 
-@by_hull
-def test_hull_has_every_field_that_some_model_takes_and_no_other(models: Sequence[Model]) -> None:
-    taken = {name for m in models for name in m.rows}
-    assert merged_schema(models)["properties"].keys() == taken | CONTROLS.keys() | {"model"}
+@by_configuration
+def test_a_merged_schema_has_exactly_the_fields_of_its_models(models: Sequence[Model]) -> None:
+    supported = {name for m in models for name in m.rows}
+    assert merged_schema(models)["properties"].keys() == supported | CONTROLS.keys() | {"model"}
 
 
-@by_hull
-def test_hull_requires_what_all_its_models_require(models: Sequence[Model]) -> None:
+@by_configuration
+def test_a_merged_schema_requires_the_fields_that_all_its_models_require(models: Sequence[Model]) -> None:
     needed = [{name for name, row in m.rows.items() if row.required} for m in models]
     assert set(merged_schema(models)["required"]) == set[str].intersection(*needed)
 
 
-@by_hull
-def test_ranges_of_the_hull_also_stand_in_words(models: Sequence[Model]) -> None:
-    """Some clients drop numbers from a schema before the model sees it."""
+@by_configuration
+def test_descriptions_of_a_merged_schema_repeat_its_ranges(models: Sequence[Model]) -> None:
+    """Some clients drop numbers from a schema before a model sees it."""
     for name, field in merged_schema(models)["properties"].items():
         for key in ("minimum", "maximum", "maxItems", "maxLength"):
             if key in field:
-                assert str(field[key]) in field["description"], f"{name} does not say its {key}"
+                assert str(field[key]) in field["description"], f"the description of {name} lacks its {key}"
 
 
-@by_hull
-def test_a_default_that_all_models_share_stands_in_words_and_no_other_does(models: Sequence[Model]) -> None:
+@by_configuration
+def test_descriptions_name_a_default_only_where_all_models_share_it(models: Sequence[Model]) -> None:
     for name, field in merged_schema(models)["properties"].items():
         defaults = {m.rows[name].default for m in models if name in m.rows} - {None}
         said = re.findall(r"default (\S+)", field.get("description", ""))
@@ -248,14 +248,14 @@ def test_a_default_that_all_models_share_stands_in_words_and_no_other_does(model
 
 
 @pytest.mark.parametrize("slug", known_vendors())
-def test_a_vendors_models_can_be_chosen_from_a_list_where_they_are_few(slug: str) -> None:
+def test_a_merged_schema_lists_the_ids_of_few_models(slug: str) -> None:
     models = known_vendors()[slug].models
     field: Schema = merged_schema(models)["properties"]["model"]
     assert field.get("enum") == ([m.id for m in models] if len(models) <= 8 else None)
 
 
-def test_exact_schema_states_the_defaults() -> None:
+def test_an_exact_schema_states_the_defaults() -> None:
     mini = next(m for m in MODELS if m.id == "seedanceapi/seedance-2-mini")
-    properties = exact(mini)["properties"]
+    properties = exact_schema(mini)["properties"]
     assert (properties["duration"]["default"], properties["resolution"]["default"]) == (5, "720p")
     assert "default" not in properties["prompt"]

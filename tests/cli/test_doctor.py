@@ -116,8 +116,8 @@ async def test_a_configured_vendor_gets_one_request_without_the_key(tmp_path: Pa
     report = json.loads(result.out)
     assert result.code == 0
     assert report["reach"]["ope"].startswith("HTTP 404 in ")
-    assert [request.method for request in host.asked] == ["GET"]
-    assert all(KEY not in str(request) for request in host.asked)
+    assert [request.method for request in host.requests] == ["GET"]
+    assert all(KEY not in str(request) for request in host.requests)
 
 
 def test_a_vendor_that_cannot_be_reached_is_a_problem(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ async def test_offline_no_vendor_is_contacted(tmp_path: Path) -> None:
             tmp_path, "doctor", "--offline", sandbox=False, SEEDANCE_OPE_API_KEY=KEY, SEEDANCE_OPE_BASE_URL=host.origin
         )
     assert result.code == 0
-    assert host.asked == []
+    assert host.requests == []
 
 
 async def test_balance_and_price_list_are_shown_in_sections_of_their_own(tmp_path: Path) -> None:

@@ -5,45 +5,48 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from tests.faults.campaign import Campaign, drawn
 from tests.faults.fork_server import scratch
+from tests.faults.scenarios import Runner, open_runner
 
 
 def _report(line: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=300, help="scenarios with a kill at a chosen point (default 300)")
     parser.add_argument("--jobs", type=int, default=2000, help="jobs in crowds, at least (default 2,000)")
     parser.add_argument("--races", type=int, default=10, help="budget races (default 10)")
     parser.add_argument("--skip", type=int, default=0, help="skip this many of the scenarios with kills")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runners", type=int, default=3, help="scenarios at the same time (default 3)")
+    parser.add_argument("--threads", type=int, default=4, help="scenarios at the same time (default 4)")
     parser.add_argument("--no-mutants", action="store_true", help="skip the mutants")
     parser.add_argument("--only", type=int, help="run one scenario by its number, and show its log")
     parser.add_argument("--keep", type=Path, help="keep the files of every scenario in this folder")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def _run(options: argparse.Namespace, folder: Path) -> int:
-    with Campaign(folder, options.seed, options.runners, _report) as campaign:
-        campaign.keep = options.keep is not None
-        tally = campaign.tally
-        if options.only is not None:
-            campaign.kill(islice(drawn(options.seed, options.only + 1), options.only, None))
-        else:
-            campaign.kill(islice(drawn(options.seed, options.kills), options.skip, None))
-            before = tally.jobs
-            while tally.jobs - before < options.jobs:
-                campaign.crowds(options.runners)
-            campaign.races(options.races)
-            if not options.no_mutants:
-                campaign.mutants()
+def run(runner: Runner, arguments: Sequence[str] | None = None) -> int:
+    """Run the campaign that the arguments ask for, and print its table; return the exit code."""
+    options = _options(arguments)
+    campaign = Campaign(runner, options.seed, options.threads, _report)
+    tally = campaign.tally
+    if options.only is not None:
+        campaign.kill(islice(drawn(options.seed, options.only + 1), options.only, None))
+    else:
+        campaign.kill(islice(drawn(options.seed, options.kills), options.skip, None))
+        before = tally.jobs
+        while tally.jobs - before < options.jobs:
+            campaign.crowds(options.threads)
+        campaign.races(options.races)
+        if not options.no_mutants:
+            campaign.mutants()
     for scenario, violation, log in tally.violations:
         sys.stdout.write(f"\nVIOLATION {violation}\n  {scenario}\n")
         if options.only is not None or not scenario.startswith("Scenario"):
@@ -56,12 +59,11 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
 
 
 def main() -> int:
-    """Run the campaign; return the exit code."""
-    options = _options()
-    if options.keep is not None:
-        return _run(options, options.keep.absolute())
-    with scratch() as folder:
-        return _run(options, folder)
+    """Run a campaign from the command line; return the exit code."""
+    kept: Path | None = _options(None).keep
+    with scratch() as folder, open_runner(kept.absolute() if kept else folder) as runner:
+        runner.keep = kept is not None
+        return run(runner)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,31 @@
 """The process that is killed: the real job service over the real journal, wrapped from outside.
 
 `python -m tests.faults.child` is the fork server: it imports the product once and forks a child for each plan that it
-reads, so a kill costs milliseconds and not the second that it takes to start Python and import everything.
-`python -m tests.faults.child serve PLAN` is the whole MCP server on standard input and output.
+reads, so a kill costs milliseconds and not the seconds that it takes to start Python and import everything.
 """
 
 from __future__ import annotations
 
-import errno
 import functools
+import gc
+import importlib
 import json
 import os
 import random
+import select
 import signal
-import ssl
 import sys
 import time
 import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpcore2
+import httpx2
 
 from seedance_mcp import views
 from seedance_mcp.catalog.order import Order
@@ -35,6 +38,9 @@ from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import PollTiming, ReconcileTiming, SubmitTiming, Timing
 from seedance_mcp.redaction import log_to_stderr
 from seedance_mcp.runtime import load_settings, open_service
+from seedance_mcp.server import stdio
+from seedance_mcp.server.tools import create_video
+from seedance_mcp.server.tools.tool import Call
 from seedance_mcp.web import Timeouts, Web
 from tests.faults import plan as plans
 from tests.faults.kill_points import Killer, install, patch
@@ -56,18 +62,19 @@ _CHECKS = 3
 
 def _timing(plan: Plan) -> Timing:
     """Return short pauses: they are not what is tested here."""
-    leases = {} if plan.lease is None else {"lease": plan.lease}
-    longest = {} if plan.lease is None else {"longest": plan.lease}
-    return Timing(
+    timing = Timing(
         submit=SubmitTiming(
             unsent_pauses=(0.02, 0.04, 0.08), busy_pauses=(0.04, 0.04), write_pauses=(0.01, 0.02, 0.04, 0.08)
         ),
-        poll=PollTiming(
-            fresh=0.01, per_second=1000, after_failure=0.6, error_pause=0.02, longest_error_pause=0.02, **leases
-        ),
+        poll=PollTiming(fresh=0.01, per_second=1000, after_failure=0.6, error_pause=0.02, longest_error_pause=0.02),
         reconcile=ReconcileTiming(pauses=(0.05, 0.2, 1.0), fresh=0.01),
-        downloads=DownloadTiming(block=16 * 1024, retry_pause=0.01, poll_other_server=0.05, **longest),
-        clock=(lambda: time.time() + plan.clock) if plan.clock else time.time,
+        downloads=DownloadTiming(block=16 * 1024, retry_pause=0.01, poll_other_server=0.05),
+        clock=lambda: time.time() + plan.clock,
+    )
+    if plan.lease is None:
+        return timing
+    return replace(
+        timing, poll=replace(timing.poll, lease=plan.lease), downloads=replace(timing.downloads, longest=plan.lease)
     )
 
 
@@ -263,16 +270,44 @@ async def _just_open(child: Child) -> int:
     return 0
 
 
+async def _serve(child: Child) -> int:
+    """Run the whole MCP server, with pipes of the folder as its standard input and output."""
+    create = create_video.create_video
+
+    async def creating(service: JobService, call: Call) -> views.Fields:
+        fields = await create(service, call)
+        child.killer.reach("reply.before")
+        return fields
+
+    patch(create_video, "create_video", creating)
+    settings = load_settings()
+    log_to_stderr(settings)
+    with child.folder.input.open() as sys.stdin, child.folder.output.open("w") as sys.stdout:
+        await stdio.serve_stdio(settings)
+    return 0
+
+
 _ROLES: Mapping[str, Callable[[Child], Any]] = {
     "work": _work,
     "recover": _recover,
     "crowd": _crowd,
     "race": _race,
     "open": _just_open,
+    "serve": _serve,
 }
 
 
 # -- the fork server ----------------------------------------------------------------------------------------------
+
+
+async def _warm_up() -> None:
+    """Import what the product imports at its first request."""
+    patch(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+    async with httpx2.AsyncClient() as client:
+        with suppress(httpx2.HTTPError):
+            await client.get("http://127.0.0.1:9")  # nothing answers there
+    with suppress(ImportError):
+        importlib.import_module("av")
 
 
 def _fork(plan: Plan) -> int:
@@ -281,7 +316,9 @@ def _fork(plan: Plan) -> int:
         return pid
     status = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
@@ -295,67 +332,53 @@ def _fork(plan: Plan) -> int:
         os._exit(status)
 
 
-def _wait(pid: int, seconds: float) -> int | None:
-    ends = time.monotonic() + seconds
-    pause = 0.0005
-    while True:
-        try:
-            done, status = os.waitpid(pid, os.WNOHANG)
-        except OSError as error:
-            if error.errno == errno.ECHILD:
-                return 1
-            raise
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > ends:
-            return None
-        time.sleep(pause)
-        pause = min(0.004, pause * 1.5)
+def _write(**fields: int) -> None:
+    os.write(1, json.dumps(fields).encode() + b"\n")
 
 
 def fork_server() -> None:
-    """Fork children and wait for them as standard input says, until it ends; then kill those that are left."""
-    # Loading the certificates takes longer than everything else that a child does before its first request.
-    patch(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+    """Fork a child for each plan on standard input until it ends; then kill the children that are left.
+
+    The process id of each child, and each exit code, is a line on standard output.
+    """
+    anyio.run(_warm_up)
+    gc.freeze()
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, _ignore)  # without a handler, nothing would be written to the pipe
     running: set[int] = set()
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "plan" in request:
-            answer = _fork(Plan.from_json(request["plan"]))
-            running.add(answer)
-        else:
-            answer = _wait(request["wait"], request["seconds"])
-            if answer is not None:
-                running.discard(request["wait"])
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    plans_left = bytearray()
+    while True:
+        ready, _, _ = select.select([0, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _reap(running)
+        if 0 in ready:
+            block = os.read(0, 65_536)
+            if not block:
+                break
+            *lines, plans_left[:] = (plans_left + block).split(b"\n")
+            for line in lines:
+                running.add(pid := _fork(Plan.from_json(json.loads(line))))
+                _write(started=pid)
     for pid in running:
-        with suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
 
-def serve(plan: Plan) -> None:
-    """Run the whole MCP server on standard input and output."""
-    child = Child(plan)
-    from seedance_mcp.server import stdio
-    from seedance_mcp.server.tools import create_video
-    from seedance_mcp.server.tools.tool import Call
+def _ignore(*_: object) -> None:
+    pass
 
-    create = create_video.create_video
 
-    async def creating(service: JobService, call: Call) -> views.Fields:
-        fields = await create(service, call)
-        child.killer.reach("reply.before")
-        return fields
-
-    patch(create_video, "create_video", creating)
-    settings = load_settings()
-    log_to_stderr(settings)
-    anyio.run(stdio.serve_stdio, settings)
+def _reap(running: set[int]) -> None:
+    """Report the children that have ended."""
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        running.discard(pid)
+        _write(ended=pid, code=os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        serve(Plan.from_json(json.loads(sys.argv[2])))
-    else:
-        fork_server()
+    fork_server()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from tests.faults.plan import Plan
 from tests.faults.vendor import ROOT
@@ -34,25 +35,42 @@ def scratch() -> Generator[Path]:
 
 
 class ForkServer:
-    """One process that forks the children of this runner."""
+    """One process that forks children; any number of threads may use it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        self._starting = threading.Lock()
+        self._started: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._codes: dict[int, int] = {}
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
 
-    def _ask(self, **request: Any) -> Any:
-        assert self._process.stdin is not None
+    def _read(self) -> None:
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if "started" in answer:
+                with self._changed:
+                    self._codes.pop(answer["started"], None)  # of an earlier child with this process id
+                self._started.put(answer["started"])
+            else:
+                with self._changed:
+                    self._codes[answer["ended"]] = answer["code"]
+                    self._changed.notify_all()
 
     def start(self, plan: Plan) -> int:
         """Start a child; return its process id."""
-        return self._ask(plan=plan.to_json())
+        assert self._process.stdin is not None
+        with self._starting:
+            self._process.stdin.write(json.dumps(plan.to_json()).encode() + b"\n")
+            self._process.stdin.flush()
+            return self._started.get(timeout=60)
 
     def wait(self, pid: int, seconds: float) -> int | None:
         """Wait for a child to end; return its exit code, negative for a signal, or None if it is still running."""
-        return self._ask(wait=pid, seconds=seconds)
+        with self._changed:
+            self._changed.wait_for(lambda: pid in self._codes, seconds)
+            return self._codes.get(pid)
 
     def kill(self, pid: int) -> int | None:
         """Kill a child and return its exit code."""

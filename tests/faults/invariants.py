@@ -5,7 +5,7 @@ I2  every charge has a row in the journal
 I3  every job that was acknowledged has a row: at the vendor, ended, or unknown
 I4  what is spent and reserved covers what was charged, row by row, and never exceeds the cap
 I5  after recovery nothing is left half done by a dead process
-I6  the journal is sound, every video under a final name is complete, and no partial file is left
+I6  the journal is intact, every video under a final name is complete, and no partial file is left
 I7  no API key is in a log, the journal or an answer
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import threading
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,18 +29,24 @@ _ACKNOWLEDGED = {*OPEN, *TERMINAL, "unknown"}
 
 
 class Ledger:
-    """The vendor's records as they grow, by the scenario that an intent's name begins with."""
+    """The vendor's records as they grow, by the scenario that an intent's name begins with; threads may share it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tasks: set[str] = set()
         self.refunded: set[str] = set()
         self.downloads: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._read = 0
         self._by_scenario: defaultdict[str, list[Charge]] = defaultdict(list)
 
     def charges(self, scenario: str) -> list[Charge]:
         """Return the charges of one scenario so far."""
+        with self._lock:
+            self._update()
+            return list(self._by_scenario[scenario])
+
+    def _update(self) -> None:
         with self.path.open("rb") as file:
             file.seek(self._read)
             lines = file.read()
@@ -55,7 +62,6 @@ class Ledger:
                 charge = Charge(**entry)
                 self.tasks.add(charge.task)
                 self._by_scenario[charge.intent.partition(".")[0]].append(charge)
-        return self._by_scenario[scenario]
 
 
 @dataclass(slots=True)
@@ -84,12 +90,13 @@ def inspect(folder: Folder, ledger: Ledger, scenario: str, cap: int | None = Non
     found = Findings()
     violation = found.violations.append
     charges = ledger.charges(scenario)
+    assert folder.journal.exists(), folder.log.read_text("utf-8")[-3000:]  # no server could open it
     with closing(sqlite3.connect(folder.journal)) as db:
         db.row_factory = sqlite3.Row
-        soundness = db.execute("PRAGMA integrity_check").fetchone()[0]
+        integrity = db.execute("PRAGMA integrity_check").fetchone()[0]
         rows = db.execute("SELECT * FROM jobs").fetchall()
-    if soundness != "ok":
-        violation(f"I6 integrity_check: {soundness}")
+    if integrity != "ok":
+        violation(f"I6 integrity_check: {integrity}")
     reports = folder.reports()
     found.violations += _check_charges(charges, rows, ledger.refunded)
     by_id = {row["id"]: row for row in rows}

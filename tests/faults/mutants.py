@@ -1,7 +1,7 @@
 """Mutants: deliberate bugs, each the way real programs get this wrong. A campaign that misses one proves nothing.
 
-Each mutant replaces functions of the product. That a replacement is called is reported, so a mutant that no longer does
-anything cannot pass as one that was not caught, nor the other way round.
+Each mutant replaces functions of the product, and reports which of them are called: a mutant whose functions are never
+called does not count as caught.
 """
 
 from __future__ import annotations
@@ -150,16 +150,16 @@ def unknown_releases_its_reservation(surgeon: Surgeon) -> None:
 
 def video_published_before_complete(surgeon: Surgeon) -> None:
     """The video is written under its final name from the start."""
-    create = cast("Callable[[PartialFile], int]", private(PartialFile, "_create"))
+    begin = cast("Callable[[PartialFile], int]", private(PartialFile, "_begin"))
 
-    def creating(self: PartialFile) -> int:
-        file = create(self)
+    def beginning(self: PartialFile) -> int:
+        file = begin(self)
         folder, name = cast(VideoFolder, private(self, "_folder")), cast(str, private(self, "_name"))
         with suppress(FileExistsError):
             os.link(folder.path / name, folder.path / name.lstrip(".").replace(".part", ".mp4"))
         return file
 
-    surgeon.replace(PartialFile, "_create", creating)
+    surgeon.replace(PartialFile, "_begin", beginning)
 
 
 def key_logged(surgeon: Surgeon) -> None:

@@ -14,7 +14,7 @@ from tests.faults.vendor import ACCOUNTS, BASE_PATH, MODELS, PRICE, Script
 KEYS = {account: key for key, account in ACCOUNTS.items()}
 """The API keys, by account; the same key is used for every vendor."""
 
-Role = Literal["work", "recover", "crowd", "race", "open"]
+Role = Literal["work", "recover", "crowd", "race", "open", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,16 @@ class Folder:
     @property
     def log(self) -> Path:
         return self.path / "log.txt"
+
+    @property
+    def input(self) -> Path:
+        """A pipe that is the standard input of a whole server."""
+        return self.path / "input"
+
+    @property
+    def output(self) -> Path:
+        """A pipe that is its standard output."""
+        return self.path / "output"
 
     @property
     def signal(self) -> Path:

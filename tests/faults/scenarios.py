@@ -28,7 +28,18 @@ _SILENT = {
     "accept_then_half_a_head",
     "accept_then_hang",
 }
-_NEVER_COMPLETE = {"accept_then_truncate", "accept_then_drip_without_end"}
+_NEVER_COMPLETE = {*_SILENT, "accept_then_truncate", "accept_then_drip_without_end"}
+_OWN_PORT = {name for name, each in POSTS.items() if each.own_port}
+_NEVER_AT: dict[str, set[str]] = {
+    "post": _OWN_PORT,
+    "post.connected": {"refuse_connection"},
+    "post.answer_head": _SILENT,
+    "post.answer_body": _NEVER_COMPLETE,
+    "post.read": _NEVER_COMPLETE,
+    "reconcile.submitted.in": _OWN_PORT,
+    "running": {"accept_with_an_earlier_id"},
+}
+"""Behaviours under which a point, or any point of a part, is never reached."""
 _LEFTOVERS = {
     "recover": ("intent.after", "submitting.after", "post.body", "post.before"),
     "recover.in": ("poll.answered", "download.block"),
@@ -84,19 +95,24 @@ class Race:
 def posts_for(point: str) -> Sequence[str]:
     """Return the behaviours under which a point is reached."""
     part = point.partition(".")[0]
-    if part in _OUTCOMES:
-        return [name for name, each in POSTS.items() if each.outcome == _OUTCOMES[part]]
     if part in _NEEDS_A_TASK or point in {"recover.in", "recover.commit"}:
-        return [name for name, each in POSTS.items() if each.outcome == "submitted"]
-    if point == "post.answer_head":
-        return [name for name in POSTS if name not in _SILENT]
-    if point in {"post.answer_body", "post.read"}:
-        return [name for name in POSTS if name not in _SILENT | _NEVER_COMPLETE]
-    if point == "post.connected":
-        return [name for name in POSTS if name != "refuse_connection"]
-    if part == "post":
-        return [name for name, each in POSTS.items() if not each.own_port]
-    return list(POSTS)
+        posts = [name for name, each in POSTS.items() if each.outcome == "submitted"]
+    elif part in _OUTCOMES:
+        posts = [name for name, each in POSTS.items() if each.outcome == _OUTCOMES[part]]
+    else:
+        posts = list(POSTS)
+    never = _NEVER_AT.get(point) or _NEVER_AT.get(part) or set[str]()
+    return [name for name in posts if name not in never]
+
+
+def _polls_for(point: str) -> Sequence[str]:
+    """Return the ways to answer polls under which a point is reached."""
+    part = point.partition(".")[0]
+    if part == "running":  # the first poll must see a running task
+        return ("normal", "fails", "strange_status_once")
+    if part in {"saved", "download"} or point in {"recover.in", "recover.commit"}:
+        return [poll for poll in POLLS if poll != "fails"]
+    return POLLS
 
 
 def draw(rng: random.Random, name: str, point: str | None = None, post: str | None = None) -> Scenario:
@@ -106,8 +122,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
     fitting = posts_for(point)
     if post is None or post not in fitting:
         post = rng.choice([each for each in fitting if each not in SLOW_POSTS or rng.random() < 0.2] or ["normal"])
-    needs_video = part in {"saved", "download"}
-    poll = rng.choice(("normal", "normal", *(each for each in POLLS if not (needs_video and each == "fails"))))
+    poll = rng.choice(("normal", "normal", *_polls_for(point)))
     if post == "accept_with_an_earlier_id":
         poll = "normal"
     nth = 1
@@ -132,7 +147,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
 
 @dataclass(slots=True)
 class Runner:
-    """Runs scenarios, one at a time: a fork server, a vendor, and a folder for the files."""
+    """Runs scenarios, in any number of threads: a fork server, a vendor, and a folder for the files."""
 
     fork_server: ForkServer
     ports: Ports
@@ -231,7 +246,8 @@ class Runner:
         running = [start() for _ in range(servers)]
         problems: list[str] = []
         for _ in range(kills):
-            time.sleep(rng.uniform(0.05, 0.5))
+            _await_lines(folder.reports_file, rng.randrange(12))
+            time.sleep(rng.uniform(0, 0.02))
             victim = running.pop(rng.randrange(len(running)))
             code = self.fork_server.kill(victim)
             if code != KILLED:
@@ -282,6 +298,19 @@ class Runner:
         never_called = folder.never_called()
         shutil.rmtree(folder.path)
         return Race(sum(admitted) if len(admitted) == processes else -1, never_called)
+
+
+def _await_lines(path: Path, count: int, seconds: float = 3.0) -> None:
+    """Wait until a file has so many lines more, or for so many seconds."""
+    ends = time.monotonic() + seconds
+    size = path.stat().st_size if path.exists() else 0
+    lines = 0
+    while lines < count and time.monotonic() < ends:
+        time.sleep(0.005)
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(size)
+                lines = file.read().count(b"\n")
 
 
 @contextmanager

@@ -1,45 +1,47 @@
-"""Trouble that is no kill: a full disk, a bad journal, a clock set back, a stopped process, a journal that is busy."""
+"""Failures that are not kills: a full disk, a bad journal, a clock set back, a stopped process, a busy journal."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-import anyio
+import httpx2
 import pytest
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.errors import JournalError, SaveError
-from seedance_mcp.jobs import submit
 from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import OPEN, Job, NewJob
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
-from seedance_mcp.vendors import known_vendors
-from seedance_mcp.vendors.vendor import Answer
+from seedance_mcp.jobs.submit import Submitter
+from seedance_mcp.jobs.timing import SubmitTiming, Timing
+from seedance_mcp.settings import load
 from seedance_mcp.web import Web
-from tests.faults.fork_server import scratch
+from tests.faults import plan as plans
 from tests.faults.invariants import inspect
 from tests.faults.kill_points import private
 from tests.faults.plan import Folder, Plan
-from tests.faults.plan import Job as Wanted
-from tests.faults.scenarios import Scenario, Stage, go_on, open_stage, stop
-from tests.faults.vendor import Orders, video
+from tests.faults.scenarios import Runner, Scenario
+from tests.faults.vendor import Script, video
 
-forking = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork are not to be had there")
+forking = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork do not exist there")
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def stage() -> Generator[Stage]:
-    with scratch() as folder, open_stage(folder / "stage") as stage:
-        yield stage
+def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "the condition did not become true in time"
+        time.sleep(0.002)
 
 
 # -- the disk -----------------------------------------------------------------------------------------------------
@@ -48,39 +50,38 @@ def stage() -> Generator[Stage]:
 @forking
 @pytest.mark.parametrize("vendor", ["seedanceapi", "aigptimage"])
 @pytest.mark.parametrize(
-    "point", ["intent.before", "submitting.before", "post.body", "submitted.before", "settle.before", "part.opened"]
+    "point", ["intent.before", "submitting.before", "post.body", "submitted.before", "ended.before", "download.opened"]
 )
-def test_a_disk_that_fills_up_breaks_no_promise(stage: Stage, point: str, vendor: str) -> None:
+def test_a_disk_that_fills_up_breaks_no_promise(runner: Runner, point: str, vendor: str) -> None:
     name = f"full-{vendor}-{point.replace('.', '-')}"
-    told = stage.play(Scenario(name, vendor=vendor, kill=point, disk_full=True, jobs=2))
-    assert told.violations == []
+    result = runner.run(Scenario(name, vendor=vendor, kill=point, disk_full=True, jobs=2))
+    assert result.violations == []
     if point in {"intent.before", "submitting.before"}:
-        assert told.findings.charges == 0
+        assert result.findings.charges == 0
 
 
 @forking
-@pytest.mark.parametrize("write", ["garbage", "newer", "a file in the place of the folder"])
-def test_a_journal_that_cannot_be_used_is_said_and_left_alone(stage: Stage, write: str) -> None:
-    folder = stage.new_folder(write.replace(" ", "-"))
+@pytest.mark.parametrize("written", ["garbage", "newer", "a file in the place of the folder"])
+def test_a_journal_that_cannot_be_used_is_reported_and_left_alone(runner: Runner, written: str) -> None:
+    folder = runner.new_folder(written.replace(" ", "-"))
     path = folder.journal
-    if write == "a file in the place of the folder":
+    if written == "a file in the place of the folder":
         path = folder.state
         path.write_bytes(b"not a folder")
     else:
         folder.state.mkdir()
         SqliteJournal(folder.state).close()
-        if write == "newer":
-            with sqlite3.connect(path) as db:
+        if written == "newer":
+            with closing(sqlite3.connect(path)) as db:
                 db.execute("PRAGMA user_version=99")
-            db.close()
         else:
             path.write_bytes(b"\x00garbage" * 2000)
     before = path.read_bytes()
-    plan = Plan(folder=str(folder.path), origin=stage.doors.origin(), role="open", jobs=[])
-    assert stage.fork_server.run(plan) == 4
-    [said] = folder.heard()
-    assert said["code"] == "journal"
-    assert ("newer seedance-mcp" in said["text"]) is (write == "newer")
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), role="open", jobs=[])
+    assert runner.fork_server.run(plan) == 4
+    [report] = folder.reports()
+    assert report["code"] == "journal"
+    assert ("newer seedance-mcp" in report["text"]) is (written == "newer")
     assert path.read_bytes() == before
 
 
@@ -104,7 +105,7 @@ async def test_a_commit_that_fails_leaves_the_journal_usable(tmp_path: Path) -> 
     journal.close()
 
 
-async def test_an_abandoned_job_gives_its_request_key_back(tmp_path: Path) -> None:
+async def test_an_abandoned_job_frees_its_request_key(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path)
     await journal.admit(_new("a", key="k"), Caps())
     [abandoned] = await journal.recover(lambda _: False)
@@ -114,7 +115,7 @@ async def test_an_abandoned_job_gives_its_request_key_back(tmp_path: Path) -> No
     assert not again.duplicate
 
 
-async def test_a_late_look_takes_no_claim_from_who_saves_the_film(tmp_path: Path) -> None:
+async def test_a_late_poll_does_not_take_the_lease_of_the_server_that_saves_the_video(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path)
     await journal.admit(_new(), Caps())
     for state, before in (("submitting", "intent"), ("submitted", "submitting"), ("succeeded", "submitted")):
@@ -122,30 +123,30 @@ async def test_a_late_look_takes_no_claim_from_who_saves_the_film(tmp_path: Path
     saving = await journal.claim("a", "desktop", 1800, when=("succeeded",))
     late = await journal.claim("a", "code", 60, when=OPEN)
     other = await journal.claim("a", "code", 1800, when=("succeeded",))
-    await journal.note("a", path="film.mp4", save_error=None)
+    await journal.note("a", path="video.mp4", save_error=None)
     after = await journal.claim("a", "code", 1800, when=("succeeded",))
     journal.close()
     assert (saving, late, other, after) == (True, False, False, True)
 
 
-# -- one film, two servers ----------------------------------------------------------------------------------------
+# -- one video, two servers ---------------------------------------------------------------------------------------
 
 
 @forking
-def test_two_servers_bring_a_film_once(stage: Stage) -> None:
+def test_two_servers_download_a_video_once(runner: Runner) -> None:
     name = "twice"
-    folder = stage.new_folder(name)
-    jobs = [Wanted("seedanceapi", Orders(f"{name}.0", video="slow"))]
-    first = stage.fork_server.bear(Plan(folder=str(folder.path), origin=stage.doors.origin(), jobs=jobs))
-    _until(lambda: any(charge.task in stage.ledger.downloads for charge in stage.ledger.of(name)))
-    assert stage.fork_server.run(stage.recovering(folder)) == 0
-    assert stage.fork_server.wait(first, 40) == 0
-    assert inspect(folder, stage.ledger, name).violations == []
-    [charge] = stage.ledger.of(name)
-    assert stage.ledger.downloads[charge.task] == 1
+    folder = runner.new_folder(name)
+    jobs = [plans.Job("seedanceapi", Script(f"{name}.0", download="slow"))]
+    first = runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs))
+    _until(lambda: any(charge.task in runner.ledger.downloads for charge in runner.ledger.charges(name)))
+    assert runner.fork_server.run(runner.recovery(folder)) == 0
+    assert runner.fork_server.wait(first, 40) == 0
+    assert inspect(folder, runner.ledger, name).violations == []
+    [charge] = runner.ledger.charges(name)
+    assert runner.ledger.downloads[charge.task] == 1
 
 
-def test_no_server_names_the_film_that_another_is_still_writing(tmp_path: Path) -> None:
+def test_no_server_names_the_video_that_another_is_still_writing(tmp_path: Path) -> None:
     whole = video("task")
     home = VideoFolder(tmp_path)
     theirs = PartialFile(home, "7kq2m9x4c3pd")
@@ -154,62 +155,57 @@ def test_no_server_names_the_film_that_another_is_still_writing(tmp_path: Path) 
     with pytest.raises(SaveError, match="Another seedance-mcp is downloading this video"):
         PartialFile(home, "7kq2m9x4c3pd")
     theirs.append(whole[1000:])
-    assert theirs.publish(("film.mp4",)).path.read_bytes() == whole
+    assert theirs.publish(("video.mp4",)).path.read_bytes() == whole
     theirs.close(keep=True)
     home.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
 
 
-# -- an answer that cannot be written down ------------------------------------------------------------------------
+# -- an outcome that cannot be written down -----------------------------------------------------------------------
 
 
-async def _submitted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
-) -> tuple[Job | JournalError, Job | None]:
-    """Submit a job whose outcome the journal refuses to take so many times."""
-    journal = SqliteJournal(tmp_path)
-    change = cast("Callable[..., Job | None]", private(journal, "_change"))
-    left = failures
+class FullDiskJournal(SqliteJournal):
+    """A journal that cannot record so many times that a job was accepted."""
 
-    def changing(job_id: str, changes: Mapping[str, Any], when: tuple[str, ...]) -> Job | None:
-        nonlocal left
-        if changes.get("state") == "submitted" and left:
-            left -= 1
-            raise sqlite3.OperationalError("database or disk is full")
-        return change(job_id, changes, when)
+    failures = 0
 
-    async def post_once(*_: object) -> Answer:
-        return Answer(200, {"code": 200, "data": {"task_id": "task-1"}})
+    async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
+        if state == "submitted" and self.failures:
+            self.failures -= 1
+            raise JournalError("The journal cannot be used (database or disk is full).")
+        return await super().move(job_id, state, when=when, **changes)
 
-    async def no_sleep(_: float) -> None:
-        await anyio.lowlevel.checkpoint()
 
-    monkeypatch.setattr(journal, "_change", changing)
-    monkeypatch.setattr(submit, "anyio", SimpleNamespace(sleep=no_sleep))
-    vendor = known_vendors()["seedanceapi"]
+async def _submit(tmp_path: Path, failures: int) -> tuple[Job | JournalError, Job | None]:
+    """Submit a job whose outcome the journal cannot take so many times; return the outcome and the row."""
+    journal = FullDiskJournal(tmp_path)
+    journal.failures = failures
+    settings = load({"SEEDANCE_SEEDANCEAPI_API_KEY": "sk-test", "SEEDANCE_STATE_DIR": str(tmp_path)})
+    accepted = {"code": 200, "data": {"task_id": "task-1"}}
+    web = Web(settings, httpx2.MockTransport(lambda _: httpx2.Response(200, json=accepted)))
+    timing = Timing(submit=SubmitTiming(write_pauses=(0, 0, 0, 0)))
+    [vendor] = settings.vendors
     request = check(vendor.models[0], {"prompt": "rain"}).request
     assert request is not None
     job = (await journal.admit(_new(), Caps())).job
-    web = cast(Web, SimpleNamespace(post_once=post_once))
     try:
-        outcome: Job | JournalError = await submit.submit(job, request, vendor, web, journal, {}, "nobody")
+        outcome: Job | JournalError = await Submitter(journal, web, {}, "nobody", timing).submit(job, request, vendor)
     except JournalError as error:
         outcome = error
     row = await journal.get("a")
+    await web.aclose()
     journal.close()
     return outcome, row
 
 
-async def test_a_task_id_is_not_lost_when_the_disk_has_room_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, row = await _submitted(tmp_path, monkeypatch, failures=3)
+async def test_a_task_id_is_not_lost_when_the_disk_has_room_again(tmp_path: Path) -> None:
+    _, row = await _submit(tmp_path, failures=3)
     assert row is not None
     assert (row.state, row.task_id) == ("submitted", "task-1")
 
 
-async def test_a_task_id_that_cannot_be_written_down_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome, row = await _submitted(tmp_path, monkeypatch, failures=100)
+async def test_a_task_id_that_cannot_be_written_down_is_in_the_error(tmp_path: Path) -> None:
+    outcome, row = await _submit(tmp_path, failures=100)
     assert isinstance(outcome, JournalError)
     assert "task-1" in str(outcome)
     assert "Do NOT call create_video again" in str(outcome)
@@ -221,54 +217,85 @@ async def test_a_task_id_that_cannot_be_written_down_is_said(tmp_path: Path, mon
 
 
 @forking
-def test_a_clock_set_back_opens_no_second_budget(stage: Stage) -> None:
-    assert stage.turn_back_the_clock("clock").violations == []
+def test_a_clock_that_is_set_back_does_not_open_a_second_budget(runner: Runner) -> None:
+    assert runner.turn_back_the_clock("clock").violations == []
 
 
 @forking
-def test_a_server_stopped_for_longer_than_its_lease_is_overtaken_and_does_no_harm_later(stage: Stage) -> None:
+@pytest.mark.parametrize(("lease", "overtaken"), [(0.3, True), (30.0, False)])
+def test_the_lease_of_a_stopped_server_on_polling_a_job_ends_when_its_time_is_up(
+    runner: Runner, lease: float, overtaken: bool
+) -> None:
+    name = f"lease-{overtaken}"
+    folder = runner.new_folder(name)
+    jobs = [plans.Job("seedanceapi", Script(f"{name}.0", poll="drip_once"))]
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs, save=False, lease=lease)
+    stopped = runner.fork_server.start(plan)
+    _until(lambda: "lease_owner" in _row(folder))
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        code = runner.fork_server.run(runner.recovery(folder, save=False, lease=lease, patience=10 if overtaken else 1))
+        row = _row(folder)
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert code == (0 if overtaken else 3)
+    assert row["state"] == ("succeeded" if overtaken else "submitted")
+    assert runner.fork_server.wait(stopped, 40) == 0
+    assert inspect(folder, runner.ledger, name).violations == []
+
+
+@forking
+def test_a_server_stopped_during_a_download_is_overtaken_and_does_no_harm_later(runner: Runner) -> None:
     name = "stopped"
-    folder = stage.new_folder(name)
-    jobs = [Wanted("ope", Orders(f"{name}.{n}", video="slow")) for n in range(4)]
-    plan = Plan(folder=str(folder.path), origin=stage.doors.origin(), jobs=jobs, workers=4, lease=0.1)
-    stopped = stage.fork_server.bear(plan)
-    _until(lambda: sum("acknowledged" in line for line in folder.heard()) == len(jobs))
-    stop(stopped)
-    other = stage.recovering(folder, lease=0.1)
-    assert stage.fork_server.run(other) == 0
-    go_on(stopped)
-    assert stage.fork_server.wait(stopped, 40) == 0
-    assert stage.fork_server.run(stage.recovering(folder)) == 0
-    found = inspect(folder, stage.ledger, name)
-    assert found.violations == []
+    folder = runner.new_folder(name)
+    jobs = [plans.Job("ope", Script(f"{name}.{n}", download="slow")) for n in range(4)]
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs, workers=4, lease=0.5)
+    stopped = runner.fork_server.start(plan)
+    _until(lambda: any(path.stat().st_size for path in folder.videos.glob(".*.part")))
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        assert runner.fork_server.run(runner.recovery(folder, lease=0.5)) == 0
+        with closing(sqlite3.connect(folder.journal)) as db:
+            errors = [row[0] for row in db.execute("SELECT save_error FROM jobs WHERE save_error IS NOT NULL")]
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    # The lease on the download has ended; the lock on the partial file has not.
+    assert any("Another seedance-mcp is downloading this video" in error for error in errors)
+    assert runner.fork_server.wait(stopped, 40) == 0
+    assert runner.fork_server.run(runner.recovery(folder)) == 0
+    found = inspect(folder, runner.ledger, name)
+    # A partial file of a video that the other server has saved meanwhile stays for a week, then it is removed.
+    assert [each for each in found.violations if not each.endswith("is left over")] == []
     assert found.states == {"succeeded": 4}
 
 
 @forking
-def test_a_stopped_server_keeps_what_it_is_submitting(stage: Stage) -> None:
+def test_a_stopped_server_keeps_the_job_that_it_is_submitting(runner: Runner) -> None:
     name = "asleep"
-    folder = Folder(stage.new_folder(name).path)
-    plan = Plan(
-        folder=str(folder.path), origin=stage.doors.origin(), jobs=[Wanted("seedanceapi", Orders(f"{name}.0", "slow"))]
-    )
-    sleeper = stage.fork_server.bear(plan)
-    _until(lambda: len(stage.ledger.of(name)) == 1)
-    stop(sleeper)
+    folder = runner.new_folder(name)
+    jobs = [plans.Job("seedanceapi", Script(f"{name}.0", "slow"))]
+    sleeper = runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs))
+    _until(lambda: len(runner.ledger.charges(name)) == 1)
+    os.kill(sleeper, signal.SIGSTOP)
     try:
-        assert stage.fork_server.run(stage.recovering(folder, patience=0.3)) == 3  # it has nothing to settle
-        with sqlite3.connect(folder.journal) as db:
-            assert db.execute("SELECT state FROM jobs").fetchall() == [("submitting",)]
-        db.close()
+        assert runner.fork_server.run(runner.recovery(folder, patience=0.3)) == 3  # it has nothing to settle
+        assert _row(folder)["state"] == "submitting"
     finally:
-        go_on(sleeper)
-    assert stage.fork_server.wait(sleeper, 40) == 0
-    found = inspect(folder, stage.ledger, name)
+        os.kill(sleeper, signal.SIGCONT)
+    assert runner.fork_server.wait(sleeper, 40) == 0
+    found = inspect(folder, runner.ledger, name)
     assert found.violations == []
     assert found.states == {"succeeded": 1}
 
 
-def _until(true: Callable[[], bool], seconds: float = 30) -> None:
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, "it did not come to pass"
-        time.sleep(0.002)
+def _row(folder: Folder) -> dict[str, Any]:
+    """Return what the journal knows about its only job; nothing while there is no job."""
+    if not folder.journal.exists():
+        return {}
+    with closing(sqlite3.connect(folder.journal)) as db:
+        db.row_factory = sqlite3.Row
+        try:
+            row = db.execute("SELECT * FROM jobs").fetchone()
+        except sqlite3.OperationalError:  # its tables are being created
+            return {}
+    return {} if row is None else {name: row[name] for name in row.keys() if row[name] is not None}  # noqa: SIM118  (a Row)

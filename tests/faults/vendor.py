@@ -1,8 +1,8 @@
 """A fake vendor on loopback that records what it charges, and misbehaves on request.
 
-It uses raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries its
-script, `[intent-NAME POST POLL DOWNLOAD CHARGE]`, so the vendor needs no other configuration. Charges go to a file that
-is synced before any answer is sent: whichever process dies later, the charge is recorded.
+It uses raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries
+its script, `[intent-NAME POST POLL DOWNLOAD CHARGE]`, so the vendor needs no other configuration. Each charge is in a
+file before any answer is sent: whichever server dies later, the charge is recorded.
 
 It imitates three APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
 task) and ope (videos are downloaded with the key). Each API key in `ACCOUNTS` is an account with tasks of its own.
@@ -198,7 +198,7 @@ class Records:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, **line: Any) -> None:
-        """Append a line. It is not synced: this process is never killed, and a slow disk would look like a slow vendor."""
+        """Append a line; it is not synced, for a slow disk would look like a slow vendor."""
         os.write(self._fd, json.dumps(line).encode() + b"\n")
 
 
@@ -561,9 +561,9 @@ async def _opened(path: Path) -> AsyncGenerator[Ports]:
         servers = [
             await asyncio.start_server(each, "127.0.0.1", 0, backlog=512) for each in (vendor.serve, reset, close)
         ]
-        ports = [server.sockets[0].getsockname()[1] for server in servers]
+        normal, resetting, closing = (server.sockets[0].getsockname()[1] for server in servers)
         try:
-            yield Ports(*ports, refusing.getsockname()[1])
+            yield Ports(normal, resetting, closing, refusing.getsockname()[1])
         finally:
             for server in servers:
                 server.close()
@@ -587,7 +587,7 @@ async def _main(path: Path) -> None:
         sys.stdout.write(json.dumps({name: getattr(ports, name) for name in Ports.__slots__}) + "\n")
         sys.stdout.flush()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sys.stdin.read)  # ends when the parent process has gone
+        await loop.run_in_executor(None, sys.stdin.read)  # ends with the parent process
 
 
 if __name__ == "__main__":

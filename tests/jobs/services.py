@@ -34,10 +34,14 @@ from tests.jobs.virtual_time import now, wall_clock
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MINI = {"model": "seedanceapi/seedance-2-mini", "duration": 4, "resolution": "480p"}
+MINI: dict[str, Any] = {"model": "seedanceapi/seedance-2-mini", "duration": 4, "resolution": "480p"}
 """A request whose price is known: 57 credits, which are $0.57."""
-WITH_KEY = {"model": "aigptimage/seedance-2.0-text-to-video", "duration": 4, "resolution": "480p"}
+WITH_KEY: dict[str, Any] = {"model": "aigptimage/seedance-2.0-text-to-video", "duration": 4, "resolution": "480p"}
 """A request to the vendor that has an idempotency key."""
+JIMMY: dict[str, Any] = {"model": "jimmyai/seedance2.0-mini", "duration": 4, "resolution": "480p"}
+"""1.2 coins by the sandbox's price list, which are $0.168 where a coin is worth $0.14."""
+JIMMY_UNLISTED: dict[str, Any] = {"model": "jimmyai/seedance2.0-of-sp", "duration": 5, "resolution": "720p"}
+"""A request to a model that the price list does not have."""
 OWNER = "owner"
 
 
@@ -116,7 +120,7 @@ class InlineJournal(SqliteJournal):
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with anyio.CancelScope(shield=True):
             await lowlevel.checkpoint()
-            return work(*args, **kwargs)
+        return work(*args, **kwargs)
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
         if self.failures and state in {"submitted", "rejected", "unknown"}:
@@ -137,7 +141,7 @@ class Sent:
 
 
 class ScriptedWeb(Web):
-    """A network on which vendors do what a script says, step by step; the last step repeats."""
+    """A network on which vendors do the steps of a script; the last step repeats."""
 
     def __init__(self, settings: Settings, posts: Iterable[Step] = (), polls: Iterable[Step] = ()) -> None:
         super().__init__(settings)
@@ -176,19 +180,24 @@ async def never() -> Answer:
     raise AssertionError
 
 
-def accepted(task_id: str = "task-1", credits: float | None = None) -> Answer:
-    """Return seedanceapi's answer to a POST that it accepts; `credits` is the charge that it reports."""
-    return status("IN_PROGRESS", credits, task_id=task_id)
+def accepted(task_id: str = "task-1", charged: float | None = None) -> Answer:
+    """Return seedanceapi's answer to a POST that it accepts; `charged` is the charge that it reports."""
+    return status("IN_PROGRESS", charged, task_id=task_id)
 
 
-def status(word: str, credits: float | None = None, url: str | None = None, task_id: str = "task-1") -> Answer:
+def status(vendor_status: str, charged: float | None = None, url: str | None = None, task_id: str = "task-1") -> Answer:
     """Return seedanceapi's answer to a poll."""
-    data = {"task_id": task_id, "status": word, "consumed_credits": credits, "response": [url] if url else None}
+    data = {
+        "task_id": task_id,
+        "status": vendor_status,
+        "consumed_credits": charged,
+        "response": [url] if url else None,
+    }
     return Answer(200, {"code": 200, "message": "success", "data": data})
 
 
-def succeeded(credits: float | None = None) -> Answer:
-    return status("SUCCESS", credits, "https://cdn.example.com/1.mp4")
+def succeeded(charged: float | None = None) -> Answer:
+    return status("SUCCESS", charged, "https://cdn.example.com/1.mp4")
 
 
 def refused(http_status: int, message: str = "refused", retry_after: float | None = None) -> Answer:
@@ -227,7 +236,7 @@ async def scripted_service(
     autosave: bool = False,
     **environment: str,
 ) -> AsyncGenerator[Scene]:
-    """Run a service in virtual time whose vendors follow a script; without one, they accept and work for ever."""
+    """Run a service in virtual time whose vendors follow a script; without one, they accept jobs that never end."""
     settings = vendor_settings(folder, **environment)
     web = ScriptedWeb(settings, tuple(posts) or (accepted(),), tuple(polls) or (status("IN_PROGRESS"),))
     journal = InlineJournal(settings.state_dir)

@@ -18,7 +18,7 @@ def anyio_backend() -> Any:
     return VIRTUAL
 
 
-async def test_everybody_who_waits_for_a_job_is_woken_by_its_next_change_and_nobody_else() -> None:
+async def test_everybody_who_waits_for_a_job_is_woken_by_its_next_change_and_no_other_wait() -> None:
     events = JobEvents()
     woken: dict[str, float] = {}
 
@@ -71,4 +71,4 @@ async def test_a_subscription_ends_with_its_block() -> None:
         assert other.receive_nowait() == "a"
         with pytest.raises(anyio.ClosedResourceError):
             stream.receive_nowait()
-    events.notify("b")  # there is nobody left to notify
+    events.notify("b")  # no subscriber is left

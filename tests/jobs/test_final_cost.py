@@ -14,16 +14,12 @@ from seedance_mcp.catalog.price import Prices, UnitPrice
 from seedance_mcp.jobs.final_cost import charged_usd, settlement
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.sandbox import Sandbox
-from tests.jobs.services import MINI, create, finish, sandbox_service, vendor_of
+from tests.jobs.services import JIMMY, JIMMY_UNLISTED, MINI, create, finish, sandbox_service, vendor_of
 
 pytestmark = pytest.mark.anyio
 
 FAILED = "a fox. sandbox: fail generation_failed"
 COIN_WORTH = '{"jimmyai": {"usd_per_unit": 0.14}}'
-JIMMY = {"model": "jimmyai/seedance2.0-mini", "duration": 4, "resolution": "480p"}
-"""1.2 coins by the sandbox's price list, which are $0.168 where a coin is worth $0.14."""
-JIMMY_UNLISTED = {"model": "jimmyai/seedance2.0-of-sp", "duration": 5, "resolution": "720p"}
-"""A model that the price list does not have."""
 
 
 def model(model_id: str) -> Model:
@@ -52,7 +48,7 @@ def worth(value: str) -> UnitPrice:
         (CREDITS, "57", {CREDITS.id: worth("0.03"), "seedanceapi": worth("0.02")}, 1_710_000),
         (CREDITS, "57", {CREDITS.id: UnitPrice(), "seedanceapi": worth("0.02")}, 1_140_000),
         (CREDITS, "57", {"jimmyai": worth("0.02")}, 570_000),  # another vendor's
-        (COINS, "7", {}, None),  # nobody says what a coin is worth
+        (COINS, "7", {}, None),  # the worth of a coin is not published
         (COINS, "7", {"jimmyai": worth("0.14")}, 980_000),
         (COINS, "7", {COINS.id: worth("0.2")}, 1_400_000),
     ],

@@ -1,4 +1,4 @@
-"""Each running job is polled when it is due, by one server, and what its vendor says is written down."""
+"""Each running job is polled when it is due, by one server, and the status that its vendor gives is written down."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def anyio_backend() -> Any:
 
 
 class Downloads(Downloader):
-    """Remembers the jobs whose videos it was told to download."""
+    """Records the jobs whose videos it should download."""
 
     started: list[Job]
 
@@ -161,7 +161,7 @@ async def test_the_durations_of_earlier_videos_of_the_model_set_the_schedule(tmp
 
 
 async def test_chance_moves_polls_by_up_to_a_fifth(tmp_path: Path) -> None:
-    async with polling(tmp_path, jitter=lambda low, high: high) as scene:
+    async with polling(tmp_path, jitter=max) as scene:
         await scene.start()
         await scene.until(70)
         assert scene.web.poll_times == [57, 63, 69]
@@ -273,24 +273,26 @@ async def test_a_job_that_falls_due_during_its_own_poll_is_polled_a_moment_later
         assert scene.web.poll_times == pytest.approx([0.01, 1.02, 2.03], abs=0.11)
 
 
-# -- what the vendor says -----------------------------------------------------------------------------------------
+# -- the status ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("word", "state"), [("PENDING", "queued"), ("IN_PROGRESS", "running"), ("word-nobody-documents", "running")]
+    ("vendor_status", "state"), [("PENDING", "queued"), ("IN_PROGRESS", "running"), ("undocumented-status", "running")]
 )
-async def test_a_poll_writes_down_the_state_and_the_vendors_own_status(tmp_path: Path, word: str, state: str) -> None:
-    async with polling(tmp_path, [status(word)]) as scene:
+async def test_a_poll_writes_down_the_state_and_the_vendors_own_status(
+    tmp_path: Path, vendor_status: str, state: str
+) -> None:
+    async with polling(tmp_path, [status(vendor_status)]) as scene:
         await scene.start()
         await scene.poller.poll("job-1")
         job = await scene.job()
-        assert (job.state, job.vendor_status, job.polls, job.polled_at) == (state, word, 1, wall_clock())
+        assert (job.state, job.vendor_status, job.polls, job.polled_at) == (state, vendor_status, 1, wall_clock())
         assert (job.reserved, job.finished_at) == (570_000, None)
         assert scene.downloads.started == []
 
 
 async def test_the_end_of_a_job_is_settled_and_its_video_downloaded(tmp_path: Path) -> None:
-    async with polling(tmp_path, [succeeded(credits=100)]) as scene:
+    async with polling(tmp_path, [succeeded(charged=100)]) as scene:
         await scene.start()
         await scene.poller.poll("job-1")
         job = await scene.job()
@@ -302,7 +304,7 @@ async def test_the_end_of_a_job_is_settled_and_its_video_downloaded(tmp_path: Pa
 
 
 async def test_a_failed_job_has_the_vendors_reason(tmp_path: Path) -> None:
-    failed = status("FAILED", credits=0)
+    failed = status("FAILED", charged=0)
     failed.body["data"]["error_message"] = "it may contain sensitive information"
     async with polling(tmp_path, [failed]) as scene:
         await scene.start()
@@ -336,7 +338,7 @@ async def test_a_result_that_comes_after_the_job_was_settled_elsewhere_is_droppe
 
         async def settled_meanwhile() -> Answer:
             await scene.journal.move("job-1", "failed", when=OPEN, spent=1)
-            return succeeded(credits=100)
+            return succeeded(charged=100)
 
         scene.web.poll_script.append(settled_meanwhile)
         await scene.start()

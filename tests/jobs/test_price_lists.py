@@ -25,7 +25,7 @@ from seedance_mcp.sandbox.serve import serve
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import load
 from tests.exception_groups import single_error
-from tests.http_host import KEY, Answer, Asked, Reply, hosting
+from tests.http_host import KEY, Answer, Reply, Request, hosting
 from tests.server.mcp_client import Session, connected
 
 pytestmark = pytest.mark.anyio
@@ -42,17 +42,17 @@ def price_list(per_second: dict[str, float]) -> Reply:
     return Reply(json.dumps(body).encode(), headers={"content-type": "application/json"})
 
 
-def answer_with_prices(asked: Asked) -> Reply:
+def answer_with_prices(asked: Request) -> Reply:
     """Answer as the vendor does; nothing but its price list is requested here."""
     assert asked.target.startswith("/api/openapi/model/catalog?")
     return price_list(PER_SECOND)
 
 
-def answer_with_high_prices(asked: Asked) -> Reply:
+def answer_with_high_prices(asked: Request) -> Reply:
     return price_list({"seedance2.0-mini-720p": 7})
 
 
-def answer_with_an_error(asked: Asked) -> Reply:
+def answer_with_an_error(asked: Request) -> Reply:
     return Reply(b'{"code": -1, "msg": "server error", "data": null}', status=500)
 
 
@@ -147,7 +147,7 @@ async def test_a_model_that_is_not_listed_has_no_price(tmp_path: Path) -> None:
     async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         found = await cost(session, "jimmyai/sd2_mx_4k")
     assert "amount" not in found
-    why = r"jimmyai does not list a unit price \(not in its price list of [0-9-]+\); the user can set SEEDANCE_PRICES"
+    why = r"jimmyai's unit price is unknown \(not in its price list of [0-9-]+\); the user can set SEEDANCE_PRICES"
     assert re.fullmatch(why, found["unknown"])
 
 
@@ -166,16 +166,16 @@ async def test_with_the_worth_of_a_coin_the_price_is_in_usd_and_caps_hold(tmp_pa
         connected_to(tmp_path, host.origin, SEEDANCE_PRICES=WORTH) as session,
     ):
         assert (await cost(session, duration=5, max_cost=0.35))["usd"] == 0.35
-        said = await session.refused(model=MINI, duration=5, max_cost=0.34)
-    assert said.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
+        refusal = await session.refused(model=MINI, duration=5, max_cost=0.34)
+    assert refusal.startswith("over_budget: This video may cost $0.35, and max_cost is $0.34.")
 
 
 async def test_without_the_worth_of_a_coin_a_model_stays_unpriced_and_a_cap_refuses_it(tmp_path: Path) -> None:
     async with hosting(answer_with_prices) as host:
         async with connected_to(tmp_path, host.origin, SEEDANCE_DAILY_BUDGET="5") as session:
-            said = await session.refused(model=MINI)
-        assert [asked.method for asked in host.asked] == ["GET"]
-    assert said.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
+            refusal = await session.refused(model=MINI)
+        assert [asked.method for asked in host.requests] == ["GET"]
+    assert refusal.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
 
 
 async def test_the_listed_price_is_reserved_and_settled(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ async def test_the_embedded_sandbox_has_a_price_list_too(tmp_path: Path) -> None
     assert float(charge.amount or 0) == amount == 2
 
 
-# -- what the operator says wins ----------------------------------------------------------------------------------
+# -- what the operator states wins ---------------------------------------------------------------------------------
 
 SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "the vendor's rate": ({"jimmyai": {"rates": 3}}, {"amount": 15.0}),
@@ -255,9 +255,9 @@ SETTLED: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 }
 
 
-@pytest.mark.parametrize("says", SETTLED)
-async def test_what_the_operator_states_wins(tmp_path: Path, says: str) -> None:
-    prices, expected = SETTLED[says]
+@pytest.mark.parametrize("entry", SETTLED)
+async def test_what_the_operator_states_wins(tmp_path: Path, entry: str) -> None:
+    prices, expected = SETTLED[entry]
     async with (
         hosting(answer_with_prices) as host,
         connected_to(tmp_path, host.origin, SEEDANCE_PRICES=json.dumps(prices)) as session,
@@ -272,7 +272,7 @@ async def test_no_price_list_is_requested_where_the_operator_states_every_price(
         async with connected_to(tmp_path, host.origin, SEEDANCE_PRICES='{"jimmyai": {"rates": 3}}') as session:
             await cost(session)
             await session.call("list_models")
-        assert host.asked == []
+        assert host.requests == []
 
 
 # -- when it is asked for -----------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ async def test_a_price_list_is_requested_once_and_without_the_key(tmp_path: Path
                 for _ in range(8):
                     group.start_soon(cost, session)
             await session.call("list_models")
-        (asked,) = host.asked
+        (asked,) = host.requests
     assert (asked.method, asked.target) == ("GET", "/api/openapi/model/catalog?search=seedance")
     assert "authorization" not in asked.headers
     assert not any(KEY in value for value in asked.headers.values())
@@ -298,8 +298,8 @@ async def test_no_price_list_is_requested_before_a_call_needs_it(tmp_path: Path)
             await session.call("list_videos")
             await session.call("list_models", model="ope/seedance-2-0")
             await cost(session, "ope/seedance-2-0")
-            await session.refused(model="nobody/seedance")
-        assert host.asked == []
+            await session.refused(model="unknown/seedance")
+        assert host.requests == []
 
 
 async def test_no_price_list_is_requested_of_a_vendor_without_a_key(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ async def test_no_price_list_is_requested_of_a_vendor_without_a_key(tmp_path: Pa
         ) as session:
             await session.call("list_models")
             await session.create(dry_run=True)
-        assert host.asked == []
+        assert host.requests == []
 
 
 # -- the copy on disk ---------------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ async def test_the_next_process_uses_the_stored_copy_and_requests_nothing(tmp_pa
             first = await cost(session)
         async with connected_to(tmp_path, host.origin) as session:
             second = await cost(session)
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
     assert first == second
     assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [
         stored_copy(tmp_path).name
@@ -357,7 +357,7 @@ async def test_a_damaged_copy_is_not_used_and_is_replaced(tmp_path: Path, how: s
             assert (await cost(session, duration=5))["amount"] == 2.5
         async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
 
 
 async def test_the_copy_of_another_address_is_not_used(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ async def test_a_copy_that_cannot_be_written_causes_nothing_but_a_warning(
         async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 2.5
             assert (await cost(session, duration=5))["amount"] == 2.5
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
     assert "cannot be written" in caplog.text
     assert [path.name for path in (tmp_path / "state").iterdir() if "price-list" in path.name] == [
         stored_copy(tmp_path).name
@@ -395,7 +395,7 @@ async def test_a_vendor_that_never_answers_delays_one_quote_for_at_most_two_seco
             assert (await session.call("list_models", model=MINI)).fields["price"] == "price unknown"
     assert found == {
         "basis": "unit price in JimiCoin × 5 s",
-        "unknown": "jimmyai does not list a unit price (its price list is not available); the user can set "
+        "unknown": "jimmyai's unit price is unknown (its price list is not available); the user can set "
         "SEEDANCE_PRICES",
     }
 
@@ -430,7 +430,7 @@ async def test_a_price_list_that_cannot_be_read_is_reported_once_and_left_alone_
         async with connected_to(tmp_path, host.origin) as session:
             for _ in range(3):
                 assert "amount" not in await cost(session)
-        assert len(host.asked) == 1
+        assert len(host.requests) == 1
         assert caplog.text.count("the price list of Jimmy AI could not be read: ") == 1
         assert not stored_copy(tmp_path).exists()
         async with connected_to(tmp_path, host.origin, timing=PriceListTiming(retry_after=0)) as session:
@@ -457,7 +457,7 @@ async def test_an_older_copy_stays_in_use_and_its_age_is_shown(
                 while "could not be read" not in caplog.text:
                     await cost(session)
             found = await cost(session, duration=5)
-        assert len(host.asked) == 2
+        assert len(host.requests) == 2
     assert found["usd"] == 0.35
     assert f"0.5 JimiCoin per second (price list of {day}, over a day old) × 5 s" in found["basis"]
 
@@ -471,7 +471,7 @@ async def test_an_older_copy_is_renewed_before_it_is_used_and_no_call_waits_long
         host.answer = answer_with_high_prices
         async with connected_to(tmp_path, host.origin) as session:
             assert (await cost(session, duration=5))["amount"] == 35
-        assert len(host.asked) == 2
+        assert len(host.requests) == 2
     async with silent_host() as origin:
         copy["url"] = f"{origin}/api/openapi/model/catalog"
         for age in (0, 3):
@@ -485,7 +485,7 @@ async def test_an_older_copy_is_renewed_before_it_is_used_and_no_call_waits_long
                     assert (await cost(session, duration=5))["amount"] == 2.5
 
 
-def empty(_: Asked) -> Reply:
+def empty(_: Request) -> Reply:
     return Reply(b'{"data": {"list": []}}', headers={"content-type": "application/json"})
 
 
@@ -498,7 +498,7 @@ async def test_a_price_list_without_prices_replaces_no_other(tmp_path: Path) -> 
         host.answer = empty
         async with connected_to(tmp_path, host.origin) as session:
             after = await cost(session, duration=5)
-    assert len(host.asked) == 2
+    assert len(host.requests) == 2
     assert after["amount"] == before["amount"]
     assert "over a day old" in after["basis"]
     assert stored_copy(tmp_path).read_bytes() == copy
@@ -514,10 +514,10 @@ async def test_a_server_that_runs_for_days_requests_the_price_list_every_day(tmp
         for day in range(3):
             clock.ahead = day * DAY + 30 * day
             await cost(session)
-            assert len(host.asked) == day + 1
+            assert len(host.requests) == day + 1
             clock.ahead += DAY - 60
             assert "over a day old" not in (await cost(session))["basis"]
-            assert len(host.asked) == day + 1
+            assert len(host.requests) == day + 1
 
 
 async def test_a_copy_from_the_future_is_renewed(tmp_path: Path) -> None:
@@ -527,13 +527,12 @@ async def test_a_copy_from_the_future_is_renewed(tmp_path: Path) -> None:
         grow_old(tmp_path, -3)  # the clock was set back
         async with connected_to(tmp_path, host.origin) as session:
             await cost(session)
-        assert len(host.asked) == 2
+        assert len(host.requests) == 2
 
 
 async def test_after_a_failure_the_price_list_is_requested_again_once_the_pause_is_over(tmp_path: Path) -> None:
-    async with hosting(answer_with_an_error) as host:
-        async with connected_to(tmp_path, host.origin, timing=PriceListTiming(retry_after=0.2)) as session:
-            await cost(session)
-            with anyio.fail_after(10):
-                while len(host.asked) < 2:
-                    await cost(session)
+    timing = PriceListTiming(retry_after=0.2)
+    async with hosting(answer_with_an_error) as host, connected_to(tmp_path, host.origin, timing=timing) as session:
+        with anyio.fail_after(10):
+            while len(host.requests) < 2:
+                await cost(session)

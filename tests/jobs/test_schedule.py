@@ -1,4 +1,4 @@
-"""When a running job is polled next, and when an assistant is told to check again."""
+"""When a running job is polled next, and when an assistant should check again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paid POST: sent once, repeated only where that cannot pay twice, and its outcome written down whatever happens."""
+"""The paid POST: sent once, repeated only where that cannot pay twice, and its outcome always written down."""
 
 from __future__ import annotations
 
@@ -178,14 +178,14 @@ async def test_a_refusal_that_says_nothing_about_the_request_leaves_its_request_
         assert (job.state, job.request_key) == ("rejected", "key" if kept else None)
 
 
-# -- what the vendor says it has charged --------------------------------------------------------------------------
+# -- a reported charge ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("credits", "reserved"), [(100.0, 1_000_000), (57.0, 570_000), (3.0, 30_000), (0.0, 0)])
+@pytest.mark.parametrize(("charged", "reserved"), [(100.0, 1_000_000), (57.0, 570_000), (3.0, 30_000), (0.0, 0)])
 async def test_the_reservation_follows_a_charge_that_the_answer_reports(
-    tmp_path: Path, credits: float, reserved: int
+    tmp_path: Path, charged: float, reserved: int
 ) -> None:
-    async with posting(tmp_path, [accepted(credits=credits)]) as post:
+    async with posting(tmp_path, [accepted(charged=charged)]) as post:
         job = await post.one(reserve=None)
         assert (job.reserved, job.unpriced) == (reserved, False)
         assert (await post.one(job_id="job-2")).reserved == reserved
@@ -198,7 +198,7 @@ async def test_without_a_reported_charge_the_reservation_stays(tmp_path: Path) -
 
 
 async def test_the_operators_worth_of_a_unit_counts_in_the_reservation(tmp_path: Path) -> None:
-    async with posting(tmp_path, [accepted(credits=100)], {"seedanceapi": UnitPrice(usd_per_unit=1)}) as post:  # pyright: ignore[reportArgumentType]  (a whole number does as well)
+    async with posting(tmp_path, [accepted(charged=100)], {"seedanceapi": UnitPrice(usd_per_unit=1)}) as post:  # pyright: ignore[reportArgumentType]  (a whole number does as well)
         assert (await post.one()).reserved == 100_000_000
 
 

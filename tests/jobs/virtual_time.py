@@ -11,7 +11,7 @@ import selectors
 EPOCH = 1_767_225_600.0
 """The wall clock when a loop starts: 2026-01-01, midnight UTC."""
 _LONGEST_SILENCE = 10.0
-_MOST_ROUNDS = 20_000
+_MOST_ROUNDS = 3_000
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -197,4 +197,4 @@ async def test_a_vendor_enforces_the_limits_in_its_rows() -> None:
         assert client.refusal(await client.post(body)) is None
         refusal = client.refusal(await client.post(body | {"images": [URLS["image"]] * (most + 1)}))
     assert refusal is not None
-    assert f"at most {most}" in refusal.message
+    assert f"the limit is {most}" in refusal.message

@@ -1,4 +1,4 @@
-"""Every behaviour is told in both eras of the protocol, and must be the same in both."""
+"""Tests that take an `era` run in both eras of the protocol, and must see the same behaviour in both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two shots made one after the other by a server as clients start it: the second begins with what ends the first."""
+"""Two videos in sequence, made by a server process: the second begins with the last frame of the first."""
 
 from __future__ import annotations
 
@@ -18,43 +18,40 @@ from PIL import Image, ImageChops, ImageStat
 
 from seedance_mcp.sandbox.videos.render import Video, make
 from tests.server.mcp_client import ToolAnswer, inspect_video
-from tests.server.test_stdio import started
+from tests.server.stdio_client import call, started
 
 pytestmark = pytest.mark.anyio
 
-SHOT = {"model": "jimmyai/seedance2.0-mini", "duration": 4, "resolution": "480p"}
-"""A model of a vendor with an upload of its own."""
-ALIKE, OTHER = 4.0, 7.0
-"""How far two pictures are apart, of 255: the same one written anew, and the beginning and the end of one film."""
+REQUEST = {"model": "jimmyai/seedance2.0-mini", "duration": 4, "resolution": "480p"}
+"""A model of a vendor that takes uploads itself."""
+SAME, OTHER = 4.0, 7.0
+"""Mean differences of two images, of 255: at most for one image encoded twice, at least for a video's first and last
+frame."""
 
 
-async def say(client: Client, tool: str, **arguments: Any) -> ToolAnswer:
-    return ToolAnswer(await client.call_tool(tool, arguments))
-
-
-async def shot(client: Client, prompt: str, **more: Any) -> dict[str, Any]:
-    """Make a film, and ask until it has a path."""
-    job = (await say(client, "create_video", prompt=f"{prompt}. sandbox: instant", **SHOT, **more)).fields
+async def create(client: Client, prompt: str, **more: Any) -> dict[str, Any]:
+    """Create a video, and check it until it has a path."""
+    job = await call(client, "create_video", prompt=f"{prompt}. sandbox: instant", **REQUEST, **more)
     with anyio.fail_after(45):
         done: dict[str, Any] = {}
         while "path" not in done:
-            done = (await say(client, "check_video", job_id=job["job_id"], wait_seconds=20)).fields
+            done = await call(client, "check_video", job_id=job["job_id"], wait_seconds=20)
             assert done["state"] not in {"failed", "expired", "unknown"}
     return done
 
 
-async def glance(client: Client, job_id: str, **how: Any) -> tuple[Image.Image, dict[str, str]]:
-    """Look at a film; return the picture, and the lines beside it by their names."""
-    said = await say(client, "preview_video", job_id=job_id, **how)
-    (content,) = [c for c in said.result.content if isinstance(c, types.ImageContent)]
+async def preview(client: Client, job_id: str, **arguments: Any) -> tuple[Image.Image, dict[str, str]]:
+    """Preview a video; return the image, and the lines of text by their names."""
+    answer = ToolAnswer(await client.call_tool("preview_video", {"job_id": job_id, **arguments}))
+    (content,) = [c for c in answer.result.content if isinstance(c, types.ImageContent)]
     assert content.mime_type == "image/jpeg"
     jpeg = base64.b64decode(content.data)
     assert len(jpeg) <= 150_000
-    shown = Image.open(io.BytesIO(jpeg))
-    assert shown.format == "JPEG"
-    assert max(shown.size) <= 1000
-    lines = [line.partition(": ") for line in said.text.splitlines()]
-    return shown, {name: value for name, _, value in lines if name != "times"} | {
+    image = Image.open(io.BytesIO(jpeg))
+    assert image.format == "JPEG"
+    assert max(image.size) <= 1000
+    lines = [line.partition(": ") for line in answer.text.splitlines()]
+    return image, {name: value for name, _, value in lines if name != "times"} | {
         "times": " ".join(value for name, _, value in lines if name == "times")
     }
 
@@ -71,8 +68,8 @@ def resized(image: Any, size: tuple[int, int]) -> Image.Image:
     return image.resize(size)
 
 
-def apart(one: Image.Image, other: Image.Image) -> float:
-    """How far two pictures are apart on average, in a channel of 0 to 255."""
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Return the mean difference of two images, in a channel of 0 to 255."""
     assert one.size == other.size
     means = ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean
     return sum(means) / len(means)
@@ -84,86 +81,87 @@ async def record(client: Client, job_id: str) -> dict[str, Any]:
     return json.loads(content.text)
 
 
-async def test_a_second_shot_begins_with_the_picture_that_ends_the_first(tmp_path: Path, era: str) -> None:
+async def test_a_second_video_begins_with_the_last_frame_of_the_first(tmp_path: Path, era: str) -> None:
     async with started(tmp_path, era) as client:
-        one = await shot(client, "a fox walks into the wood")
-        _, beside = await glance(client, one["job_id"])
-        assert len(beside["times"].split()) == 6
-        assert beside["path"] == one["path"]
-        second, at = await glance(client, one["job_id"], at=2)
-        assert float(at["times"]) == 2
-        assert second.size == (864, 496)
+        one = await create(client, "a fox walks into the wood")
+        _, lines = await preview(client, one["job_id"])
+        assert len(lines["times"].split()) == 6
+        assert lines["path"] == one["path"]
+        frame, frame_lines = await preview(client, one["job_id"], at=2)
+        assert float(frame_lines["times"]) == 2
+        assert frame.size == (864, 496)
 
-        end = Path(beside["last_frame"])
-        two = await shot(client, "it comes out on the other side", first_frame=str(end))
-        sheet, after = await glance(client, two["job_id"])
-        assert len(after["times"].split()) == 6
-        assert after["path"] == two["path"] != one["path"]
-        assert after["last_frame"] != beside["last_frame"]
-        told = await record(client, two["job_id"])
+        last_frame = Path(lines["last_frame"])
+        two = await create(client, "it comes out on the other side", first_frame=str(last_frame))
+        sheet, lines_of_two = await preview(client, two["job_id"])
+        assert len(lines_of_two["times"].split()) == 6
+        assert lines_of_two["path"] == two["path"] != one["path"]
+        assert lines_of_two["last_frame"] != lines["last_frame"]
+        recorded = await record(client, two["job_id"])
 
-    with Image.open(end) as last:
+    with Image.open(last_frame) as last:
         last.load()
-    assert apart(last, first_frame(Path(one["path"]).read_bytes())) > OTHER
-    assert apart(last, first_frame(Path(two["path"]).read_bytes())) < ALIKE
+    assert difference(last, first_frame(Path(one["path"]).read_bytes())) > OTHER
+    assert difference(last, first_frame(Path(two["path"]).read_bytes())) < SAME
     tile = sheet.crop((0, 0, sheet.width // 3, sheet.height // 2))
-    assert apart(tile, resized(last, tile.size)) < ALIKE * 2  # the time is written on it
+    assert difference(tile, resized(last, tile.size)) < SAME * 2  # the time is written on it
     assert inspect_video(two["path"]).size == f"{last.width}x{last.height}"
-    # What stands for the picture in the journal is its content, and neither its name nor its folder.
-    assert told["request"]["first_frame"] == f"https://local.invalid/{hashlib.sha256(end.read_bytes()).hexdigest()}.jpg"
-    assert end.stem not in json.dumps(told["request"])
+    # The journal has a placeholder made of the image's content, and neither its name nor its folder.
+    digest = hashlib.sha256(last_frame.read_bytes()).hexdigest()
+    assert recorded["request"]["first_frame"] == f"https://local.invalid/{digest}.jpg"
+    assert last_frame.stem not in json.dumps(recorded["request"])
     assert (tmp_path / "stderr").read_text() == ""
 
 
-async def test_a_chain_is_refused_where_the_picture_is_not_there_or_not_allowed(tmp_path: Path, era: str) -> None:
+async def test_a_first_frame_that_is_missing_or_not_allowed_or_not_an_image_is_refused(
+    tmp_path: Path, era: str
+) -> None:
     outside = tmp_path / "elsewhere.jpg"
     Image.new("RGB", (864, 496), "teal").save(outside)
     async with started(tmp_path, era) as client:
-        one = await shot(client, "a fox walks into the wood")
-        _, beside = await glance(client, one["job_id"])
-        end = Path(beside["last_frame"])
-        text = end.with_name("text.jpg")
-        text.write_text("no picture at all")
-        link = end.with_name("link.jpg")
-        if sys.platform == "win32":  # where links are a privilege
+        one = await create(client, "a fox walks into the wood")
+        _, lines = await preview(client, one["job_id"])
+        frames = Path(lines["last_frame"]).parent
+        text = frames / "text.jpg"
+        text.write_text("not an image at all")
+        link = frames / "link.jpg"
+        if sys.platform == "win32":  # where creating a link needs a privilege
             link = outside
         else:
             link.symlink_to(outside)
 
         async def refused(image: Path) -> str:
-            said = await say(client, "create_video", prompt="it comes out", first_frame=str(image), **SHOT)
-            return said.refusal
+            arguments = {"prompt": "it comes out", "first_frame": str(image), **REQUEST}
+            return ToolAnswer(await client.call_tool("create_video", arguments)).refusal
 
-        missing = await refused(end.with_name("missing.jpg"))
-        elsewhere = await refused(outside)
-        nowhere = await refused(outside.with_name("nowhere.jpg"))
-        linked = await refused(link)
+        missing = await refused(frames / "missing.jpg")
+        not_allowed = [await refused(outside), await refused(outside.with_name("nowhere.jpg")), await refused(link)]
         broken = await refused(text)
-        jobs = (await say(client, "list_videos")).fields["videos"]
+        jobs = (await call(client, "list_videos"))["videos"]
     assert "first_frame (missing.jpg) does not exist" in missing
-    for words in (elsewhere, nowhere, linked):
-        assert f"first_frame is not a file below {end.parent}" in words
-        assert "SEEDANCE_MEDIA_ROOTS" in words
+    for refusal in not_allowed:
+        assert f"first_frame is not a file below {frames}" in refusal
+        assert "SEEDANCE_MEDIA_ROOTS" in refusal
     assert "first_frame (text.jpg) is not an image, video or audio file, whatever its name says" in broken
     assert [job["job_id"] for job in jobs] == [one["job_id"]]
 
 
-async def test_a_shot_that_is_not_finished_has_no_end_to_go_on_from(tmp_path: Path, era: str) -> None:
+async def test_an_unfinished_video_has_no_last_frame_to_continue_from(tmp_path: Path, era: str) -> None:
     async with started(tmp_path, era) as client:
-        job = (await say(client, "create_video", prompt="a fox. sandbox: slow 3600", **SHOT)).fields
-        said = await say(client, "preview_video", job_id=job["job_id"])
-    assert "is not finished" in said.refusal
-    assert "Call check_video until it gives a path" in said.refusal
+        job = await call(client, "create_video", prompt="a fox. sandbox: slow 3600", **REQUEST)
+        answer = ToolAnswer(await client.call_tool("preview_video", {"job_id": job["job_id"]}))
+    assert "is not finished" in answer.refusal
+    assert "Call check_video until it gives a path" in answer.refusal
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
-def test_the_sandbox_begins_a_film_with_a_picture_of_any_common_format(kind: str) -> None:
-    given, encoded = resized(Image.linear_gradient("L").convert("RGB"), (300, 180)), io.BytesIO()
-    given.save(encoded, kind)
-    video = first_frame(make(Video(300, 180, 1, audio=False, opening=encoded.getvalue())))
-    assert apart(video, given) < ALIKE
+def test_the_sandbox_begins_a_video_with_an_image_of_any_common_format(kind: str) -> None:
+    image, encoded = resized(Image.linear_gradient("L").convert("RGB"), (300, 180)), io.BytesIO()
+    image.save(encoded, kind)
+    video = first_frame(make(Video(300, 180, 1, audio=False, first_frame=encoded.getvalue())))
+    assert difference(video, image) < SAME
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff nor this", b"RIFF", b"#EXTM3U"])
-def test_the_sandbox_makes_its_film_without_a_picture_that_cannot_be_decoded(content: bytes) -> None:
-    assert make(Video(320, 180, 1, audio=False, opening=content)) == make(Video(320, 180, 1, audio=False))
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\xff\xd8\xff nor this", b"RIFF", b"#EXTM3U"])
+def test_the_sandbox_ignores_an_image_that_cannot_be_decoded(content: bytes) -> None:
+    assert make(Video(320, 180, 1, audio=False, first_frame=content)) == make(Video(320, 180, 1, audio=False))

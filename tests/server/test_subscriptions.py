@@ -1,6 +1,6 @@
-"""A client that asked for it hears when a job has moved on, in the way of its protocol."""
+"""A client that subscribes to a job is notified of its changes, in the way of its protocol revision."""
 
-# Subscribing is of the older protocols, and the client says so.
+# The client deprecates subscribing, which clients of older revisions still do:
 # pyright: reportDeprecated=false
 
 from __future__ import annotations
@@ -19,88 +19,98 @@ from tests.server.mcp_client import PRICED, Session, connected
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed")]
 
 
-class Ear:
-    """What a client of the older protocols hears."""
+class Notifications:
+    """The URIs that a client of an older revision was notified about."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
-        self._more = anyio.Event()
+        self.uris: list[str] = []
+        self._arrived = anyio.Event()
 
     async def __call__(self, message: Any) -> None:
         if isinstance(message, types.ResourceUpdatedNotification):
-            self.heard.append(str(message.params.uri))
-            self._more.set()
-            self._more = anyio.Event()
+            self.uris.append(str(message.params.uri))
+            self._arrived.set()
+            self._arrived = anyio.Event()
 
-    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+    async def wait_until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Check a condition now and after each notification, until it is true."""
         with anyio.fail_after(30):
-            while not await true():
-                await self._more.wait()
+            while not await condition():
+                await self._arrived.wait()
 
 
-async def _is_saved(session: Session, job_id: str) -> bool:
+async def is_saved(session: Session, job_id: str) -> bool:
     return "path" in (await session.call("check_video", job_id=job_id)).fields
 
 
-async def test_a_subscriber_hears_until_the_film_is_saved(tmp_path: Path) -> None:
-    ear = Ear()
-    async with connected(tmp_path, "legacy", client={"message_handler": ear}) as session:
+# -- before 2026-07-28 --------------------------------------------------------------------------------------------
+
+
+async def test_a_subscriber_is_notified_until_the_video_is_saved(tmp_path: Path) -> None:
+    notifications = Notifications()
+    async with connected(tmp_path, "legacy", client={"message_handler": notifications}) as session:
         job_id = (await session.create(**PRICED))["job_id"]
-        other = (await session.create("another", **PRICED))["job_id"]
+        other_id = (await session.create("another", **PRICED))["job_id"]
         uri = f"seedance://videos/{job_id}"
         await session.client.subscribe_resource(uri)
         await session.client.subscribe_resource(uri)
-        await ear.until(lambda: _is_saved(session, job_id))
-        await session.finish(other)
-    assert set(ear.heard) == {uri}
-    assert 1 <= len(ear.heard) <= 4  # once for each step, though it was subscribed to twice
+        await notifications.wait_until(lambda: is_saved(session, job_id))
+        await session.finish(other_id)
+    assert set(notifications.uris) == {uri}
+    assert 1 <= len(notifications.uris) <= 4  # once for each step, in spite of the second subscription
 
 
-async def test_who_has_unsubscribed_hears_nothing_more(tmp_path: Path) -> None:
-    ear = Ear()
-    async with connected(tmp_path, "legacy", client={"message_handler": ear}) as session:
+async def test_a_client_that_unsubscribes_gets_no_more_notifications(tmp_path: Path) -> None:
+    notifications = Notifications()
+    async with connected(tmp_path, "legacy", client={"message_handler": notifications}) as session:
         job_id = (await session.create(**PRICED))["job_id"]
         await session.client.subscribe_resource(f"seedance://videos/{job_id}")
         await session.client.unsubscribe_resource(f"seedance://videos/{job_id}")
-        before = len(ear.heard)
+        before = len(notifications.uris)
         await session.finish(job_id)
-    assert len(ear.heard) == before
+    assert len(notifications.uris) == before
 
 
-async def test_what_never_changes_cannot_be_subscribed_to(tmp_path: Path) -> None:
+async def test_only_jobs_can_be_subscribed_to(tmp_path: Path) -> None:
     async with connected(tmp_path, "legacy") as session:
         job_id = (await session.create(**PRICED))["job_id"]
-        for uri in ("models", "videos/nobody", f"videos/{job_id}/content"):
+        for path in ("models", "videos/nosuchjob", f"videos/{job_id}/content"):
             with pytest.raises(MCPError, match="Only jobs change"):
-                await session.client.subscribe_resource(f"seedance://{uri}")
+                await session.client.subscribe_resource(f"seedance://{path}")
 
 
-async def test_one_client_cannot_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedance_mcp.server.subscriptions.MOST", 2)
+async def test_the_number_of_subscriptions_per_client_is_limited(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy", app={"most_subscriptions": 2}) as session:
+        one, two, three = [
+            f"seedance://videos/{(await session.create(name, **PRICED))['job_id']}" for name in ("a", "b", "c")
+        ]
+        await session.client.subscribe_resource(one)
+        await session.client.subscribe_resource(two)
+        with pytest.raises(MCPError, match=r"At most 2 subscriptions per client; unsubscribe from some first\."):
+            await session.client.subscribe_resource(three)
+        await session.client.unsubscribe_resource(one)
+        await session.client.subscribe_resource(three)
+
+
+async def test_the_handshake_offers_subscriptions(tmp_path: Path) -> None:
     async with connected(tmp_path, "legacy") as session:
-        one, two, three = [(await session.create(name, **PRICED))["job_id"] for name in ("a", "b", "c")]
-        await session.client.subscribe_resource(f"seedance://videos/{one}")
-        await session.client.subscribe_resource(f"seedance://videos/{two}")
-        with pytest.raises(MCPError, match="2 subscriptions are the most"):
-            await session.client.subscribe_resource(f"seedance://videos/{three}")
+        resources = session.client.server_capabilities.resources
+    assert resources is not None
+    assert resources.subscribe is True
 
 
-async def test_a_listener_hears_until_the_film_is_saved(tmp_path: Path) -> None:
-    heard: list[str] = []
+# -- 2026-07-28 ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_listener_is_notified_until_the_video_is_saved(tmp_path: Path) -> None:
+    uris: list[str] = []
     async with connected(tmp_path, "2026-07-28") as session:
         job_id = (await session.create(**PRICED))["job_id"]
         uri = f"seedance://videos/{job_id}"
         with anyio.fail_after(30):
             async with session.client.listen(resource_subscriptions=[uri]) as stream:
                 async for event in stream:
-                    heard.append(getattr(event, "uri", ""))
-                    if await _is_saved(session, job_id):
+                    uris.append(getattr(event, "uri", ""))
+                    if await is_saved(session, job_id):
                         break
-    assert set(heard) == {uri}
-
-
-async def test_the_handshake_says_that_jobs_can_be_subscribed_to(tmp_path: Path) -> None:
-    async with connected(tmp_path, "legacy") as session:
-        resources = session.client.server_capabilities.resources
-    assert resources is not None
-    assert resources.subscribe is True
+    assert set(uris) == {uri}

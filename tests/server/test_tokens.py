@@ -1,4 +1,4 @@
-"""What a conversation pays for our tools, counted as cl100k tokens."""
+"""What our tools cost each conversation, counted in cl100k tokens."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp.client import Client
 
-from seedance_mcp.server.app import App
 from seedance_mcp.server.tools.registry import tools
-from seedance_mcp.settings import Settings, load, vendor_settings
+from seedance_mcp.settings import load
 from seedance_mcp.vendors import Vendor, known_vendors
-from tests.uploads.sessions import served_jimmyai
+from tests.server.mcp_client import connected, with_keys
 
 ONE_VENDOR = 800
 ALL_VENDORS = 1200
 A_MODEL = 40
 
-_CODEC: Any = importlib.import_module("rs_bpe.bpe").openai.cl100k_base()  # it has no types
+_CODEC: Any = importlib.import_module("rs_bpe.bpe").openai.cl100k_base()  # the module has no types
 CONFIGURATIONS = (*((vendor,) for vendor in known_vendors().values()), tuple(known_vendors().values()))
 
 
@@ -28,12 +26,9 @@ def tokens(text: str) -> int:
     return len(_CODEC.encode(text))
 
 
-def with_keys(*vendors: Vendor, **more: str) -> Settings:
-    return load({vendor_settings(vendor)[0].name: "key" for vendor in vendors} | more)
-
-
-def cost(settings: Settings) -> dict[str, int]:
-    """Return what each tool costs: its name, description and input schema."""
+def cost(vendors: tuple[Vendor, ...]) -> dict[str, int]:
+    """Return what each tool costs where these vendors are configured: its name, description and input schema."""
+    settings = load(with_keys(*(vendor.slug for vendor in vendors)))
     return {
         tool.name: tokens(tool.name + tool.description + json.dumps(tool.input_schema))
         for tool in tools(settings).values()
@@ -41,8 +36,8 @@ def cost(settings: Settings) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("vendors", CONFIGURATIONS, ids=lambda vendors: "+".join(v.slug for v in vendors))
-def test_the_tools(vendors: tuple[Vendor, ...]) -> None:
-    spent = cost(with_keys(*vendors))
+def test_the_tools_stay_within_their_budget(vendors: tuple[Vendor, ...]) -> None:
+    spent = cost(vendors)
     assert sum(spent.values()) <= (ONE_VENDOR if len(vendors) == 1 else ALL_VENDORS), spent
 
 
@@ -51,12 +46,11 @@ def test_the_tools(vendors: tuple[Vendor, ...]) -> None:
 @pytest.mark.parametrize(
     "shape", [{}, {"duration": 5, "resolution": "720p"}, {"mode": "first_frame"}], ids=["all", "720p", "first_frame"]
 )
-async def test_a_listed_model(vendors: tuple[Vendor, ...], shape: dict[str, Any], tmp_path: Path) -> None:
-    async with served_jimmyai() as (_, environment):  # prices of a catalogue are paid for in tokens as well
-        address = {"SEEDANCE_JIMMYAI_BASE_URL": environment["SEEDANCE_JIMMYAI_BASE_URL"]}
-        settings = with_keys(*vendors, SEEDANCE_STATE_DIR=str(tmp_path), **address)
-        async with Client(App(settings).server) as client:
-            listed = (await client.call_tool("list_models", shape)).structured_content
-    assert listed is not None
-    written = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))  # as clients do
-    assert tokens(written) <= A_MODEL * len(listed["models"]), written
+async def test_a_listed_model_stays_within_its_budget(
+    vendors: tuple[Vendor, ...], shape: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = with_keys(*(vendor.slug for vendor in vendors))  # prices of a price list cost tokens as well
+    async with connected(tmp_path, "2026-07-28", **settings) as session:
+        listed = (await session.call("list_models", **shape)).fields
+    as_json = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))  # as clients encode it
+    assert tokens(as_json) <= A_MODEL * len(listed["models"]), as_json

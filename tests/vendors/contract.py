@@ -1,13 +1,13 @@
-"""What every vendor module must keep to, whoever wrote it: `check(vendor, folder)` for each check in CHECKS.
+"""The contract of every vendor module: call `check(vendor, folder)` for each check in CHECKS.
 
 `folder` holds one JSON file for each answer of the vendor, named for the case:
 
-    {"source": "where the answer stands",
+    {"source": "where the answer is documented",
      "answer": {"status": 200, "body": {...}},
      "reads": "parse_submit" | "parse_status" | "parse_error",
      "expect": {...}}
 
-`expect` has the fields of Accepted, Snapshot or Refusal that matter; of a Snapshot, what is left out is not there.
+`expect` has the relevant fields of Accepted, Snapshot or Refusal; a field left out of a Snapshot must be None.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from seedance_mcp.vendors.vendor import TaskState
 
 @dataclass(frozen=True)
 class Fixture:
-    """One recorded answer and what it means."""
+    """One recorded answer and its meaning."""
 
     name: str
     answer: Answer
@@ -39,7 +39,7 @@ class Fixture:
 
 
 def fixtures(folder: Path, reads: str = "") -> list[Fixture]:
-    """Return the answers of a folder, or only those that are read one way."""
+    """Return the answers of a folder, or only those for one parser."""
     found: list[Fixture] = []
     for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text("utf-8"))
@@ -50,35 +50,38 @@ def fixtures(folder: Path, reads: str = "") -> list[Fixture]:
 
 
 def has_an_answer_of_every_kind(vendor: Vendor, folder: Path) -> None:
-    assert fixtures(folder, "parse_submit"), f"{vendor.slug} has no answer to a create"
-    assert fixtures(folder, "parse_error"), f"{vendor.slug} has no refusal"
+    assert fixtures(folder, "parse_submit"), f"{vendor.slug} lacks an answer to a submit"
+    assert fixtures(folder, "parse_error"), f"{vendor.slug} lacks a refusal"
     states = {f.expect["state"] for f in fixtures(folder, "parse_status")}
-    assert states >= {"running", "succeeded", "failed"}, f"{vendor.slug} only has looks at {sorted(states)}"
+    assert states >= {"running", "succeeded", "failed"}, f"{vendor.slug} only has the states {sorted(states)}"
 
 
-def reads_every_answer_as_expected(vendor: Vendor, folder: Path) -> None:
+def parses_every_answer_as_expected(vendor: Vendor, folder: Path) -> None:
     for fixture in fixtures(folder):
-        assert seen(vendor, fixture) == fixture.expect, fixture.name
+        assert parsed(vendor, fixture) == fixture.expect, fixture.name
 
 
-def seen(vendor: Vendor, fixture: Fixture) -> dict[str, Any]:
-    """Read an answer and say what was seen, as far as the fixture speaks of it."""
-    no = vendor.parse_error(fixture.answer)
+def parsed(vendor: Vendor, fixture: Fixture) -> dict[str, Any]:
+    """Parse an answer and return the fields that the fixture compares."""
+    refusal = vendor.parse_error(fixture.answer)
     if fixture.reads == "parse_error":
-        assert no is not None, f"{fixture.name} is not seen as a refusal"
-        said: dict[str, Any] = {
-            "code": str(no.code), "message": no.message, "vendor_code": no.vendor_code, "status": no.status
-        }  # fmt: skip
-        return {key: said.get(key) for key in fixture.expect}
-    assert no is None, f"{fixture.name} is taken for a refusal: {no}"
+        assert refusal is not None, f"{fixture.name} is not parsed as a refusal"
+        fields: dict[str, Any] = {
+            "code": str(refusal.code),
+            "message": refusal.message,
+            "vendor_code": refusal.vendor_code,
+            "status": refusal.status,
+        }
+        return {key: fields.get(key) for key in fixture.expect}
+    assert refusal is None, f"{fixture.name} is mistaken for a refusal: {refusal}"
     if fixture.reads == "parse_submit":
         accepted = vendor.parse_submit(fixture.answer)
         return _without_nones({"task_id": accepted.task_id, "charged": _text(accepted.charged)})
-    look = vendor.parse_status(fixture.answer)
-    why = look.refusal
+    task = vendor.parse_status(fixture.answer)
+    why = task.refusal
     optional = {"code": str(why.code), "message": why.message, "vendor_code": why.vendor_code} if why else {}
-    always = {"state": look.state, "vendor_status": look.vendor_status, "url": look.url, "charged": _text(look.charged)}
-    always |= {"progress": look.progress, "code": optional.get("code")}
+    always = {"state": task.state, "vendor_status": task.vendor_status, "url": task.url, "charged": _text(task.charged)}
+    always |= {"progress": task.progress, "code": optional.get("code")}
     return _without_nones(always) | {k: v for k, v in optional.items() if k in fixture.expect}
 
 
@@ -90,15 +93,15 @@ def _without_nones(pairs: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in pairs.items() if value is not None}
 
 
-def never_reads_a_refusal_as_a_job(vendor: Vendor, folder: Path) -> None:
+def never_parses_a_refusal_as_a_job(vendor: Vendor, folder: Path) -> None:
     for fixture in fixtures(folder, "parse_error"):
-        for read in (vendor.parse_submit, vendor.parse_status):
-            assert _unexpected(read, fixture.answer), f"{fixture.name} is also read by {read.__name__}"
+        for parse in (vendor.parse_submit, vendor.parse_status):
+            assert _is_unexpected(parse, fixture.answer), f"{fixture.name} is also parsed by {parse.__name__}"
 
 
-def _unexpected(read: Callable[[Answer], object], answer: Answer) -> bool:
+def _is_unexpected(parse: Callable[[Answer], object], answer: Answer) -> bool:
     try:
-        read(answer)
+        parse(answer)
     except UnexpectedAnswer:
         return True
     return False
@@ -122,79 +125,79 @@ JUNK: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def junk_is_an_unexpected_answer_and_nothing_else(vendor: Vendor, folder: Path) -> None:
+def junk_is_an_unexpected_answer_and_raises_nothing_else(vendor: Vendor, folder: Path) -> None:
     del folder
     for status in (200, 400, 404, 500, 503):
         for body in JUNK:
             _survives(vendor, Answer(status, body))
 
 
-def survives_drift_in_every_key(vendor: Vendor, folder: Path) -> None:
-    """Take each key of each known answer away, or give it a value of another type."""
+def survives_a_change_of_every_key(vendor: Vendor, folder: Path) -> None:
+    """Remove each key of each known answer, or give it a value of another type."""
     for fixture in fixtures(folder):
-        for body in _drifted(fixture.answer.body):
+        for body in _changed(fixture.answer.body):
             _survives(vendor, Answer(fixture.answer.status, body))
 
 
 _OTHERS: tuple[Any, ...] = (None, "", "x", [], {}, 7, -1.5, True, [None], {"x": 1})
 
 
-def _drifted(body: Any) -> Iterator[Any]:
+def _changed(body: Any) -> Iterator[Any]:
     if isinstance(body, dict):
-        whole: dict[str, Any] = body  # pyright: ignore[reportUnknownVariableType]
+        whole: dict[str, Any] = body  # pyright: ignore[reportUnknownVariableType]  (any JSON)
         for key, value in whole.items():
             yield {k: v for k, v in whole.items() if k != key}
-            for other in (*_OTHERS, *_drifted(value)):
+            for other in (*_OTHERS, *_changed(value)):
                 yield {**whole, key: other}
     elif isinstance(body, list):
         yield from ([other] for other in _OTHERS)
 
 
 def _survives(vendor: Vendor, answer: Answer) -> None:
-    for read in (vendor.parse_submit, vendor.parse_status):
+    for parse in (vendor.parse_submit, vendor.parse_status):
         try:
-            read(answer)
+            parse(answer)
         except UnexpectedAnswer:
             pass
         except Exception as error:
-            raise AssertionError(f"{read.__name__} of {str(answer)[:200]} raised {error!r}") from error
+            raise AssertionError(f"{parse.__name__} of {str(answer)[:200]} raised {error!r}") from error
     try:
         vendor.parse_error(answer)
     except Exception as error:
-        raise AssertionError(f"refusal of {str(answer)[:200]} raised {error!r}") from error
+        raise AssertionError(f"parse_error of {str(answer)[:200]} raised {error!r}") from error
 
 
-def a_finished_video_can_be_fetched(vendor: Vendor, folder: Path) -> None:
-    polls = [
+def a_finished_video_can_be_downloaded(vendor: Vendor, folder: Path) -> None:
+    tasks = [
         vendor.parse_status(f.answer) for f in fixtures(folder, "parse_status") if f.expect["state"] == "succeeded"
     ]
-    assert vendor.build_download or any(look.url for look in polls)
-    for look in polls:
-        assert look.url is None or look.url.startswith(("https://", "http://"))
+    assert vendor.build_download or any(task.url for task in tasks)
+    for task in tasks:
+        assert task.url is None or task.url.startswith(("https://", "http://"))
 
 
 def only_a_failure_has_a_reason(vendor: Vendor, folder: Path) -> None:
     for fixture in fixtures(folder, "parse_status"):
-        look = vendor.parse_status(fixture.answer)
-        assert look.state in get_args(TaskState)
-        assert (look.refusal is not None) == (look.state == "failed"), fixture.name
-        assert look.url is None or look.state == "succeeded", fixture.name
+        task = vendor.parse_status(fixture.answer)
+        assert task.state in get_args(TaskState)
+        assert (task.refusal is not None) == (task.state == "failed"), fixture.name
+        assert task.url is None or task.state == "succeeded", fixture.name
 
 
-def an_unknown_state_counts_as_running(vendor: Vendor, folder: Path) -> None:
+def an_unknown_status_counts_as_running(vendor: Vendor, folder: Path) -> None:
     for fixture in fixtures(folder, "parse_status"):
-        word = fixture.expect["vendor_status"]
-        body = json.loads(json.dumps(fixture.answer.body).replace(json.dumps(word), '"a-word-from-the-future"'))
-        look = vendor.parse_status(Answer(fixture.answer.status, body))
-        assert (look.state, look.vendor_status) == ("running", "a-word-from-the-future"), fixture.name
+        known = fixture.expect["vendor_status"]
+        body = json.loads(json.dumps(fixture.answer.body).replace(json.dumps(known), '"a-future-status"'))
+        task = vendor.parse_status(Answer(fixture.answer.status, body))
+        assert (task.state, task.vendor_status) == ("running", "a-future-status"), fixture.name
 
 
-def looks_at_a_task_without_leaving_its_path(vendor: Vendor, folder: Path) -> None:
+def quotes_a_task_id_in_a_path(vendor: Vendor, folder: Path) -> None:
     del folder
-    for make in (vendor.build_status, vendor.build_download):
-        if make is None:
+    for build in (vendor.build_status, vendor.build_download):
+        if build is None:
             continue
-        plain, odd = make("task-1_A.b"), make("a/b?c=d#e f")
+        plain, odd = build("task-1_A.b"), build("a/b?c=d#e f")
         assert plain.method == "GET"
         assert plain.body is None
         assert plain.path.startswith("/")
@@ -212,20 +215,20 @@ def describes_itself_and_its_models(vendor: Vendor, folder: Path) -> None:
     assert len({m.id for m in vendor.models}) == len(vendor.models) > 0
     for model in vendor.models:
         assert model.vendor == vendor.slug
-        assert model.rows.keys() <= FIELDS.keys(), f"{model.id} takes what no caller can ask for"
+        assert model.rows.keys() <= FIELDS.keys(), f"{model.id} has rows for unknown fields"
         assert model.summary
         assert model.modes
 
 
-def every_field_of_every_model_reaches_the_wire(vendor: Vendor, folder: Path) -> None:
+def sends_every_field_of_every_model(vendor: Vendor, folder: Path) -> None:
     del folder
     for model in vendor.models:
         for field in model.rows:
             values = list(_values(model.rows[field]))
-            bodies = [_body(vendor, model, plea) for value in values for plea in _pleas(model, field, value)]
+            bodies = [_body(vendor, model, args) for value in values for args in _requests(model, field, value)]
             bodies = [b for b in bodies if b]
-            assert bodies, f"no legal request of {model.id} has {field}"
-            assert len(values) == 1 or len(set(bodies)) > 1, f"{field} of {model.id} is taken and not sent"
+            assert bodies, f"{model.id} refuses every request with {field}"
+            assert len(values) == 1 or len(set(bodies)) > 1, f"{model.id} accepts {field} but does not send it"
 
 
 def _body(vendor: Vendor, model: Model, args: dict[str, Any]) -> str:
@@ -259,28 +262,28 @@ def _values(row: Row) -> Iterator[Any]:
         case Text():
             yield from ("A cat.", "A dog.")
         case _:
-            raise TypeError(f"what is a {type(row).__name__}?")
+            raise TypeError(f"unknown kind of row: {type(row).__name__}")
 
 
-def _pleas(model: Model, field: str, value: Any) -> Iterator[dict[str, Any]]:
-    """Yield requests with a field: alone, and beside each other field, since some fields need company."""
+def _requests(model: Model, field: str, value: Any) -> Iterator[dict[str, Any]]:
+    """Yield requests with a field: alone, and with each other field, since some fields need another."""
     needed = {name: next(iter(_values(row))) for name, row in model.rows.items() if row.required or name == "prompt"}
     yield needed | {field: value}
-    for beside, row in model.rows.items():
-        if beside not in needed and beside != field:
-            yield needed | {field: value, beside: next(iter(_values(row)))}
+    for other, row in model.rows.items():
+        if other not in needed and other != field:
+            yield needed | {field: value, other: next(iter(_values(row)))}
 
 
 CHECKS: tuple[Callable[[Vendor, Path], None], ...] = (
     has_an_answer_of_every_kind,
-    reads_every_answer_as_expected,
-    never_reads_a_refusal_as_a_job,
-    junk_is_an_unexpected_answer_and_nothing_else,
-    survives_drift_in_every_key,
-    a_finished_video_can_be_fetched,
+    parses_every_answer_as_expected,
+    never_parses_a_refusal_as_a_job,
+    junk_is_an_unexpected_answer_and_raises_nothing_else,
+    survives_a_change_of_every_key,
+    a_finished_video_can_be_downloaded,
     only_a_failure_has_a_reason,
-    an_unknown_state_counts_as_running,
-    looks_at_a_task_without_leaving_its_path,
+    an_unknown_status_counts_as_running,
+    quotes_a_task_id_in_a_path,
     describes_itself_and_its_models,
-    every_field_of_every_model_reaches_the_wire,
+    sends_every_field_of_every_model,
 )

@@ -1,3 +1,5 @@
+"""Each of our vendors fulfils the contract."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,7 +15,7 @@ HERE = Path(__file__).parent
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("vendor", known_vendors().values(), ids=lambda vendor: vendor.slug)
-def test_vendor(vendor: Vendor, check: Callable[[Vendor, Path], None]) -> None:
+def test_a_vendor_fulfils_the_contract(vendor: Vendor, check: Callable[[Vendor, Path], None]) -> None:
     check(vendor, HERE / vendor.slug)
 
 

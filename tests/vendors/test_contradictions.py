@@ -1,4 +1,4 @@
-"""Each entry of `contradictions` in facts/*.yaml is handled as its `do` says, by a test named for it."""
+"""Each entry of `contradictions` in facts/*.yaml is handled as its `do` says, and has a test."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ from seedance_mcp.catalog.price import price
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors import Answer, known_vendors
 from tests.facts import FACTS
-from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, advised, body, checked, look, model, refused
+from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, advised, body, checked, model, refused, status
 
-KEPT: set[tuple[str, int]] = set()
+COVERED: set[tuple[str, int]] = set()
 Test = Callable[..., None]
 
 
-def keeps(slug: str, number: int) -> Callable[[Test], Test]:
-    """Name the entry `contradictions.<number>` of a vendor's facts that a test is about."""
-    KEPT.add((slug, number))
+def covers(slug: str, number: int) -> Callable[[Test], Test]:
+    """Mark the test of the entry `contradictions.<number>` in a vendor's facts."""
+    COVERED.add((slug, number))
     return lambda test: test
 
 
 def test_every_contradiction_of_the_facts_has_a_test() -> None:
     written = {(slug, number) for slug, facts in FACTS.items() for number in range(len(facts["contradictions"]))}
-    assert written == KEPT
+    assert written == COVERED
 
 
 # ── ope ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@keeps("ope", 0)
-@pytest.mark.parametrize("word", ["queued", "QUEUED"])
-def test_ope_states_mean_the_same_in_both_cases(word: str) -> None:
-    assert look("ope", id="x", status=word).state == "queued"
+@covers("ope", 0)
+@pytest.mark.parametrize("sent", ["queued", "QUEUED"])
+def test_ope_states_mean_the_same_in_both_cases(sent: str) -> None:
+    assert status("ope", id="x", status=sent).state == "queued"
 
 
-@keeps("ope", 1)
+@covers("ope", 1)
 @pytest.mark.parametrize("answer", [{"id": "a", "task_id": "a"}, {"id": "a"}, {"task_id": "a"}])
-def test_ope_id_is_taken_and_task_id_where_there_is_none(answer: dict[str, Any]) -> None:
+def test_ope_id_is_used_and_task_id_where_id_is_missing(answer: dict[str, Any]) -> None:
     assert known_vendors()["ope"].parse_submit(Answer(200, answer)).task_id == "a"
 
 
-@keeps("ope", 2)
-def test_ope_one_picture_is_the_first_frame_unless_the_caller_asks_for_a_reference() -> None:
+@covers("ope", 2)
+def test_ope_an_image_is_sent_in_the_role_that_the_caller_gave_it() -> None:
     first = body("ope/seedance-2-0", first_frame=IMAGE)["input_reference"]["content"]
     reference = body("ope/seedance-2-0", reference_images=[IMAGE])["input_reference"]["content"]
     assert [item["role"] for item in first] == ["first_frame"]
     assert [item["role"] for item in reference] == ["reference_image"]
 
 
-@keeps("ope", 3)
-def test_ope_seed_is_sent_with_a_warning() -> None:
+@covers("ope", 3)
+def test_ope_seed_is_sent_with_advice() -> None:
     assert body("ope/seedance-2-0", seed=7)["seed"] == 7
     assert "contradictions.3" in advised("ope/seedance-2-0", seed=7)
     assert "seed" not in body("ope/seedance-2-0")
 
 
-@keeps("ope", 4)
-def test_ope_prompt_is_at_the_top_and_never_an_item_of_the_content() -> None:
+@covers("ope", 4)
+def test_ope_prompt_is_a_top_level_field_and_never_an_item_of_the_content() -> None:
     sent = body("ope/seedance-2-0", reference_images=[IMAGE])
     assert sent["prompt"] == "A cat."
     assert [item["type"] for item in sent["input_reference"]["content"]] == ["image_url"]
@@ -69,20 +69,20 @@ def test_ope_prompt_is_at_the_top_and_never_an_item_of_the_content() -> None:
 # ── seedanceapi ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@keeps("seedanceapi", 0)
+@covers("seedanceapi", 0)
 def test_seedanceapi_mini_at_1080p_is_refused_with_720p_as_the_nearest() -> None:
     assert refused("seedanceapi/seedance-2-mini", resolution="1080p") == {"resolution": "720p"}
 
 
-@keeps("seedanceapi", 1)
+@covers("seedanceapi", 1)
 @pytest.mark.parametrize(("seconds", "problem"), [(3, True), (4, False), (7, False), (15, False), (16, True)])
-def test_seedanceapi_mini_takes_every_whole_second_from_4_to_15(seconds: int, problem: bool) -> None:
+def test_seedanceapi_mini_accepts_every_whole_second_from_4_to_15(seconds: int, problem: bool) -> None:
     assert bool(refused("seedanceapi/seedance-2-mini", duration=seconds)) is problem
 
 
-@keeps("seedanceapi", 2)
+@covers("seedanceapi", 2)
 @pytest.mark.parametrize("name", ["seedance-2.0", "seedance-2.0-fast"])
-def test_seedanceapi_price_is_the_tables_and_1080p_is_marked_as_unverified(name: str) -> None:
+def test_seedanceapi_price_follows_the_table_with_a_caution_for_1080p(name: str) -> None:
     plain, high = (checked(f"seedanceapi/{name}", resolution=r).request for r in ("720p", "1080p"))
     assert plain
     assert high
@@ -91,14 +91,14 @@ def test_seedanceapi_price_is_the_tables_and_1080p_is_marked_as_unverified(name:
     assert "1080p" in (price(high, {}).caution or "")
 
 
-@keeps("seedanceapi", 3)
+@covers("seedanceapi", 3)
 def test_seedanceapi_resolution_and_mini_exist_as_the_newer_page_says() -> None:
     assert body("seedanceapi/seedance-2-mini", resolution="480p")["resolution"] == "480p"
     assert body("seedanceapi/seedance-2.0")["resolution"] == "720p"
 
 
-@keeps("seedanceapi", 4)
-def test_seedanceapi_never_falls_back_to_the_names_of_v1() -> None:
+@covers("seedanceapi", 4)
+def test_seedanceapi_never_uses_the_field_names_of_v1() -> None:
     mini = "seedanceapi/seedance-2-mini"
     sent = body(mini, reference_images=[IMAGE], public=False, callback_url="https://example.com/done")
     sent |= body(mini, reference_videos=[VIDEO], reference_audios=[AUDIO])
@@ -109,8 +109,8 @@ def test_seedanceapi_never_falls_back_to_the_names_of_v1() -> None:
     assert isinstance(body("seedanceapi/seedance-2.0")["duration"], int)
 
 
-@keeps("seedanceapi", 5)
-def test_seedanceapi_mini_with_clips_is_priced_by_the_films_seconds_and_may_cost_more() -> None:
+@covers("seedanceapi", 5)
+def test_seedanceapi_mini_with_videos_is_priced_by_the_seconds_of_the_result_with_a_caution() -> None:
     request = checked("seedanceapi/seedance-2-mini", reference_videos=[VIDEO], duration=10).request
     assert request
     quote = price(request, {})
@@ -118,7 +118,7 @@ def test_seedanceapi_mini_with_clips_is_priced_by_the_films_seconds_and_may_cost
     assert "may add" in (quote.caution or "")
 
 
-@keeps("seedanceapi", 6)
+@covers("seedanceapi", 6)
 @pytest.mark.parametrize("field", ["first_frame", "reference_images", "reference_videos", "reference_audios"])
 def test_seedanceapi_data_urls_are_refused(field: str) -> None:
     data = "data:image/png;base64,AAAA"
@@ -129,8 +129,8 @@ def test_seedanceapi_data_urls_are_refused(field: str) -> None:
 # ── jimmyai ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@keeps("jimmyai", 0)
-def test_jimmyai_480p_is_taken_on_sp_with_a_warning_on_the_economy_models_only() -> None:
+@covers("jimmyai", 0)
+def test_jimmyai_sp_accepts_480p_with_advice_for_the_economy_models_only() -> None:
     for name in ("seedance2.0-sp", "seedance2.0-fast-sp"):
         assert "contradictions.0" in advised(f"jimmyai/{name}", resolution="480p")
         assert "contradictions.0" not in advised(f"jimmyai/{name}", resolution="720p")
@@ -138,7 +138,7 @@ def test_jimmyai_480p_is_taken_on_sp_with_a_warning_on_the_economy_models_only()
         assert "contradictions.0" not in advised(f"jimmyai/{name}", resolution="480p")
 
 
-@keeps("jimmyai", 1)
+@covers("jimmyai", 1)
 @pytest.mark.parametrize("code", FACTS["jimmyai"]["errors"]["accept_as_success"])
 def test_jimmyai_every_success_code_is_a_success(code: Any) -> None:
     answer = Answer(200, {"code": code, "msg": "ok", "data": {"task_id": "vid_1", "status": "queued"}})
@@ -146,69 +146,69 @@ def test_jimmyai_every_success_code_is_a_success(code: Any) -> None:
     assert known_vendors()["jimmyai"].parse_submit(answer).task_id == "vid_1"
 
 
-@keeps("jimmyai", 1)
+@covers("jimmyai", 1)
 @pytest.mark.parametrize("code", [1, -1, "20001", 20002, 201, 400, "00", ""])
 def test_jimmyai_every_other_code_is_a_failure(code: Any) -> None:
     assert known_vendors()["jimmyai"].parse_error(Answer(200, {"code": code, "msg": "no", "data": None}))
 
 
-@keeps("jimmyai", 2)
+@covers("jimmyai", 2)
 @pytest.mark.parametrize("url", [IMAGE, "asset://asset_abc123"])
-def test_jimmyai_sp_takes_both_https_and_assets(url: str) -> None:
+def test_jimmyai_sp_accepts_both_https_and_assets(url: str) -> None:
     assert body("jimmyai/seedance2.0-sp", reference_images=[url])["images"] == [url]
     assert body("jimmyai/seedance2.0-sp", first_frame=url)["first_image"] == url
 
 
-@keeps("jimmyai", 3)
+@covers("jimmyai", 3)
 @pytest.mark.parametrize(
     ("name", "seconds", "verdict"),
     [
         ("sd2_mx_720p", 3, "refused"),
-        ("sd2_mx_720p", 12, "taken"),
+        ("sd2_mx_720p", 12, "accepted"),
         ("sd2_mx_720p", 13, "refused"),
         ("seedance2.0-md", 0, "refused"),
         ("seedance2.0-md", 1, "advised"),
         ("seedance2.0-md", 3, "advised"),
-        ("seedance2.0-md", 4, "taken"),
+        ("seedance2.0-md", 4, "accepted"),
         ("seedance2.0-md", 16, "refused"),
         ("seedance2.0-fast-md", 9, "advised"),
-        ("seedance2.0-fast-md", 10, "taken"),
+        ("seedance2.0-fast-md", 10, "accepted"),
         ("seedance2.0-fast-md", 12, "advised"),
-        ("seedance2.0-fast-md", 15, "taken"),
+        ("seedance2.0-fast-md", 15, "accepted"),
     ],
 )
-def test_jimmyai_durations_of_the_seed_page_win_with_a_warning_outside_the_others(
+def test_jimmyai_durations_follow_the_seed_page_with_advice_outside_the_other_ranges(
     name: str, seconds: int, verdict: str
 ) -> None:
     checked_ = checked(f"jimmyai/{name}", duration=seconds)
     warned = "contradictions.3" in {a.source.fact for a in checked_.advice}
-    assert ("refused" if checked_.problems else "advised" if warned else "taken") == verdict
+    assert ("refused" if checked_.problems else "advised" if warned else "accepted") == verdict
 
 
-@keeps("jimmyai", 4)
+@covers("jimmyai", 4)
 @pytest.mark.parametrize("name", ["seedance2.0-md", "seedance2.0-fast-md"])
-def test_jimmyai_md_takes_no_sounds(name: str) -> None:
+def test_jimmyai_md_does_not_support_audio(name: str) -> None:
     assert "reference_audios" in refused(f"jimmyai/{name}", reference_images=[IMAGE], reference_audios=[AUDIO])
 
 
-@keeps("jimmyai", 5)
-def test_jimmyai_host_is_the_first_documented_one_and_stands_apart_from_the_paths() -> None:
+@covers("jimmyai", 5)
+def test_jimmyai_host_is_the_first_documented_one_and_is_not_part_of_the_paths() -> None:
     vendor = known_vendors()["jimmyai"]
     assert vendor.base_url == FACTS["jimmyai"]["base_url"]["value"]
     assert vendor.build_status("vid_1").path.startswith("/api/open-api/")
     assert vendor.env_name == "JIMMYAI"
 
 
-@keeps("jimmyai", 6)
-def test_jimmyai_film_is_read_with_and_without_the_data_around_it() -> None:
+@covers("jimmyai", 6)
+def test_jimmyai_video_is_found_with_and_without_the_data_around_it() -> None:
     inner = {"task_id": "vid_1", "status": "completed", "result": {"video_url": VIDEO}}
-    assert look("jimmyai", code="20000", data=inner).url == VIDEO
-    assert look("jimmyai", **inner).url == VIDEO
+    assert status("jimmyai", code="20000", data=inner).url == VIDEO
+    assert status("jimmyai", **inner).url == VIDEO
 
 
-@keeps("jimmyai", 7)
+@covers("jimmyai", 7)
 @pytest.mark.parametrize("frame", ["first_frame", "last_frame"])
-def test_jimmyai_sp_takes_sounds_with_frames_and_warns(frame: str) -> None:
+def test_jimmyai_sp_accepts_audio_with_frames_with_advice(frame: str) -> None:
     frames = {"first_frame": IMAGE, frame: IMAGE}
     assert "contradictions.7" in advised("jimmyai/seedance2.0-sp", reference_audios=[AUDIO], **frames)
 
@@ -218,38 +218,36 @@ def test_jimmyai_sp_takes_sounds_with_frames_and_warns(frame: str) -> None:
 STANDARD = "12ai/seedance-2-official"
 
 
-@keeps("12ai", 0)
+@covers("12ai", 0)
 @pytest.mark.parametrize("references", [{"reference_videos": [VIDEO]}, {"reference_audios": [AUDIO]}])
-def test_12ai_references_without_pictures_name_their_mode(references: dict[str, Any]) -> None:
+def test_12ai_references_without_images_name_their_mode(references: dict[str, Any]) -> None:
     sent = body(STANDARD, **references)
     assert sent["metadata"]["action"] == "multi_ref"
     assert "images" not in sent
 
 
-@keeps("12ai", 1)
+@covers("12ai", 1)
 @pytest.mark.parametrize(("count", "named"), [(1, True), (2, True), (3, False), (9, False)])
-def test_12ai_reference_pictures_name_their_mode_where_their_number_would_choose_another(
-    count: int, named: bool
-) -> None:
+def test_12ai_reference_images_name_their_mode_where_their_number_would_choose_another(count: int, named: bool) -> None:
     fields = {"reference_images": [f"https://example.com/{n}.png" for n in range(count)]}
     assert ("action" in body(STANDARD, **fields)["metadata"]) is named
     assert ("contradictions.1" in advised(STANDARD, **fields)) is named
 
 
-@keeps("12ai", 1)
+@covers("12ai", 1)
 @pytest.mark.parametrize("fields", [{}, {"first_frame": IMAGE}, {"first_frame": IMAGE, "last_frame": IMAGE}])
-def test_12ai_texts_and_frames_never_name_their_mode(fields: dict[str, Any]) -> None:
+def test_12ai_text_and_frames_never_name_their_mode(fields: dict[str, Any]) -> None:
     assert "action" not in body(STANDARD, **fields)["metadata"]
 
 
-@keeps("12ai", 2)
-def test_12ai_mode_is_named_in_the_metadata_as_the_page_says_and_not_at_the_top() -> None:
+@covers("12ai", 2)
+def test_12ai_mode_is_named_in_the_metadata_and_not_at_the_top_level() -> None:
     sent = body(STANDARD, reference_images=[IMAGE])
     assert sent["metadata"]["action"] == "multi_ref"
     assert "mode" not in sent
 
 
-@keeps("12ai", 3)
+@covers("12ai", 3)
 def test_12ai_size_is_the_resolution() -> None:
     sent = body(STANDARD, resolution="720p", aspect_ratio="9:16")
     assert sent["size"] == "720p"
@@ -257,31 +255,31 @@ def test_12ai_size_is_the_resolution() -> None:
     assert "resolution" not in sent["metadata"]
 
 
-@keeps("12ai", 4)
-def test_12ai_keeps_the_shape_of_the_seed_page() -> None:
+@covers("12ai", 4)
+def test_12ai_requests_have_the_shape_of_the_seed_page() -> None:
     sent = body(STANDARD, reference_images=[IMAGE] * 3, reference_videos=[VIDEO], reference_audios=[AUDIO])
     assert sent.keys() == {"model", "prompt", "duration", "size", "images", "metadata"}
     assert sent["metadata"].keys() == {"ratio", "generate_audio", "video_urls", "audio_urls"}
     assert refused(STANDARD, resolution="1080p") == {"resolution": "720p"}
 
 
-@keeps("12ai", 5)
+@covers("12ai", 5)
 @pytest.mark.parametrize("percent", [0, 30, 100])
 def test_12ai_running_is_running_at_any_progress(percent: int) -> None:
-    assert look("12ai", id="t", progress=percent, status="in_progress").state == "running"
+    assert status("12ai", id="t", progress=percent, status="in_progress").state == "running"
 
 
-@keeps("12ai", 6)
+@covers("12ai", 6)
 @pytest.mark.parametrize(
-    ("said", "sent"), [({}, True), ({"generate_audio": False}, False), ({"generate_audio": True}, True)]
+    ("given", "sent"), [({}, True), ({"generate_audio": False}, False), ({"generate_audio": True}, True)]
 )
-def test_12ai_sound_is_always_sent_explicitly(said: dict[str, Any], sent: bool) -> None:
-    assert body(STANDARD, **said)["metadata"]["generate_audio"] is sent
+def test_12ai_audio_is_always_sent_explicitly(given: dict[str, Any], sent: bool) -> None:
+    assert body(STANDARD, **given)["metadata"]["generate_audio"] is sent
 
 
-@keeps("12ai", 7)
+@covers("12ai", 7)
 def test_12ai_failed_at_100_percent_is_failed() -> None:
-    assert look("12ai", id="t", progress=100, status="failed").state == "failed"
+    assert status("12ai", id="t", progress=100, status="failed").state == "failed"
 
 
 # ── aigptimage ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -289,41 +287,41 @@ def test_12ai_failed_at_100_percent_is_failed() -> None:
 REFERENCE = "aigptimage/seedance-2.0-reference-to-video"
 
 
-@keeps("aigptimage", 0)
-def test_aigptimage_409_means_wait_for_the_running_tasks() -> None:
+@covers("aigptimage", 0)
+def test_aigptimage_409_means_that_running_tasks_must_end_first() -> None:
     answer = Answer(409, {"code": 409, "msg": "", "data": None})
-    no = known_vendors()["aigptimage"].parse_error(answer)
-    assert no
-    assert no.code == Code.BUSY
+    refusal = known_vendors()["aigptimage"].parse_error(answer)
+    assert refusal
+    assert refusal.code == Code.BUSY
 
 
-@keeps("aigptimage", 1)
+@covers("aigptimage", 1)
 @pytest.mark.parametrize("model_", known_vendors()["aigptimage"].models, ids=lambda m: m.name)
-def test_aigptimage_sound_is_sent_explicitly_as_the_page_defaults_it(model_: Any) -> None:
+def test_aigptimage_audio_is_sent_explicitly_with_the_default_of_the_page(model_: Any) -> None:
     first = {"first_frame": IMAGE} if "first_frame" in model(model_.id).rows else {}
     assert body(model_.id, **first)["input"]["generate_audio"] is False
     assert body(model_.id, **first, generate_audio=True)["input"]["generate_audio"] is True
 
 
-@keeps("aigptimage", 2)
+@covers("aigptimage", 2)
 @pytest.mark.parametrize("result", [f'{{"resultUrls":["{VIDEO}"]}}', {"resultUrls": [VIDEO]}], ids=["text", "object"])
-def test_aigptimage_result_is_read_as_text_and_as_object(result: Any) -> None:
-    assert look("aigptimage", code=200, data={"taskId": "t", "state": "success", "resultJson": result}).url == VIDEO
+def test_aigptimage_result_is_parsed_as_text_and_as_object(result: Any) -> None:
+    assert status("aigptimage", code=200, data={"taskId": "t", "state": "success", "resultJson": result}).url == VIDEO
 
 
-@keeps("aigptimage", 3)
+@covers("aigptimage", 3)
 def test_aigptimage_content_filter_is_on_unless_the_caller_opts_out() -> None:
     assert body(REFERENCE)["input"]["nsfw_checker"] is True
     assert body(REFERENCE, safety_filter=False)["input"]["nsfw_checker"] is False
 
 
-@keeps("aigptimage", 4)
+@covers("aigptimage", 4)
 @pytest.mark.parametrize("param", [None, "", "{", 7, {"input": {}}])
-def test_aigptimage_look_does_not_rely_on_the_echo_of_the_request(param: Any) -> None:
+def test_aigptimage_status_does_not_depend_on_the_echo_of_the_request(param: Any) -> None:
     data = {"taskId": "t", "state": "waiting", "param": param}
-    assert look("aigptimage", code=200, data=data).state == "queued"
+    assert status("aigptimage", code=200, data=data).state == "queued"
 
 
-@keeps("aigptimage", 5)
-def test_aigptimage_takes_1080p() -> None:
+@covers("aigptimage", 5)
+def test_aigptimage_accepts_1080p() -> None:
     assert body(REFERENCE, resolution="1080p")["input"]["resolution"] == "1080p"

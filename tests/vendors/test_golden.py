@@ -1,7 +1,7 @@
-"""Every request example of the vendors' pages, made from a neutral request, is what the page shows.
+"""Every request example on the vendors' pages can be built from a vendor-neutral request.
 
-The only differences allowed are the defaults that a case lists because we send them explicitly, and ope's `size`,
-which is the same as `resolution` with `ratio` (the page wants one of the two).
+Two differences are allowed: the defaults that we send explicitly, which a case lists, and ope's `size`, for which we
+send `resolution` and `ratio` (the page wants one or the other).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CASES = {f"{path.parent.name}-{path.stem}": path for path in sorted(FOLDER.glob(
 
 
 @pytest.mark.parametrize("path", CASES.values(), ids=CASES.keys())
-def test_request_is_the_one_on_the_vendors_page(path: Path) -> None:
+def test_a_request_is_the_one_on_the_vendors_page(path: Path) -> None:
     case = json.loads(path.read_text("utf-8"))
     vendor = known_vendors()[path.parent.name]
     wanted = case["sent"] | {"body": _with_defaults(_without_size(case["sent"]["body"]), case["defaults"])}
@@ -35,13 +35,13 @@ def _call(vendor: Vendor, case: dict[str, Any]) -> Call:
         checked = check(model, case["request"])
         assert checked.request, [p.sentence() for p in checked.problems]
         return vendor.build_submit(checked.request)
-    make = {"status": vendor.build_status, "download": vendor.build_download}[case["call"]]
-    assert make
-    return make(case["request"]["task_id"])
+    build = {"status": vendor.build_status, "download": vendor.build_download}[case["call"]]
+    assert build
+    return build(case["request"]["task_id"])
 
 
 def _sent(vendor: Vendor, call: Call) -> dict[str, Any]:
-    """Write a call out as the sender does: origin, key and content type are its only additions."""
+    """Return a call as it is sent: with origin, key and content type."""
     query = f"?{urlencode(call.query)}" if call.query else ""
     json_type = {} if call.body is None else {"Content-Type": "application/json"}
     headers = {"Authorization": "Bearer ***", **json_type, **call.headers}
@@ -63,25 +63,25 @@ def _with_defaults(body: dict[str, Any] | None, defaults: dict[str, Any]) -> dic
         place = body
         for parent in parents:
             place = place.setdefault(parent, {})
-        assert name not in place, f"the page itself has {path}: it is no default of ours"
+        assert name not in place, f"the page itself has {path}, so it is not our default"
         place[name] = value
     return body
 
 
 def _canonical(sent: Any) -> str:
-    """JSON, so that 5 is not "5" and true is not 1."""
+    """Return JSON, in which 5 is not "5" and true is not 1."""
     return json.dumps(sent, sort_keys=True, ensure_ascii=False, indent=1)
 
 
 @pytest.mark.parametrize(
     ("slug", "least"), [("ope", 9), ("seedanceapi", 6), ("jimmyai", 4), ("12ai", 18), ("aigptimage", 2)]
 )
-def test_no_case_has_been_lost(slug: str, least: int) -> None:
+def test_no_case_is_missing(slug: str, least: int) -> None:
     assert len([name for name in CASES if name.startswith(f"{slug}-")]) >= least
 
 
 @pytest.mark.parametrize("path", CASES.values(), ids=CASES.keys())
-def test_case_says_where_it_stands(path: Path) -> None:
+def test_a_case_names_its_source(path: Path) -> None:
     case = json.loads(path.read_text("utf-8"))
     assert case["source"].startswith("SEED")
     assert case["form"] in ("curl", "json", "python", "http", "text")

@@ -1,4 +1,4 @@
-"""How Jimmy AI's public price list is read: its names are those that bills show, not always those that are ordered."""
+"""Parsing Jimmy AI's public price list, whose names are those of bills and not always those of requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SP, MINI, MINI_SP = "seedance2.0-sp", "seedance2.0-mini", "seedance2.0-mini-sp"
 
 
 def read(*entries: tuple[str, str, Any]) -> dict[str, UnitPrice]:
-    """Read a list of (name, price mode, unit price)."""
+    """Parse a list of (name, price mode, unit price)."""
     listed = [dict(zip(("model_name", "price_mode", "unit_price"), entry, strict=True)) for entry in entries]
     assert VENDOR.price_list is not None
     return dict(VENDOR.price_list.read(Answer(200, {"code": 20000, "data": {"list": listed}})))
@@ -29,7 +29,7 @@ def quote(name: str, found: dict[str, UnitPrice], **fields: Any) -> Price:
     return price(request, {f"jimmyai/{model}": entry for model, entry in found.items()})
 
 
-def test_most_models_are_listed_as_they_are_ordered() -> None:
+def test_most_models_are_listed_under_the_name_that_requests_use() -> None:
     found = read(("sd2_mx_4k", "per_second", 2), ("seedance2.0-md", "per_task", 3.5))
     assert quote("sd2_mx_4k", found, duration=7).as_json() | {"unknown": ""} == {
         "amount": 14.0,
@@ -40,15 +40,15 @@ def test_most_models_are_listed_as_they_are_ordered() -> None:
     assert quote("seedance2.0-md", found, duration=15).brief() == "3.5 JimiCoin"
 
 
-def test_mini_and_sp_are_listed_once_for_each_resolution() -> None:
+def test_mini_and_sp_are_listed_once_per_resolution() -> None:
     names = FACTS["jimmyai"]["pricing"]["catalog_names"]
-    sp, sp_with_clips = names["sp"].partition(";")[0].split(", ")
+    sp, sp_with_videos = names["sp"].partition(";")[0].split(", ")
     found = read(
         (names["mini"].format(resolution="480p"), "per_second", 0.3),
         (names["mini"].format(resolution="1080p"), "per_second", 1),
         (names["mini_sp"].format(resolution="480p"), "per_task", 2),
         (sp.format(resolution="720p"), "per_second", 0.4),
-        (sp_with_clips.format(resolution="720p"), "per_second", 0.6),
+        (sp_with_videos.format(resolution="720p"), "per_second", 0.6),
     )
     assert quote(MINI, found, resolution="480p").amount == Decimal("1.5")
     assert quote(MINI, found, resolution="1080p").amount == 5
@@ -58,45 +58,45 @@ def test_mini_and_sp_are_listed_once_for_each_resolution() -> None:
     assert quote(SP, found, reference_videos=[VIDEO]).amount == 3
 
 
-def test_sp_with_clips_has_no_price_where_the_list_has_none_for_clips() -> None:
+def test_sp_with_videos_has_no_price_where_the_list_has_none_for_videos() -> None:
     found = read(("sd2_sp_720p", "per_second", 0.4))
     assert quote(SP, found).amount == 2
     assert quote(SP, found, reference_videos=[VIDEO]).amount is None
 
 
-def test_sp_models_whose_names_in_the_list_nobody_says_have_no_price() -> None:
+def test_sp_models_whose_names_in_the_list_are_undocumented_have_no_price() -> None:
     pricing = FACTS["jimmyai"]["pricing"]
     found = read(*((name, "per_second", 1) for name in pricing["catalog_names_for_sp"]))
     assert pricing["catalog_names"]["fast_sp_and_official_sp"] == "GAP"
     assert {name for name in found if any(m.name == name for m in VENDOR.models)} == {SP}
 
 
-def test_a_name_without_resolution_holds_where_none_is_listed_with_it() -> None:
+def test_a_name_without_resolution_applies_to_each_resolution_that_is_not_listed() -> None:
     found = read((MINI, "per_second", 0.5), (f"{MINI}-1080p", "per_second", 2))
     assert [quote(MINI, found, resolution=r, duration=4).amount for r in ("480p", "720p", "1080p")] == [2, 2, 8]
 
 
 @pytest.mark.parametrize("prices", [(0.5, 0.7), (0.7, 0.5)])
-def test_of_two_prices_for_one_thing_the_higher_is_taken(prices: tuple[float, float]) -> None:
+def test_the_higher_of_two_prices_for_one_thing_counts(prices: tuple[float, float]) -> None:
     found = read(*(("sd2_mx_2k", "per_second", each) for each in prices))
     assert found["sd2_mx_2k"].rates == {"": Decimal("0.7")}
 
 
 @pytest.mark.parametrize("mode", ["per_task", "per_million_tokens", ""])
-def test_a_model_that_is_listed_in_two_ways_has_no_price(mode: str) -> None:
+def test_a_model_with_two_price_modes_has_no_price(mode: str) -> None:
     assert read((f"{MINI}-480p", "per_second", 0.5), (f"{MINI}-720p", mode, 0.5)) == {}
 
 
 @pytest.mark.parametrize("unit_price", [0, -1, "much", None, 1e300, "NaN", {}])
-def test_what_is_no_price_is_left_out_and_hides_no_other(unit_price: object) -> None:
+def test_an_invalid_price_is_left_out_and_does_not_hide_the_others(unit_price: object) -> None:
     found = read(("sd2_mx_2k", "per_second", unit_price), ("sd2_mx_4k", "per_second", 2))
     assert found.keys() == {"sd2_mx_4k"}
 
 
-def test_a_price_is_rounded_up_to_what_can_be_written_down() -> None:
+def test_a_price_is_rounded_up_to_six_decimals() -> None:
     assert read(("sd2_mx_2k", "per_second", "0.00000000001"))["sd2_mx_2k"].rates == {"": Decimal("0.000001")}
 
 
-def test_the_lists_way_of_billing_wins_over_what_the_pages_say() -> None:
+def test_the_price_mode_of_the_list_overrides_that_of_the_pages() -> None:
     found = read((f"{MINI_SP}-720p", "per_second", 0.5))
     assert quote(MINI_SP, found, duration=10).amount == 5

@@ -1,4 +1,4 @@
-"""The official upstream's error codes (facts/ark.yaml), which every reseller passes through, fall into our classes."""
+"""The official upstream's error codes (facts/ark.yaml), which every reseller passes on, are classified."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _codes() -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(("status", "code"), _codes())
-def test_upstream_code_falls_into_our_class_in_every_wrapping(status: int, code: str) -> None:
+def test_an_upstream_code_is_classified_in_every_envelope(status: int, code: str) -> None:
     plain = classify(status, code, "The request failed. Request id: 0217")
     wrapped: dict[str, Any] = {"error": {"code": code, "message": "The request failed. Request id: 0217"}}
     passed_on = classify(status, "fail_to_fetch_task", json.dumps(wrapped))
@@ -61,13 +61,13 @@ def test_upstream_code_falls_into_our_class_in_every_wrapping(status: int, code:
 
 
 @pytest.mark.parametrize("code", ARK["async_in_task"])
-def test_films_that_are_held_back_are_a_matter_of_content(code: str) -> None:
+def test_a_withheld_video_is_classified_as_a_content_problem(code: str) -> None:
     assert classify(200, code, "", Code.GENERATION_FAILED).code == Code.CONTENT_POLICY
 
 
-def test_an_upstream_sentence_about_a_real_person_says_so() -> None:
-    words = "The request failed because the input image 'content[1]' may contain real person."
-    assert classify(400, "", words).code == Code.REAL_PERSON
+def test_an_upstream_message_about_a_real_person_is_classified_as_such() -> None:
+    message = "The request failed because the input image 'content[1]' may contain real person."
+    assert classify(400, "", message).code == Code.REAL_PERSON
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,6 @@ def test_an_upstream_sentence_about_a_real_person_says_so() -> None:
         (504, "vendor_down"),
     ],
 )
-def test_a_no_without_telling_words_is_classed_by_its_status(status: int, code: str) -> None:
-    no = classify(status, "", "no")
-    assert (no.code, no.status, no.message) == (code, status, "no")
+def test_a_refusal_without_a_known_message_is_classified_by_its_status(status: int, code: str) -> None:
+    refusal = classify(status, "", "no")
+    assert (refusal.code, refusal.status, refusal.message) == (code, status, "no")

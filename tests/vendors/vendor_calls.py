@@ -1,4 +1,4 @@
-"""Short ways to ask a model of a vendor for something, for tests that read like sentences."""
+"""Short calls of a vendor's functions, for tests that read like sentences."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def checked(model_id: str, **fields: Any) -> Checked:
 
 
 def body(model_id: str, **fields: Any) -> dict[str, Any]:
-    """Return what is sent for a legal request."""
-    verdict = checked(model_id, **fields)
-    assert verdict.request, [p.sentence() for p in verdict.problems]
-    return dict(known_vendors()[model_id.partition("/")[0]].build_submit(verdict.request).body or {})
+    """Return the body that is sent for a legal request."""
+    found = checked(model_id, **fields)
+    assert found.request, [p.sentence() for p in found.problems]
+    return dict(known_vendors()[model_id.partition("/")[0]].build_submit(found.request).body or {})
 
 
 def refused(model_id: str, **fields: Any) -> dict[str, Any]:
@@ -35,11 +35,12 @@ def refused(model_id: str, **fields: Any) -> dict[str, Any]:
 
 
 def advised(model_id: str, **fields: Any) -> set[str]:
-    """Return the keys of the facts that a legal request is advised of."""
-    verdict = checked(model_id, **fields)
-    assert verdict.request, [p.sentence() for p in verdict.problems]
-    return {a.source.fact for a in verdict.advice}
+    """Return the keys of the facts behind the advice on a legal request."""
+    found = checked(model_id, **fields)
+    assert found.request, [p.sentence() for p in found.problems]
+    return {a.source.fact for a in found.advice}
 
 
-def look(slug: str, **answer: Any) -> Snapshot:
+def status(slug: str, **answer: Any) -> Snapshot:
+    """Parse a status answer."""
     return known_vendors()[slug].parse_status(Answer(200, answer))

@@ -55,7 +55,7 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
     """
     if caps.open_jobs is not None and so_far.open_jobs >= caps.open_jobs:
         raise OverBudget(
-            f"{so_far.open_jobs} jobs are running and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
+            f"{so_far.open_jobs} jobs are open and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
             next_step="Wait until one has finished (list_videos shows them), then call again.",
         )
     capped = caps.per_video is not None or caps.per_day is not None

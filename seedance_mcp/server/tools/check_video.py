@@ -27,7 +27,7 @@ def tool() -> Tool:
     return Tool(
         "check_video",
         "Check video",
-        "A job's state, at the end its video",
+        "A job's state, and its video once finished",
         inputs(_ROWS, {"wait_seconds": "0-50, default 0"}, no_choices=frozenset()),
         outputs(
             {
@@ -78,7 +78,7 @@ _REVIEW_NEXT_STEP: dict[State, str] = {
 
 
 async def _check_review(service: JobService, call: Call) -> Fields:
-    """Answer with the status of a review, which create_video has named when it refused to use the file yet."""
+    """Answer with the status of a review; create_video named it when it could not use the file yet."""
     name = call.args["job_id"]
 
     async def report(review: ReviewStatus) -> None:

@@ -1,4 +1,4 @@
-"""Ask the user before spending more than SEEDANCE_CONFIRM_ABOVE, in whichever way the client can be asked.
+"""Ask the user before spending more than SEEDANCE_CONFIRM_ABOVE, in the way of the client's protocol revision.
 
 Clients of 2026-07-28 get the question as the answer (`NeedsInput`) and call again with the user's reply; older ones
 are asked while the call waits. Some clients claim that they can ask and then decline by themselves, so this is never
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
 
-class NeedsInput(Exception):  # noqa: N818  (a question, not an error)
+class NeedsInput(Exception):
     """The call ends here with a question; the client repeats it with the user's reply."""
 
     def __init__(self, request: types.InputRequiredResult) -> None:

@@ -28,7 +28,7 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        "See 6 frames of a video, or the frame at a second",
+        "Show 6 frames, or the frame at a given second",
         inputs(_ROWS, {}, no_choices=frozenset()),
         None,
         preview_video,
@@ -43,7 +43,7 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
     """
     check_args(_ROWS, call, "preview_video")
     job = await service.check(call.args["job_id"])
-    if job.path is None or not Path(job.path).is_file():  # noqa: ASYNC240  (one look at a local file)
+    if job.path is None or not Path(job.path).is_file():  # noqa: ASYNC240  (a single check of a local file)
         problem = "has no saved video" if job.terminal else "is not finished"
         raise NoSavedVideo(f"Job {job.id} {problem}.", next_step="Call check_video until it gives a path.")
     video = Path(job.path)

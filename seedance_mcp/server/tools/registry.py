@@ -1,4 +1,4 @@
-"""The tools for given settings. Their schemas are generated from rows: a tool shows what some configured model takes."""
+"""The tools for given settings. Their schemas come from rows: a tool shows what some configured model takes."""
 
 from __future__ import annotations
 

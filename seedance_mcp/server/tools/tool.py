@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from seedance_mcp.views import Fields
 
 OURS = Source("OURS", "tools")
-"""The source of rows that are ours and no vendor's."""
+"""The source of rows that come from us, not from a vendor."""
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 """Reports the progress of a call: (done, total, message)."""
 Ask = Callable[[str, str], Awaitable[bool | None]]
-"""Asks the user (question, what it is about): yes, no, or None where the client cannot ask.
+"""Asks the user (question, fingerprint of the request): yes, no, or None where the client cannot ask.
 
 Raises `NeedsInput` where the answer can only come with a second call.
 """
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """An answer with a JPEG. It has no structured content, because some clients show that instead of the image."""
+    """An answer with a JPEG. It has no structured content, because some clients show it instead of the image."""
 
     fields: Fields
     jpeg: bytes

@@ -373,7 +373,7 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Parse a status answer. In old answers video_url may be a relative storage key, which is not a link: it is dropped."""
+    """Parse a status answer. A relative storage key as video_url (in old answers) is not a link and is dropped."""
     task = read(_Status, _unwrapped(answer))
     state = _STATES.get(task.status.casefold(), "running")
     url = (task.result.video_url if task.result and state == "succeeded" else None) or ""

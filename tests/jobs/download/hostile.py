@@ -893,7 +893,7 @@ def in_the_way(thing: str, action: Action) -> Row:
     )
 
 
-def planted(thing: str, action: Action, message: str | None = "") -> Row:
+def placed(thing: str, action: Action, message: str | None = "") -> Row:
     """Return a row about the hidden name under which the beginning of a video may have been left."""
     return Row(
         tried=f"{thing} in place of a partial file",
@@ -936,7 +936,7 @@ def each(action: Callable[[Path, Scene], object]) -> Action:
     return act
 
 
-def plant_similar_names(scene: Scene) -> None:
+def make_similar_names(scene: Scene) -> None:
     """Make files with hidden names of this video that we would never give."""
     for version in ("abc", "=", "====", "Zm9vDQp4OiB5", "-" * 150, "__8="):
         (scene.videos / f".{scene.job_id}.{version}.part").write_bytes(LONG[:MB])
@@ -974,14 +974,14 @@ FOLDER = Kind(
             before=take_both_names,
             requests=1,
         ),
-        planted("a link to a file outside", each(lambda path, scene: path.symlink_to(scene.precious))),
-        planted("a link to nothing", each(lambda path, scene: path.symlink_to(scene.outside / "new.mp4"))),
-        planted("a hard link to a file outside", each(lambda path, scene: path.hardlink_to(scene.precious))),
-        planted("a pipe", each(lambda path, _: os.mkfifo(path))),
-        planted("an empty file", each(lambda path, _: path.touch())),
-        planted("a folder", each(make_folder), None),
-        planted("a file that is not the beginning of a video", each(lambda path, _: path.write_bytes(bytes(MB))), None),
-        planted("a file with a similar name", plant_similar_names),
+        placed("a link to a file outside", each(lambda path, scene: path.symlink_to(scene.precious))),
+        placed("a link to nothing", each(lambda path, scene: path.symlink_to(scene.outside / "new.mp4"))),
+        placed("a hard link to a file outside", each(lambda path, scene: path.hardlink_to(scene.precious))),
+        placed("a pipe", each(lambda path, _: os.mkfifo(path))),
+        placed("an empty file", each(lambda path, _: path.touch())),
+        placed("a folder", each(make_folder), None),
+        placed("a file that is not the beginning of a video", each(lambda path, _: path.write_bytes(bytes(MB))), None),
+        placed("a file with a similar name", make_similar_names),
         swapped(
             "a link to a file outside that replaces the partial file",
             each(lambda path, scene: path.symlink_to(scene.precious)),
@@ -1029,7 +1029,7 @@ from `tests/jobs/download/hostile.py`.
 In each test the program runs as it is, over TLS, with names and public addresses that lead to a host on loopback. A
 download ends with nothing, or with the one video. Besides, each test checks that no other name appears in the folder
 for videos; that nothing in or outside the folder is changed; that every connection goes to the public address that was
-checked, and none to a port of this machine that is watched for it; that only the vendor's own requests carry the key;
+checked, and none to a port of this machine that records connections; that only the vendor's own requests carry the key;
 and that the message is one of our own sentences. Where the last column is empty, the complete video is saved; where it
 says *either*, the video is saved or a message says why not.
 """

@@ -13,6 +13,8 @@ from tests.jobs.services import vendor_settings
 NOTHING = Spending("2026-01-01")
 BUSY = Spending("2026-01-01", spent=300_000, reserved=200_000, open_jobs=2, unpriced=1)
 MODEL = "seedanceapi/seedance-2-mini"
+RESETS = "It resets at local midnight."
+OTHER_MODEL = "Use a model with a known price (list_models)"
 UNKNOWN = f"The price of {MODEL} in USD is unknown"
 
 
@@ -60,20 +62,18 @@ def test_what_is_within_every_cap_is_admitted(reserve: int | None, limits: Caps,
             500_001,
             Caps(per_day=1_000_000),
             BUSY,
-            "This video may cost $0.500001; of the daily budget of $1.00, $0.30 is spent and $0.20 reserved. It resets "
-            "at local midnight.",
+            f"This video may cost $0.500001; of the daily budget of $1.00, $0.30 is spent and $0.20 reserved. {RESETS}",
         ),
         (
             1,
             Caps(per_day=0),
             NOTHING,
-            "This video may cost $0.000001; of the daily budget of $0.00, $0.00 is spent and $0.00 reserved. It resets "
-            "at local midnight.",
+            f"This video may cost $0.000001; of the daily budget of $0.00, $0.00 is spent and $0.00 reserved. {RESETS}",
         ),
-        (1, Caps(open_jobs=2), BUSY, "2 jobs are running and SEEDANCE_MAX_OPEN_JOBS is 2."),
-        (1, Caps(open_jobs=1), BUSY, "2 jobs are running and SEEDANCE_MAX_OPEN_JOBS is 1."),
-        (1, Caps(open_jobs=0), NOTHING, "0 jobs are running and SEEDANCE_MAX_OPEN_JOBS is 0."),
-        (None, Caps(open_jobs=2, allow_unpriced=True), BUSY, "2 jobs are running and SEEDANCE_MAX_OPEN_JOBS is 2."),
+        (1, Caps(open_jobs=2), BUSY, "2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 2."),
+        (1, Caps(open_jobs=1), BUSY, "2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 1."),
+        (1, Caps(open_jobs=0), NOTHING, "0 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 0."),
+        (None, Caps(open_jobs=2, allow_unpriced=True), BUSY, "2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 2."),
         (None, Caps(asked=10**9), NOTHING, f"{UNKNOWN}, so max_cost cannot be enforced."),
         (None, Caps(asked=10**9, allow_unpriced=True), NOTHING, f"{UNKNOWN}, so max_cost cannot be enforced."),
         (None, Caps(per_video=10**9), NOTHING, f"{UNKNOWN}, and a cap is set."),
@@ -95,8 +95,7 @@ def test_what_exceeds_a_cap_is_refused_with_the_amounts(
         (
             None,
             Caps(per_day=1),
-            "Use a model with a known price (list_models), or ask the user to set SEEDANCE_PRICES for it or "
-            "SEEDANCE_ALLOW_UNPRICED=1.",
+            f"{OTHER_MODEL}, or ask the user to set SEEDANCE_PRICES for it or SEEDANCE_ALLOW_UNPRICED=1.",
         ),
         (
             1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import fields
@@ -187,7 +188,6 @@ async def test_opening_a_journal_of_todays_format_changes_nothing(tmp_path: Path
     assert journal.path.read_bytes() == before
 
 
-@pytest.mark.filterwarnings("error")
 async def test_a_journal_of_a_newer_format_is_refused_and_not_touched(tmp_path: Path) -> None:
     with closing(SqliteJournal(tmp_path)) as journal:
         await journal.admit(new_job("a"), Caps())
@@ -202,8 +202,16 @@ async def test_a_journal_of_a_newer_format_is_refused_and_not_touched(tmp_path: 
     )
     assert caught.value.next_step == "Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder."
     assert journal.path.read_bytes() == before
-    with closing(sqlite3.connect(journal.path, timeout=0)) as db:
-        db.execute("BEGIN EXCLUSIVE")  # the refused file is not open any more
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists the open files")
+async def test_a_journal_that_is_refused_is_not_left_open(tmp_path: Path) -> None:
+    SqliteJournal(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
+        db.execute(f"PRAGMA user_version={VERSION + 1}")
+    with pytest.raises(JournalError):
+        SqliteJournal(tmp_path)
+    assert str(tmp_path / "journal.sqlite3") not in {os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()}
 
 
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

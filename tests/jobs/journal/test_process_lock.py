@@ -1,4 +1,4 @@
-"""Whether the process that owns a job is alive: told by its lock file, in doubt yes."""
+"""Whether the process that owns a job is alive: its lock file shows it, and in doubt it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_another_process_is_alive_while_it_holds_its_lock(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_nobody_knows_is_dead(tmp_path: Path) -> None:
+def test_an_unknown_process_is_dead(tmp_path: Path) -> None:
     lock = ProcessLock(tmp_path)
     assert not lock.alive("0123456789abcdef")
     lock.release()

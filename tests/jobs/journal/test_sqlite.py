@@ -278,7 +278,13 @@ async def test_a_purge_deletes_texts_of_ended_jobs_and_keeps_what_they_cost(
         job, old = await journal.get(state), before[state]
         assert job
         assert old
-        texts = {"request": {}, "request_hash": "", "request_key": None, "url": None, "error_message": None}
+        texts: dict[str, Any] = {
+            "request": {},
+            "request_hash": "",
+            "request_key": None,
+            "url": None,
+            "error_message": None,
+        }
         assert job == (replace(old, **texts) if state in TERMINAL else old)
     assert (await journal.spending()).spent == 5 * 10
 
@@ -416,10 +422,10 @@ async def test_closing_waits_for_the_transaction_that_is_under_way(tmp_path: Pat
         return go_on.wait(20)
 
     await admit(journal, "a")
+    closing_thread = threading.Thread(target=journal.close)
     async with anyio.create_task_group() as group:
         group.start_soon(journal.recover, alive)
         assert await anyio.to_thread.run_sync(began.wait, 20)
-        closing_thread = threading.Thread(target=journal.close)
         closing_thread.start()
         closing_thread.join(0.1)
         assert closing_thread.is_alive()

@@ -1,0 +1,84 @@
+"""preview_video: a video as one small image, and its last frame as the start of the next video."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import mcp_types as types
+import pytest
+from PIL import Image
+
+from tests.server.mcp_client import PRICED, ToolAnswer, connected
+
+pytestmark = pytest.mark.anyio
+
+
+def image(answer: ToolAnswer) -> Image.Image:
+    """Return the image of an answer, which must be a small JPEG."""
+    (content,) = [c for c in answer.result.content if isinstance(c, types.ImageContent)]
+    assert content.mime_type == "image/jpeg"
+    jpeg = base64.b64decode(content.data)
+    assert len(jpeg) <= 150_000
+    return Image.open(io.BytesIO(jpeg))
+
+
+async def test_a_video_is_shown_as_frames_with_their_times(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        answer = await session.call("preview_video", job_id=video["job_id"])
+    assert max(image(answer).size) <= 1000
+    assert answer.result.structured_content is None
+    assert f"path: {video['path']}" in answer.text
+    assert answer.text.count("times: ") == 6
+    assert "next_step: To continue from here, give last_frame as first_frame" in answer.text
+
+
+async def test_the_caller_can_choose_the_number_of_frames_or_a_single_frame(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        job_id = (await session.video(**PRICED))["job_id"]
+        two = await session.call("preview_video", job_id=job_id, frames=2)
+        one = await session.call("preview_video", job_id=job_id, at=1.5)
+        after_the_end = await session.call("preview_video", job_id=job_id, at=99)
+    assert two.text.count("times: ") == 2
+    assert "times: 1.5" in one.text
+    assert image(one).size == (864, 496)
+    assert "times: 4" in after_the_end.text
+
+
+async def test_the_last_frame_is_saved_as_an_image_in_full_size(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        answer = await session.call("preview_video", job_id=video["job_id"])
+    (path,) = [line.removeprefix("last_frame: ") for line in answer.text.splitlines() if line.startswith("last_frame")]
+    with Image.open(path) as last:
+        assert (last.format, last.size) == ("JPEG", (864, 496))
+
+
+async def test_a_job_without_a_video_and_invalid_arguments_are_refused(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        job = await session.create("sandbox: slow 60", **PRICED)
+        assert "is not finished" in (await session.call("preview_video", job_id=job["job_id"])).refusal
+        assert "There is no job" in (await session.call("preview_video", job_id="nosuchjob")).refusal
+        problems = (await session.call("preview_video", job_id=job["job_id"], frames=99, zoom=2)).refusal
+    assert "frames 99 must be 1–12; nearest: 12" in problems
+    assert "zoom is not a parameter" in problems
+
+
+async def test_a_broken_or_deleted_video_is_refused(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        path = Path(video["path"])
+        path.write_bytes(b"not a video at all")
+        assert "cannot be decoded" in (await session.call("preview_video", job_id=video["job_id"])).refusal
+        path.unlink()
+        assert "has no saved video" in (await session.call("preview_video", job_id=video["job_id"])).refusal
+
+
+async def test_without_the_media_extra_the_tool_is_absent(
+    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seedance_mcp.media.frames.available", lambda: False)
+    async with connected(tmp_path, era) as session:
+        assert "preview_video" not in [tool.name for tool in (await session.client.list_tools()).tools]
