@@ -47,9 +47,9 @@ class Answer:
     status: int
     body: Any = None
     retry_after: float | None = None
+    """Seconds to wait, from the header Retry-After."""
     text: str = ""
     """The beginning of the body, for the record of an answer that cannot be understood."""
-    """Seconds to wait, from the header Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
