@@ -194,10 +194,11 @@ async def _submit(tmp_path: Path, failures: int) -> tuple[Job | JournalError, Jo
     assert request is not None
     job = (await journal.admit(_new(), Caps())).job
     submitter = Submitter(journal, web, Accounts(settings), "nobody", on_submitted=_ignore, timing=timing)
+    outcome: Job | JournalError = job
     async with anyio.create_task_group() as group:
         submitter.open(group)
         try:
-            outcome: Job | JournalError = await submitter.submit(job, request, vendor)
+            outcome = await submitter.submit(job, request, vendor)
         except JournalError as error:
             outcome = error
     row = await journal.get("a")

@@ -32,7 +32,7 @@ class _SlowVendor(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _SlowVendor
+    server: _SlowVendor  # pyright: ignore[reportIncompatibleVariableOverride]  (no other server uses it)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
