@@ -61,12 +61,12 @@ def test_a_charge_is_worth_what_the_operator_says_or_else_the_vendor(
 
 def test_a_charge_in_usd_is_worth_itself() -> None:
     in_usd = replace(COINS, billing=replace(COINS.billing, unit="USD"))
-    assert charged_usd(in_usd, Decimal("1.25"), {}) == 1_250_000
+    assert charged_usd(in_usd, Decimal("1.25")) == 1_250_000
     assert charged_usd(in_usd, Decimal("1.25"), {in_usd.id: worth("3")}) == 1_250_000
 
 
 def test_without_a_reported_charge_there_is_none_in_usd() -> None:
-    assert charged_usd(CREDITS, None, {}) is None
+    assert charged_usd(CREDITS, None) is None
 
 
 # -- settling one job ---------------------------------------------------------------------------------------------
@@ -81,31 +81,31 @@ def job(**changes: Any) -> Job:
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled", "expired"])
 @pytest.mark.parametrize(("charged", "spent"), [("100", 1_000_000), ("57", 570_000), ("3", 30_000), ("0", 0)])
 def test_what_the_vendor_reports_is_spent_however_the_job_ends(state: str, charged: str, spent: int) -> None:
-    settled = settlement(job(), CREDITS, state, Decimal(charged), {})
+    settled = settlement(job(), CREDITS, state, Decimal(charged))
     assert settled == {"spent": spent, "reserved": 0, "unpriced": 0}
 
 
 def test_without_a_report_a_video_costs_what_was_reserved() -> None:
-    assert settlement(job(), CREDITS, "succeeded", None, {}) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(), CREDITS, "succeeded", None) == {"spent": 570_000, "reserved": 0}
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "expired"])
 def test_a_failure_costs_nothing_where_the_vendor_says_so_and_else_what_was_reserved(state: str) -> None:
     assert CREDITS.billing.failure_is_free
-    assert settlement(job(), CREDITS, state, None, {}) == {"spent": 0, "reserved": 0}
+    assert settlement(job(), CREDITS, state, None) == {"spent": 0, "reserved": 0}
     assert not COINS.billing.failure_is_free
-    assert settlement(job(model=COINS.id), COINS, state, None, {}) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(model=COINS.id), COINS, state, None) == {"spent": 570_000, "reserved": 0}
 
 
 def test_a_charge_whose_worth_is_unknown_leaves_the_quote_in_force() -> None:
     unpriced = job(model=COINS.id, reserved=0, unpriced=True)
-    assert settlement(unpriced, COINS, "succeeded", Decimal(7), {}) == {"spent": 0, "reserved": 0}
-    assert settlement(job(model=COINS.id), COINS, "succeeded", Decimal(7), {}) == {"spent": 570_000, "reserved": 0}
+    assert settlement(unpriced, COINS, "succeeded", Decimal(7)) == {"spent": 0, "reserved": 0}
+    assert settlement(job(model=COINS.id), COINS, "succeeded", Decimal(7)) == {"spent": 570_000, "reserved": 0}
 
 
 def test_a_job_of_a_model_that_is_gone_costs_what_was_reserved() -> None:
-    assert settlement(job(), None, "succeeded", Decimal(1), {}) == {"spent": 570_000, "reserved": 0}
-    assert settlement(job(), None, "failed", Decimal(1), {}) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(), None, "succeeded", Decimal(1)) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(), None, "failed", Decimal(1)) == {"spent": 570_000, "reserved": 0}
 
 
 # -- from the POST to the end -------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ import pytest
 
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import JournalError
+from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import STATES, Job
 from seedance_mcp.jobs.reconcile import Reconciler
-from seedance_mcp.vendors import Vendor, known_vendors
+from seedance_mcp.vendors import Vendor
 from seedance_mcp.web import OutcomeUnknown
 from tests.jobs.services import (
     MINI,
@@ -26,6 +28,7 @@ from tests.jobs.services import (
     request,
     scripted_service,
     unknown_job,
+    vendor_settings,
     with_key,
 )
 from tests.jobs.virtual_time import VIRTUAL, now, wall_clock
@@ -49,6 +52,7 @@ class Vendors:
     submitted: list[tuple[float, str, VideoRequest]] = field(default_factory=list[tuple[float, str, VideoRequest]])
     answer: Callable[[Job], Any] = field(default=lambda job: job)
     sent: Callable[[VideoRequest], VideoRequest | None] = field(default=lambda request: request)
+    caps: Caps = Caps()
 
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
         assert vendor.slug == job.vendor
@@ -68,7 +72,8 @@ class Vendors:
 async def vendors(folder: Path) -> AsyncGenerator[Vendors]:
     journal = InlineJournal(folder)
     scene = Vendors(journal)
-    scene.reconciler = Reconciler(journal, known_vendors(), scene.submit, scene.as_sent, VIRTUAL_TIMING)
+    accounts = Accounts(vendor_settings(folder))
+    scene.reconciler = Reconciler(journal, accounts, scene.submit, scene.as_sent, lambda: scene.caps, VIRTUAL_TIMING)
     try:
         yield scene
     finally:

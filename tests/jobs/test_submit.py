@@ -12,12 +12,15 @@ from typing import Any
 import anyio
 import pytest
 
-from seedance_mcp.catalog.price import Prices, UnitPrice
 from seedance_mcp.errors import JournalError
-from seedance_mcp.jobs.journal.model import STOPPED, Job
-from seedance_mcp.jobs.submit import Submitter, read_outcome
+from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.journal.budget import Caps
+from seedance_mcp.jobs.journal.model import STATES, STOPPED, Job
+from seedance_mcp.jobs.outcome import read_outcome
+from seedance_mcp.jobs.submit import Submitter
 from seedance_mcp.vendors.vendor import Answer
 from seedance_mcp.web import NotSent, OutcomeUnknown
+from tests.exception_groups import single_error
 from tests.jobs.services import (
     DISK_FULL,
     MINI,
@@ -31,6 +34,7 @@ from tests.jobs.services import (
     admitted,
     create,
     never,
+    new_job,
     refused,
     request,
     scripted_service,
@@ -61,6 +65,8 @@ class Post:
     submitter: Submitter
     web: ScriptedWeb
     journal: InlineJournal
+    submitted: list[Job]
+    """The jobs that were reported as submitted."""
 
     async def submit(self, job: Job, model: str = MINI["model"]) -> Job:
         return await self.submitter.submit(job, request(model), vendor_of(model))
@@ -72,10 +78,24 @@ class Post:
 
 
 @asynccontextmanager
-async def posting(folder: Path, posts: Iterable[Step], prices: Prices | None = None) -> AsyncGenerator[Post]:
-    web, journal = ScriptedWeb(vendor_settings(folder), posts), InlineJournal(folder)
+async def posting(folder: Path, posts: Iterable[Step]) -> AsyncGenerator[Post]:
+    settings = vendor_settings(folder, SEEDANCE_JIMMYAI_API_KEY="key")
+    web, journal = ScriptedWeb(settings, posts), InlineJournal(folder)
+    submitted: list[Job] = []
+
+    async def on_submitted(job: Job) -> None:
+        submitted.append(job)
+
+    submitter = Submitter(
+        journal, web, Accounts(settings), OWNER, on_submitted=on_submitted, timing=VIRTUAL_TIMING
+    )
     try:
-        yield Post(Submitter(journal, web, prices or {}, OWNER, VIRTUAL_TIMING), web, journal)
+        async with anyio.create_task_group() as group:
+            submitter.open(group)
+            yield Post(submitter, web, journal, submitted)
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise single_error(group) from None
     finally:
         journal.close()
 
@@ -116,20 +136,22 @@ async def test_an_error_that_may_follow_a_charge_leaves_the_outcome_unknown(tmp_
 async def test_an_error_without_the_vendors_envelope_leaves_the_outcome_unknown(
     tmp_path: Path, http_status: int
 ) -> None:
-    async with posting(tmp_path, [Answer(http_status)]) as post:
+    async with posting(tmp_path, [Answer(http_status, text="<h1>Oh!</h1>")]) as post:
         job = await post.one()
-        assert (job.state, job.error_message) == (
-            "unknown",
-            f"HTTP {http_status} without the vendor's own error message",
-        )
+        assert job.state == "unknown"
+        assert f"HTTP {http_status}" in str(job.error_message)
+        assert str(job.error_message).endswith(": <h1>Oh!</h1>")
         assert len(post.web.posts) == 1
 
 
 @pytest.mark.parametrize("http_status", [200, 201, 299])
 async def test_an_answer_without_a_task_leaves_the_outcome_unknown(tmp_path: Path, http_status: int) -> None:
-    async with posting(tmp_path, [Answer(http_status, {"code": 200, "message": "success", "data": {}})]) as post:
+    body = {"code": 200, "message": "success", "data": {}}
+    async with posting(tmp_path, [Answer(http_status, body, text="{...}"), Answer(http_status)]) as post:
         job = await post.one()
-        assert (job.state, job.error_message) == ("unknown", "the answer has no job id")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: {...}")
+        job = await post.one(job_id="job-2")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: it is empty")
 
 
 async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
@@ -163,43 +185,47 @@ async def test_a_lost_answer_leaves_the_outcome_unknown_and_the_money_reserved(t
     async with posting(tmp_path, [LOST]) as post:
         job = await post.one(request_key="key")
         assert (job.state, job.reserved, job.error_code) == ("unknown", 570_000, "unknown_outcome")
-        assert (job.error_message, job.request_key) == ("connection lost", "key")
+        assert job.error_message == "connection lost"
+        again = await post.journal.admit(new_job("job-2", request_hash=job.request_hash, request_key="key"), Caps())
+        assert (again.duplicate, again.job.id) == (True, job.id)
         assert len(post.web.posts) == 1
 
 
-@pytest.mark.parametrize(
-    ("http_status", "kept"), [(401, False), (402, False), (403, False), (429, False), (400, True), (422, True)]
-)
-async def test_a_refusal_that_says_nothing_about_the_request_leaves_its_request_key_free(
-    tmp_path: Path, http_status: int, kept: bool
-) -> None:
+@pytest.mark.parametrize("http_status", [401, 402, 403, 429, 400, 422])
+async def test_a_refusal_frees_the_request_key_because_nothing_was_charged(tmp_path: Path, http_status: int) -> None:
     async with posting(tmp_path, [refused(http_status)]) as post:
         job = await post.one(request_key="key")
-        assert (job.state, job.request_key) == ("rejected", "key" if kept else None)
+        assert job.state == "rejected"
+        again = await post.journal.admit(new_job("job-2", request_key="key"), Caps())
+        assert (again.duplicate, again.job.id) == (False, "job-2")
 
 
 # -- a reported charge ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("charged", "reserved"), [(100.0, 1_000_000), (57.0, 570_000), (3.0, 30_000), (0.0, 0)])
-async def test_the_reservation_follows_a_charge_that_the_answer_reports(
-    tmp_path: Path, charged: float, reserved: int
+@pytest.mark.parametrize(
+    ("charged", "unpriced", "priced"),
+    [(100.0, 1_000_000, 1_000_000), (57.0, 570_000, 570_000), (3.0, 30_000, 570_000), (0.0, 0, 570_000)],
+)
+async def test_a_charge_that_the_answer_reports_raises_the_reservation_and_never_lowers_it(
+    tmp_path: Path, charged: float, unpriced: int, priced: int
 ) -> None:
-    async with posting(tmp_path, [accepted(charged=charged)]) as post:
+    async with posting(tmp_path, [accepted(charged=charged), accepted("task-2", charged)]) as post:
         job = await post.one(reserve=None)
-        assert (job.reserved, job.unpriced) == (reserved, False)
-        assert (await post.one(job_id="job-2")).reserved == reserved
+        assert (job.reserved, job.unpriced) == (unpriced, charged == 0)  # what is 0 at first may still rise
+        assert (await post.one(job_id="job-2")).reserved == priced
 
 
 async def test_without_a_reported_charge_the_reservation_stays(tmp_path: Path) -> None:
-    async with posting(tmp_path, [accepted()]) as post:
+    async with posting(tmp_path, [accepted(), accepted("task-2")]) as post:
         assert ((job := await post.one()).reserved, job.unpriced) == (570_000, False)
         assert ((job := await post.one(job_id="job-2", reserve=None)).reserved, job.unpriced) == (0, True)
 
 
-async def test_the_operators_worth_of_a_unit_counts_in_the_reservation(tmp_path: Path) -> None:
-    async with posting(tmp_path, [accepted(charged=100)], {"seedanceapi": UnitPrice(usd_per_unit=1)}) as post:  # pyright: ignore[reportArgumentType]  (a whole number does as well)
-        assert (await post.one()).reserved == 100_000_000
+async def test_the_worth_of_a_unit_at_the_time_of_the_quote_counts_in_the_reservation(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted(charged=100), accepted("task-2", 100)]) as post:
+        assert (await post.one(unit_usd="1")).reserved == 100_000_000
+        assert (await post.one(job_id="job-2", unit_usd=None)).reserved == 570_000
 
 
 # -- retries ------------------------------------------------------------------------------------------------------
@@ -290,7 +316,7 @@ async def test_each_kind_of_retry_is_counted_by_itself(tmp_path: Path) -> None:
 async def test_an_unknown_job_is_never_sent_to_a_vendor_without_an_idempotency_key(tmp_path: Path) -> None:
     async with posting(tmp_path, [accepted()]) as post:
         job = await unknown_job(post.journal)
-        with pytest.raises(ValueError, match="seedanceapi has no idempotency key: sending job-1 again could pay twice"):
+        with pytest.raises(ValueError, match="sending job-1 to seedanceapi again could pay twice"):
             await post.submit(job)
         assert post.web.posts == []
         assert await post.journal.get(job.id) == job
@@ -347,12 +373,15 @@ async def test_a_job_that_another_process_has_settled_meanwhile_is_not_sent(tmp_
 # -- stopping and failing -----------------------------------------------------------------------------------------
 
 
-async def test_a_submission_that_is_cancelled_is_unknown_and_ends_as_cancelled(tmp_path: Path) -> None:
+async def test_a_submission_outlives_its_caller_and_is_unknown_if_a_stop_ends_it(tmp_path: Path) -> None:
     async with posting(tmp_path, [never]) as post:
         with anyio.move_on_after(20) as scope:
             await post.one()
-            raise AssertionError("a cancelled submission returned")
+            raise AssertionError("a cancelled caller got an answer")
         assert scope.cancelled_caught
+        assert [job.state for job in await post.journal.in_states(STATES)] == ["submitting"]
+        await post.submitter.stop(1.3)
+        assert now() == pytest.approx(21.3)
         job = await post.journal.get("job-1")
         assert job
         assert (job.state, job.reserved) == ("unknown", 570_000)
@@ -405,16 +434,17 @@ async def test_an_outcome_that_cannot_be_written_is_tried_again_with_growing_pau
         post.journal.failures += [DISK_FULL] * failures
         job = await post.one()
         assert (job.state, job.task_id, now()) == ("submitted", "task-7", pytest.approx(seconds))
-        assert caplog.text.count("job job-1: The journal cannot be used (disk full).") == failures
+        written = "job job-1: the vendor accepted it as its task task-7. The journal cannot be used (disk full)."
+        assert caplog.text.count(written) == failures  # from the first failure on, the log has it
         assert len(post.web.posts) == 1
 
 
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (accepted("task-7"), "The vendor accepted job job-1 as its task task-7."),
-        (refused(400, "no, because"), "Job job-1 was sent; no, because."),
-        (LOST, "Job job-1 was sent; connection lost."),
+        (accepted("task-7"), "the vendor accepted it as its task task-7."),
+        (refused(400, "no, because"), "no, because."),
+        (LOST, "connection lost."),
     ],
 )
 async def test_an_outcome_that_can_never_be_written_is_an_error_that_says_what_it_is(
@@ -425,11 +455,11 @@ async def test_an_outcome_that_can_never_be_written_is_an_error_that_says_what_i
         with pytest.raises(JournalError) as caught:
             await post.one()
         assert now() == pytest.approx(7.5)
-        assert caught.value.sentence == f"{message} The journal cannot be used (disk full)."
+        assert caught.value.sentence == f"Job job-1 was sent: {message} The journal cannot be used (disk full)."
         assert "Do NOT call create_video again" in caught.value.next_step
         assert "`seedance-mcp videos resolve job-1`" in caught.value.next_step
-        (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-        assert error.getMessage() == caught.value.sentence
+        errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+        assert errors == [f"job job-1: {message} The journal cannot be used (disk full)."] * 5
         assert post.journal.failures == []
         assert len(post.web.posts) == 1
         left = await post.journal.get("job-1")
