@@ -11,10 +11,10 @@ from typing import Any
 import anyio
 import pytest
 
+from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.poller import Poller
-from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Answer
 from tests.exception_groups import single_error
 from tests.jobs.services import (
@@ -97,17 +97,17 @@ async def polling(
 ) -> AsyncGenerator[Scene]:
     """Run a poller; `changes` are those of the timing."""
     journal = Journal(folder)
-    web = ScriptedWeb(vendor_settings(folder), polls=polls)
-    vendors = {slug: known_vendors()[slug] for slug in ("seedanceapi", "aigptimage")}
+    settings = vendor_settings(folder)
+    web = ScriptedWeb(settings, polls=polls)
+    vendors = {vendor.slug: vendor for vendor in settings.vendors}
     downloads = Downloads(journal, web, vendors, OWNER, folder=folder, autosave=True, on_change=lambda _: None)
     downloads.started = []
     changed: list[str] = []
     poller = Poller(
         journal,
         web,
-        vendors,
+        Accounts(settings),
         OWNER,
-        prices={},
         downloader=downloads,
         on_change=changed.append,
         interval=interval,
