@@ -88,7 +88,20 @@ def test_without_a_reported_charge_there_is_none_in_usd() -> None:
 
 def job(**changes: Any) -> Job:
     """Return a running job with $0.57 reserved."""
-    row = Job("j", "running", "seedanceapi", CREDITS.id, {}, "", 0.0, 0.0, "owner", "2026-01-01", reserved=570_000, unit_usd="0.01")
+    row = Job(
+        "j",
+        "running",
+        "seedanceapi",
+        CREDITS.id,
+        {},
+        "",
+        0.0,
+        0.0,
+        "owner",
+        "2026-01-01",
+        reserved=570_000,
+        unit_usd="0.01",
+    )
     return replace(row, **changes)
 
 
@@ -114,7 +127,10 @@ def test_a_failure_costs_nothing_where_the_vendor_says_so_and_else_what_was_rese
 def test_a_charge_whose_worth_is_unknown_leaves_the_quote_in_force() -> None:
     unpriced = job(model=COINS.id, reserved=0, unpriced=True, unit_usd=None)
     assert settlement(unpriced, COINS, "succeeded", Decimal(7)) == {"spent": 0, "reserved": 0}
-    assert settlement(job(model=COINS.id, unit_usd=None), COINS, "succeeded", Decimal(7)) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(model=COINS.id, unit_usd=None), COINS, "succeeded", Decimal(7)) == {
+        "spent": 570_000,
+        "reserved": 0,
+    }
 
 
 def test_a_job_of_a_model_that_is_gone_costs_what_the_vendor_reports_or_else_what_was_reserved() -> None:

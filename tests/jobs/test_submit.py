@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
-from seedance_mcp.errors import JournalError
+from seedance_mcp.errors import JournalError, Stopping
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import STATES, STOPPED, Job
@@ -31,6 +32,7 @@ from tests.jobs.services import (
     ScriptedWeb,
     Step,
     accepted,
+    account,
     admitted,
     create,
     never,
@@ -86,9 +88,7 @@ async def posting(folder: Path, posts: Iterable[Step]) -> AsyncGenerator[Post]:
     async def on_submitted(job: Job) -> None:
         submitted.append(job)
 
-    submitter = Submitter(
-        journal, web, Accounts(settings), OWNER, on_submitted=on_submitted, timing=VIRTUAL_TIMING
-    )
+    submitter = Submitter(journal, web, Accounts(settings), OWNER, on_submitted=on_submitted, timing=VIRTUAL_TIMING)
     try:
         async with anyio.create_task_group() as group:
             submitter.open(group)
@@ -474,3 +474,177 @@ async def test_a_caller_gets_the_task_of_a_job_that_cannot_be_written_down(tmp_p
             await create(scene.service)
         (left,) = await scene.service.in_states(("submitting",))
         assert left.reserved == 570_000
+
+
+# -- HTTP status, body code and id ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [200, 400, 429, 500])
+@pytest.mark.parametrize("http_status", [200, 400, 408, 429, 500])
+async def test_an_answer_with_the_id_of_a_task_is_an_acceptance_and_never_repeated(
+    tmp_path: Path, http_status: int, code: int
+) -> None:
+    body = {"code": code, "message": "oh", "data": {"task_id": "task-7"}}
+    async with posting(tmp_path, [Answer(http_status, body)]) as post:
+        job = await post.one()
+        assert (job.state, job.task_id, job.reserved) == ("submitted", "task-7", 570_000)
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize("body", [{"data": {"id": 77}}, {"data": {"id": "77"}}, {"data": {"task_id": 77}}])
+async def test_an_id_may_be_a_whole_number_and_stand_in_data_id(tmp_path: Path, body: dict[str, Any]) -> None:
+    async with posting(tmp_path, [Answer(200, {"code": 200, "message": "success", **body})]) as post:
+        job = await post.one()
+        assert (job.state, job.task_id) == ("submitted", "77")
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code", "state", "posts"),
+    [
+        (200, 400, "rejected", 1),
+        (200, 429, "rejected", 3),
+        (200, 500, "unknown", 1),
+        (200, 408, "unknown", 1),
+        (400, 429, "rejected", 3),
+        (429, 400, "rejected", 3),
+        (400, 500, "unknown", 1),
+        (429, 500, "unknown", 1),
+        (500, 400, "unknown", 1),
+        (500, 429, "unknown", 1),
+        (502, 402, "unknown", 1),
+        (302, 400, "unknown", 1),
+        (409, 400, "unknown", 1),
+    ],
+)
+async def test_the_more_ambiguous_of_http_status_and_body_code_wins(
+    tmp_path: Path, http_status: int, code: int, state: str, posts: int
+) -> None:
+    async with posting(tmp_path, [Answer(http_status, {"code": code, "message": "oh", "data": None})]) as post:
+        job = await post.one()
+        assert (job.state, job.reserved) == (state, 570_000 if state == "unknown" else 0)
+        assert len(post.web.posts) == posts
+
+
+# -- a late answer -------------------------------------------------------------------------------------------------
+
+
+async def test_the_id_of_a_task_that_another_job_of_the_account_has_makes_the_second_unknown(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted("task-7")]) as post:
+        await post.one()
+        second = await post.one(job_id="job-2")
+        assert (second.state, second.task_id, second.reserved) == ("unknown", None, 570_000)
+        assert "which is job job-1" in str(second.error_message)
+
+
+async def test_an_answer_for_a_row_that_is_gone_writes_it_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def restored_meanwhile() -> Answer:
+            with closing(sqlite3.connect(post.journal.path)) as db:
+                db.execute("DELETE FROM jobs")
+                db.commit()
+            return accepted("task-7")
+
+        post.web.script.append(restored_meanwhile)
+        job = await post.one()
+        assert (job.state, job.task_id, job.reserved, job.owner) == ("submitted", "task-7", 570_000, OWNER)
+        assert await post.journal.get("job-1") == job
+
+
+async def test_an_acceptance_wins_over_a_resolution_as_not_charged(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def given_up_meanwhile() -> Answer:
+            await post.journal.move("job-1", "rejected", when=("submitting",), reserved=0, finished_at=1.0)
+            return accepted("task-7")
+
+        post.web.script.append(given_up_meanwhile)
+        job = await post.one()
+        assert (job.state, job.task_id, job.reserved) == ("submitted", "task-7", 570_000)
+        assert (job.finished_at, job.error_code, job.error_message) == (None, None, None)
+
+
+async def test_an_id_that_comes_after_another_was_given_by_hand_is_said_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def resolved_meanwhile() -> Answer:
+            await post.journal.move("job-1", "submitted", when=("submitting",), task_id="task-9")
+            return accepted("task-7")
+
+        post.web.script.append(resolved_meanwhile)
+        with pytest.raises(JournalError, match="as its task task-7, but the journal has task task-9"):
+            await post.one()
+        assert "task-7" in caplog.text
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.task_id) == ("submitted", "task-9")
+
+
+async def test_a_refusal_of_the_first_post_ends_a_job_that_was_called_unknown_meanwhile(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def recovered_meanwhile() -> Answer:
+            await post.journal.recover(lambda _: False)
+            return refused(400, "no")
+
+        post.web.script.append(recovered_meanwhile)
+        job = await post.one()
+        assert (job.state, job.reserved, job.error_message) == ("rejected", 0, "no")
+
+
+# -- stopping, and a journal that is locked --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [NO_ROUTE, refused(429, "later", retry_after=20.0)])
+async def test_a_stop_in_a_pause_between_attempts_rejects_the_job_at_once(tmp_path: Path, step: Step) -> None:
+    async with posting(tmp_path, [step]) as post:
+        with anyio.move_on_after(0.2):
+            await post.one()
+        await post.submitter.stop(1.3)
+        assert now() == pytest.approx(0.2)
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
+
+
+async def test_nothing_is_sent_once_a_stop_has_begun(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        await post.submitter.stop(1.3)
+        with pytest.raises(Stopping, match="The server is stopping"):
+            await post.one()
+        assert post.web.posts == []
+
+
+async def test_an_intent_whose_journal_was_locked_is_abandoned_at_the_next_chance(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        post.journal.early_failures += [DISK_FULL, DISK_FULL]
+        with pytest.raises(JournalError, match="disk full"):
+            await post.one(request_key="key")
+        with pytest.raises(JournalError, match="disk full"):
+            await post.submitter.abandon_unsent()  # still locked
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved) == ("intent", 570_000)
+        await post.submitter.abandon_unsent()
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, job.finished_at) == ("abandoned", 0, wall_clock())
+        assert post.web.posts == []
+        again = await post.journal.admit(new_job("job-2", request_key="key"), Caps())
+        assert not again.duplicate
+
+
+# -- accounts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [account("aigptimage", "another"), None])
+async def test_an_unknown_job_of_another_account_is_never_sent_again(tmp_path: Path, other: str | None) -> None:
+    async with posting(tmp_path, [with_key()]) as post:
+        lost = await unknown_job(post.journal, model=WITH_KEY["model"])
+        noted = await post.journal.note(lost.id, account=other)
+        assert noted
+        with pytest.raises(ValueError, match="could pay twice"):
+            await post.submit(noted, WITH_KEY["model"])
+        assert post.web.posts == []
