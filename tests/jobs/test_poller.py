@@ -25,6 +25,7 @@ from tests.jobs.services import (
     InlineJournal,
     ScriptedWeb,
     Step,
+    account,
     admitted,
     never,
     refused,
@@ -535,3 +536,26 @@ async def test_a_job_that_is_not_in_the_journal_any_more_is_forgotten(tmp_path: 
         await scene.until(100)
         assert scene.web.polls == []
         assert scene.changed == ["gone"]
+
+
+# -- accounts -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_of_another_account_is_never_polled_nor_downloaded(tmp_path: Path) -> None:
+    async with polling(tmp_path, [succeeded()], interval=10) as scene:
+        await scene.start(account=account("seedanceapi", "another"))
+        await scene.until(100)
+        assert scene.web.polls == []
+        assert (job := await scene.job()).state == "submitted"
+        assert "submitted with another API key or base URL of seedanceapi" in str(job.error_message)
+        await scene.journal.move("job-1", "succeeded", when=OPEN)
+        await scene.poller.poll("job-1")
+        assert scene.downloads.started == []
+
+
+async def test_a_job_of_an_older_journal_is_polled_and_its_account_is_known_from_then_on(tmp_path: Path) -> None:
+    async with polling(tmp_path, interval=10) as scene:
+        await scene.start(account=None)
+        await scene.until(15)
+        assert len(scene.web.polls) == 1
+        assert (await scene.job()).account == account("seedanceapi")

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.errors import JournalError
+from seedance_mcp.errors import JournalError, OverBudget
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import STATES, Job
@@ -24,6 +24,7 @@ from tests.jobs.services import (
     VIRTUAL_TIMING,
     WITH_KEY,
     InlineJournal,
+    account,
     create,
     request,
     scripted_service,
@@ -205,3 +206,47 @@ async def test_no_service_sends_a_lost_job_again_without_an_idempotency_key(tmp_
             await anyio.sleep(60)
             assert (await scene.service.check(job.id)).state == "unknown"
         assert scene.web.post_times == [0]
+
+
+@pytest.mark.parametrize("other", [account("aigptimage", "another"), None])
+async def test_a_job_of_another_account_is_never_sent_with_this_one(tmp_path: Path, other: str | None) -> None:
+    async with vendors(tmp_path) as scene:
+        job = replace(await lost(scene), account=other)
+        assert not scene.reconciler.can(job)
+        assert await scene.reconciler.reconcile(job) == job
+        assert scene.submitted == []
+
+
+async def test_a_key_from_the_future_is_not_trusted(tmp_path: Path) -> None:
+    async with vendors(tmp_path) as scene:
+        assert not scene.reconciler.can(await lost(scene, age=-1))
+
+
+async def test_a_repeat_must_be_within_the_caps_in_force(tmp_path: Path) -> None:
+    async with vendors(tmp_path) as scene:
+        job = await lost(scene)
+        scene.caps = Caps(per_day=0)
+        with pytest.raises(OverBudget):
+            await scene.reconciler.reconcile(job)
+        assert scene.submitted == []
+        scene.caps = Caps(per_day=570_000)
+        await scene.reconciler.reconcile(job)
+        assert scene.times == [0]
+
+
+async def test_every_unknown_job_is_found_out_by_the_next_server_whichever_created_it(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [with_key("task-7")]) as scene:
+        await unknown_job(scene.journal, model=WITH_KEY["model"])
+        await anyio.sleep(60)
+        job = await scene.service.get("job-1")
+        assert (job.state, job.task_id) == ("submitted", "task-7")
+
+
+async def test_a_check_with_no_budget_buys_nothing_and_says_so(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [with_key("task-7")], SEEDANCE_DAILY_BUDGET="0") as scene:
+        await unknown_job(scene.journal, model=WITH_KEY["model"])
+        await anyio.sleep(10)
+        job = await scene.service.check("job-1")
+        assert (job.state, job.reserved) == ("unknown", 570_000)
+        assert "daily budget" in str(job.error_message)
+        assert scene.web.posts == []

@@ -505,3 +505,89 @@ async def test_requests_are_stored_as_readable_json(journal: SqliteJournal) -> N
         (text,) = db.execute("SELECT request FROM jobs").fetchone()
     assert "雪" in text
     assert json.loads(text) == {"prompt": "雪 'ö' \""}
+
+
+# -- late truths, and caps of a repeat ------------------------------------------------------------------------------
+
+
+async def test_the_same_task_is_accepted_once_and_another_never_replaces_it(journal: SqliteJournal) -> None:
+    job = await put(journal, "a", "submitting")
+    accepted = await journal.accept(job, "t1", submitted_at=NOON)
+    assert accepted
+    assert (accepted.state, accepted.task_id, accepted.submitted_at) == ("submitted", "t1", NOON)
+    assert await journal.accept(job, "t1") == accepted
+    assert await journal.accept(job, "t2") is None
+    assert await journal.get("a") == accepted
+
+
+@pytest.mark.parametrize("state", ["unknown", "rejected", "abandoned"])
+async def test_a_job_that_was_given_up_is_submitted_once_its_task_is_known(journal: SqliteJournal, state: str) -> None:
+    job = await put(journal, "a", "submitting")
+    await journal.move("a", state, when=("submitting",), reserved=0, finished_at=NOON, error_message="given up")
+    accepted = await journal.accept(job, "t1")
+    assert accepted
+    assert (accepted.state, accepted.reserved, accepted.finished_at) == ("submitted", 570_000, None)
+    assert accepted.error_message is None
+
+
+async def test_the_same_task_id_of_another_account_is_another_task(journal: SqliteJournal) -> None:
+    one = await put(journal, "a", "submitting")
+    other = await put(journal, "b", "submitting", account="another")
+    third = await put(journal, "c", "submitting")
+    await journal.accept(one, "t1")
+    assert (found := await journal.accept(other, "t1"))
+    assert found.state == "submitted"
+    assert (found := await journal.accept(third, "t1"))
+    assert (found.state, found.task_id) == ("unknown", None)
+
+
+async def test_a_repeat_counts_for_today_and_only_under_the_caps_in_force(journal: SqliteJournal, clock: Clock) -> None:
+    await put(journal, "a", "unknown")
+    assert (await journal.readmit("a", Caps(per_day=570_000, per_video=570_000, open_jobs=1))) is not None
+    clock.now += DAY
+    for cap in (Caps(per_day=569_999), Caps(per_video=569_999), Caps(open_jobs=0)):
+        with pytest.raises(OverBudget):
+            await journal.readmit("a", cap)
+    left = await journal.get("a")
+    assert left
+    assert (left.state, left.day, left.reserved) == ("unknown", "2026-03-10", 570_000)
+    again = await journal.readmit("a", Caps(per_day=570_000))
+    assert again
+    assert (again.state, again.day) == ("unknown", "2026-03-11")
+    assert (await journal.spending()).reserved == 570_000
+    await journal.move("a", "rejected", when=("unknown",))
+    assert await journal.readmit("a", Caps()) is None
+    assert await journal.readmit("gone", Caps()) is None
+
+
+async def test_a_request_key_outlives_a_purge_and_belongs_to_duplicates_too(
+    journal: SqliteJournal, clock: Clock
+) -> None:
+    await admit(journal, "a", request_hash="same", request_key="k1")
+    duplicate = await journal.admit(new_job("b", request_hash="same", request_key="k2"), Caps())
+    assert duplicate.duplicate
+    await journal.move("a", "succeeded", when=("intent",), reserved=0)
+    clock.now += 1
+    assert await journal.purge(clock.now) == 1
+    for key in ("k1", "k2"):
+        again = await journal.admit(new_job("c", request_hash="same", request_key=key), Caps())
+        assert (again.duplicate, again.job.id) == (True, "a")
+        with pytest.raises(KeyReused):
+            await admit(journal, "d", request_key=key)
+    assert b"k1" not in journal.path.read_bytes()
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_request_key_is_freed_only_where_nothing_was_charged(journal: SqliteJournal, state: str) -> None:
+    await admit(journal, "a", request_hash="same", request_key="key")
+    await journal.move("a", state, when=("intent",))
+    again = await journal.admit(new_job("b", request_hash="same", request_key="key", allow_duplicate=True), Caps())
+    assert again.duplicate is (state not in {"rejected", "abandoned"})
+
+
+async def test_a_stop_ends_the_wait_for_another_process(journal: SqliteJournal) -> None:
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        journal.hurry(0)
+        with anyio.fail_after(10), pytest.raises(JournalError, match="locked"):
+            await admit(journal, "a")
