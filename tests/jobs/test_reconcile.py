@@ -53,7 +53,7 @@ class Vendors:
     submitted: list[tuple[float, str, VideoRequest]] = field(default_factory=list[tuple[float, str, VideoRequest]])
     answer: Callable[[Job], Any] = field(default=lambda job: job)
     sent: Callable[[VideoRequest], VideoRequest | None] = field(default=lambda request: request)
-    caps: Caps = Caps()
+    caps: Caps = field(default_factory=Caps)
 
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
         assert vendor.slug == job.vendor
