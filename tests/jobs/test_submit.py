@@ -146,7 +146,7 @@ async def test_an_error_without_the_vendors_envelope_leaves_the_outcome_unknown(
 
 @pytest.mark.parametrize("http_status", [200, 201, 299])
 async def test_an_answer_without_a_task_leaves_the_outcome_unknown(tmp_path: Path, http_status: int) -> None:
-    body = {"code": 200, "message": "success", "data": {}}
+    body: dict[str, Any] = {"code": 200, "message": "success", "data": {}}
     async with posting(tmp_path, [Answer(http_status, body, text="{...}"), Answer(http_status)]) as post:
         job = await post.one()
         assert (job.state, job.error_message) == ("unknown", "the answer has no task id: {...}")
