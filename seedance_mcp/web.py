@@ -99,7 +99,7 @@ class Web:
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self._opening = threading.Lock()
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
 
         Raises:
@@ -107,7 +107,7 @@ class Web:
         """
         try:
             for purpose in ("submit", "call", "download"):
-                self._client(purpose)
+                await anyio.to_thread.run_sync(self._client, purpose)
         except (ImportError, ValueError, OSError, ssl.SSLError, httpx2.InvalidURL) as error:
             raise SettingError(
                 f"The HTTP client cannot be set up: a proxy or certificate setting is unusable ({type(error).__name__}).",

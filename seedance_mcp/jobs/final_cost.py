@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def charged_usd(job: Job, charged: Decimal | None) -> int | None:
-    """Convert a charge in the vendor's own unit to micro-USD, at the worth of the quote; None where either is unknown."""
+    """Convert a charge in the vendor's own unit to micro-USD, at the worth of the quote; None if either is unknown."""
     if charged is None or job.unit_usd is None:
         return None
     return int((charged * Decimal(job.unit_usd) * MICROS).to_integral_value(ROUND_CEILING))

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
 
 from seedance_mcp.errors import SeedanceError
 from seedance_mcp.jobs.journal.model import OPEN
@@ -87,7 +86,7 @@ class Housekeeping:
 
     async def _check_network(self) -> None:
         """Open the HTTP clients, so that an unusable proxy or certificate is reported at the start."""
-        await to_thread.run_sync(self._web.prepare)
+        await self._web.prepare()
 
     async def _reconcile_all(self) -> None:
         """Find out the outcome of every unknown job for which that is free, whichever server created it."""

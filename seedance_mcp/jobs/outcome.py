@@ -67,7 +67,9 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
     if refusal is not None:
         return Outcome(refusal=refusal, asks_to_wait=asks_to_wait, retry_after=answer.retry_after)
     if answer.status >= 300:  # noqa: PLR2004  (HTTP statuses are clearest as numbers)
-        return Outcome(ambiguous=f"HTTP {answer.status} without the vendor's own error message: {answer.text}")
+        return Outcome(
+            ambiguous=f"HTTP {answer.status} without the vendor's own error message: {answer.text or 'it is empty'}"
+        )
     return Outcome(ambiguous=f"the answer has no task id: {answer.text or 'it is empty'}")
 
 

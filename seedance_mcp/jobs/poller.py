@@ -39,7 +39,7 @@ _RECENT = 0.8
 class Poller:
     """Tracks the running jobs of a journal until they end."""
 
-    def __init__(  # noqa: PLR0913  (one caller, `JobService`, puts the parts together)
+    def __init__(
         self,
         journal: Journal,
         web: Web,

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
 
 from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.accounts import Accounts
@@ -176,7 +175,7 @@ class JobService:
             Stopping: the server stops before the outcome is known.
         """
         await self.recover()
-        await to_thread.run_sync(self._web.prepare)  # what cannot be sent is refused before anything is written
+        await self._web.prepare()  # what cannot be sent is refused before anything is written
         request = quote.request
         if quote.uploads:
             await self.check_caps(quote)

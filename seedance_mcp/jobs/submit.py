@@ -90,7 +90,9 @@ class Submitter:
         first = job.state != "unknown"
         if not first and not (vendor.idempotency_header and self._accounts.payer(job) is vendor):
             raise ValueError(f"sending {job.id} to {vendor.slug} again could pay twice")
-        if self._group is None:
+        if self._group is None or self._stopping.is_set():
+            if first:
+                self._not_sent.add(job.id)
             raise Stopping("The server is stopping.")
         call = vendor.build_submit(request)
         if vendor.idempotency_header:
