@@ -93,7 +93,7 @@ def _created_note(job: Job, *, duplicate: bool) -> str | None:
     if duplicate and job.terminal:
         return "This request_key was used before: this is its job, and nothing new was paid."
     if duplicate:
-        return "The same request is already running as this job, so nothing more is charged; allow_duplicate pays again."
+        return "The same request is already running as this job, so nothing is charged; allow_duplicate pays again."
     if job.state == "unknown":
         return f"The vendor's answer was lost ({clean(job.error_message or 'no answer')}); the price stays reserved."
     return None
