@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
+from seedance_mcp.jobs.service import LONGEST_WAIT
 from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ _PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are
 def created(quote: Quote, admission: Admission) -> Fields:
     """Answer create_video."""
     job = admission.job
-    step = f"Call check_video with job_id {job.id} and wait_seconds 50 until it is finished."
+    step = f"Call check_video with job_id {job.id} and wait_seconds {LONGEST_WAIT} until it is finished."
     if job.state == "unknown":
         step = NEXT_STEP[Code.UNKNOWN_OUTCOME]
     elif job.terminal:
@@ -92,7 +93,7 @@ def _created_note(job: Job, *, duplicate: bool) -> str | None:
     if duplicate and job.terminal:
         return "This request_key was used before: this is its job, and nothing new was paid."
     if duplicate:
-        return "The same request is already running as this job, so nothing new was paid. allow_duplicate pays again."
+        return "The same request is already running as this job, so nothing is charged; allow_duplicate pays again."
     if job.state == "unknown":
         return f"The vendor's answer was lost ({clean(job.error_message or 'no answer')}); the price stays reserved."
     return None

@@ -191,5 +191,5 @@ def _no_video(job: Job, *, configured: bool) -> SaveError:
     if job.state == "unknown":
         resolve = f"`seedance-mcp videos resolve {job.id}"
         settle = f"Check the vendor's website, then run {resolve} --task-id TASK_ID` or {resolve} --not-charged`."
-        return SaveError("It is unknown whether the vendor accepted it.", next_step=settle)
+        return SaveError("It is unknown whether the vendor accepted this job.", next_step=settle)
     return SaveError(f"It ended as {job.state}, so there is no video{f' ({reason})' if reason else ''}.", next_step="")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
-    "Makes Seedance videos. create_video starts one paid job and answers its job_id at once; check_video waits for the "
+    "Makes Seedance videos. create_video starts one paid job and returns its job_id at once; check_video waits for the "
     "video. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
     "or unknown. A refusal says what would work and costs nothing."
 )

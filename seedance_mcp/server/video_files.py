@@ -53,7 +53,7 @@ async def whole(job: Job, largest: int = LARGEST) -> bytes:
         raise InvalidRequest(f"The video of job {job.id} is not saved.", next_step="Call check_video.")
     if job.size > largest:
         raise InvalidRequest(
-            f"The video of job {job.id} has {job.size / 1e6:.0f} MB, which is too large for one answer.",
+            f"The video of job {job.id} is {job.size / 1e6:.0f} MB, which is too large for one answer.",
             next_step=f"It is at {job.path}.",
         )
     found = await piece(job, 0, job.size)

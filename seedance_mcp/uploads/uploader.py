@@ -250,7 +250,7 @@ def _still_pending(unfinished: Sequence[_Task], vendor: Vendor) -> UploadPending
     step = "This continues in the background: call create_video again with the same arguments in a minute."
     if names:
         step = (
-            f"Call check_video with job_id {' or '.join(names)} for the status of the review (wait_seconds 50 waits "
+            f"Call check_video with job_id {' or '.join(names)} for the status of the review (wait_seconds waits "
             "for the decision); then call create_video again with the same arguments."
         )
     return UploadPending(" ".join([*sentences, "Nothing was sent and nothing is charged."]), next_step=step)

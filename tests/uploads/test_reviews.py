@@ -117,7 +117,7 @@ async def test_a_review_is_pending_then_usable_then_the_video_is_created(
         assert len(assets(session)) == len(uploads(session)) == 1
     assert refusal == (
         "busy: Jimmy AI has not finished its review of fox.png. Nothing was sent and nothing is charged. "
-        f"Call check_video with job_id {name} for the status of the review (wait_seconds 50 waits for the decision); "
+        f"Call check_video with job_id {name} for the status of the review (wait_seconds waits for the decision); "
         "then call create_video again with the same arguments."
     )
     assert pending.keys() == COMMON_FIELDS | {"check_again_in"}

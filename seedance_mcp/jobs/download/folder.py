@@ -1,4 +1,4 @@
-"""The one flat folder for videos, held by an open handle: what is put in its place meanwhile is not followed."""
+"""The one flat folder for videos, held by an open handle: so swapping the path during a download has no effect."""
 
 from __future__ import annotations
 

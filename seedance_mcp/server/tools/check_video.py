@@ -28,7 +28,7 @@ def tool() -> Tool:
         "check_video",
         "Check video",
         "A job's state, and its video once finished",
-        inputs(_ROWS, {"wait_seconds": "0-50, default 0"}, no_choices=frozenset()),
+        inputs(_ROWS, {"wait_seconds": f"0-{LONGEST_WAIT}, default 0"}, no_choices=frozenset()),
         outputs(
             {
                 "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER,

@@ -47,8 +47,8 @@ async def confirm(quote: Quote, settings: Settings, ask: Ask) -> None:
         return
     if answer is None:
         raise NotConfirmed(
-            f"This video may cost {amount}. The user wants to be asked above {dollars(limit)}, and this client cannot "
-            "ask.",
+            f"This video may cost {amount}. The user must approve anything above {dollars(limit)}, and this client "
+            "cannot ask.",
             next_step="Ask in the chat: the user can raise SEEDANCE_CONFIRM_ABOVE, or choose something cheaper.",
         )
     raise NotConfirmed("The user did not agree, so nothing was sent.", next_step="Propose something cheaper.")

@@ -135,7 +135,7 @@ def _model(
 
 
 def _fixed(resolution: str, where: str, fact: str) -> OneOf:
-    """Return the row of a resolution that the model's name implies: it may be requested, but is not sent."""
+    """Return the row of a resolution that the model's name fixes: callers may ask for it, and it is never sent."""
     return OneOf((resolution,), Source(where, fact), resolution)
 
 

@@ -81,7 +81,7 @@ async def test_a_client_that_cannot_ask_gets_advice_on_how_to_continue(tmp_path:
     async with connected(tmp_path, era, **ABOVE) as session:
         refusal = await session.refused(**PRICED)
         assert refusal.startswith("confirmation_required: ")
-        assert "The user wants to be asked above $0.10, and this client cannot ask." in refusal
+        assert "The user must approve anything above $0.10, and this client cannot ask." in refusal
         assert "SEEDANCE_CONFIRM_ABOVE" in refusal
         assert await session.nothing_happened()
 

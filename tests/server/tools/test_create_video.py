@@ -255,7 +255,7 @@ async def test_a_repeated_request_is_paid_for_once(tmp_path: Path, era: str) -> 
         second = await session.create(SLOW)
         assert second["job_id"] == second["duplicate_of"] == first["job_id"]
         assert second["note"] == (
-            "The same request is already running as this job, so nothing new was paid. allow_duplicate pays again."
+            "The same request is already running as this job, so nothing is charged; allow_duplicate pays again."
         )
         assert session.charge_count == 1
         third = await session.create(SLOW, allow_duplicate=True)
