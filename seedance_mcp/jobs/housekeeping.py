@@ -33,7 +33,7 @@ _NOT_SAVED = 50
 class Housekeeping:
     """Recovery after killed processes, reconciliation, adoption of jobs, and the retention period."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts that it keeps in order)
         self,
         settings: Settings,
         web: Web,
