@@ -288,7 +288,7 @@ def _reason(error: Exception) -> str:
     """Describe an error. The HTTP client's own message may hold a signed URL or a key, so it is never shown."""
     names = {
         "ConnectError": "connection refused or no such host",
-        "ConnectTimeout": "no connection within 10 s",
+        "ConnectTimeout": "no connection in time",
         "ReadTimeout": "no answer in time",
         "TimeoutError": "no whole answer in time",
         "ReadError": "connection lost",
