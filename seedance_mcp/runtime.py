@@ -117,7 +117,9 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
         except (OSError, OverflowError) as error:  # raised again below: the task group would wrap it
             problem = getattr(error, "strerror", None) or str(error)
         else:
-            environ: dict[str, str] = {}
+            # A journal of its own, so that its play money and its tasks never meet those of real vendors.
+            state_dir = load(sandbox=True).state_dir.with_name("sandbox-server")
+            environ = {"SEEDANCE_STATE_DIR": str(state_dir)}
             for slug in known_fakes():
                 name = known_vendors()[slug].env_name
                 environ[f"SEEDANCE_{name}_BASE_URL"] = sandbox.base_url(slug, f"http://127.0.0.1:{bound}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -53,6 +54,8 @@ class Settings:
     upload_url: str = ""
     """The user's bucket, for local files that a vendor cannot take itself."""
     log: str = "warning"
+    unfilled: tuple[str, ...] = ()
+    """Settings of API keys that hold a placeholder which the client did not fill in, such as ${env:OPE_KEY}."""
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is set comes from: "environment", or the file it was read from."""
 
@@ -79,6 +82,14 @@ class Settings:
         hint = f"The closest are {', '.join(close)}." if close else "Call list_models to see all models."
         raise InvalidRequest(f"No configured vendor has a model {name[:60]!r}.", next_step=hint)
 
+    def account(self, slug: str) -> str:
+        """Return a hash of the address and the API key of a configured vendor.
+
+        Another key or address may be another account, which neither knows nor pays for the jobs of this one.
+        """
+        key = self.keys[slug].get_secret_value()
+        return hashlib.sha256(f"{self.base_urls[slug]}\n{key}".encode()).hexdigest()[:16]
+
     @property
     def frames_dir(self) -> Path:
         """Where last frames of videos are saved; its files may always be used in requests."""
@@ -87,6 +98,10 @@ class Settings:
     def vendor_of(self, model: Model) -> Vendor:
         """Return the configured vendor of a model."""
         return next(v for v in self.vendors if v.slug == model.vendor)
+
+
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+_CAPS = {"SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE", "SEEDANCE_MAX_OPEN_JOBS"}
 
 
 def load(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
@@ -104,6 +119,7 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[str] = []
+        self.unfilled: list[str] = []
         self.sources: dict[str, str] = {}
 
     def settings(self, sandbox: bool) -> Settings:
@@ -131,6 +147,7 @@ class _Reader:
             media_roots=self.folders("SEEDANCE_MEDIA_ROOTS"),
             upload_url=self.bucket("SEEDANCE_UPLOAD_URL"),
             log=self.choice("SEEDANCE_LOG"),
+            unfilled=tuple(self.unfilled),
             sources=self.sources,
         )
         if self.problems:
@@ -139,8 +156,12 @@ class _Reader:
 
     def text(self, name: str) -> str:
         value = self.environ.get(name, "").strip()
-        if value.startswith("${") and value.endswith("}"):
-            return ""  # the client did not fill in its own variable
+        if _PLACEHOLDER.search(value):
+            if name in _CAPS:  # a cap that is not understood is not the same as no cap
+                self.problems.append(f"{name} holds the placeholder {value!r}, which the client did not fill in.")
+            elif name.endswith("_API_KEY"):
+                self.unfilled.append(name)
+            return ""
         if value:
             self.sources[name] = "environment"
         return value

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -21,8 +23,8 @@ import anyio
 import httpx2
 
 from seedance_mcp.addresses import is_loopback, may_be_fetched
-from seedance_mcp.errors import SaveError, VendorUnreachable, VideoUnreachable
-from seedance_mcp.sanitize import repair_text
+from seedance_mcp.errors import SaveError, SettingError, VendorUnreachable, VideoUnreachable
+from seedance_mcp.sanitize import clean, repair_text
 from seedance_mcp.vendors.vendor import Answer
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 MAX_ANSWER = 4 * 1024 * 1024
 """The most bytes of an answer that are read."""
 MAX_REDIRECTS = 5
+_TEXT, _SHOWN = 1200, 300
+"""Bytes of an answer that are cleaned, and characters of it that are kept for the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,22 @@ class Web:
         self._transport = transport
         self._base_urls = {**settings.base_urls, **(origins or {})}
         self._clients: dict[str, httpx2.AsyncClient] = {}
+        self._opening = threading.Lock()
+
+    async def prepare(self) -> None:
+        """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
+
+        Raises:
+            SettingError: a proxy or a certificate of the environment cannot be used.
+        """
+        try:
+            for purpose in ("submit", "call", "download"):
+                await anyio.to_thread.run_sync(self._client, purpose)
+        except (ImportError, ValueError, OSError, ssl.SSLError, httpx2.InvalidURL) as error:
+            raise SettingError(
+                f"The HTTP client cannot be set up: a proxy or certificate setting is wrong ({type(error).__name__}).",
+                next_step="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from None
 
     async def aclose(self) -> None:
         """Close the clients. They open again if the object is used again."""
@@ -105,21 +125,22 @@ class Web:
         return self._base_urls[vendor.slug] + call.path
 
     def _client(self, purpose: str) -> httpx2.AsyncClient:
-        if purpose not in self._clients:
-            # A POST never reuses a connection: on a stale one, a job that was never sent would seem lost.
-            limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "call" else 0)
-            read = self._timeouts.submit_read if purpose == "submit" else self._timeouts.read
-            self._clients[purpose] = httpx2.AsyncClient(
-                transport=self._transport,
-                limits=limits,
-                follow_redirects=False,
-                trust_env=purpose != "download",
-                timeout=httpx2.Timeout(read, connect=self._timeouts.connect),
-                headers={"user-agent": "seedance-mcp"},
-                # Hosts that share a verified address would share their cookies.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "download" else None,
-            )
-        return self._clients[purpose]
+        with self._opening:
+            if purpose not in self._clients:
+                # Submitting keeps no connection alive: on a stale one, a job that was never sent looks like a lost one.
+                limits = httpx2.Limits(max_connections=20, max_keepalive_connections=10 if purpose == "call" else 0)
+                read = self._timeouts.submit_read if purpose == "submit" else self._timeouts.read
+                self._clients[purpose] = httpx2.AsyncClient(
+                    transport=self._transport,
+                    limits=limits,
+                    follow_redirects=False,
+                    trust_env=purpose != "download",
+                    timeout=httpx2.Timeout(read, connect=self._timeouts.connect),
+                    headers={"user-agent": "seedance-mcp"},
+                    # Hosts that share a verified address would share their cookies.
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "download" else None,
+                )
+            return self._clients[purpose]
 
     def _headers(self, vendor: Vendor, call: Call) -> dict[str, str]:
         key = "" if call.public else f"Bearer {self._settings.keys[vendor.slug].get_secret_value()}"
@@ -271,7 +292,8 @@ async def _answer(response: httpx2.Response) -> Answer:
         body = repair_text(json.loads(read)) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
-    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")))
+    text = clean(bytes(read[:_TEXT]).decode("utf-8", "replace"))[:_SHOWN]
+    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")), text)
 
 
 def _retry_after(said: str) -> float | None:

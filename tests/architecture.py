@@ -89,13 +89,16 @@ BEHIND_THE_FACE: dict[str, set[str]] = {
 """What a part imports although it is not in FACES: `runtime` opens the journal, and a fake imitates its vendor."""
 
 PRIVATE: dict[str, set[str]] = {
-    "jobs/download": {"jobs/poller", "jobs/service", "jobs/timing"},
+    "jobs/accounts": {"jobs/housekeeping", "jobs/poller", "jobs/reconcile", "jobs/service", "jobs/submit"},
+    "jobs/download": {"jobs/housekeeping", "jobs/poller", "jobs/service", "jobs/timing"},
     "jobs/events": {"jobs/service"},
     "jobs/final_cost": {"jobs/poller", "jobs/submit"},
-    "jobs/poller": {"jobs/service"},
+    "jobs/housekeeping": {"jobs/service"},
+    "jobs/outcome": {"jobs/submit"},
+    "jobs/poller": {"jobs/housekeeping", "jobs/service"},
     "jobs/price_lists": {"jobs/service"},
-    "jobs/reconcile": {"jobs/service"},
-    "jobs/submit": {"jobs/service"},
+    "jobs/reconcile": {"jobs/housekeeping", "jobs/service"},
+    "jobs/submit": {"jobs/housekeeping", "jobs/service"},
     "server/tools": {"server/app", "server/player"},
     "web": {"cli/doctor", "jobs", "runtime", "server/app", "uploads"},
 }

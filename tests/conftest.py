@@ -13,6 +13,10 @@ settings.register_profile("quick", max_examples=60, derandomize=True, deadline=N
 settings.register_profile("deep", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+# Hundreds of tests start a server: each would compile every module anew where the surroundings forbid .pyc files.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "bytecode")
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -105,11 +105,24 @@ def test_the_repr_of_settings_contains_no_key() -> None:
 
 @pytest.mark.parametrize("value", ["${user_config.ope_key}", "${SEEDANCE_OPE_API_KEY}", "", "   "])
 def test_a_placeholder_that_the_client_did_not_fill_in_counts_as_unset(value: str) -> None:
-    settings = load({"SEEDANCE_OPE_API_KEY": value, "SEEDANCE_MAX_COST": value, "SEEDANCE_SANDBOX": value})
+    settings = load({"SEEDANCE_OPE_API_KEY": value, "SEEDANCE_SAVE": value, "SEEDANCE_SANDBOX": value})
     assert settings.vendors == ()
-    assert settings.max_cost is None
+    assert settings.autosave
     assert not settings.sandbox
     assert settings.sources == {}
+    assert settings.unfilled == (("SEEDANCE_OPE_API_KEY",) if value.strip() else ())
+
+
+@pytest.mark.parametrize(
+    "name", ["SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE", "SEEDANCE_MAX_OPEN_JOBS"]
+)
+@pytest.mark.parametrize("value", ["${env:CAP}", "${input:cap}", "${CAP:-2}", "$${CAP}"])
+def test_a_cap_with_a_placeholder_that_the_client_did_not_fill_in_is_an_error(name: str, value: str) -> None:
+    assert load_error(**{name: value}) == f"{name} holds the placeholder {value!r}, which the client did not fill in."
+
+
+def test_a_cap_that_is_empty_counts_as_unset() -> None:
+    assert load({"SEEDANCE_MAX_COST": "  "}).max_cost is None
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ class Price:
     unknown: str | None = None
     """Why the price in USD is unknown, and which setting supplies it."""
     caution: str | None = None
+    unit_usd: Decimal | None = None
+    """What one unit in which the vendor reports charges is worth in USD, at the time of the quote."""
 
     def brief(self) -> str:
         """Return the price as short text: "$2.40", "400 credits" or "unknown"."""
@@ -119,8 +121,11 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     if unit == "USD":
         usd_per_unit = Decimal(1)
     caution = " ".join(c.text for c in billing.cautions if c.applies(request.fields())) or None
+    reported = _unit_usd(billing, own, for_vendor)
     if rate is None or per is None:
-        return Price(_formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution)
+        return Price(
+            _formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution, unit_usd=reported
+        )
     amount = rate * (request.duration or 0) if per == "second" else rate
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
@@ -129,9 +134,17 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
     if usd_per_unit is None:
         why = f"{request.model.vendor} does not publish what its {unit} are worth; the user can set SEEDANCE_PRICES"
-        return Price(basis, amount, unit, unknown=why, caution=caution)
+        return Price(basis, amount, unit, unknown=why, caution=caution, unit_usd=reported)
     micros = int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING))
-    return Price(basis, amount, unit, micros, caution=caution)
+    return Price(basis, amount, unit, micros, caution=caution, unit_usd=reported)
+
+
+def _unit_usd(billing: Billing, own: UnitPrice, for_vendor: UnitPrice) -> Decimal | None:
+    """Return the worth of the vendor's own unit; an operator's entry about another unit says nothing about it."""
+    if billing.unit == "USD":
+        return Decimal(1)
+    entries = [e.usd_per_unit for e in (own, for_vendor) if e.usd_per_unit and e.unit in {None, billing.unit}]
+    return entries[0] if entries else billing.usd_per_unit
 
 
 def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import heapq
 import logging
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -21,7 +21,7 @@ from seedance_mcp.jobs.journal.model import OPEN
 from seedance_mcp.vendors.vendor import read_snapshot
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.jobs.accounts import Accounts
     from seedance_mcp.jobs.download.downloader import Downloader
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
@@ -39,22 +39,21 @@ _RECENT = 0.8
 class Poller:
     """Tracks the running jobs of a journal until they end."""
 
-    def __init__(  # noqa: PLR0913  (one caller, `JobService`, puts the parts together)
+    def __init__(
         self,
         journal: Journal,
         web: Web,
-        vendors: Mapping[str, Vendor],
+        accounts: Accounts,
         owner: str,
         *,
-        prices: Prices,
         downloader: Downloader,
         on_change: Callable[[str], None],
         interval: float | None,
         timing: Timing,
     ) -> None:
         """`on_change` is called with the id of each job that was polled; `interval` replaces the adaptive schedule."""
-        self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
-        self._prices, self._downloader, self._on_change, self._interval = prices, downloader, on_change, interval
+        self._journal, self._web, self._accounts, self._owner = journal, web, accounts, owner
+        self._downloader, self._on_change, self._interval = downloader, on_change, interval
         self._timing, self._now = timing.poll, timing.clock
         self._jitter = timing.jitter
         self._queue: list[tuple[float, str]] = []
@@ -118,7 +117,7 @@ class Poller:
         over = False
         try:
             job = await self._journal.get(job_id)
-            if job is not None and not job.open:  # another server has recorded its end, and may not save videos
+            if job is not None and not job.open and self._accounts.vendor(job):  # its end was seen by another server
                 self._downloader.start(job)
             over = job is None or not job.open or await self._poll(job, requested=requested)
         except SeedanceError as error:
@@ -135,12 +134,10 @@ class Poller:
             self._on_change(job_id)
 
     async def _poll(self, job: Job, *, requested: bool) -> bool:
-        """Poll if it is this server's turn; return whether the job needs no more polls."""
-        vendor = self._vendors.get(job.vendor)
+        """Poll if it is this server's turn; return whether there is nothing left to poll."""
+        vendor = self._accounts.vendor(job)
         if vendor is None or job.task_id is None:
-            await self._journal.note(
-                job.id, error_message=f"{job.vendor} has no API key any more, so the job cannot be polled."
-            )
+            await self._journal.note(job.id, error_message=self._accounts.problem(job))
             return True
         if (quiet := self._quiet_until.get(vendor.slug, 0.0) - anyio.current_time()) > 0:
             await self._plan(job, quiet)  # a vendor that asked for a pause gets it, even if a caller waits
@@ -188,7 +185,8 @@ class Poller:
 
     async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> bool:
         now = self._now()
-        changes = {
+        changes: dict[str, Any] = {
+            "account": self._accounts.id(vendor.slug),  # in a journal of an older version, it is known from now on
             "vendor_status": found.vendor_status,
             "progress": found.progress,
             "polled_at": now,
@@ -198,7 +196,7 @@ class Poller:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
             await self._plan(moved or job)
             return False
-        changes |= settlement(job, vendor.model(job.model), found.state, found.charged, self._prices)
+        changes |= settlement(job, vendor.model(job.model), found.state, found.charged)
         if found.refusal:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:

@@ -71,7 +71,7 @@ def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices)
         NotConfigured: no vendor has an API key.
     """
     if not settings.models:
-        raise NotConfigured("No vendor is configured.")
+        raise NotConfigured(" ".join(["No vendor is configured.", *map(_unfilled, settings.unfilled)]))
     if order.model is None:
         return _cheapest(settings, order, inputs, prices)
     model = settings.model(order.model)
@@ -80,6 +80,10 @@ def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices)
         others = choose.others(settings.models, order.args, model, inputs.check)
         raise _refusal(model.id, checked, others, choose.nearest(model, order.args, inputs.check))
     return _quote(settings, order, inputs, checked, price(checked.request, prices))
+
+
+def _unfilled(name: str) -> str:
+    return f"{name} holds a placeholder that the client did not fill in."
 
 
 def all_quotes(settings: Settings, order: Order, inputs: Inputs, prices: Prices) -> list[Quote]:

@@ -7,7 +7,7 @@ creates one if there was none. At any other vendor, a person settles an unknown 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,6 +17,8 @@ from seedance_mcp.errors import SeedanceError
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
+    from seedance_mcp.jobs.accounts import Accounts
+    from seedance_mcp.jobs.journal.budget import Caps
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.vendors.vendor import Vendor
@@ -30,27 +32,38 @@ class Reconciler:
     def __init__(
         self,
         journal: Journal,
-        vendors: Mapping[str, Vendor],
+        accounts: Accounts,
         submit: Callable[[Job, VideoRequest, Vendor], Awaitable[Job]],
         as_sent: Callable[[VideoRequest, Vendor], Awaitable[VideoRequest | None]],
+        caps: Callable[[], Caps],
         timing: Timing,
     ) -> None:
         """`as_sent` returns a request from the journal with the URLs in place of its placeholders for local files."""
-        self._journal, self._vendors, self._submit, self._as_sent = journal, vendors, submit, as_sent
-        self._timing, self._now = timing.reconcile, timing.clock
+        self._journal, self._accounts, self._submit, self._as_sent = journal, accounts, submit, as_sent
+        self._caps, self._timing, self._now = caps, timing.reconcile, timing.clock
         self._under_way: set[str] = set()
+        self._trying: set[str] = set()
 
     def can(self, job: Job) -> bool:
-        """Whether the outcome of the job is unknown, and submitting it again cannot pay twice."""
-        vendor = self._vendors.get(job.vendor)
+        """Whether the outcome of the job is unknown, and its vendor can be asked again without paying twice."""
+        vendor = self._accounts.payer(job)
         has_key = vendor is not None and vendor.idempotency_header is not None
-        return job.state == "unknown" and has_key and self._now() - job.created_at < self._timing.key_lifetime
+        age = self._now() - job.created_at  # below 0 where the clock was set back, so that nobody knows the age
+        return job.state == "unknown" and has_key and 0 <= age < self._timing.key_lifetime
 
     async def reconcile(self, job: Job) -> Job:
-        """Submit an unknown job again, unless that was just done; return the job as it is then."""
-        if not self.can(job) or job.id in self._under_way or self._now() - job.updated_at < self._timing.fresh:
+        """Ask the vendor again about a job, unless that was done a moment ago; return the job as it is then.
+
+        If the first request never arrived, this one buys the video, so the caps in force must allow it.
+
+        Raises:
+            OverBudget: they do not.
+            JournalError: the journal cannot be used.
+        """
+        vendor = self._accounts.payer(job)
+        recent = 0 <= self._now() - job.updated_at < self._timing.fresh
+        if vendor is None or not self.can(job) or job.id in self._under_way or recent:
             return job
-        vendor = self._vendors[job.vendor]
         model = vendor.model(job.model)
         request = check(model, job.request).request if model else None
         request = await self._as_sent(request, vendor) if request else None
@@ -58,18 +71,31 @@ class Reconciler:
             return job
         self._under_way.add(job.id)
         try:
+            if await self._journal.readmit(job.id, self._caps()) is None:
+                return await self._journal.get(job.id) or job
             return await self._submit(job, request, vendor)
         finally:
             self._under_way.discard(job.id)
 
     async def keep_trying(self, job: Job) -> None:
-        """Submit an unknown job again, with growing pauses, until its outcome is known or the pauses end."""
-        for pause in self._timing.pauses:
-            await anyio.sleep(pause)
-            try:
-                current = await self._journal.get(job.id)
-                if current is None or not self.can(current):
-                    return
-                await self.reconcile(current)
-            except SeedanceError as error:
-                log.warning("job %s: %s", job.id, error)
+        """Ask the vendor again, a few times with growing pauses, until the outcome is known.
+
+        Does nothing if that is being done already.
+        """
+        if job.id in self._trying:
+            return
+        self._trying.add(job.id)
+        try:
+            for pause in self._timing.pauses:
+                await anyio.sleep(pause)
+                try:
+                    current = await self._journal.get(job.id)
+                    if current is None or not self.can(current):
+                        return
+                    await self.reconcile(current)
+                except SeedanceError as error:
+                    log.warning("job %s: %s", job.id, error)
+                except Exception:
+                    log.exception("reconciling job %s failed", job.id)  # must not end the service
+        finally:
+            self._trying.discard(job.id)

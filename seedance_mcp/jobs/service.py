@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import InvalidRequest, SeedanceError, Stopping, UnknownJob
+from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceError, UnknownJob
+from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
+from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
-from seedance_mcp.jobs.journal.model import OPEN, STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
+from seedance_mcp.jobs.journal.model import STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
@@ -30,25 +32,19 @@ if TYPE_CHECKING:
 
     from seedance_mcp.catalog.order import Order
     from seedance_mcp.catalog.price import Prices
-    from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.journal.budget import Spending
     from seedance_mcp.jobs.journal.model import Total
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.reviews import ReviewStatus
-    from seedance_mcp.vendors.vendor import Vendor
     from seedance_mcp.web import Web
-
-log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 50
 """Seconds that a check may wait; some clients give a whole call no more than 60."""
 SHORTEST_ID = 4
 """The fewest characters of an id that can name a job; a video's file name ends with as many."""
 _DAY = 86_400
-_NOT_SAVED = 50
-"""How many of the latest videos are checked for any that are not saved yet."""
 _REPORT_EVERY = 5.0
 _REPORT_DOWNLOAD_EVERY = 0.5
 """Seconds between two progress reports, while the vendor works and while the video is being downloaded."""
@@ -78,35 +74,56 @@ class JobService:
     ) -> None:
         self.settings = settings
         self.autosave = autosave
+        self.stop_grace = timing.stop_grace
+        """Seconds that submissions under way get when the service closes."""
         self._journal, self._web, self._lock, self._timing = journal, web, lock, timing
         self._now = timing.clock
-        self._vendors = {v.slug: v for v in settings.vendors}
         self._group: TaskGroup | None = None
-        self._submitting: dict[str, tuple[anyio.Event, anyio.CancelScope]] = {}
+        self._accounts = Accounts(settings)
         self._events = JobEvents()
         self._prices = PriceLists(settings, web, timing)
         self._uploader = Uploader(settings, web, timing.uploads)
-        self._submitter = Submitter(journal, web, self._prices, lock.id, timing)
-        self._reconciler = Reconciler(journal, self._vendors, self._submit, self._uploader.as_sent, timing)
+        self._submitter = Submitter(journal, web, self._accounts, lock.id, on_submitted=self._submitted, timing=timing)
+        self._reconciler = Reconciler(
+            journal,
+            self._accounts,
+            self._submitter.submit,
+            self._uploader.as_sent,
+            functools.partial(caps, settings),
+            timing,
+        )
+        notify = self._events.notify
         self._downloader = Downloader(
             journal,
             web,
-            self._vendors,
+            {v.slug: v for v in settings.vendors},
             lock.id,
             folder=settings.output_dir,
             autosave=autosave,
-            on_change=self._events.notify,
+            on_change=notify,
             timing=timing.downloads,
         )
+        interval = settings.poll_interval or (0.5 if settings.sandbox else None)
         self._poller = Poller(
             journal,
             web,
-            self._vendors,
+            self._accounts,
             lock.id,
-            prices=self._prices,
             downloader=self._downloader,
-            on_change=self._events.notify,
-            interval=settings.poll_interval or (0.5 if settings.sandbox else None),
+            on_change=notify,
+            interval=interval,
+            timing=timing,
+        )
+        self._housekeeping = Housekeeping(
+            settings,
+            web,
+            journal,
+            lock,
+            self._accounts,
+            submitter=self._submitter,
+            reconciler=self._reconciler,
+            poller=self._poller,
+            downloader=self._downloader,
             timing=timing,
         )
 
@@ -153,10 +170,12 @@ class JobService:
         Cancelling this call does not cancel the submission; the journal still gets its outcome.
 
         Raises:
-            OverBudget, KeyReused, UploadPending, or another error of an upload: nothing was sent.
-            JournalError, Stopping: the sentence says whether the job may have been sent.
+            OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
+                was sent.
+            Stopping: the server stops before the outcome is known.
         """
         await self.recover()
+        await self._web.prepare()  # what cannot be sent is refused before anything is written
         request = quote.request
         if quote.uploads:
             await self.check_caps(quote)
@@ -171,6 +190,8 @@ class JobService:
                 owner=self._lock.id,
                 reserve=quote.price.usd_micros,
                 price=quote.price.as_json(),
+                account=self._accounts.id(quote.vendor.slug),
+                unit_usd=None if quote.price.unit_usd is None else str(quote.price.unit_usd),
                 request_key=quote.order.request_key,
                 allow_duplicate=quote.order.allow_duplicate,
             ),
@@ -178,43 +199,14 @@ class JobService:
         )
         if admission.duplicate:
             return admission
-        job = await self._submit(admission.job, request, quote.vendor)
-        self._reconcile_later(job)
-        return Admission(job)
-
-    async def _submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Submit a job in a task of its own, which continues when the caller, or at first the service, is cancelled."""
-        if self._group is None:
-            raise Stopping("The server is stopping.")
-        outcome: list[Job | Exception] = []
-        done, scope = self._submitting[job.id] = anyio.Event(), anyio.CancelScope(shield=True)
-
-        async def work() -> None:
-            try:
-                with scope:
-                    outcome.append(submitted := await self._submitter.submit(job, request, vendor))
-                    await self._poller.track(submitted)
-            except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
-                outcome.append(error)
-            finally:
-                self._submitting.pop(job.id, None)
-                done.set()
-                self._events.notify(job.id)
-
-        self._group.start_soon(work)
-        await done.wait()
-        if not outcome:
-            raise Stopping(
-                f"The server is stopping, and job {job.id} may be running and billed.",
-                next_step=f"Do NOT call create_video again; call check_video with job_id {job.id}.",
-            )
-        if isinstance(outcome[0], Exception):
-            raise outcome[0]
-        return outcome[0]
-
-    def _reconcile_later(self, job: Job) -> None:
+        job = await self._submitter.submit(admission.job, request, quote.vendor)
         if self._group is not None and self._reconciler.can(job):
             self._group.start_soon(self._reconciler.keep_trying, job)
+        return Admission(job)
+
+    async def _submitted(self, job: Job) -> None:
+        await self._poller.track(job)
+        self._events.notify(job.id)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle an unknown job by hand: it is the vendor's task `task_id`, or was not charged (None).
@@ -225,9 +217,14 @@ class JobService:
         """
         await self.recover()
         job = await self.get(job_id)
-        if task_id is not None:
-            changes = {"task_id": task_id, "submitted_at": job.created_at, "error_code": None, "error_message": None}
-            settled = await self._journal.move(job_id, "submitted", when=("unknown",), **changes)
+        if job.state != "unknown":
+            settled = None
+        elif task_id is not None:
+            if job.account is None and job.vendor in {v.slug for v in self.settings.vendors}:
+                job = replace(job, account=self._accounts.id(job.vendor))
+            settled = await self._journal.accept(job, task_id, submitted_at=job.created_at, account=job.account)
+            if settled is not None and settled.state == "unknown":
+                raise InvalidRequest(str(settled.error_message), next_step="Give the id of this job's own task.")
         else:
             settled = await self._journal.move(
                 job_id,
@@ -289,9 +286,13 @@ class JobService:
             with anyio.move_on_after(self._timing.poll.bound):
                 await self._poller.poll(job_id)
             job = await self.get(job_id)
-        job = await self._reconciler.reconcile(job)
-        await self._poller.track(job)
-        self._downloader.start(job)
+        try:
+            job = await self._reconciler.reconcile(job)
+        except OverBudget as error:
+            job = await self._journal.note(job.id, error_message=error.sentence) or job
+        if self._accounts.vendor(job):
+            await self._poller.track(job)
+            self._downloader.start(job)
         return job
 
     async def wait(
@@ -342,11 +343,14 @@ class JobService:
             SaveError: the video could not be saved.
             JournalError: the journal cannot be used.
         """
+        if self._accounts.vendor(job) is None:
+            raise SaveError(self._accounts.problem(job), next_step="Set the API key that it was submitted with.")
         return await self._downloader.download(job, on_progress)
 
     async def track(self, job: Job) -> None:
         """Poll a job in the background from now on, even if another server created it."""
-        await self._poller.track(job)
+        if self._accounts.vendor(job):
+            await self._poller.track(job)
 
     def subscribe(self) -> AbstractContextManager[MemoryObjectReceiveStream[str]]:
         """Return a context with a stream of the ids of jobs that may have changed."""
@@ -386,65 +390,29 @@ class JobService:
         """Delete prompts, links and vendor messages of jobs that ended so many days ago; return how many."""
         return await self._journal.purge(self._now() - days * _DAY)
 
-    # -- housekeeping ---------------------------------------------------------------------------------------------
+    # -- running --------------------------------------------------------------------------------------------------
 
     async def recover(self) -> None:
-        """Settle the jobs that dead processes left in the middle of a submission."""
-        for job in await self._journal.recover(self._lock.alive):
-            log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
-            self._reconcile_later(job)
+        """Settle what dead processes left half done, and what this one could not move on."""
+        await self._housekeeping.recover()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[JobService]:
         """Poll and download in the background while the block runs; then submissions get a moment to finish."""
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group, self._prices.renewed(self._group):
+            self._submitter.open(self._group)
             await self._group.start(self._downloader.run)
             await self._group.start(self._poller.run)
-            await self._group.start(self._housekeeping)
+            await self._group.start(self._housekeeping.run)
             try:
                 yield self
             except SeedanceError as error:  # raised again below: the task group would wrap it
                 failed = error
             finally:
-                with anyio.CancelScope(shield=True), anyio.move_on_after(self._timing.stop_grace):
-                    for done, _ in list(self._submitting.values()):
-                        await done.wait()
-                for _, scope in self._submitting.values():
-                    scope.cancel()
+                self._journal.hurry(self.stop_grace)
+                await self._submitter.stop(self.stop_grace)
                 self._group.cancel_scope.cancel()
         self._group = None
         if failed is not None:
             raise failed
-
-    async def _housekeeping(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Recover, adopt jobs of other servers, and apply the retention period: at the start and at intervals."""
-        await self._try(self.recover)
-        task_status.started()
-        while True:
-            await self._try(self._adopt_jobs)
-            await self._try(self._apply_retention)
-            await anyio.sleep(self._timing.housekeeping)
-            await self._try(self.recover)
-
-    async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do one step of the housekeeping; if it fails, log why and continue."""
-        try:
-            await step()
-        except SeedanceError as error:
-            log.warning("%s", error.sentence)
-        except Exception:
-            log.exception("housekeeping failed")  # the service must go on
-
-    async def _apply_retention(self) -> None:
-        if self.settings.retention_days is not None:
-            await self.purge(self.settings.retention_days)
-
-    async def _adopt_jobs(self) -> None:
-        """Track every running job and download recent videos that are not saved, whichever server created them."""
-        for job in await self._journal.in_states(OPEN):
-            if job.vendor in self._vendors:
-                await self._poller.track(job)
-        for job in (await self._journal.page(("succeeded",), _NOT_SAVED, None)).jobs:
-            if self._now() - (job.finished_at or 0) < _DAY:  # an older link rarely works
-                self._downloader.start(job)

@@ -1,192 +1,276 @@
-"""The only code that spends money: one admitted job, one POST, one durable outcome.
+"""The only code that spends money: one admitted job, one POST, one durable outcome (`seedance_mcp.jobs.outcome`).
 
-| observed                                               | outcome   | next                                        |
-|--------------------------------------------------------|-----------|---------------------------------------------|
-| the HTTP trace shows that the POST never began         | not sent  | up to 3 further attempts, then rejected     |
-| a 4xx, or a body code inside HTTP 200, in the vendor's | rejected  | no retry                                    |
-|   own error envelope                                   |           |                                             |
-| 421, 425, 429                                          | rejected  | up to 2 further attempts after Retry-After, |
-|                                                        |           |   if that is at most 30 s                   |
-| 408, 409, 5xx, 3xx, timeout, reset, no whole answer,   | ambiguous | `unknown`; never sent again, except with an |
-|   no task id in it                                     |           |   idempotency key to a vendor that has them |
+Each submission runs in a task of its own: neither a caller that gives up nor a client that hangs up interrupts it.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import Code, JournalError, UnexpectedAnswer
+from seedance_mcp.errors import Code, JournalError, Stopping
 from seedance_mcp.jobs.final_cost import charged_usd
 from seedance_mcp.jobs.journal.model import STOPPED
+from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import NotSent, OutcomeUnknown
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.price import Prices
+    from anyio.abc import TaskGroup
+
     from seedance_mcp.catalog.request import VideoRequest
+    from seedance_mcp.jobs.accounts import Accounts
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
-    from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Vendor
+    from seedance_mcp.vendors.vendor import Accepted, Call, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
 
-REJECTING = {400, 401, 402, 403, 404, 413, 415, 422}
-ASKING_TO_WAIT = {421, 425, 429}
-_PASSING = {Code.RATE_LIMITED, Code.BUSY, Code.VENDOR_DOWN, Code.NO_CREDIT, Code.AUTH}
-"""Refusals that say nothing about the request itself."""
+_LAST_WRITE = 0.25
+"""Seconds for writing "unknown" to the journal, once the grace of a stop is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of a POST: accepted, refused, or (with the reason) ambiguous."""
+@dataclass(slots=True)
+class _Submission:
+    """A submission that is under way."""
 
-    accepted: Accepted | None = None
-    refusal: Refusal | None = None
-    ambiguous: str = ""
-    retry_after: float | None = None
-
-    @property
-    def text(self) -> str:
-        """The vendor's message, or why the outcome is ambiguous."""
-        return self.refusal.message if self.refusal else self.ambiguous
+    job: Job
+    call: Call
+    vendor: Vendor
+    first: bool
+    """Whether this is the job's first POST, and not a repeat with its idempotency key."""
+    done: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=lambda: anyio.CancelScope(shield=True))
+    submitted: Job | None = None
+    error: Exception | None = None
 
 
 class Submitter:
     """Submits jobs of one journal as one owner."""
 
-    def __init__(self, journal: Journal, web: Web, prices: Prices, owner: str, timing: Timing) -> None:
-        self._journal, self._web, self._prices, self._owner = journal, web, prices, owner
+    def __init__(
+        self,
+        journal: Journal,
+        web: Web,
+        accounts: Accounts,
+        owner: str,
+        *,
+        on_submitted: Callable[[Job], Awaitable[None]],
+        timing: Timing,
+    ) -> None:
+        """`on_submitted` is called with each job in its new state."""
+        self._journal, self._web, self._accounts, self._owner = journal, web, accounts, owner
+        self._on_submitted = on_submitted
         self._timing, self._now, self._jitter = timing.submit, timing.clock, timing.jitter
+        self._group: TaskGroup | None = None
+        self._under_way: dict[str, _Submission] = {}
+        self._stopping = anyio.Event()
+        self._not_sent: set[str] = set()
+
+    def open(self, group: TaskGroup) -> None:
+        """Run submissions in tasks of a group from now on."""
+        self._group = group
 
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Send an admitted job, record the outcome, and return the job in its new state.
+        """Send an admitted job and write down what became of it. Returns the job in its new state.
 
-        A job whose outcome is unknown is sent again only to a vendor with an idempotency key, where the repeat
-        returns the first task. If such a repeat is refused, that says nothing about the first POST, so the job stays
-        unknown.
+        Cancelling this call does not cancel the submission. A job whose outcome is unknown is sent again only to a
+        vendor with an idempotency key and with the account of the job, where the repeat returns the first task. If
+        such a repeat is refused, that says nothing about the first POST, so the job stays unknown.
 
         Raises:
-            JournalError: the outcome cannot be recorded; the sentence says what it is.
+            Stopping: the server stops before the outcome is known.
+            JournalError: the outcome cannot be written down; the error says what it is.
         """
-        if job.state == "unknown" and not vendor.idempotency_header:
-            raise ValueError(f"{vendor.slug} has no idempotency key: sending {job.id} again could pay twice")
+        first = job.state != "unknown"
+        if not first and not (vendor.idempotency_header and self._accounts.payer(job) is vendor):
+            raise ValueError(f"sending {job.id} to {vendor.slug} again could pay twice")
+        if self._group is None or self._stopping.is_set():
+            if first:
+                self._not_sent.add(job.id)
+            raise Stopping("The server is stopping.")
         call = vendor.build_submit(request)
         if vendor.idempotency_header:
             call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
-        moved = await self._journal.move(job.id, "submitting", when=(job.state,), owner=self._owner)
-        if moved is None:  # another process has settled it in the meantime
-            return await self._journal.get(job.id) or job
-        try:
-            outcome = await self._send(vendor, call)
-        except BaseException:  # most likely cancelled at shutdown: the request may have been sent
-            code = Code.UNKNOWN_OUTCOME
-            await self._journal.move(job.id, "unknown", when=("submitting",), error_code=code, error_message=STOPPED)
-            raise
-        if job.state == "unknown" and outcome.accepted is None:
-            outcome = Outcome(ambiguous=outcome.text)
-        return await self._write_down(job, outcome, request) or moved
+        submission = self._under_way[job.id] = _Submission(job, call, vendor, first)
+        self._group.start_soon(self._run, submission)
+        await submission.done.wait()
+        if submission.error is not None:
+            raise submission.error
+        if submission.submitted is None:
+            raise Stopping(
+                f"The server is stopping, and job {job.id} may be running and billed.",
+                next_step=f"Do NOT call create_video again; call check_video with job_id {job.id}.",
+            )
+        return submission.submitted
 
-    async def _send(self, vendor: Vendor, call: Call) -> Outcome:
+    async def stop(self, grace: float) -> None:
+        """Let submissions finish for so many seconds; what is not answered then is unknown, and written down so.
+
+        Pauses between attempts end at once: what was not accepted by now is rejected.
+        """
+        self._stopping.set()
+        with anyio.CancelScope(shield=True):
+            await self._wait(grace)
+            for submission in self._under_way.values():
+                submission.scope.cancel()
+            await self._wait(_LAST_WRITE)
+        self._group = None
+
+    async def _wait(self, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
+            for submission in list(self._under_way.values()):
+                await submission.done.wait()
+
+    async def _run(self, submission: _Submission) -> None:
+        try:
+            with submission.scope:
+                submission.submitted = await self._begin(submission)
+                if submission.submitted is None:
+                    outcome = await self._send(submission)
+                    submission.submitted = await self._record(submission, outcome)
+                await self._on_submitted(submission.submitted)
+        except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
+            submission.error = error
+        finally:
+            self._under_way.pop(submission.job.id, None)
+            submission.done.set()
+
+    # -- before the POST ------------------------------------------------------------------------------------------
+
+    async def _begin(self, submission: _Submission) -> Job | None:
+        """Move the job to `submitting`; return it as it is where another process has settled it meanwhile."""
+        job = submission.job
+        account = self._accounts.id(submission.vendor.slug)
+        try:
+            moved = await self._journal.move(
+                job.id, "submitting", when=(job.state,), owner=self._owner, account=account
+            )
+        except JournalError:
+            if submission.first:
+                self._not_sent.add(job.id)
+            raise
+        if moved is None:
+            return await self._journal.get(job.id) or job
+        submission.job = moved
+        return None
+
+    async def abandon_unsent(self) -> None:
+        """Abandon the jobs that this process admitted and could not move on, because the journal was locked."""
+        for job_id in list(self._not_sent):
+            await self._journal.move(
+                job_id, "abandoned", when=("intent", "submitting"), reserved=0, finished_at=self._now()
+            )
+            self._not_sent.discard(job_id)
+
+    # -- the POST -------------------------------------------------------------------------------------------------
+
+    async def _send(self, submission: _Submission) -> Outcome:
+        vendor = submission.vendor
         unsent, busy = iter(self._timing.unsent_pauses), iter(self._timing.busy_pauses)
         while True:
             try:
-                answer = await self._web.post_once(vendor, call)
+                answer = await self._web.post_once(vendor, submission.call)
             except NotSent as error:
-                if (longest := next(unsent, None)) is None:
+                longest = next(unsent, None)
+                if longest is None or await self._stops_within(self._jitter(0, longest)):
                     message = f"{vendor.name} could not be reached: {error}."
                     return Outcome(refusal=classify(503, "", message, Code.VENDOR_DOWN))
-                await anyio.sleep(self._jitter(0, longest))
                 continue
             except OutcomeUnknown as error:
                 return Outcome(ambiguous=str(error))
+            except BaseException:  # most likely cancelled at shutdown: the request may have been sent
+                await self._write_unknown(submission.job, STOPPED)
+                raise
             outcome = read_outcome(vendor, answer)
-            asks_to_wait = outcome.refusal is not None and outcome.refusal.status in ASKING_TO_WAIT
             wait = outcome.retry_after or 0.0
-            if not asks_to_wait or wait > self._timing.longest_retry_after or (longest := next(busy, None)) is None:
+            if not outcome.asks_to_wait or wait > self._timing.longest_retry_after:
                 return outcome
-            await anyio.sleep(wait or self._jitter(longest / 4, longest))
+            longest = next(busy, None)
+            if longest is None or await self._stops_within(wait or self._jitter(longest / 4, longest)):
+                return outcome
 
-    async def _write_down(self, job: Job, outcome: Outcome, request: VideoRequest) -> Job | None:
-        for pause in self._timing.write_pauses:
+    async def _stops_within(self, seconds: float) -> bool:
+        """Wait; return early, and True, if the server is stopping."""
+        with anyio.move_on_after(seconds):
+            await self._stopping.wait()
+        return self._stopping.is_set()
+
+    # -- after the POST -------------------------------------------------------------------------------------------
+
+    async def _record(self, submission: _Submission, outcome: Outcome) -> Job:
+        if not submission.first and outcome.accepted is None:
+            outcome = Outcome(ambiguous=outcome.text)
+        job, pauses = submission.job, iter(self._timing.write_pauses)
+        while True:
             try:
-                return await self._write(job, outcome, request)
+                return await self._write(submission, outcome)
             except JournalError as error:  # a full disk may get space again, and a lock may be released
-                log.warning("job %s: %s", job.id, error.sentence)
-                await anyio.sleep(pause)
-        try:
-            return await self._write(job, outcome, request)
-        except JournalError as error:
-            raise _unwritten(job, outcome, error) from error
+                # The log is a record of it at once, for this process may be killed before the journal is.
+                log.error("job %s: %s. %s", job.id, outcome.text, error.sentence)  # noqa: TRY400  (no stack needed)
+                pause = next(pauses, None)
+                if pause is None or await self._stops_within(pause):
+                    raise _unwritten(job, outcome, error) from error
 
-    async def _write(self, job: Job, outcome: Outcome, request: VideoRequest) -> Job | None:
+    async def _write(self, submission: _Submission, outcome: Outcome) -> Job:
+        job = submission.job
         if outcome.accepted is not None:
-            reported = charged_usd(request.model, outcome.accepted.charged, self._prices)
-            # A vendor may report a higher charge than the quote; the reservation is then raised to it.
-            changes = {} if reported is None else {"reserved": reported, "unpriced": 0}
-            return await self._journal.move(
-                job.id,
-                "submitted",
-                when=("submitting", "unknown"),
-                task_id=outcome.accepted.task_id,
-                submitted_at=self._now(),
-                error_code=None,
-                error_message=None,
-                **changes,
-            )
-        if outcome.refusal is not None:
-            log.info("job %s rejected: %s", job.id, outcome.refusal.code)
-            # A refusal that says nothing about the request leaves its request_key free for the next attempt.
-            freed = {"request_key": None} if outcome.refusal.code in _PASSING else {}
-            return await self._journal.move(
-                job.id,
-                "rejected",
-                when=("submitting",),
-                reserved=0,
-                finished_at=self._now(),
-                error_code=outcome.refusal.code,
-                error_message=outcome.refusal.message,
-                **freed,
-            )
-        log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
-        code = Code.UNKNOWN_OUTCOME
-        return await self._journal.move(
-            job.id, "unknown", when=("submitting",), error_code=code, error_message=outcome.ambiguous
+            return await self._write_accepted(job, outcome.accepted)
+        if outcome.refusal is None:
+            log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
+            return await self._write_unknown(job, outcome.ambiguous)
+        log.info("job %s rejected: %s", job.id, outcome.refusal.code)
+        written = await self._journal.move(
+            job.id,
+            "rejected",
+            # Another process may have taken this one for dead; only the first POST can end that.
+            when=("submitting", "unknown") if submission.first else ("submitting",),
+            reserved=0,
+            finished_at=self._now(),
+            error_code=outcome.refusal.code,
+            error_message=outcome.refusal.message,
         )
+        return written or await self._journal.get(job.id) or job
 
+    async def _write_unknown(self, job: Job, message: str) -> Job:
+        code, when = Code.UNKNOWN_OUTCOME, ("submitting", "unknown")
+        written: Job | None = None
+        with anyio.CancelScope(shield=True):
+            written = await self._journal.move(job.id, "unknown", when=when, error_code=code, error_message=message)
+            written = written or await self._journal.get(job.id)
+        return written or job
 
-def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
-    """Classify a vendor's answer by the table above."""
-    refusal = vendor.parse_error(answer)
-    if refusal is not None:
-        status = refusal.status
-        if status in REJECTING or status in ASKING_TO_WAIT:
-            return Outcome(refusal=refusal, retry_after=answer.retry_after)
-        return Outcome(ambiguous=f"HTTP {status}: {refusal.message}")
-    if answer.status in ASKING_TO_WAIT:
-        message = f"{vendor.name} answered HTTP {answer.status}."
-        return Outcome(refusal=classify(answer.status, "", message, Code.RATE_LIMITED), retry_after=answer.retry_after)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  (HTTP statuses are clearest as numbers)
-        return Outcome(ambiguous=f"HTTP {answer.status} without the vendor's own error message")
-    try:
-        return Outcome(accepted=vendor.parse_submit(answer))
-    except UnexpectedAnswer:
-        return Outcome(ambiguous="the answer has no job id")
+    async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
+        reported = charged_usd(job, accepted.charged)
+        # What a vendor reports early may still rise, so the reservation never falls before the job is settled.
+        raised = reported is not None and reported > job.reserved
+        changes = {"reserved": reported, "unpriced": 0} if raised else {}
+        written = await self._journal.accept(job, accepted.task_id, submitted_at=self._now(), **changes)
+        if written is None:
+            current = await self._journal.get(job.id)
+            task = current.task_id if current else None
+            message = (
+                f"The vendor accepted job {job.id} as its task {accepted.task_id}, but the journal has task {task}."
+            )
+            log.error("%s", message)
+            raise JournalError(
+                message,
+                next_step="Do NOT call create_video again. Ask the user to look for both tasks at the vendor's site.",
+            )
+        if written.state == "unknown":
+            log.error("job %s: %s", job.id, written.error_message)
+        return written
 
 
 def _unwritten(job: Job, outcome: Outcome, error: JournalError) -> JournalError:
     """Report an outcome that cannot be recorded: this error and the log are then its only record."""
-    if outcome.accepted is not None:
-        message = f"The vendor accepted job {job.id} as its task {outcome.accepted.task_id}."
-    else:
-        message = f"Job {job.id} was sent; {outcome.text}."
-    log.error("%s %s", message, error.sentence)
     next_step = (
         "Do NOT call create_video again. Once the journal can be written and this server was restarted, the user can "
         f"settle it with `seedance-mcp videos resolve {job.id}`."
     )
-    return JournalError(f"{message} {error.sentence}", next_step=next_step)
+    return JournalError(f"Job {job.id} was sent: {outcome.text}. {error.sentence}", next_step=next_step)

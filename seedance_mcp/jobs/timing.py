@@ -78,8 +78,8 @@ class Timing:
     price_lists: PriceListTiming = field(default_factory=PriceListTiming)
     uploads: UploadTiming = field(default_factory=UploadTiming)
     downloads: DownloadTiming = field(default_factory=DownloadTiming)
-    stop_grace: float = 0.5
-    """How long an orderly stop waits for submissions that are under way."""
+    stop_grace: float = 1.3
+    """How long an orderly stop lets submissions finish; clients kill a server 2 s after they hang up."""
     housekeeping: float = 30.0
     """Between two rounds of background work: recovery, adopting jobs, retention."""
     clock: Callable[[], float] = time.time

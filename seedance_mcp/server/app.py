@@ -156,8 +156,10 @@ class App:
             raise self._failure or Stopping("The server is stopping.")
         return self._service
 
-    async def stop(self) -> None:
-        """Close the service in order: submissions under way get a moment, and the journal is closed."""
+    async def stop(self, grace: float | None = None) -> None:
+        """Close the service in order: submissions get `grace` seconds to finish, and the journal is closed."""
+        if self._service is not None and grace is not None:
+            self._service.stop_grace = grace
         with anyio.CancelScope(shield=True):
             self._scope.cancel()
             await self._stopped.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,8 +18,11 @@ from seedance_mcp.server.stdio_repair import TolerantReader
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
-_STOP_BOUND = 5.0
-"""Seconds that an orderly stop may take after a signal."""
+_AFTER_END_OF_INPUT = 1.8
+"""Seconds after which the process has ended when its client has hung up: clients kill it after 2 s."""
+_AFTER_SIGNAL = 5.0
+_TO_CLOSE = 0.5
+"""Of these seconds, what closing the service takes once submissions have had their grace."""
 
 
 async def serve_stdio(settings: Settings) -> None:
@@ -28,7 +32,8 @@ async def serve_stdio(settings: Settings) -> None:
         group.start_soon(_exit_on_signal, app)
         async with stdio.stdio_server() as (read, write):
             options = app.server.create_initialization_options(NotificationOptions())
-            await app.server.run(TolerantReader(read, write), write, options)
+            reader = TolerantReader(read, write, on_end=lambda: _exit_within(_AFTER_END_OF_INPUT))
+            await app.server.run(reader, write, options)
         group.cancel_scope.cancel()
 
 
@@ -38,6 +43,13 @@ async def _exit_on_signal(app: App) -> None:
         return  # no signal receiver there; Ctrl-C ends the process, and recovery does the rest
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
-            with anyio.move_on_after(_STOP_BOUND):
-                await app.stop()
+            _exit_within(_AFTER_SIGNAL)
+            await app.stop(grace=_AFTER_SIGNAL - _TO_CLOSE)
             os._exit(0)
+
+
+def _exit_within(seconds: float) -> None:
+    """End the process after so many seconds, whatever it is waiting for: the journal says how far it got."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from seedance_mcp.sanitize import repair_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from mcp.shared._stream_protocols import ReadStream, WriteStream  # their only home; used for types alone
@@ -28,8 +29,14 @@ _ID = re.compile(_BEFORE + r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?\d{1,18})(?=\
 class TolerantReader:
     """Reads messages from a client; a line that is not a message is answered with an error on `write`."""
 
-    def __init__(self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]) -> None:
-        self._read, self._write = read, write
+    def __init__(
+        self,
+        read: ReadStream[SessionMessage | Exception],
+        write: WriteStream[SessionMessage],
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_end` is called when the client has closed its end."""
+        self._read, self._write, self._on_end = read, write, on_end
 
     @property
     def last_context(self) -> Any:
@@ -39,7 +46,11 @@ class TolerantReader:
     async def receive(self) -> SessionMessage | Exception:
         """Return the next message."""
         while True:
-            item = await self._read.receive()
+            try:
+                item = await self._read.receive()
+            except (anyio.EndOfStream, anyio.ClosedResourceError):
+                self._on_end()
+                raise
             if not isinstance(item, ValidationError):
                 return item
             line: Any = item.errors()[0]["input"]

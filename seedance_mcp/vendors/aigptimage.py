@@ -11,13 +11,13 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, field_validator
 
 from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NeedsOneOf, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskId, TaskState, Vendor, read
 
 _URL = Link(("https", "http"), Source("SEED:156,164", "endpoints.upload_or_assets"), public=True)
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -146,7 +146,7 @@ def build_submit(request: VideoRequest) -> Call:
 
 class _Created(BaseModel):
     class Data(BaseModel):
-        taskId: str = Field(min_length=1)
+        taskId: TaskId
 
     data: Data
 

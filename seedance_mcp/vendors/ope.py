@@ -28,7 +28,18 @@ from seedance_mcp.catalog import (
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
+from seedance_mcp.vendors.vendor import (
+    Accepted,
+    Answer,
+    Call,
+    Percent,
+    Snapshot,
+    TaskId,
+    TaskState,
+    Vendor,
+    in_path,
+    read,
+)
 
 _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.content"), public=True)
 _FRAME = replace(_URL, source=Source("SEED:72-75,77-83", "params.item"))
@@ -132,7 +143,7 @@ def _content(request: VideoRequest) -> list[dict[str, Any]]:
 class _Created(BaseModel):
     """The submit answer has equal id and task_id; the status answer has only id."""
 
-    id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
+    id: TaskId = Field(validation_alias=AliasChoices("id", "task_id"))
 
 
 class _Status(BaseModel):

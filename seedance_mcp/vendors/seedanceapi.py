@@ -9,13 +9,24 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NotTogether, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
-from seedance_mcp.vendors.vendor import Accepted, Amount, Answer, Call, Refusal, Snapshot, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import (
+    Accepted,
+    Amount,
+    Answer,
+    Call,
+    Refusal,
+    Snapshot,
+    TaskId,
+    TaskState,
+    Vendor,
+    read,
+)
 
 _IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
 _VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
@@ -180,7 +191,7 @@ def build_submit(request: VideoRequest) -> Call:
 
 
 class _Data(BaseModel):
-    task_id: str = Field(min_length=1)
+    task_id: TaskId
     status: str = ""
     consumed_credits: Amount = None
     response: list[str] | None = None

@@ -27,7 +27,18 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest, with_mentions
 from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Percent, Snapshot, TaskState, Vendor, in_path, read
+from seedance_mcp.vendors.vendor import (
+    Accepted,
+    Answer,
+    Call,
+    Percent,
+    Snapshot,
+    TaskId,
+    TaskState,
+    Vendor,
+    in_path,
+    read,
+)
 
 _FRAMES = ("first_frame", "last_frame")
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -128,7 +139,7 @@ def build_submit(request: VideoRequest) -> Call:
 class _Created(BaseModel):
     """The page's text says task_id, its example id; both are accepted."""
 
-    id: str = Field(min_length=1, validation_alias=AliasChoices("id", "task_id"))
+    id: TaskId = Field(validation_alias=AliasChoices("id", "task_id"))
 
 
 class _Metadata(BaseModel):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from seedance_mcp.catalog import Model, Source
 from seedance_mcp.catalog.files import FileKind
@@ -48,6 +48,8 @@ class Answer:
     body: Any = None
     retry_after: float | None = None
     """Seconds to wait, from the header Retry-After."""
+    text: str = ""
+    """The beginning of the body, for the record of an answer that cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,31 @@ def _amount(value: object) -> object:
 
 Amount = Annotated[Decimal | None, BeforeValidator(_amount)]
 """A charge or price that a vendor reports: an invalid value is dropped, and the rest of the answer is still read."""
+
+
+def _task_id(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+TaskId = Annotated[str, BeforeValidator(_task_id), Field(min_length=1)]
+"""The id of a task; some vendors write a whole number."""
+
+
+def find_task_id(body: Any) -> str | None:
+    """Return the id of a task that stands in an answer, whatever else the answer says; None if there is none.
+
+    An `id` on its own at the top may be the id of the request, so there it is not taken for one.
+    """
+    if not isinstance(body, dict):
+        return None
+    outer = cast("dict[str, Any]", body)
+    inner: Any = outer.get("data")
+    data = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+    candidates = [outer.get("task_id"), outer.get("taskId"), data.get("task_id"), data.get("taskId"), data.get("id")]
+    for value in map(_task_id, candidates):
+        if isinstance(value, str) and value:
+            return value
+    return None
 
 
 def in_path(task_id: str) -> str:

@@ -31,7 +31,7 @@ def served(folder: Path) -> Generator[tuple[subprocess.Popen[str], dict[str, str
     ) as process:
         try:
             assert process.stdout
-            lines = [process.stdout.readline() for _ in range(2 * len(VENDORS))]
+            lines = [process.stdout.readline() for _ in range(2 * len(VENDORS) + 1)]
             yield process, dict(re.findall(r"^export (\w+)=(\S+)$", "".join(lines), re.MULTILINE))
         finally:
             process.kill()
@@ -52,7 +52,8 @@ async def test_a_server_creates_videos_over_http_with_the_printed_environment(tm
 
 async def test_it_requires_a_key_as_the_vendors_do(tmp_path: Path) -> None:
     with served(tmp_path) as (_, printed):
-        assert len(printed) == 2 * len(VENDORS)
+        assert len(printed) == 2 * len(VENDORS) + 1
+        assert Path(printed["SEEDANCE_STATE_DIR"]).name == "sandbox-server"  # play money never meets a real budget
         async with httpx2.AsyncClient(trust_env=False) as client:
             answer = await client.get(printed["SEEDANCE_OPE_BASE_URL"] + "/v1/videos/1")
     assert answer.status_code == 401

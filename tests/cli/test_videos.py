@@ -122,7 +122,7 @@ async def test_the_error_about_an_ambiguous_id_names_every_job_it_could_mean(tmp
     owner = ProcessLock(tmp_path / "state" / "sandbox" / "owners")
     journal = SqliteJournal(tmp_path / "state" / "sandbox")
     for job_id in ("kite23456789", "kite98765432"):
-        new = NewJob(job_id, "ope", "ope/seedance-2-0", {"prompt": job_id}, job_id, owner.id, None, None)
+        new = NewJob(job_id, "ope", "ope/seedance-2-0", {"prompt": job_id}, job_id, owner.id, None, None, "account")
         await journal.admit(new, Caps())
     journal.close()
     owner.release()

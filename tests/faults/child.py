@@ -251,7 +251,7 @@ async def _race(child: Child) -> int:
     admitted = 0
     for number in range(plan.nth):
         name = f"{plan.seed}-{number}"
-        new = NewJob(name, "seedanceapi", "m", {"prompt": name}, name, "nobody", PRICE, None)
+        new = NewJob(name, "seedanceapi", "m", {"prompt": name}, name, "nobody", PRICE, None, "account")
         with suppress(SeedanceError):
             await journal.admit(new, caps)
             admitted += 1

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.journal.model import TERMINAL, Job
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+from seedance_mcp.jobs.journal.sqlite_file import SqliteFile
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import SentFile, Web
@@ -156,22 +157,25 @@ class _Statements:
         self._killer.reach("migrate.statement")
         return self._db.execute(*args)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
 
 def _wrap_journal(killer: Killer) -> None:
     label = threading.local()
-    writing = cast(
-        "Callable[[SqliteJournal], AbstractContextManager[sqlite3.Connection]]", private(SqliteJournal, "_writing")
-    )
+    inner_transaction = SqliteFile.transaction
 
     @contextmanager
-    def _writing(self: SqliteJournal) -> Generator[sqlite3.Connection]:
+    def transaction(self: SqliteFile) -> Generator[sqlite3.Connection]:
         name = getattr(label, "name", "")
-        with writing(self) as db:
+        if name == "migrate":  # not earlier, for the file exists by now
+            killer.reach("migrate.before")
+        with inner_transaction(self) as db:
             yield cast(sqlite3.Connection, _Statements(db, killer)) if name == "migrate" else db
             killer.reach(f"{name}.in")
             killer.reach_soon(f"{name}.commit")
 
-    patch(SqliteJournal, "_writing", _writing)
+    patch(SqliteFile, "transaction", transaction)
 
     def wrap(method: str, name: Callable[..., str]) -> None:
         inner = getattr(SqliteJournal, method)
@@ -181,7 +185,8 @@ def _wrap_journal(killer: Killer) -> None:
             before = getattr(label, "name", "")
             label.name = name(before, *args)
             try:
-                killer.reach(f"{label.name}.before")
+                if label.name != "migrate":
+                    killer.reach(f"{label.name}.before")
                 result = inner(self, *args)
                 killer.reach(f"{label.name}.after")
             finally:
@@ -198,8 +203,9 @@ def _wrap_journal(killer: Killer) -> None:
 
     wrap("_admit", lambda *_: "intent")
     wrap("_change", of_change)
+    wrap("_accept", lambda *_: "reconcile.submitted" if killer.reconciling else "submitted")
     wrap("_claim", lambda *_: "lease")
-    wrap("_migrate", lambda *_: "migrate")
+    wrap("__init__", lambda *_: "migrate")
     wrap("_recover", lambda *_: "recover")
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.jobs import submit
 from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.partial_file import PartialFile
+from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal import budget, sqlite
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, NewJob
@@ -179,10 +181,10 @@ def key_logged(surgeon: Surgeon) -> None:
 def recovery_does_nothing(surgeon: Surgeon) -> None:
     """What a dead process left half done stays so."""
 
-    async def recovering(_: JobService) -> None:
+    async def recovering(_: Housekeeping) -> None:
         return
 
-    surgeon.replace(JobService, "recover", recovering)
+    surgeon.replace(Housekeeping, "recover", recovering)
 
 
 def key_in_the_request(surgeon: Surgeon) -> None:
@@ -215,11 +217,12 @@ def answer_before_the_journal(surgeon: Surgeon) -> None:
     def changing(self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
         if job_id not in in_memory:
             return change(self, job_id, changes, when)
-        new, caps = in_memory[job_id]
-        if changes.get("state") == "submitting":
+        state, (new, caps) = changes.get("state"), in_memory[job_id]
+        if state == "submitting":
             return row(new, "submitting")
         del in_memory[job_id]
-        admit(self, new, caps)
+        if state in {"rejected", "unknown"}:  # an accepted job that has no row gets one by itself
+            admit(self, new, caps)
         return change(self, job_id, changes, ())
 
     surgeon.replace(SqliteJournal, "_admit", admitting)
@@ -227,12 +230,20 @@ def answer_before_the_journal(surgeon: Surgeon) -> None:
 
 
 def yesterday_comes_back(surgeon: Surgeon) -> None:
-    """The budget's day is the clock's, even after the clock was set back."""
+    """The budget's day is the clock's, even after the clock was set back, and only jobs of that very day count."""
+    spending = cast("Callable[[sqlite3.Connection, str], Spending]", private(sqlite, "_spending"))
 
-    def today(_: object, now: float) -> str:
+    def today(now: float, *_: object) -> str:
         return time.strftime("%Y-%m-%d", time.localtime(now))
 
-    surgeon.replace(sqlite, "_today", today)
+    def of_that_day(db: sqlite3.Connection, day: str) -> Spending:
+        later = spending(db, f"{day}~")
+        from_day_on = spending(db, day)
+        spent, reserved = from_day_on.spent - later.spent, from_day_on.reserved - later.reserved
+        return replace(from_day_on, spent=spent, reserved=reserved)
+
+    surgeon.replace(sqlite, "budget_day", today)
+    surgeon.replace(sqlite, "_spending", of_that_day)
 
 
 MUTANTS: Mapping[str, Callable[[Surgeon], None]] = {

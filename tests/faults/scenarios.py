@@ -29,6 +29,7 @@ _SILENT = {
     "accept_then_hang",
 }
 _NEVER_COMPLETE = {*_SILENT, "accept_then_truncate", "accept_then_drip_without_end"}
+_EARLIER_ID = {"accept_with_an_earlier_id"}
 _OWN_PORT = {name for name, each in POSTS.items() if each.own_port}
 _NEVER_AT: dict[str, set[str]] = {
     "post": _OWN_PORT,
@@ -36,8 +37,11 @@ _NEVER_AT: dict[str, set[str]] = {
     "post.answer_head": _SILENT,
     "post.answer_body": _NEVER_COMPLETE,
     "post.read": _NEVER_COMPLETE,
-    "reconcile.submitted.in": _OWN_PORT,
-    "running": {"accept_with_an_earlier_id"},
+    "reconcile.submitted.in": {*_OWN_PORT, *_EARLIER_ID},
+    # Unknown only where the account has an earlier job, which a scenario of one job has not.
+    "running": _EARLIER_ID,
+    "unknown": _EARLIER_ID,
+    "reconcile": _EARLIER_ID,
 }
 """Behaviours under which a point, or any point of a part, is never reached."""
 _LEFTOVERS = {

@@ -7,16 +7,18 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.errors import JournalError, SaveError
+from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.journal.budget import Caps
@@ -28,7 +30,6 @@ from seedance_mcp.settings import load
 from seedance_mcp.web import Web
 from tests.faults import plan as plans
 from tests.faults.invariants import inspect
-from tests.faults.kill_points import private
 from tests.faults.plan import Folder, Plan
 from tests.faults.scenarios import Runner, Scenario
 from tests.faults.vendor import Script, video
@@ -86,13 +87,13 @@ def test_a_journal_that_cannot_be_used_is_reported_and_left_alone(runner: Runner
 
 
 def _new(job_id: str = "a", key: str | None = None) -> NewJob:
-    return NewJob(job_id, "v", "v/m", {"prompt": job_id}, job_id, "nobody", 10, None, key)
+    return NewJob(job_id, "v", "v/m", {"prompt": job_id}, job_id, "nobody", 10, None, "account", request_key=key)
 
 
 async def test_a_commit_that_fails_leaves_the_journal_usable(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path)
     await journal.admit(_new(), Caps())
-    private(journal, "_db").execute("PRAGMA busy_timeout=20")
+    journal.hurry(0.02)
     reader = sqlite3.connect(journal.path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM jobs").fetchall()
@@ -169,11 +170,15 @@ class FullDiskJournal(SqliteJournal):
 
     failures = 0
 
-    async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
-        if state == "submitted" and self.failures:
+    async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
+        if self.failures:
             self.failures -= 1
             raise JournalError("The journal cannot be used (database or disk is full).")
-        return await super().move(job_id, state, when=when, **changes)
+        return await super().accept(job, task_id, **changes)
+
+
+async def _ignore(_: Job) -> None:
+    pass
 
 
 async def _submit(tmp_path: Path, failures: int) -> tuple[Job | JournalError, Job | None]:
@@ -188,10 +193,14 @@ async def _submit(tmp_path: Path, failures: int) -> tuple[Job | JournalError, Jo
     request = check(vendor.models[0], {"prompt": "rain"}).request
     assert request is not None
     job = (await journal.admit(_new(), Caps())).job
-    try:
-        outcome: Job | JournalError = await Submitter(journal, web, {}, "nobody", timing).submit(job, request, vendor)
-    except JournalError as error:
-        outcome = error
+    submitter = Submitter(journal, web, Accounts(settings), "nobody", on_submitted=_ignore, timing=timing)
+    outcome: Job | JournalError = job
+    async with anyio.create_task_group() as group:
+        submitter.open(group)
+        try:
+            outcome = await submitter.submit(job, request, vendor)
+        except JournalError as error:
+            outcome = error
     row = await journal.get("a")
     await web.aclose()
     journal.close()

@@ -61,7 +61,7 @@ POSTS: dict[str, Behaviour] = {
     "normal": Behaviour(True, "submitted"),
     "slow": Behaviour(True, "submitted"),
     "accept_then_drip": Behaviour(True, "submitted"),
-    "accept_with_an_earlier_id": Behaviour(True, "submitted"),
+    "accept_with_an_earlier_id": Behaviour(True, "unknown"),
     "busy_once_then_accept": Behaviour(True, "submitted"),
     "accept_then_reset": Behaviour(True, "unknown"),
     "accept_then_close": Behaviour(True, "unknown"),

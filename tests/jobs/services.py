@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import Job, NewJob
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+from seedance_mcp.jobs.journal.sqlite_file import SqliteFile
 from seedance_mcp.jobs.quote import Quote
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import Timing
@@ -109,23 +111,38 @@ async def sandbox_service(
 # -- in virtual time ----------------------------------------------------------------------------------------------
 
 
+class InlineFile(SqliteFile):
+    """A file without a worker thread."""
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with anyio.CancelScope(shield=True):
+            await lowlevel.checkpoint()
+        return work(*args, **kwargs)
+
+
 class InlineJournal(SqliteJournal):
     """A journal without a worker thread, whose writes can be made to fail."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, wall_clock)
+        self._file.close()
+        self._file = InlineFile(self.path)
         self.failures: list[Exception] = []
-        """Raised by the next moves to a state that follows a POST, one each."""
-
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with anyio.CancelScope(shield=True):
-            await lowlevel.checkpoint()
-        return work(*args, **kwargs)
+        """Raised by the next writes of what became of a POST, one each."""
+        self.early_failures: list[Exception] = []
+        """Raised by the next moves to `submitting` or `abandoned`, one each."""
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
-        if self.failures and state in {"submitted", "rejected", "unknown"}:
+        if self.failures and state in {"rejected", "unknown"}:
             raise self.failures.pop(0)
+        if self.early_failures and state in {"submitting", "abandoned"}:
+            raise self.early_failures.pop(0)
         return await super().move(job_id, state, when=when, **changes)
+
+    async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        return await super().accept(job, task_id, **changes)
 
 
 Step = Answer | Exception | Callable[[], Awaitable[Answer]]
@@ -148,6 +165,9 @@ class ScriptedWeb(Web):
         self.script, self.poll_script = list(posts), list(polls)
         self.posts: list[Sent] = []
         self.polls: list[Sent] = []
+
+    async def prepare(self) -> None:
+        """Open no clients, which takes a worker thread."""
 
     async def post_once(self, vendor: Vendor, call: Call) -> Answer:
         self.posts.append(Sent(now(), call))
@@ -268,8 +288,16 @@ def request(model: str = MINI["model"], **fields: Any) -> VideoRequest:
     return checked.request
 
 
+@functools.cache
+def account(slug: str, key: str = "key") -> str:
+    """Return the account of a vendor at its own address, with an API key."""
+    return load({f"SEEDANCE_{known_vendors()[slug].env_name}_API_KEY": key}).account(slug)
+
+
 def new_job(job_id: str, model: str = MINI["model"], *, reserve: int | None = 570_000, **changes: Any) -> NewJob:
     """Return a job that asks for admission."""
+    found = vendor_of(model).model(model)
+    worth = found.billing.usd_per_unit if found else None
     new = NewJob(
         id=job_id,
         vendor=model.partition("/")[0],
@@ -279,6 +307,8 @@ def new_job(job_id: str, model: str = MINI["model"], *, reserve: int | None = 57
         owner=OWNER,
         reserve=reserve,
         price=None if reserve is None else {"usd": reserve / 1_000_000},
+        account=account(model.partition("/")[0]),
+        unit_usd=None if worth is None else str(worth),
     )
     return replace(new, **changes)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.price import Prices, UnitPrice
+from seedance_mcp.catalog.price import Prices, UnitPrice, price
 from seedance_mcp.jobs.final_cost import charged_usd, settlement
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.sandbox import Sandbox
@@ -38,6 +39,14 @@ def worth(value: str) -> UnitPrice:
     return UnitPrice(usd_per_unit=Decimal(value))
 
 
+def quoted(of: Model, prices: Prices) -> Job:
+    """Return a job with the worth of a unit that its quote had."""
+    checked = check(of, {"prompt": "a fox", "duration": 4, "resolution": "480p"}).request
+    assert checked
+    worth = price(checked, prices).unit_usd
+    return job(model=of.id, unit_usd=None if worth is None else str(worth))
+
+
 @pytest.mark.parametrize(
     ("of", "charged", "prices", "micros"),
     [
@@ -56,17 +65,22 @@ def worth(value: str) -> UnitPrice:
 def test_a_charge_is_worth_what_the_operator_says_or_else_the_vendor(
     of: Model, charged: str, prices: Prices, micros: int | None
 ) -> None:
-    assert charged_usd(of, Decimal(charged), prices) == micros
+    assert charged_usd(quoted(of, prices), Decimal(charged)) == micros
 
 
 def test_a_charge_in_usd_is_worth_itself() -> None:
     in_usd = replace(COINS, billing=replace(COINS.billing, unit="USD"))
-    assert charged_usd(in_usd, Decimal("1.25"), {}) == 1_250_000
-    assert charged_usd(in_usd, Decimal("1.25"), {in_usd.id: worth("3")}) == 1_250_000
+    assert charged_usd(quoted(in_usd, {}), Decimal("1.25")) == 1_250_000
+    assert charged_usd(quoted(in_usd, {in_usd.id: worth("3")}), Decimal("1.25")) == 1_250_000
+
+
+def test_an_operators_entry_in_another_unit_does_not_multiply_the_vendors_credits() -> None:
+    per_second = UnitPrice(rates={"480p": Decimal("0.05")}, per="second", unit="USD", usd_per_unit=Decimal(1))
+    assert charged_usd(quoted(CREDITS, {CREDITS.id: per_second}), Decimal(57)) == 570_000
 
 
 def test_without_a_reported_charge_there_is_none_in_usd() -> None:
-    assert charged_usd(CREDITS, None, {}) is None
+    assert charged_usd(quoted(CREDITS, {}), None) is None
 
 
 # -- settling one job ---------------------------------------------------------------------------------------------
@@ -74,38 +88,55 @@ def test_without_a_reported_charge_there_is_none_in_usd() -> None:
 
 def job(**changes: Any) -> Job:
     """Return a running job with $0.57 reserved."""
-    row = Job("j", "running", "seedanceapi", CREDITS.id, {}, "", 0.0, 0.0, "owner", "2026-01-01", reserved=570_000)
+    row = Job(
+        "j",
+        "running",
+        "seedanceapi",
+        CREDITS.id,
+        {},
+        "",
+        0.0,
+        0.0,
+        "owner",
+        "2026-01-01",
+        reserved=570_000,
+        unit_usd="0.01",
+    )
     return replace(row, **changes)
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled", "expired"])
 @pytest.mark.parametrize(("charged", "spent"), [("100", 1_000_000), ("57", 570_000), ("3", 30_000), ("0", 0)])
 def test_what_the_vendor_reports_is_spent_however_the_job_ends(state: str, charged: str, spent: int) -> None:
-    settled = settlement(job(), CREDITS, state, Decimal(charged), {})
+    settled = settlement(job(), CREDITS, state, Decimal(charged))
     assert settled == {"spent": spent, "reserved": 0, "unpriced": 0}
 
 
 def test_without_a_report_a_video_costs_what_was_reserved() -> None:
-    assert settlement(job(), CREDITS, "succeeded", None, {}) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(), CREDITS, "succeeded", None) == {"spent": 570_000, "reserved": 0}
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "expired"])
 def test_a_failure_costs_nothing_where_the_vendor_says_so_and_else_what_was_reserved(state: str) -> None:
     assert CREDITS.billing.failure_is_free
-    assert settlement(job(), CREDITS, state, None, {}) == {"spent": 0, "reserved": 0}
+    assert settlement(job(), CREDITS, state, None) == {"spent": 0, "reserved": 0}
     assert not COINS.billing.failure_is_free
-    assert settlement(job(model=COINS.id), COINS, state, None, {}) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(model=COINS.id), COINS, state, None) == {"spent": 570_000, "reserved": 0}
 
 
 def test_a_charge_whose_worth_is_unknown_leaves_the_quote_in_force() -> None:
-    unpriced = job(model=COINS.id, reserved=0, unpriced=True)
-    assert settlement(unpriced, COINS, "succeeded", Decimal(7), {}) == {"spent": 0, "reserved": 0}
-    assert settlement(job(model=COINS.id), COINS, "succeeded", Decimal(7), {}) == {"spent": 570_000, "reserved": 0}
+    unpriced = job(model=COINS.id, reserved=0, unpriced=True, unit_usd=None)
+    assert settlement(unpriced, COINS, "succeeded", Decimal(7)) == {"spent": 0, "reserved": 0}
+    assert settlement(job(model=COINS.id, unit_usd=None), COINS, "succeeded", Decimal(7)) == {
+        "spent": 570_000,
+        "reserved": 0,
+    }
 
 
-def test_a_job_of_a_model_that_is_gone_costs_what_was_reserved() -> None:
-    assert settlement(job(), None, "succeeded", Decimal(1), {}) == {"spent": 570_000, "reserved": 0}
-    assert settlement(job(), None, "failed", Decimal(1), {}) == {"spent": 570_000, "reserved": 0}
+def test_a_job_of_a_model_that_is_gone_costs_what_the_vendor_reports_or_else_what_was_reserved() -> None:
+    for state in ("succeeded", "failed"):
+        assert settlement(job(), None, state, Decimal(1)) == {"spent": 10_000, "reserved": 0, "unpriced": 0}
+        assert settlement(job(), None, state, None) == {"spent": 570_000, "reserved": 0}
 
 
 # -- from the POST to the end -------------------------------------------------------------------------------------
@@ -113,15 +144,16 @@ def test_a_job_of_a_model_that_is_gone_costs_what_was_reserved() -> None:
 
 @pytest.mark.parametrize(("charged", "micros"), [("100", 1_000_000), ("57", 570_000), ("3", 30_000), ("0", 0)])
 @pytest.mark.parametrize("prompt", ["a fox", FAILED])
-async def test_a_reported_charge_moves_the_reservation_and_then_is_what_was_spent(
+async def test_an_early_charge_may_raise_the_reservation_and_the_last_one_is_what_was_spent(
     tmp_path: Path, charged: str, micros: int, prompt: str
 ) -> None:
     sandbox = Sandbox(pace=0, charge=lambda _slug, _quoted: Decimal(charged))
     async with sandbox_service(tmp_path, sandbox) as service:
         begun = await create(service, prompt)
-        assert (begun.state, begun.reserved, begun.spent) == ("submitted", micros, 0)
+        reserved = max(micros, 570_000)
+        assert (begun.state, begun.reserved, begun.spent) == ("submitted", reserved, 0)
         during = await service.spending()
-        assert (during.reserved, during.spent) == (micros, 0)
+        assert (during.reserved, during.spent) == (reserved, 0)
         done = await finish(service, begun.id)
         assert done.state == ("failed" if prompt == FAILED else "succeeded")
         assert (done.reserved, done.spent) == (0, micros)

@@ -11,10 +11,10 @@ from typing import Any
 import anyio
 import pytest
 
+from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.poller import Poller
-from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Answer
 from tests.exception_groups import single_error
 from tests.jobs.services import (
@@ -25,6 +25,7 @@ from tests.jobs.services import (
     InlineJournal,
     ScriptedWeb,
     Step,
+    account,
     admitted,
     never,
     refused,
@@ -97,17 +98,17 @@ async def polling(
 ) -> AsyncGenerator[Scene]:
     """Run a poller; `changes` are those of the timing."""
     journal = Journal(folder)
-    web = ScriptedWeb(vendor_settings(folder), polls=polls)
-    vendors = {slug: known_vendors()[slug] for slug in ("seedanceapi", "aigptimage")}
+    settings = vendor_settings(folder)
+    web = ScriptedWeb(settings, polls=polls)
+    vendors = {vendor.slug: vendor for vendor in settings.vendors}
     downloads = Downloads(journal, web, vendors, OWNER, folder=folder, autosave=True, on_change=lambda _: None)
     downloads.started = []
     changed: list[str] = []
     poller = Poller(
         journal,
         web,
-        vendors,
+        Accounts(settings),
         OWNER,
-        prices={},
         downloader=downloads,
         on_change=changed.append,
         interval=interval,
@@ -535,3 +536,26 @@ async def test_a_job_that_is_not_in_the_journal_any_more_is_forgotten(tmp_path: 
         await scene.until(100)
         assert scene.web.polls == []
         assert scene.changed == ["gone"]
+
+
+# -- accounts -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_of_another_account_is_never_polled_nor_downloaded(tmp_path: Path) -> None:
+    async with polling(tmp_path, [succeeded()], interval=10) as scene:
+        await scene.start(account=account("seedanceapi", "another"))
+        await scene.until(100)
+        assert scene.web.polls == []
+        assert (job := await scene.job()).state == "submitted"
+        assert "submitted with another API key or base URL of seedanceapi" in str(job.error_message)
+        await scene.journal.move("job-1", "succeeded", when=OPEN)
+        await scene.poller.poll("job-1")
+        assert scene.downloads.started == []
+
+
+async def test_a_job_of_an_older_journal_is_polled_and_its_account_is_known_from_then_on(tmp_path: Path) -> None:
+    async with polling(tmp_path, interval=10) as scene:
+        await scene.start(account=None)
+        await scene.until(15)
+        assert len(scene.web.polls) == 1
+        assert (await scene.job()).account == account("seedanceapi")

@@ -12,20 +12,24 @@ import anyio
 import pytest
 
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.errors import JournalError
+from seedance_mcp.errors import JournalError, OverBudget
+from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import STATES, Job
 from seedance_mcp.jobs.reconcile import Reconciler
-from seedance_mcp.vendors import Vendor, known_vendors
+from seedance_mcp.vendors import Vendor
 from seedance_mcp.web import OutcomeUnknown
 from tests.jobs.services import (
     MINI,
     VIRTUAL_TIMING,
     WITH_KEY,
     InlineJournal,
+    account,
     create,
     request,
     scripted_service,
     unknown_job,
+    vendor_settings,
     with_key,
 )
 from tests.jobs.virtual_time import VIRTUAL, now, wall_clock
@@ -49,6 +53,7 @@ class Vendors:
     submitted: list[tuple[float, str, VideoRequest]] = field(default_factory=list[tuple[float, str, VideoRequest]])
     answer: Callable[[Job], Any] = field(default=lambda job: job)
     sent: Callable[[VideoRequest], VideoRequest | None] = field(default=lambda request: request)
+    caps: Caps = field(default_factory=Caps)
 
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
         assert vendor.slug == job.vendor
@@ -68,7 +73,8 @@ class Vendors:
 async def vendors(folder: Path) -> AsyncGenerator[Vendors]:
     journal = InlineJournal(folder)
     scene = Vendors(journal)
-    scene.reconciler = Reconciler(journal, known_vendors(), scene.submit, scene.as_sent, VIRTUAL_TIMING)
+    accounts = Accounts(vendor_settings(folder))
+    scene.reconciler = Reconciler(journal, accounts, scene.submit, scene.as_sent, lambda: scene.caps, VIRTUAL_TIMING)
     try:
         yield scene
     finally:
@@ -200,3 +206,47 @@ async def test_no_service_sends_a_lost_job_again_without_an_idempotency_key(tmp_
             await anyio.sleep(60)
             assert (await scene.service.check(job.id)).state == "unknown"
         assert scene.web.post_times == [0]
+
+
+@pytest.mark.parametrize("other", [account("aigptimage", "another"), None])
+async def test_a_job_of_another_account_is_never_sent_with_this_one(tmp_path: Path, other: str | None) -> None:
+    async with vendors(tmp_path) as scene:
+        job = replace(await lost(scene), account=other)
+        assert not scene.reconciler.can(job)
+        assert await scene.reconciler.reconcile(job) == job
+        assert scene.submitted == []
+
+
+async def test_a_key_from_the_future_is_not_trusted(tmp_path: Path) -> None:
+    async with vendors(tmp_path) as scene:
+        assert not scene.reconciler.can(await lost(scene, age=-1))
+
+
+async def test_a_repeat_must_be_within_the_caps_in_force(tmp_path: Path) -> None:
+    async with vendors(tmp_path) as scene:
+        job = await lost(scene)
+        scene.caps = Caps(per_day=0)
+        with pytest.raises(OverBudget):
+            await scene.reconciler.reconcile(job)
+        assert scene.submitted == []
+        scene.caps = Caps(per_day=570_000)
+        await scene.reconciler.reconcile(job)
+        assert scene.times == [0]
+
+
+async def test_every_unknown_job_is_found_out_by_the_next_server_whichever_created_it(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [with_key("task-7")]) as scene:
+        await unknown_job(scene.journal, model=WITH_KEY["model"])
+        await anyio.sleep(60)
+        job = await scene.service.get("job-1")
+        assert (job.state, job.task_id) == ("submitted", "task-7")
+
+
+async def test_a_check_with_no_budget_buys_nothing_and_says_so(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [with_key("task-7")], SEEDANCE_DAILY_BUDGET="0") as scene:
+        await unknown_job(scene.journal, model=WITH_KEY["model"])
+        await anyio.sleep(10)
+        job = await scene.service.check("job-1")
+        assert (job.state, job.reserved) == ("unknown", 570_000)
+        assert "daily budget" in str(job.error_message)
+        assert scene.web.posts == []

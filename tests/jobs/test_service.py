@@ -14,6 +14,7 @@ import pytest
 
 from seedance_mcp.errors import InvalidRequest, JournalError, OverBudget, Stopping, UnknownJob
 from seedance_mcp.jobs.journal.model import OPEN, Job
+from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.service import JobService, Progress
 from seedance_mcp.vendors.vendor import Answer
 from seedance_mcp.web import OutcomeUnknown
@@ -79,7 +80,7 @@ async def test_a_job_is_in_the_journal_before_it_is_sent(tmp_path: Path) -> None
         job = await create(scene.service, "a fox", request_key="key")
         assert states == ["submitting"]
         assert (job.vendor, job.model, job.task_id) == ("seedanceapi", MINI["model"], "task-7")
-        assert (job.prompt, job.request["duration"], job.request_key) == ("a fox", 4, "key")
+        assert (job.prompt, job.request["duration"]) == ("a fox", 4)
         assert job.price is not None
         assert (job.price["usd"], job.price["unit"], job.reserved, job.unpriced) == (0.57, "credits", 570_000, False)
         assert (job.created_at, job.submitted_at, job.day) == (EPOCH, EPOCH, job.day)
@@ -151,12 +152,12 @@ async def test_the_setting_of_the_interval_replaces_the_schedule(tmp_path: Path)
 # -- stopping -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seconds", "state"), [(0.4, "submitted"), (0.6, "unknown")])
-async def test_a_stop_waits_half_a_second_for_submissions(tmp_path: Path, seconds: float, state: str) -> None:
+@pytest.mark.parametrize(("seconds", "state"), [(0.4, "submitted"), (1.2, "submitted"), (1.4, "unknown")])
+async def test_a_stop_lets_submissions_finish_for_1_3_seconds(tmp_path: Path, seconds: float, state: str) -> None:
     async with scripted_service(tmp_path, [lambda: later(seconds, accepted("task-7"))]) as scene:
         with anyio.move_on_after(0.001):  # the client has gone
             await create(scene.service)
-    assert now() == pytest.approx(min(seconds, 0.501), abs=0.002)
+    assert now() == pytest.approx(min(seconds, 1.301), abs=0.002)
     async with journal_of(tmp_path) as journal:
         (job,) = (await journal.page((), 10, None)).jobs
         assert (job.state, job.reserved) == (state, 570_000)
@@ -197,15 +198,14 @@ async def test_a_caller_of_a_stopping_service_is_warned_against_calling_again(tm
 
 async def test_a_service_that_does_not_run_sends_nothing(tmp_path: Path) -> None:
     async with scripted_service(tmp_path) as scene:
-        service, quoted = scene.service, await quote(scene.service)
-    journal = InlineJournal(tmp_path / "state")
-    try:
-        service._journal = journal  # pyright: ignore[reportPrivateUsage]  (its own was closed)
+        lock = ProcessLock(tmp_path / "owners")
+        idle = JobService(scene.service.settings, scene.web, scene.journal, lock, autosave=False, timing=VIRTUAL_TIMING)
         with pytest.raises(Stopping, match=r"^stopping: The server is stopping\."):
-            await service.create(quoted)
-    finally:
-        journal.close()
-    assert scene.web.posts == []
+            await idle.create(await quote(scene.service))
+        assert scene.web.posts == []
+        await idle.recover()
+        assert [job.state for job in (await scene.journal.page((), 10, None)).jobs] == ["abandoned"]
+        lock.release()
 
 
 # -- finding jobs -------------------------------------------------------------------------------------------------
@@ -544,7 +544,8 @@ async def test_an_error_of_the_caller_leaves_the_service_as_it_is(tmp_path: Path
 
 
 async def test_jobs_spending_and_totals_come_from_the_journal(tmp_path: Path) -> None:
-    async with scripted_service(tmp_path, polls=[succeeded(charged=100)]) as scene:
+    posts = [accepted(f"task-{number}") for number in range(3)]
+    async with scripted_service(tmp_path, posts, [succeeded(charged=100)]) as scene:
         jobs: list[Job] = []
         for number in range(3):
             jobs.append(await create(scene.service, f"fox {number}"))
@@ -563,5 +564,5 @@ async def test_jobs_spending_and_totals_come_from_the_journal(tmp_path: Path) ->
 
 
 async def test_the_url_of_a_quote_is_the_vendors(tmp_path: Path) -> None:
-    async with scripted_service(tmp_path) as scene:
+    async with scripted_service(tmp_path, [accepted(f"task-{n}") for n in range(5)]) as scene:
         assert scene.service.url(await quote(scene.service)) == "https://seedanceapi.org/v2/generate"

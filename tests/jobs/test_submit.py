@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import anyio
 import pytest
 
-from seedance_mcp.catalog.price import Prices, UnitPrice
-from seedance_mcp.errors import JournalError
-from seedance_mcp.jobs.journal.model import STOPPED, Job
-from seedance_mcp.jobs.submit import Submitter, read_outcome
+from seedance_mcp.errors import JournalError, Stopping
+from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.journal.budget import Caps
+from seedance_mcp.jobs.journal.model import STATES, STOPPED, Job
+from seedance_mcp.jobs.outcome import read_outcome
+from seedance_mcp.jobs.submit import Submitter
 from seedance_mcp.vendors.vendor import Answer
 from seedance_mcp.web import NotSent, OutcomeUnknown
+from tests.exception_groups import single_error
 from tests.jobs.services import (
     DISK_FULL,
     MINI,
@@ -28,9 +32,11 @@ from tests.jobs.services import (
     ScriptedWeb,
     Step,
     accepted,
+    account,
     admitted,
     create,
     never,
+    new_job,
     refused,
     request,
     scripted_service,
@@ -61,6 +67,8 @@ class Post:
     submitter: Submitter
     web: ScriptedWeb
     journal: InlineJournal
+    submitted: list[Job]
+    """The jobs that were reported as submitted."""
 
     async def submit(self, job: Job, model: str = MINI["model"]) -> Job:
         return await self.submitter.submit(job, request(model), vendor_of(model))
@@ -72,10 +80,22 @@ class Post:
 
 
 @asynccontextmanager
-async def posting(folder: Path, posts: Iterable[Step], prices: Prices | None = None) -> AsyncGenerator[Post]:
-    web, journal = ScriptedWeb(vendor_settings(folder), posts), InlineJournal(folder)
+async def posting(folder: Path, posts: Iterable[Step]) -> AsyncGenerator[Post]:
+    settings = vendor_settings(folder, SEEDANCE_JIMMYAI_API_KEY="key")
+    web, journal = ScriptedWeb(settings, posts), InlineJournal(folder)
+    submitted: list[Job] = []
+
+    async def on_submitted(job: Job) -> None:
+        submitted.append(job)
+
+    submitter = Submitter(journal, web, Accounts(settings), OWNER, on_submitted=on_submitted, timing=VIRTUAL_TIMING)
     try:
-        yield Post(Submitter(journal, web, prices or {}, OWNER, VIRTUAL_TIMING), web, journal)
+        async with anyio.create_task_group() as group:
+            submitter.open(group)
+            yield Post(submitter, web, journal, submitted)
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise single_error(group) from None
     finally:
         journal.close()
 
@@ -116,20 +136,22 @@ async def test_an_error_that_may_follow_a_charge_leaves_the_outcome_unknown(tmp_
 async def test_an_error_without_the_vendors_envelope_leaves_the_outcome_unknown(
     tmp_path: Path, http_status: int
 ) -> None:
-    async with posting(tmp_path, [Answer(http_status)]) as post:
+    async with posting(tmp_path, [Answer(http_status, text="<h1>Oh!</h1>")]) as post:
         job = await post.one()
-        assert (job.state, job.error_message) == (
-            "unknown",
-            f"HTTP {http_status} without the vendor's own error message",
-        )
+        assert job.state == "unknown"
+        assert f"HTTP {http_status}" in str(job.error_message)
+        assert str(job.error_message).endswith(": <h1>Oh!</h1>")
         assert len(post.web.posts) == 1
 
 
 @pytest.mark.parametrize("http_status", [200, 201, 299])
 async def test_an_answer_without_a_task_leaves_the_outcome_unknown(tmp_path: Path, http_status: int) -> None:
-    async with posting(tmp_path, [Answer(http_status, {"code": 200, "message": "success", "data": {}})]) as post:
+    body: dict[str, Any] = {"code": 200, "message": "success", "data": {}}
+    async with posting(tmp_path, [Answer(http_status, body, text="{...}"), Answer(http_status)]) as post:
         job = await post.one()
-        assert (job.state, job.error_message) == ("unknown", "the answer has no job id")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: {...}")
+        job = await post.one(job_id="job-2")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: it is empty")
 
 
 async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
@@ -163,43 +185,47 @@ async def test_a_lost_answer_leaves_the_outcome_unknown_and_the_money_reserved(t
     async with posting(tmp_path, [LOST]) as post:
         job = await post.one(request_key="key")
         assert (job.state, job.reserved, job.error_code) == ("unknown", 570_000, "unknown_outcome")
-        assert (job.error_message, job.request_key) == ("connection lost", "key")
+        assert job.error_message == "connection lost"
+        again = await post.journal.admit(new_job("job-2", request_hash=job.request_hash, request_key="key"), Caps())
+        assert (again.duplicate, again.job.id) == (True, job.id)
         assert len(post.web.posts) == 1
 
 
-@pytest.mark.parametrize(
-    ("http_status", "kept"), [(401, False), (402, False), (403, False), (429, False), (400, True), (422, True)]
-)
-async def test_a_refusal_that_says_nothing_about_the_request_leaves_its_request_key_free(
-    tmp_path: Path, http_status: int, kept: bool
-) -> None:
+@pytest.mark.parametrize("http_status", [401, 402, 403, 429, 400, 422])
+async def test_a_refusal_frees_the_request_key_because_nothing_was_charged(tmp_path: Path, http_status: int) -> None:
     async with posting(tmp_path, [refused(http_status)]) as post:
         job = await post.one(request_key="key")
-        assert (job.state, job.request_key) == ("rejected", "key" if kept else None)
+        assert job.state == "rejected"
+        again = await post.journal.admit(new_job("job-2", request_key="key"), Caps())
+        assert (again.duplicate, again.job.id) == (False, "job-2")
 
 
 # -- a reported charge ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("charged", "reserved"), [(100.0, 1_000_000), (57.0, 570_000), (3.0, 30_000), (0.0, 0)])
-async def test_the_reservation_follows_a_charge_that_the_answer_reports(
-    tmp_path: Path, charged: float, reserved: int
+@pytest.mark.parametrize(
+    ("charged", "unpriced", "priced"),
+    [(100.0, 1_000_000, 1_000_000), (57.0, 570_000, 570_000), (3.0, 30_000, 570_000), (0.0, 0, 570_000)],
+)
+async def test_a_charge_that_the_answer_reports_raises_the_reservation_and_never_lowers_it(
+    tmp_path: Path, charged: float, unpriced: int, priced: int
 ) -> None:
-    async with posting(tmp_path, [accepted(charged=charged)]) as post:
+    async with posting(tmp_path, [accepted(charged=charged), accepted("task-2", charged)]) as post:
         job = await post.one(reserve=None)
-        assert (job.reserved, job.unpriced) == (reserved, False)
-        assert (await post.one(job_id="job-2")).reserved == reserved
+        assert (job.reserved, job.unpriced) == (unpriced, charged == 0)  # what is 0 at first may still rise
+        assert (await post.one(job_id="job-2")).reserved == priced
 
 
 async def test_without_a_reported_charge_the_reservation_stays(tmp_path: Path) -> None:
-    async with posting(tmp_path, [accepted()]) as post:
+    async with posting(tmp_path, [accepted(), accepted("task-2")]) as post:
         assert ((job := await post.one()).reserved, job.unpriced) == (570_000, False)
         assert ((job := await post.one(job_id="job-2", reserve=None)).reserved, job.unpriced) == (0, True)
 
 
-async def test_the_operators_worth_of_a_unit_counts_in_the_reservation(tmp_path: Path) -> None:
-    async with posting(tmp_path, [accepted(charged=100)], {"seedanceapi": UnitPrice(usd_per_unit=1)}) as post:  # pyright: ignore[reportArgumentType]  (a whole number does as well)
-        assert (await post.one()).reserved == 100_000_000
+async def test_the_worth_of_a_unit_at_the_time_of_the_quote_counts_in_the_reservation(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted(charged=100), accepted("task-2", 100)]) as post:
+        assert (await post.one(unit_usd="1")).reserved == 100_000_000
+        assert (await post.one(job_id="job-2", unit_usd=None)).reserved == 570_000
 
 
 # -- retries ------------------------------------------------------------------------------------------------------
@@ -290,7 +316,7 @@ async def test_each_kind_of_retry_is_counted_by_itself(tmp_path: Path) -> None:
 async def test_an_unknown_job_is_never_sent_to_a_vendor_without_an_idempotency_key(tmp_path: Path) -> None:
     async with posting(tmp_path, [accepted()]) as post:
         job = await unknown_job(post.journal)
-        with pytest.raises(ValueError, match="seedanceapi has no idempotency key: sending job-1 again could pay twice"):
+        with pytest.raises(ValueError, match="sending job-1 to seedanceapi again could pay twice"):
             await post.submit(job)
         assert post.web.posts == []
         assert await post.journal.get(job.id) == job
@@ -347,12 +373,15 @@ async def test_a_job_that_another_process_has_settled_meanwhile_is_not_sent(tmp_
 # -- stopping and failing -----------------------------------------------------------------------------------------
 
 
-async def test_a_submission_that_is_cancelled_is_unknown_and_ends_as_cancelled(tmp_path: Path) -> None:
+async def test_a_submission_outlives_its_caller_and_is_unknown_if_a_stop_ends_it(tmp_path: Path) -> None:
     async with posting(tmp_path, [never]) as post:
         with anyio.move_on_after(20) as scope:
             await post.one()
-            raise AssertionError("a cancelled submission returned")
+            raise AssertionError("a cancelled caller got an answer")
         assert scope.cancelled_caught
+        assert [job.state for job in await post.journal.in_states(STATES)] == ["submitting"]
+        await post.submitter.stop(1.3)
+        assert now() == pytest.approx(21.3)
         job = await post.journal.get("job-1")
         assert job
         assert (job.state, job.reserved) == ("unknown", 570_000)
@@ -405,16 +434,17 @@ async def test_an_outcome_that_cannot_be_written_is_tried_again_with_growing_pau
         post.journal.failures += [DISK_FULL] * failures
         job = await post.one()
         assert (job.state, job.task_id, now()) == ("submitted", "task-7", pytest.approx(seconds))
-        assert caplog.text.count("job job-1: The journal cannot be used (disk full).") == failures
+        written = "job job-1: the vendor accepted it as its task task-7. The journal cannot be used (disk full)."
+        assert caplog.text.count(written) == failures  # from the first failure on, the log has it
         assert len(post.web.posts) == 1
 
 
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (accepted("task-7"), "The vendor accepted job job-1 as its task task-7."),
-        (refused(400, "no, because"), "Job job-1 was sent; no, because."),
-        (LOST, "Job job-1 was sent; connection lost."),
+        (accepted("task-7"), "the vendor accepted it as its task task-7."),
+        (refused(400, "no, because"), "no, because."),
+        (LOST, "connection lost."),
     ],
 )
 async def test_an_outcome_that_can_never_be_written_is_an_error_that_says_what_it_is(
@@ -425,11 +455,11 @@ async def test_an_outcome_that_can_never_be_written_is_an_error_that_says_what_i
         with pytest.raises(JournalError) as caught:
             await post.one()
         assert now() == pytest.approx(7.5)
-        assert caught.value.sentence == f"{message} The journal cannot be used (disk full)."
+        assert caught.value.sentence == f"Job job-1 was sent: {message} The journal cannot be used (disk full)."
         assert "Do NOT call create_video again" in caught.value.next_step
         assert "`seedance-mcp videos resolve job-1`" in caught.value.next_step
-        (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-        assert error.getMessage() == caught.value.sentence
+        errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+        assert errors == [f"job job-1: {message} The journal cannot be used (disk full)."] * 5
         assert post.journal.failures == []
         assert len(post.web.posts) == 1
         left = await post.journal.get("job-1")
@@ -444,3 +474,177 @@ async def test_a_caller_gets_the_task_of_a_job_that_cannot_be_written_down(tmp_p
             await create(scene.service)
         (left,) = await scene.service.in_states(("submitting",))
         assert left.reserved == 570_000
+
+
+# -- HTTP status, body code and id ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [200, 400, 429, 500])
+@pytest.mark.parametrize("http_status", [200, 400, 408, 429, 500])
+async def test_an_answer_with_the_id_of_a_task_is_an_acceptance_and_never_repeated(
+    tmp_path: Path, http_status: int, code: int
+) -> None:
+    body = {"code": code, "message": "oh", "data": {"task_id": "task-7"}}
+    async with posting(tmp_path, [Answer(http_status, body)]) as post:
+        job = await post.one()
+        assert (job.state, job.task_id, job.reserved) == ("submitted", "task-7", 570_000)
+        assert len(post.web.posts) == 1
+
+
+@pytest.mark.parametrize("body", [{"data": {"id": 77}}, {"data": {"id": "77"}}, {"data": {"task_id": 77}}])
+async def test_an_id_may_be_a_whole_number_and_may_be_in_data_id(tmp_path: Path, body: dict[str, Any]) -> None:
+    async with posting(tmp_path, [Answer(200, {"code": 200, "message": "success", **body})]) as post:
+        job = await post.one()
+        assert (job.state, job.task_id) == ("submitted", "77")
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code", "state", "posts"),
+    [
+        (200, 400, "rejected", 1),
+        (200, 429, "rejected", 3),
+        (200, 500, "unknown", 1),
+        (200, 408, "unknown", 1),
+        (400, 429, "rejected", 3),
+        (429, 400, "rejected", 3),
+        (400, 500, "unknown", 1),
+        (429, 500, "unknown", 1),
+        (500, 400, "unknown", 1),
+        (500, 429, "unknown", 1),
+        (502, 402, "unknown", 1),
+        (302, 400, "unknown", 1),
+        (409, 400, "unknown", 1),
+    ],
+)
+async def test_the_more_ambiguous_of_http_status_and_body_code_wins(
+    tmp_path: Path, http_status: int, code: int, state: str, posts: int
+) -> None:
+    async with posting(tmp_path, [Answer(http_status, {"code": code, "message": "oh", "data": None})]) as post:
+        job = await post.one()
+        assert (job.state, job.reserved) == (state, 570_000 if state == "unknown" else 0)
+        assert len(post.web.posts) == posts
+
+
+# -- a late answer -------------------------------------------------------------------------------------------------
+
+
+async def test_the_id_of_a_task_that_another_job_of_the_account_has_makes_the_second_unknown(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted("task-7")]) as post:
+        await post.one()
+        second = await post.one(job_id="job-2")
+        assert (second.state, second.task_id, second.reserved) == ("unknown", None, 570_000)
+        assert "which is job job-1" in str(second.error_message)
+
+
+async def test_an_answer_for_a_row_that_is_gone_writes_it_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def restored_meanwhile() -> Answer:
+            with closing(sqlite3.connect(post.journal.path)) as db:
+                db.execute("DELETE FROM jobs")
+                db.commit()
+            return accepted("task-7")
+
+        post.web.script.append(restored_meanwhile)
+        job = await post.one()
+        assert (job.state, job.task_id, job.reserved, job.owner) == ("submitted", "task-7", 570_000, OWNER)
+        assert await post.journal.get("job-1") == job
+
+
+async def test_an_acceptance_wins_over_a_resolution_as_not_charged(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def given_up_meanwhile() -> Answer:
+            await post.journal.move("job-1", "rejected", when=("submitting",), reserved=0, finished_at=1.0)
+            return accepted("task-7")
+
+        post.web.script.append(given_up_meanwhile)
+        job = await post.one()
+        assert (job.state, job.task_id, job.reserved) == ("submitted", "task-7", 570_000)
+        assert (job.finished_at, job.error_code, job.error_message) == (None, None, None)
+
+
+async def test_an_id_that_comes_after_another_was_given_by_hand_is_said_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def resolved_meanwhile() -> Answer:
+            await post.journal.move("job-1", "submitted", when=("submitting",), task_id="task-9")
+            return accepted("task-7")
+
+        post.web.script.append(resolved_meanwhile)
+        with pytest.raises(JournalError, match="as its task task-7, but the journal has task task-9"):
+            await post.one()
+        assert "task-7" in caplog.text
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.task_id) == ("submitted", "task-9")
+
+
+async def test_a_refusal_of_the_first_post_ends_a_job_that_was_called_unknown_meanwhile(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def recovered_meanwhile() -> Answer:
+            await post.journal.recover(lambda _: False)
+            return refused(400, "no")
+
+        post.web.script.append(recovered_meanwhile)
+        job = await post.one()
+        assert (job.state, job.reserved, job.error_message) == ("rejected", 0, "no")
+
+
+# -- stopping, and a journal that is locked --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [NO_ROUTE, refused(429, "later", retry_after=20.0)])
+async def test_a_stop_in_a_pause_between_attempts_rejects_the_job_at_once(tmp_path: Path, step: Step) -> None:
+    async with posting(tmp_path, [step]) as post:
+        with anyio.move_on_after(0.2):
+            await post.one()
+        await post.submitter.stop(1.3)
+        assert now() == pytest.approx(0.2)
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
+
+
+async def test_nothing_is_sent_once_a_stop_has_begun(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        await post.submitter.stop(1.3)
+        with pytest.raises(Stopping, match="The server is stopping"):
+            await post.one()
+        assert post.web.posts == []
+
+
+async def test_an_intent_whose_journal_was_locked_is_abandoned_at_the_next_chance(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        post.journal.early_failures += [DISK_FULL, DISK_FULL]
+        with pytest.raises(JournalError, match="disk full"):
+            await post.one(request_key="key")
+        with pytest.raises(JournalError, match="disk full"):
+            await post.submitter.abandon_unsent()  # still locked
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved) == ("intent", 570_000)
+        await post.submitter.abandon_unsent()
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, job.finished_at) == ("abandoned", 0, wall_clock())
+        assert post.web.posts == []
+        again = await post.journal.admit(new_job("job-2", request_key="key"), Caps())
+        assert not again.duplicate
+
+
+# -- accounts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [account("aigptimage", "another"), None])
+async def test_an_unknown_job_of_another_account_is_never_sent_again(tmp_path: Path, other: str | None) -> None:
+    async with posting(tmp_path, [with_key()]) as post:
+        lost = await unknown_job(post.journal, model=WITH_KEY["model"])
+        noted = await post.journal.note(lost.id, account=other)
+        assert noted
+        with pytest.raises(ValueError, match="could pay twice"):
+            await post.submit(noted, WITH_KEY["model"])
+        assert post.web.posts == []

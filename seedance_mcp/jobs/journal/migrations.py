@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from seedance_mcp.errors import JournalError
+from seedance_mcp.jobs.journal.day import local_zone
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,9 +41,32 @@ CREATE INDEX jobs_by_lease ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
 UPDATE jobs SET delivered = replace(delivered, '"sound":', '"audio":') WHERE delivered IS NOT NULL;
 """
 
-_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD)
+_FOURTH = """
+ALTER TABLE jobs ADD COLUMN account TEXT;
+ALTER TABLE jobs ADD COLUMN unit_usd TEXT;
+CREATE INDEX jobs_by_task ON jobs (task_id) WHERE task_id IS NOT NULL;
+CREATE TABLE request_keys (
+    key TEXT PRIMARY KEY, job TEXT NOT NULL, request_hash TEXT NOT NULL, created_at REAL NOT NULL
+) STRICT;
+CREATE INDEX request_keys_by_job ON request_keys (job);
+INSERT INTO request_keys SELECT hash_of_key(request_key), id, request_hash, created_at FROM jobs
+    WHERE request_key IS NOT NULL AND state NOT IN ('rejected', 'abandoned');
+DROP INDEX jobs_by_key;
+ALTER TABLE jobs DROP COLUMN request_key;
+CREATE TABLE budget_day (day TEXT NOT NULL, zone TEXT NOT NULL) STRICT;
+INSERT INTO budget_day SELECT day, local_zone() FROM latest_day;
+DROP TABLE latest_day;
+"""
+"""Accounts, the worth of units, request keys that outlive what users delete, and one time zone for the budget."""
+
+_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH)
 """The steps from each format to the next; a released step is never changed."""
 VERSION = len(_STEPS)
+
+
+def hash_of_key(request_key: str) -> str:
+    """Return what the journal stores of a request_key, which may hold what users write."""
+    return hashlib.sha256(request_key.encode()).hexdigest()
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
@@ -58,6 +83,8 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         )
     if version == VERSION:
         return
+    db.create_function("hash_of_key", 1, hash_of_key, deterministic=True)
+    db.create_function("local_zone", 0, local_zone)
     for step in _STEPS[version:]:
         for statement in filter(str.strip, step.split(";\n")):
             db.execute(statement)

@@ -27,6 +27,8 @@ STATES = (*UNFINISHED, "unknown", *TERMINAL)
 STOPPED = "The server stopped while it was submitting the job."
 CHARGED = ("submitting", *OPEN, "unknown", "succeeded", "failed", "cancelled", "expired")
 """States in which money is, or may have been, spent."""
+FREE = ("rejected", "abandoned")
+"""States in which nothing was charged, for certain: the request_key may be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,13 @@ class Job:
     updated_at: float
     owner: str
     day: str
+    account: str | None = None
+    """A hash of the API key and the address it was submitted with; None in journals of older versions."""
     task_id: str | None = None
-    request_key: str | None = None
     price: dict[str, Any] | None = None
-    """The quote: amount, unit, basis."""
+    """The quote as it was given: amount, unit, basis."""
+    unit_usd: str | None = None
+    """What one unit of the vendor was worth in USD when it was quoted, as a decimal number."""
     reserved: int = 0
     spent: int = 0
     unpriced: bool = False
@@ -105,6 +110,8 @@ class NewJob:
     reserve: int | None
     """The most it can cost, in micro-USD; None where that is unknown."""
     price: dict[str, Any] | None
+    account: str
+    unit_usd: str | None = None
     request_key: str | None = None
     allow_duplicate: bool = False
 
@@ -154,6 +161,25 @@ class Journal(Protocol):
         """Move a job to another state; None if it is no longer in one of the states `when`."""
         ...
 
+    async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
+        """Write down that the vendor has accepted a job as its task, wherever the job is by now.
+
+        A job that was given up meanwhile, or whose row is gone (a restored backup), becomes `submitted` with the
+        reservation that `job` has. If another job of the account already has the task, this one becomes `unknown`.
+        None if it has another task by now.
+        """
+        ...
+
+    async def readmit(self, job_id: str, caps: Caps) -> Job | None:
+        """Check the caps in force before an unknown job is submitted again, and let it count for the current day.
+
+        None if the job is no longer unknown.
+
+        Raises:
+            OverBudget: a cap would be exceeded.
+        """
+        ...
+
     async def note(self, job_id: str, **changes: Any) -> Job | None:
         """Change a job without changing its state; None if there is no such job."""
         ...
@@ -195,6 +221,10 @@ class Journal(Protocol):
 
     async def purge(self, before: float) -> int:
         """Delete prompts, links and vendor messages of jobs that ended before a time; costs stay. Returns how many."""
+        ...
+
+    def hurry(self, seconds: float) -> None:
+        """From now on, wait for other processes no longer than `seconds` in all: the server is stopping."""
         ...
 
     async def spending(self) -> Spending:

@@ -43,21 +43,39 @@ class ProcessLock:
         Raises:
             OSError: the folder cannot be written.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self.id = secrets.token_hex(8)
         self._path = folder / self.id
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._fd = self._create()
+
+    def _create(self) -> int:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with contextlib.suppress(OSError):
-            lock(self._fd)
+            lock(fd)
+        return fd
+
+    def renew(self) -> None:
+        """Create the lock file anew if it was removed, for without it other servers take this process for dead.
+
+        Raises:
+            OSError: it cannot be created.
+        """
+        if not self._path.exists():
+            os.close(self._fd)
+            self._fd = self._create()
 
     def alive(self, owner_id: str) -> bool:
         """Whether the process with this id is still running. The lock file of a dead one is removed."""
+        if owner_id == self.id:  # probing one's own lock can release it
+            return True
         path = self._folder / owner_id
         try:
             fd = os.open(path, os.O_RDWR)
         except FileNotFoundError:
             return False
+        except OSError:  # no permission, or too many open files: nothing says that it is dead
+            return True
         try:
             lives = not lock(fd)
         except OSError:  # without locks, every process counts as alive

@@ -1,42 +1,33 @@
-"""The journal in one SQLite file, shared by every server of one user.
-
-TRUNCATE journalling rather than WAL: SQLite up to 3.51.2 can corrupt a WAL file written by several connections, and
-TRUNCATE still commits over a thousand times a second. BEGIN IMMEDIATE rather than BEGIN: a transaction that begins as
-a reader and then writes fails under contention. One connection in one worker thread, because a shielded thread loses
-nothing when the call that waits for it is cancelled.
-"""
+"""The journal in one SQLite file, shared by every server of one user."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-import anyio
-from anyio import to_thread
-
-from seedance_mcp.errors import Code, JournalError, KeyReused
+from seedance_mcp.errors import Code, KeyReused
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
-from seedance_mcp.jobs.journal.migrations import migrate
-from seedance_mcp.jobs.journal.model import CHARGED, STOPPED, TERMINAL, UNFINISHED, Admission, Job, NewJob, Page, Total
-
-DUPLICATE_WINDOW = 600
-"""Seconds in which the same request counts as the same job, while the first is running or unknown."""
-
-_COLUMNS = tuple(f.name for f in fields(Job))
-_JSON = {"request", "price", "delivered"}
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from seedance_mcp.jobs.journal.day import budget_day, local_zone
+from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
+from seedance_mcp.jobs.journal.model import (
+    CHARGED,
+    FREE,
+    STOPPED,
+    TERMINAL,
+    UNFINISHED,
+    Admission,
+    Job,
+    NewJob,
+    Page,
+    Total,
+)
+from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
+from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
 
 class SqliteJournal:
@@ -50,104 +41,124 @@ class SqliteJournal:
         """
         self.path = folder / "journal.sqlite3"
         self._clock = clock
-        self._one_at_a_time = anyio.CapacityLimiter(1)
-        self._in_use = threading.Lock()
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._prepare()
+            self._file = SqliteFile(self.path)
+            try:
+                with self._file.transaction() as db:
+                    migrate(db, self.path)
+            except BaseException:
+                self._file.close()
+                raise
         except (OSError, sqlite3.Error) as error:
-            raise _broken(self.path, error) from error
-
-    def _prepare(self) -> None:
-        try:
-            self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "fullfsync=ON"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._migrate()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _migrate(self) -> None:
-        with self._writing() as db:
-            migrate(db, self.path)
+            raise broken(self.path, error) from error
 
     def close(self) -> None:
-        """Close the file after the running transaction: closing it earlier would crash the process."""
-        with self._in_use:
-            self._db.close()
+        """Close the file once the running transaction has ended."""
+        self._file.close()
 
-    @contextlib.contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # some errors end it by themselves; others, even of a COMMIT, leave it open
-                self._db.execute("ROLLBACK")
-            raise
+    def hurry(self, seconds: float) -> None:
+        self._file.hurry(seconds)
 
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a transaction to its end in the worker thread, even if the caller is cancelled."""
-        done: list[T] = []
-
-        def in_thread() -> None:
-            with self._in_use:
-                done.append(work(*args, **kwargs))
-
-        try:
-            with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(in_thread, limiter=self._one_at_a_time)
-        except (sqlite3.Error, UnicodeError, OverflowError) as error:
-            raise _broken(self.path, error) from error
-        return done[0]
+    # -- admitting ------------------------------------------------------------------------------------------------
 
     async def admit(self, new: NewJob, caps: Caps) -> Admission:
-        return await self._run(self._admit, new, caps)
+        return await self._file.run(self._admit, new, caps)
 
     def _admit(self, new: NewJob, caps: Caps) -> Admission:
         now = self._clock()
-        with self._writing() as db:
-            if earlier := _same_request(db, new, now):
-                return Admission(earlier, duplicate=True)
-            day = _today(db, now)
-            budget.admit(new.reserve, caps, _spending(db, day), new.model)
-            values: dict[str, Any] = {
-                "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model,
-                "request": json.dumps(new.request, ensure_ascii=False), "request_hash": new.request_hash,
-                "created_at": now, "updated_at": now, "owner": new.owner, "day": day, "request_key": new.request_key,
-                "price": json.dumps(new.price) if new.price else None, "reserved": new.reserve or 0,
-                "unpriced": int(new.reserve is None),
-            }  # fmt: skip
-            marks = ", ".join("?" * len(values))
-            db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-            return Admission(_one(db, new.id))
+        with self._file.transaction() as db:
+            earlier = _job_of_key(db, new) or _same_request(db, new)
+            if earlier is None:
+                day = self._begin_day(db, now)
+                budget.admit(new.reserve, caps, _spending(db, day), new.model)
+                values = {f.name: f.default for f in fields(Job)} | {
+                    "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model, "request": new.request,
+                    "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
+                    "day": day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
+                    "reserved": new.reserve or 0, "unpriced": new.reserve is None,
+                }  # fmt: skip
+                insert(db, values)
+            if new.request_key:
+                row = (hash_of_key(new.request_key), earlier.id if earlier else new.id, new.request_hash, now)
+                db.execute("INSERT OR IGNORE INTO request_keys VALUES (?, ?, ?, ?)", row)
+            return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
+
+    async def readmit(self, job_id: str, caps: Caps) -> Job | None:
+        return await self._file.run(self._readmit, job_id, caps)
+
+    def _readmit(self, job_id: str, caps: Caps) -> Job | None:
+        with self._file.transaction() as db:
+            job = find_job(db, job_id)
+            if job is None or job.state != "unknown":
+                return None
+            day = self._begin_day(db, self._clock())
+            # Its own reservation is not counted twice.
+            db.execute("UPDATE jobs SET state = 'rejected' WHERE id = ?", (job_id,))
+            so_far = _spending(db, day)
+            budget.admit(None if job.unpriced else job.reserved, caps, so_far, job.model)
+            db.execute("UPDATE jobs SET state = 'unknown', day = ? WHERE id = ?", (day, job_id))
+            return get_job(db, job_id)
+
+    # -- moving ---------------------------------------------------------------------------------------------------
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
-        return await self._run(self._change, job_id, {"state": state, **changes}, tuple(when))
+        return await self._file.run(self._change, job_id, {"state": state, **changes}, tuple(when))
 
     async def note(self, job_id: str, **changes: Any) -> Job | None:
-        return await self._run(self._change, job_id, changes, ())
+        return await self._file.run(self._change, job_id, changes, ())
 
     def _change(self, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
+        with self._file.transaction() as db:
+            return self._changed(db, job_id, changes, when)
+
+    def _changed(
+        self, db: sqlite3.Connection, job_id: str, changes: dict[str, Any], when: tuple[str, ...]
+    ) -> Job | None:
         changes = {"updated_at": self._clock(), **changes}
-        if unknown := changes.keys() - set(_COLUMNS):
+        if unknown := changes.keys() - set(COLUMNS):
             raise TypeError(f"a job has no {min(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in changes)
-        if changes.get("state") in TERMINAL or "save_error" in changes:  # the last poll or the download has ended
+        if changes.get("state") in TERMINAL or "save_error" in changes:  # polled or downloaded to the end
             sets += ", lease_owner = NULL"
         condition = f" AND state IN ({', '.join('?' * len(when))})" if when else ""
-        with self._writing() as db:
-            values = [json.dumps(v) if name in _JSON and v else v for name, v in changes.items()]
-            done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*values, job_id, *when))
-            return _one(db, job_id) if done.rowcount else None
+        values = [stored(name, value) for name, value in changes.items()]
+        done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*values, job_id, *when))
+        if not done.rowcount:
+            return None
+        if changes.get("state") in FREE:
+            db.execute("DELETE FROM request_keys WHERE job = ?", (job_id,))
+        return get_job(db, job_id)
+
+    async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
+        return await self._file.run(self._accept, job, task_id, changes)
+
+    def _accept(self, job: Job, task_id: str, changes: dict[str, Any]) -> Job | None:
+        with self._file.transaction() as db:
+            current = find_job(db, job.id)
+            if current is None:  # a backup was restored while the job was being submitted
+                insert(db, {name: getattr(job, name) for name in COLUMNS} | {"state": "submitting"})
+                current = job
+            if current.task_id is not None:
+                return current if current.task_id == task_id else None
+            other = db.execute(
+                "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
+                (task_id, job.account, job.account, job.id),
+            ).fetchone()
+            reserved = {"reserved": current.reserved or job.reserved}
+            if other is not None:
+                message = f"The vendor answered with the id of another task, {task_id}, which is job {other['id']}."
+                code = Code.UNKNOWN_OUTCOME
+                unknown = {"state": "unknown", "error_code": code, "error_message": message, "finished_at": None}
+                return self._changed(db, job.id, unknown | reserved, ())
+            cleared = {"error_code": None, "error_message": None, "finished_at": None}
+            return self._changed(
+                db, job.id, cleared | reserved | changes | {"state": "submitted", "task_id": task_id}, ()
+            )
+
+    # -- reading --------------------------------------------------------------------------------------------------
 
     async def get(self, job_id: str) -> Job | None:
-        rows = await self._run(self._select, "WHERE id = ?", (job_id,))
+        rows = await self._file.run(self._select, "WHERE id = ?", (job_id,))
         return rows[0] if rows else None
 
     async def page(self, states: Sequence[str], limit: int, cursor: str | None) -> Page:
@@ -158,18 +169,43 @@ class SqliteJournal:
         if cursor:
             where += " AND (created_at, id) < (SELECT created_at, id FROM jobs WHERE id = ?)"
             values.append(cursor)
-        rows = await self._run(self._select, f"{where} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, limit + 1))
+        rest = f"{where} ORDER BY created_at DESC, id DESC LIMIT ?"
+        rows = await self._file.run(self._select, rest, (*values, limit + 1))
         return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
         marks = ", ".join("?" * len(states))
-        return await self._run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
+        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
 
     def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
-        return [_job(row) for row in self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs {rest}", values)]
+        return [read_job(row) for row in self._file.read(f"SELECT {', '.join(COLUMNS)} FROM jobs {rest}", values)]
+
+    async def durations(self, model: str) -> Sequence[float]:
+        statement = (
+            "SELECT finished_at - submitted_at FROM jobs WHERE model = ? AND state = 'succeeded' AND "
+            "finished_at > submitted_at ORDER BY finished_at DESC LIMIT 50"
+        )
+        return [row[0] for row in await self._file.run(self._file.read, statement, (model,))]
+
+    async def totals(self, days: int) -> Sequence[Total]:
+        statement = (
+            f"SELECT day, model, count(*), sum(spent), sum(reserved), sum(unpriced) FROM jobs "
+            f"WHERE state IN ({quoted(CHARGED)}) AND day IN (SELECT DISTINCT day FROM jobs ORDER BY day DESC LIMIT ?) "
+            "GROUP BY day, model ORDER BY day DESC, sum(spent) DESC"
+        )
+        return [Total(*row) for row in await self._file.run(self._file.read, statement, (days,))]
+
+    async def spending(self) -> Spending:
+        return await self._file.run(self._read_spending)
+
+    def _read_spending(self) -> Spending:
+        with self._file.transaction() as db:  # several queries, which must be about the same moment
+            return _spending(db, _day(db, self._clock()))
+
+    # -- housekeeping ---------------------------------------------------------------------------------------------
 
     async def recover(self, alive: Callable[[str], bool]) -> Sequence[Job]:
-        return await self._run(self._recover, alive)
+        return await self._file.run(self._recover, alive)
 
     def _recover(self, alive: Callable[[str], bool]) -> list[Job]:
         self._release_leases(alive)
@@ -180,7 +216,7 @@ class SqliteJournal:
             if job.owner not in dead:
                 continue
             changes = (
-                {"state": "abandoned", "reserved": 0, "request_key": None}
+                {"state": "abandoned", "reserved": 0}
                 if job.state == "intent"
                 else {"state": "unknown", "error_code": Code.UNKNOWN_OUTCOME, "error_message": STOPPED}
             )
@@ -189,135 +225,94 @@ class SqliteJournal:
         return settled
 
     def _release_leases(self, alive: Callable[[str], bool]) -> None:
-        """End the leases of dead processes, so that other processes need not wait for them."""
-        lease_owners = self._db.execute(
-            "SELECT DISTINCT lease_owner FROM jobs WHERE lease_owner IS NOT NULL"
-        ).fetchall()
-        for dead in [row for row in lease_owners if not alive(row["lease_owner"])]:
-            with self._writing() as db:
+        """End the leases of dead processes, so that nobody waits for them."""
+        owners = self._file.read("SELECT DISTINCT lease_owner FROM jobs WHERE lease_owner IS NOT NULL")
+        for dead in [row for row in owners if not alive(row["lease_owner"])]:
+            with self._file.transaction() as db:
                 db.execute("UPDATE jobs SET lease_owner = NULL WHERE lease_owner = ?", tuple(dead))
 
     async def claim(self, job_id: str, owner: str, seconds: float, *, when: Sequence[str]) -> bool:
-        return await self._run(self._claim, job_id, owner, seconds, when)
+        return await self._file.run(self._claim, job_id, owner, seconds, when)
 
     def _claim(self, job_id: str, owner: str, seconds: float, when: Sequence[str]) -> bool:
         now = self._clock()
-        with self._writing() as db:
+        with self._file.transaction() as db:
             if not seconds:
                 # Not in other states: a poll that ends late must not release what is the lease of a download by now.
-                statement = "UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ?"
-                done = db.execute(f"{statement} AND state IN ({_quoted(when)})", (job_id, owner))
+                states = quoted(when)
+                done = db.execute(
+                    f"UPDATE jobs SET lease_owner = NULL WHERE id = ? AND lease_owner = ? AND state IN ({states})",
+                    (job_id, owner),
+                )
                 return done.rowcount == 1
             # A lease that ends later than any lease can was made before the clock was set back.
             done = db.execute(
-                f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({_quoted(when)}) AND "
+                f"UPDATE jobs SET lease_owner = ?, lease_until = ? WHERE id = ? AND state IN ({quoted(when)}) AND "
                 "(lease_owner IS NULL OR lease_owner = ? OR lease_until < ? OR lease_until > ?)",
                 (owner, now + seconds, job_id, owner, now, now + 10 * seconds),
             )
             return done.rowcount == 1
 
-    async def durations(self, model: str) -> Sequence[float]:
-        return await self._run(self._durations, model)
-
-    def _durations(self, model: str) -> list[float]:
-        rows = self._db.execute(
-            "SELECT finished_at - submitted_at FROM jobs WHERE model = ? AND state = 'succeeded' AND "
-            "finished_at > submitted_at ORDER BY finished_at DESC LIMIT 50",
-            (model,),
-        )
-        return [row[0] for row in rows]
-
-    async def totals(self, days: int) -> Sequence[Total]:
-        return await self._run(self._totals, days)
-
-    def _totals(self, days: int) -> list[Total]:
-        rows = self._db.execute(
-            f"SELECT day, model, count(*), sum(spent), sum(reserved), sum(unpriced) FROM jobs "
-            f"WHERE state IN ({_quoted(CHARGED)}) AND day IN (SELECT DISTINCT day FROM jobs ORDER BY day DESC LIMIT ?) "
-            "GROUP BY day, model ORDER BY day DESC, sum(spent) DESC",
-            (days,),
-        )
-        return [Total(*row) for row in rows]
-
     async def purge(self, before: float) -> int:
-        return await self._run(self._purge, before)
+        return await self._file.run(self._purge, before)
 
     def _purge(self, before: float) -> int:
-        with self._writing() as db:
+        with self._file.transaction() as db:
             return db.execute(
-                "UPDATE jobs SET request = '{}', request_hash = '', request_key = NULL, url = NULL, "
-                f"error_message = NULL WHERE state IN ({_quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
+                "UPDATE jobs SET request = '{}', request_hash = '', url = NULL, error_message = NULL "
+                f"WHERE state IN ({quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
                 (before,),
             ).rowcount
 
-    async def spending(self) -> Spending:
-        return await self._run(self._read_spending)
+    def _begin_day(self, db: sqlite3.Connection, now: float) -> str:
+        """Return the day of the budget, and remember it: it never goes back."""
+        row = db.execute("SELECT day, zone FROM budget_day").fetchone()
+        zone = row["zone"] if row else local_zone()
+        day = budget_day(now, zone, row["day"] if row else None)
+        db.execute("DELETE FROM budget_day")
+        db.execute("INSERT INTO budget_day VALUES (?, ?)", (day, zone))
+        return day
 
-    def _read_spending(self) -> Spending:
-        with self._writing() as db:
-            return _spending(db, _today(db, self._clock()))
 
-
-def _today(db: sqlite3.Connection, now: float) -> str:
-    """Return the local date, but never an earlier one than before: a clock set back must not renew the budget."""
-    today = datetime.fromtimestamp(now).astimezone().date().isoformat()
-    row = db.execute("SELECT day FROM latest_day").fetchone()
-    if row is None:
-        db.execute("INSERT INTO latest_day VALUES (?)", (today,))
-    elif row[0] < today:
-        db.execute("UPDATE latest_day SET day = ?", (today,))
-    else:
-        today = row[0]
-    return today
+def _day(db: sqlite3.Connection, now: float) -> str:
+    """Return the day of the budget without changing what the journal remembers."""
+    row = db.execute("SELECT day, zone FROM budget_day").fetchone()
+    return budget_day(now, row["zone"], row["day"]) if row else budget_day(now, local_zone(), None)
 
 
 def _spending(db: sqlite3.Connection, day: str) -> Spending:
+    """Add up a day; days after it count too, because they were written while a clock was ahead."""
     spent, reserved, unpriced = db.execute(
         f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
-        f"WHERE day = ? AND state IN ({_quoted(('intent', *CHARGED))})",
+        f"WHERE day >= ? AND state IN ({quoted(('intent', *CHARGED))})",
         (day,),
     ).fetchone()
-    states = _quoted((*UNFINISHED, "unknown"))
+    states = quoted((*UNFINISHED, "unknown"))
     (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
     return Spending(day, spent, reserved, open_jobs, unpriced)
 
 
-def _same_request(db: sqlite3.Connection, new: NewJob, now: float) -> Job | None:
-    if new.request_key:
-        row = db.execute("SELECT id, request_hash FROM jobs WHERE request_key = ?", (new.request_key,)).fetchone()
-        if row is not None:
-            if row["request_hash"] != new.request_hash:
-                raise KeyReused(f"The request_key {new.request_key!r} was used for another request (job {row['id']}).")
-            return _one(db, row["id"])
+def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
+    """Return the job that a request_key belongs to."""
+    if not new.request_key:
+        return None
+    statement = "SELECT job, request_hash FROM request_keys WHERE key = ?"
+    row = db.execute(statement, (hash_of_key(new.request_key),)).fetchone()
+    if row is None:
+        return None
+    job = find_job(db, row["job"])
+    if job is None or row["request_hash"] != new.request_hash:
+        raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
+    return job
+
+
+def _same_request(db: sqlite3.Connection, new: NewJob) -> Job | None:
+    """Return the running or unknown job of an identical request, however old it is."""
     if new.allow_duplicate:
         return None
-    states = _quoted((*UNFINISHED, "unknown"))
+    states = quoted((*UNFINISHED, "unknown"))
     row = db.execute(
-        f"SELECT id FROM jobs WHERE request_hash = ? AND created_at > ? AND state IN ({states}) "
-        "ORDER BY created_at DESC LIMIT 1",
-        (new.request_hash, now - DUPLICATE_WINDOW),
+        f"SELECT id FROM jobs WHERE request_hash = ? AND state IN ({states}) ORDER BY created_at DESC LIMIT 1",
+        (new.request_hash,),
     ).fetchone()
-    return _one(db, row["id"]) if row is not None else None
-
-
-def _quoted(states: Sequence[str]) -> str:
-    return ", ".join(f"'{state}'" for state in states)
-
-
-def _one(db: sqlite3.Connection, job_id: str) -> Job:
-    return _job(db.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE id = ?", (job_id,)).fetchone())
-
-
-def _job(row: sqlite3.Row) -> Job:
-    values: dict[str, Any] = {n: json.loads(row[n]) if n in _JSON and row[n] else row[n] for n in _COLUMNS}
-    values["unpriced"] = bool(values["unpriced"])
-    return Job(**values)
-
-
-def _broken(path: Path, error: Exception) -> JournalError:
-    if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED":
-        return JournalError(
-            f"The journal {path} was removed or replaced while this server was running.",
-            next_step="Put it back and restart the server: it is the only record of what was paid for.",
-        )
-    return JournalError(f"The journal {path} cannot be used ({error}).")
+    return get_job(db, row["id"]) if row is not None else None

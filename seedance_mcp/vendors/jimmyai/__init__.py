@@ -11,7 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from seedance_mcp.catalog import (
     Advice,
@@ -41,6 +41,7 @@ from seedance_mcp.vendors.vendor import (
     Percent,
     Refusal,
     Snapshot,
+    TaskId,
     TaskState,
     Vendor,
     in_path,
@@ -336,7 +337,7 @@ class _Result(BaseModel):
 
 
 class _Created(BaseModel):
-    task_id: str = Field(min_length=1)
+    task_id: TaskId
     cost: Amount = None
 
 
@@ -394,7 +395,9 @@ def parse_error(answer: Answer) -> Refusal | None:
     message = envelope.msg or ""
     # An undocumented code is a refusal, unless the message says that the vendor itself does not know the outcome.
     undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else HTTPStatus.BAD_REQUEST
-    status = answer.status if refused else _STATUS_OF_CODE.get(code, undocumented)
+    in_body = _STATUS_OF_CODE.get(code, undocumented)
+    # With an HTTP error, the body's code only counts where it leaves the outcome open.
+    status = answer.status if refused and in_body < HTTPStatus.INTERNAL_SERVER_ERROR else in_body
     return classify(status, code, message)
 
 

@@ -52,7 +52,7 @@ class Servers:
 
     async def succeeded(self, job_id: str = "abcdefgh2345") -> Job:
         """Return a succeeded job whose video is at the host."""
-        new = NewJob(job_id, "12ai", "12ai/seedance-2-official", {"prompt": "rain"}, job_id, "nobody", 10, None, None)
+        new = NewJob(job_id, "12ai", "12ai/seedance-2-official", {"prompt": "rain"}, job_id, "nobody", 10, None, "mine")
         await self.journal.admit(new, Caps())
         await self.journal.move(job_id, "submitting", when=("intent",))
         await self.journal.move(job_id, "submitted", when=("submitting",), task_id="task-1")

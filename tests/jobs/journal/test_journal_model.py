@@ -6,7 +6,7 @@ import asyncio
 import math
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from seedance_mcp.errors import KeyReused, OverBudget
 from seedance_mcp.jobs.journal.budget import Caps
-from seedance_mcp.jobs.journal.model import CHARGED, OPEN, STATES, TERMINAL, UNFINISHED, NewJob
-from seedance_mcp.jobs.journal.sqlite import DUPLICATE_WINDOW, SqliteJournal
+from seedance_mcp.jobs.journal.model import CHARGED, FREE, OPEN, STATES, TERMINAL, UNFINISHED, NewJob
+from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from tests.faults.fork_server import quick_folder
 
 OWNERS = ("desktop", "code", "cursor")
@@ -53,7 +53,6 @@ class Row:
     id: str
     state: str
     hash: str
-    key: str | None
     owner: str
     day: str
     created_at: float
@@ -75,6 +74,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal = self.opened()
         self.rows: dict[str, Row] = {}
         self.latest = ""
+        self.keys: dict[str, str] = {}
+        """The ids of jobs by request_key."""
         self.living: set[str] = set(OWNERS)
 
     def opened(self) -> SqliteJournal:
@@ -87,11 +88,12 @@ class JournalMachine(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def day(self) -> str:
-        self.latest = max(self.latest, datetime.fromtimestamp(self.now).astimezone().date().isoformat())
-        return self.latest
+        """Return the day of the budget: today, or the latest day if that is tomorrow."""
+        today = datetime.fromtimestamp(self.now).astimezone().date()
+        return self.latest if self.latest == (today + timedelta(days=1)).isoformat() else today.isoformat()
 
     def spending(self, day: str) -> tuple[int, int, int, int]:
-        today = [row for row in self.rows.values() if row.day == day and row.state in {"intent", *CHARGED}]
+        today = [row for row in self.rows.values() if row.day >= day and row.state in {"intent", *CHARGED}]
         open_jobs = sum(row.state in {*UNFINISHED, "unknown"} for row in self.rows.values())
         return (
             sum(row.spent for row in today),
@@ -125,32 +127,36 @@ class JournalMachine(RuleBasedStateMachine):
     )
     def admit(self, request: str, key: str | None, price: int | None, cap: Caps, again: bool, owner: str) -> str:
         job_id = f"j{len(self.rows):03}"
-        new = NewJob(job_id, "v", "v/m", {"prompt": request}, request, owner, price, None, key, again)
-        same = next((row for row in self.rows.values() if key and row.key == key), None)
+        new = NewJob(job_id, "v", "v/m", {"prompt": request}, request, owner, price, None, "account", None, key, again)
+        same = self.rows[self.keys[key]] if key in self.keys else None
         if same is not None and same.hash != request:
             with pytest.raises(KeyReused):
                 self.runner.run(self.journal.admit(new, cap))
             return same.id
         if same is None and not again:
-            since = self.now - DUPLICATE_WINDOW
-            alike = [r for r in self.rows.values() if r.hash == request and r.created_at > since]
-            alike = [r for r in alike if r.state in {*UNFINISHED, "unknown"}]
+            alike = [r for r in self.rows.values() if r.hash == request and r.state in {*UNFINISHED, "unknown"}]
             same = max(alike, key=lambda row: row.created_at, default=None)
         if same is not None:
             admission = self.runner.run(self.journal.admit(new, cap))
             assert admission.duplicate
             assert self.rows[admission.job.id].created_at == same.created_at
+            if key:
+                self.keys.setdefault(key, admission.job.id)
             return admission.job.id
-        before = self.latest
         day = self.day()
         if self.over(price, cap, day):
             with pytest.raises(OverBudget):
                 self.runner.run(self.journal.admit(new, cap))
-            self.latest = before  # a refusal leaves no trace at all
-            return next(iter(self.rows), job_id)
+            return next(iter(self.rows), job_id)  # a refusal leaves no trace at all: the day is not remembered either
+        self.latest = day
         assert not self.runner.run(self.journal.admit(new, cap)).duplicate
-        self.rows[job_id] = Row(job_id, "intent", request, key, owner, day, self.now, price or 0, price is None)
+        self.rows[job_id] = Row(job_id, "intent", request, owner, day, self.now, price or 0, price is None)
+        if key:
+            self.keys[key] = job_id
         return job_id
+
+    def free_keys(self, job_id: str) -> None:
+        self.keys = {key: job for key, job in self.keys.items() if job != job_id}
 
     @rule(job=jobs, to=st.sampled_from(sorted(STEPS)), owner=st.sampled_from(OWNERS), cost=st.integers(0, 6))
     def move(self, job: str, to: str, owner: str, cost: int) -> None:
@@ -168,6 +174,8 @@ class JournalMachine(RuleBasedStateMachine):
         row.reserved, row.spent = changes.get("reserved", row.reserved), changes.get("spent", row.spent)
         if to in TERMINAL:
             row.lease_owner = None
+        if to in FREE:
+            self.free_keys(job)
 
     @rule(owner=st.sampled_from(OWNERS))
     def die(self, owner: str) -> None:
@@ -188,8 +196,9 @@ class JournalMachine(RuleBasedStateMachine):
                 continue
             row.state = expected[row.id] = "abandoned" if row.state == "intent" else "unknown"
             if row.state == "abandoned":
-                row.reserved, row.key = 0, None
+                row.reserved = 0
                 row.lease_owner = None
+                self.free_keys(row.id)
         assert settled == expected
 
     @rule(
@@ -238,7 +247,7 @@ class JournalMachine(RuleBasedStateMachine):
         newest_first = sorted(self.rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)[:50]
         assert [job.id for job in found] == [row.id for row in newest_first]
         for job, row in zip(found, newest_first, strict=True):
-            assert (job.state, job.owner, job.day, job.request_key) == (row.state, row.owner, row.day, row.key)
+            assert (job.state, job.owner, job.day) == (row.state, row.owner, row.day)
             assert (job.reserved, job.spent, job.unpriced) == (row.reserved, row.spent, row.unpriced)
 
     @rule()

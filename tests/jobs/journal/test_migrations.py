@@ -7,12 +7,13 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seedance_mcp.errors import JournalError
+from seedance_mcp.errors import JournalError, KeyReused
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.migrations import VERSION
 from seedance_mcp.jobs.journal.model import Job
@@ -40,7 +41,30 @@ PRAGMA user_version = 1;
 """
 """The first format, as it was released; a copy, for the history of a format never changes."""
 FORMAT_2 = FORMAT_1 + "ALTER TABLE jobs ADD COLUMN delivered TEXT; PRAGMA user_version = 2;"
-FORMATS = {1: FORMAT_1, 2: FORMAT_2}
+FORMAT_3 = (
+    FORMAT_2
+    + """
+DROP INDEX jobs_by_looker;
+ALTER TABLE jobs RENAME COLUMN looked_at TO polled_at;
+ALTER TABLE jobs RENAME COLUMN looks TO polls;
+ALTER TABLE jobs RENAME COLUMN word TO vendor_status;
+ALTER TABLE jobs RENAME COLUMN error_words TO error_message;
+ALTER TABLE jobs RENAME COLUMN looker TO lease_owner;
+ALTER TABLE jobs RENAME COLUMN looker_until TO lease_until;
+CREATE INDEX jobs_by_lease ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
+PRAGMA user_version = 3;
+"""
+)
+FORMATS = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3}
+RENAMED = {
+    "looked_at": "polled_at",
+    "looks": "polls",
+    "word": "vendor_status",
+    "error_words": "error_message",
+    "looker": "lease_owner",
+    "looker_until": "lease_until",
+}
+"""The columns that have other names since format 3."""
 
 OLD_ROW: dict[str, Any] = {
     "id": "old",
@@ -88,7 +112,6 @@ NEW_ROW = Job(
     owner="owner of old",
     day="2026-03-10",
     task_id="task of old",
-    request_key="key of old",
     price={"usd": 1.25, "basis": "by the second"},
     reserved=1_250_000,
     spent=17,
@@ -113,7 +136,10 @@ DELIVERED = {"width": 1280, "height": 720, "seconds": 5.0, "sound": True}
 def write_old_journal(folder: Path, version: int) -> Path:
     """Write a journal as an older version left it: one full row, one with the defaults, and the latest day."""
     path = folder / "journal.sqlite3"
-    full = OLD_ROW | ({"delivered": json.dumps(DELIVERED)} if version > 1 else {})
+    delivered = DELIVERED if version == 2 else {"audio" if k == "sound" else k: v for k, v in DELIVERED.items()}
+    full = OLD_ROW | ({"delivered": json.dumps(delivered)} if version > 1 else {})
+    if version > 2:
+        full = {RENAMED.get(name, name): value for name, value in full.items()}
     required = ("id", "state", "vendor", "model", "request", "request_hash", "created_at", "updated_at", "owner", "day")
     bare = {name: OLD_ROW[name] for name in required} | {"id": "bare"}
     with closing(sqlite3.connect(path)) as db:
@@ -138,7 +164,9 @@ def structure(path: Path) -> tuple[dict[str, list[tuple[Any, ...]]], set[str], i
 @pytest.mark.parametrize("version", FORMATS)
 async def test_a_journal_of_an_older_format_keeps_every_column_of_its_jobs(tmp_path: Path, version: int) -> None:
     assert all(value is not None for value in OLD_ROW.values())
-    assert len(OLD_ROW) == len(fields(Job)) - 1 + 2  # all but `delivered`, and the two columns of a lease
+    assert (
+        len(OLD_ROW) == len(fields(Job)) - 3 + 3
+    )  # without what is new in Job; with the two of a lease and the request_key
     path = write_old_journal(tmp_path, version)
     with closing(SqliteJournal(tmp_path)) as journal:
         job = await journal.get("old")
@@ -172,12 +200,35 @@ async def test_a_migrated_journal_has_the_structure_of_a_new_one(tmp_path: Path,
 @pytest.mark.parametrize("version", FORMATS)
 async def test_a_migrated_journal_takes_new_jobs_and_keeps_its_day(tmp_path: Path, version: int) -> None:
     write_old_journal(tmp_path, version)
-    with closing(SqliteJournal(tmp_path)) as journal:
+    eve = datetime(2099, 12, 30, 12).astimezone().timestamp()
+    with closing(SqliteJournal(tmp_path, lambda: eve)) as journal:
         assert (await journal.admit(new_job("new"), Caps())).job.day == "2099-12-31"
         noted = await journal.note("new", delivered={"audio": False})
     with closing(SqliteJournal(tmp_path)) as journal:
         assert await journal.get("new") == noted
         assert [job.id for job in await journal.in_states(("running",))] == ["old", "bare"]
+
+
+@pytest.mark.parametrize("version", FORMATS)
+async def test_a_request_key_of_an_older_format_still_belongs_to_its_job(tmp_path: Path, version: int) -> None:
+    write_old_journal(tmp_path, version)
+    with closing(SqliteJournal(tmp_path)) as journal:
+        again = await journal.admit(new_job("new", request_hash="hash of old", request_key="key of old"), Caps())
+        assert (again.duplicate, again.job.id) == (True, "old")
+        with pytest.raises(KeyReused):
+            await journal.admit(new_job("other", request_key="key of old"), Caps())
+
+
+@pytest.mark.parametrize("version", FORMATS)
+async def test_a_job_of_an_older_format_has_no_account_and_until_it_is_noted(tmp_path: Path, version: int) -> None:
+    write_old_journal(tmp_path, version)
+    with closing(SqliteJournal(tmp_path)) as journal:
+        old = await journal.get("old")
+        assert old
+        assert (old.account, old.unit_usd) == (None, None)
+        noted = await journal.note("old", account="account")
+        assert noted
+        assert noted.account == "account"
 
 
 async def test_opening_a_journal_of_todays_format_changes_nothing(tmp_path: Path) -> None:

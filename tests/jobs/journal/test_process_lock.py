@@ -98,3 +98,23 @@ def test_asking_leaves_no_file_open(tmp_path: Path) -> None:
     assert len(list(descriptors.iterdir())) == before
     other.release()
     one.release()
+
+
+def test_a_process_makes_its_lock_file_anew_if_it_is_gone(tmp_path: Path) -> None:
+    one, other = ProcessLock(tmp_path), ProcessLock(tmp_path)
+    (tmp_path / one.id).unlink()
+    assert one.alive(one.id)
+    assert not other.alive(one.id)
+    one.renew()
+    assert other.alive(one.id)
+    one.renew()
+    assert other.alive(one.id)
+    one.release()
+    other.release()
+
+
+def test_a_lock_file_that_cannot_be_opened_means_alive(tmp_path: Path) -> None:
+    lock = ProcessLock(tmp_path)
+    (tmp_path / "folder").mkdir()  # opening it is an error, for any user
+    assert lock.alive("folder")
+    lock.release()

@@ -71,12 +71,8 @@ async def test_an_admitted_job_has_everything_that_was_asked(journal: SqliteJour
     assert not admission.duplicate
     job = admission.job
     assert (job.id, job.state, job.vendor, job.model, job.owner) == ("a", "intent", new.vendor, new.model, OWNER)
-    assert (job.request, job.request_hash, job.request_key, job.price) == (
-        new.request,
-        "hash of a",
-        "key",
-        {"usd": 0.57, "basis": "雪"},
-    )
+    assert (job.request, job.request_hash, job.price) == (new.request, "hash of a", {"usd": 0.57, "basis": "雪"})
+    assert (job.account, job.unit_usd) == (new.account, "0.01")
     assert (job.created_at, job.updated_at, job.day) == (NOON, NOON, "2026-03-10")
     assert (job.reserved, job.spent, job.unpriced, job.polls) == (570_000, 0, False, 0)
     assert await journal.get("a") == job
@@ -104,12 +100,13 @@ async def test_a_refused_job_leaves_nothing_behind(journal: SqliteJournal) -> No
     [
         (0, "intent", True),
         (599.9, "submitted", True),
-        (600, "submitted", False),
-        (1, "unknown", True),
+        (600, "submitted", True),
+        (365 * DAY, "submitted", True),
+        (365 * DAY, "unknown", True),
         *[(1, state, state not in TERMINAL) for state in STATES],
     ],
 )
-async def test_the_same_request_is_the_same_job_for_ten_minutes_while_the_first_is_not_over(
+async def test_the_same_request_is_the_same_job_however_old_while_the_first_is_not_over(
     journal: SqliteJournal, clock: Clock, seconds: float, state: str, duplicate: bool
 ) -> None:
     await admit(journal, "a", request_hash="same")
@@ -254,11 +251,32 @@ async def test_spending_is_that_of_the_day_and_open_jobs_are_those_of_all_days(
 
 async def test_setting_the_clock_back_opens_no_second_budget(journal: SqliteJournal, clock: Clock) -> None:
     await put(journal, "a", "succeeded", spent=5)
-    clock.now -= 3 * DAY
+    clock.now -= DAY
     assert (await journal.spending()).spent == 5
     assert (await admit(journal, "b")).day == "2026-03-10"
-    clock.now += 4 * DAY
+    clock.now += 2 * DAY
     assert (await journal.spending()).day == "2026-03-11"
+
+
+async def test_a_clock_that_was_days_ahead_is_not_obeyed_and_what_it_spent_still_counts(
+    journal: SqliteJournal, clock: Clock
+) -> None:
+    clock.now += 365 * DAY
+    await put(journal, "a", "succeeded", spent=5)
+    clock.now = NOON
+    assert (await admit(journal, "b")).day == "2026-03-10"
+    assert ((spending := await journal.spending()).day, spending.spent) == ("2026-03-10", 5)
+    clock.now += DAY
+    assert (await journal.spending()).day == "2026-03-11"
+
+
+async def test_reading_does_not_move_the_day(journal: SqliteJournal, clock: Clock) -> None:
+    await admit(journal, "a")
+    clock.now += 1 * DAY
+    assert (await journal.spending()).day == "2026-03-11"
+    clock.now -= 1 * DAY
+    assert (await journal.spending()).day == "2026-03-10"
+    assert (await admit(journal, "b")).day == "2026-03-10"
 
 
 # -- purging ------------------------------------------------------------------------------------------------------
@@ -281,7 +299,6 @@ async def test_a_purge_deletes_texts_of_ended_jobs_and_keeps_what_they_cost(
         texts: dict[str, Any] = {
             "request": {},
             "request_hash": "",
-            "request_key": None,
             "url": None,
             "error_message": None,
         }
@@ -361,7 +378,7 @@ async def test_what_dead_processes_left_is_settled_and_what_living_ones_have_is_
     settled = {job.id: job for job in await journal.recover(lambda owner: owner == "living")}
     assert settled.keys() == {"dead intent", "dead submitting"}
     abandoned, unknown = settled["dead intent"], settled["dead submitting"]
-    assert (abandoned.state, abandoned.reserved, abandoned.request_key) == ("abandoned", 0, None)
+    assert (abandoned.state, abandoned.reserved) == ("abandoned", 0)
     assert (unknown.state, unknown.reserved) == ("unknown", 570_000)
     assert (unknown.error_code, unknown.error_message) == ("unknown_outcome", STOPPED)
     assert {job.id: job for job in await journal.in_states(STATES)} == before | settled
@@ -381,17 +398,12 @@ async def test_nobody_else_can_read_a_journal(tmp_path: Path) -> None:
 
 
 async def test_every_commit_reaches_the_disk(journal: SqliteJournal) -> None:
-    db = journal._db  # pyright: ignore[reportPrivateUsage]  (each connection has its own settings)
+    db = journal._file._db  # pyright: ignore[reportPrivateUsage]  (each connection has its own settings)
 
     def pragma(name: str) -> Any:
         return db.execute(f"PRAGMA {name}").fetchone()[0]
 
-    assert [pragma(name) for name in ("journal_mode", "synchronous", "fullfsync", "busy_timeout")] == [
-        "truncate",
-        2,
-        1,
-        30_000,
-    ]
+    assert [pragma(name) for name in ("journal_mode", "synchronous", "fullfsync")] == ["truncate", 2, 1]
 
 
 async def test_a_journal_waits_until_another_process_has_written(journal: SqliteJournal) -> None:
@@ -493,3 +505,89 @@ async def test_requests_are_stored_as_readable_json(journal: SqliteJournal) -> N
         (text,) = db.execute("SELECT request FROM jobs").fetchone()
     assert "雪" in text
     assert json.loads(text) == {"prompt": "雪 'ö' \""}
+
+
+# -- late truths, and caps of a repeat ------------------------------------------------------------------------------
+
+
+async def test_the_same_task_is_accepted_once_and_another_never_replaces_it(journal: SqliteJournal) -> None:
+    job = await put(journal, "a", "submitting")
+    accepted = await journal.accept(job, "t1", submitted_at=NOON)
+    assert accepted
+    assert (accepted.state, accepted.task_id, accepted.submitted_at) == ("submitted", "t1", NOON)
+    assert await journal.accept(job, "t1") == accepted
+    assert await journal.accept(job, "t2") is None
+    assert await journal.get("a") == accepted
+
+
+@pytest.mark.parametrize("state", ["unknown", "rejected", "abandoned"])
+async def test_a_job_that_was_given_up_is_submitted_once_its_task_is_known(journal: SqliteJournal, state: str) -> None:
+    job = await put(journal, "a", "submitting")
+    await journal.move("a", state, when=("submitting",), reserved=0, finished_at=NOON, error_message="given up")
+    accepted = await journal.accept(job, "t1")
+    assert accepted
+    assert (accepted.state, accepted.reserved, accepted.finished_at) == ("submitted", 570_000, None)
+    assert accepted.error_message is None
+
+
+async def test_the_same_task_id_of_another_account_is_another_task(journal: SqliteJournal) -> None:
+    one = await put(journal, "a", "submitting")
+    other = await put(journal, "b", "submitting", account="another")
+    third = await put(journal, "c", "submitting")
+    await journal.accept(one, "t1")
+    assert (found := await journal.accept(other, "t1"))
+    assert found.state == "submitted"
+    assert (found := await journal.accept(third, "t1"))
+    assert (found.state, found.task_id) == ("unknown", None)
+
+
+async def test_a_repeat_counts_for_today_and_only_under_the_caps_in_force(journal: SqliteJournal, clock: Clock) -> None:
+    await put(journal, "a", "unknown")
+    assert (await journal.readmit("a", Caps(per_day=570_000, per_video=570_000, open_jobs=1))) is not None
+    clock.now += DAY
+    for cap in (Caps(per_day=569_999), Caps(per_video=569_999), Caps(open_jobs=0)):
+        with pytest.raises(OverBudget):
+            await journal.readmit("a", cap)
+    left = await journal.get("a")
+    assert left
+    assert (left.state, left.day, left.reserved) == ("unknown", "2026-03-10", 570_000)
+    again = await journal.readmit("a", Caps(per_day=570_000))
+    assert again
+    assert (again.state, again.day) == ("unknown", "2026-03-11")
+    assert (await journal.spending()).reserved == 570_000
+    await journal.move("a", "rejected", when=("unknown",))
+    assert await journal.readmit("a", Caps()) is None
+    assert await journal.readmit("gone", Caps()) is None
+
+
+async def test_a_request_key_outlives_a_purge_and_belongs_to_duplicates_too(
+    journal: SqliteJournal, clock: Clock
+) -> None:
+    await admit(journal, "a", request_hash="same", request_key="k1")
+    duplicate = await journal.admit(new_job("b", request_hash="same", request_key="k2"), Caps())
+    assert duplicate.duplicate
+    await journal.move("a", "succeeded", when=("intent",), reserved=0)
+    clock.now += 1
+    assert await journal.purge(clock.now) == 1
+    for key in ("k1", "k2"):
+        again = await journal.admit(new_job("c", request_hash="same", request_key=key), Caps())
+        assert (again.duplicate, again.job.id) == (True, "a")
+        with pytest.raises(KeyReused):
+            await admit(journal, "d", request_key=key)
+    assert b"k1" not in journal.path.read_bytes()
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_request_key_is_freed_only_where_nothing_was_charged(journal: SqliteJournal, state: str) -> None:
+    await admit(journal, "a", request_hash="same", request_key="key")
+    await journal.move("a", state, when=("intent",))
+    again = await journal.admit(new_job("b", request_hash="same", request_key="key", allow_duplicate=True), Caps())
+    assert again.duplicate is (state not in {"rejected", "abandoned"})
+
+
+async def test_a_stop_ends_the_wait_for_another_process(journal: SqliteJournal) -> None:
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        journal.hurry(0)
+        with anyio.fail_after(10), pytest.raises(JournalError, match="locked"):
+            await admit(journal, "a")

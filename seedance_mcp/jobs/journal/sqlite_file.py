@@ -1,0 +1,124 @@
+"""One SQLite file, shared by every server of one user: how it is opened, locked, waited for and closed.
+
+TRUNCATE journalling rather than WAL: SQLite up to 3.51.2 can corrupt a WAL file written by several connections, and
+TRUNCATE still commits over a thousand times a second. BEGIN IMMEDIATE rather than BEGIN: a transaction that begins as
+a reader and then writes fails under contention. One connection in one worker thread, because a shielded thread loses
+nothing when the call that waits for it is cancelled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from seedance_mcp.errors import JournalError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PATIENCE = 30.0
+"""Seconds to wait for a lock that another process holds."""
+_ATTEMPT = 0.25
+"""Seconds of one attempt at it, between which a stop can end the wait."""
+
+
+class SqliteFile:
+    """An open SQLite file with transactions that wait for other processes, for a bounded time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file, for its user alone.
+
+        Raises:
+            OSError, sqlite3.Error: it cannot be opened.
+        """
+        self.path = path
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._in_use = threading.Lock()
+        self._give_up_at = math.inf
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, timeout=_ATTEMPT, isolation_level=None, check_same_thread=False)
+        try:
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "fullfsync=ON"):
+                self._patiently(f"PRAGMA {pragma}")
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file once the running transaction has ended: closing it earlier would crash the process."""
+        with self._in_use:
+            self._db.close()
+
+    def hurry(self, seconds: float) -> None:
+        """From now on, wait for other processes no longer than `seconds` in all: the server is stopping."""
+        self._give_up_at = time.monotonic() + seconds
+
+    def read(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Run a query on its own and return all of its rows."""
+        return self._patiently(statement, values).fetchall()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[sqlite3.Connection]:
+        """Write in one transaction; an exception rolls it back."""
+        self._patiently("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._patiently("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # some errors end it by themselves; others, even of a COMMIT, leave it open
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _patiently(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement, waiting for a lock that another process holds."""
+        ends = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._db.execute(statement, values)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                if time.monotonic() >= min(ends, self._give_up_at):
+                    raise
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` to its end in the worker thread, even if the caller is cancelled.
+
+        Raises:
+            JournalError: the file cannot be read or written.
+        """
+        done: list[T] = []
+
+        def in_thread() -> None:
+            with self._in_use:
+                done.append(work(*args, **kwargs))
+
+        try:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(in_thread, limiter=self._one_at_a_time)
+        except (sqlite3.Error, UnicodeError, OverflowError) as error:
+            raise broken(self.path, error) from error
+        return done[0]
+
+
+def broken(path: Path, error: Exception) -> JournalError:
+    """Return the error for a journal that cannot be used."""
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED":
+        return JournalError(
+            f"The journal {path} was removed or replaced while this server was running.",
+            next_step="Put it back and restart the server: it is the only record of what was paid for.",
+        )
+    return JournalError(f"The journal {path} cannot be used ({error}).")
