@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "vendors": {"catalog", "errors"},
     "environment": {"vendors"},
     "settings": {"addresses", "catalog", "environment", "errors", "vendors"},
-    "redaction": {"settings"},
+    "redaction": {"sanitize", "settings"},
     "web": {"addresses", "errors", "sanitize", "settings", "vendors"},
     "media": {"errors"},
     "uploads": {"addresses", "catalog", "errors", "media", "sanitize", "settings", "vendors", "web"},

@@ -93,7 +93,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a forbidden import of a module": (
         {"redaction.py": "from seedance_mcp import web", "web.py": ""},
-        "redaction.py:1 imports web, but redaction may import only settings.",
+        "redaction.py:1 imports web, but redaction may import only sanitize and settings.",
     ),
     "a forbidden import of the package itself": (
         {"__init__.py": "", "errors.py": "from seedance_mcp import version"},

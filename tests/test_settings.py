@@ -118,7 +118,7 @@ def test_a_placeholder_that_the_client_did_not_fill_in_counts_as_unset(value: st
 )
 @pytest.mark.parametrize("value", ["${env:CAP}", "${input:cap}", "${CAP:-2}", "$${CAP}"])
 def test_a_cap_with_a_placeholder_that_the_client_did_not_fill_in_is_an_error(name: str, value: str) -> None:
-    assert load_error(**{name: value}) == f"{name} holds the placeholder {value!r}, which the client did not fill in."
+    assert load_error(**{name: value}) == f"{name} holds a placeholder that the client did not fill in."
 
 
 def test_a_cap_that_is_empty_counts_as_unset() -> None:
@@ -161,7 +161,7 @@ def test_amounts_are_exact(name: str, value: str, micros: int) -> None:
 def test_counts_are_whole_numbers(name: str) -> None:
     assert getattr(load({name: "3"}), name.removeprefix("SEEDANCE_").lower()) == 3
     for value in ("2.5", "-1", "three", "NaN"):
-        assert load_error(**{name: value}) == f"{name} must be a whole number, not {value!r}."
+        assert load_error(**{name: value}) == f"{name} must be a whole number."
 
 
 @pytest.mark.parametrize("yes", ["1", "true", "YES", "on"])

@@ -25,6 +25,7 @@ from seedance_mcp.jobs.schedule import check_again_in, expected
 from seedance_mcp.jobs.submit import Submitter
 from seedance_mcp.uploads.inputs import inspect_files
 from seedance_mcp.uploads.uploader import Uploader
+from seedance_mcp.vendors.vendor import is_task_id
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -217,6 +218,8 @@ class JobService:
         """
         await self.recover()
         job = await self.get(job_id)
+        if task_id is not None and not is_task_id(task_id):
+            raise InvalidRequest("That is not the id of a task.", next_step="Copy it from the vendor's site.")
         if job.state != "unknown":
             settled = None
         elif task_id is not None:

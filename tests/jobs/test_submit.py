@@ -149,9 +149,9 @@ async def test_an_answer_without_a_task_leaves_the_outcome_unknown(tmp_path: Pat
     body: dict[str, Any] = {"code": 200, "message": "success", "data": {}}
     async with posting(tmp_path, [Answer(http_status, body, text="{...}"), Answer(http_status)]) as post:
         job = await post.one()
-        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: {...}")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no usable task id: {...}")
         job = await post.one(job_id="job-2")
-        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: it is empty")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no usable task id: it is empty")
 
 
 async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
