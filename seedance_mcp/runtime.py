@@ -43,12 +43,17 @@ def load_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = F
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, *, web: Web | None = None, autosave: bool | None = None, timing: Timing | None = None
+    settings: Settings,
+    *,
+    web: Web | None = None,
+    autosave: bool | None = None,
+    timing: Timing | None = None,
+    background: bool = True,
 ) -> AsyncGenerator[JobService]:
     """Open the journal and the network, and run the service until the block ends.
 
     `web` replaces the network (or the sandbox), `autosave` overrides SEEDANCE_SAVE (the HTTP transport downloads
-    nothing by itself), `timing` the delays and bounds.
+    nothing by itself), `timing` the delays and bounds. Without `background`, no job is taken up: the journal is read.
 
     Raises:
         JournalError: the journal cannot be used.
@@ -64,7 +69,7 @@ async def open_service(
     autosave = settings.autosave if autosave is None else autosave
     try:
         service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing)
-        async with service.running():
+        async with service.running(background=background):
             yield service
     finally:
         with anyio.CancelScope(shield=True):

@@ -168,7 +168,8 @@ class JobService:
     async def create(self, quote: Quote) -> Admission:
         """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
 
-        Cancelling this call does not cancel the submission; the journal still gets its outcome.
+        Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
+        submission goes on, and the journal gets its outcome.
 
         Raises:
             OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
@@ -400,14 +401,18 @@ class JobService:
         await self._housekeeping.recover()
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[JobService]:
-        """Poll and download in the background while the block runs; then submissions get a moment to finish."""
+    async def running(self, *, background: bool = True) -> AsyncGenerator[JobService]:
+        """Poll and download in the background while the block runs; then submissions get a moment to finish.
+
+        Without `background`, only what is called happens: jobs are read, and none of them is taken up.
+        """
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group, self._prices.renewed(self._group):
             self._submitter.open(self._group)
-            await self._group.start(self._downloader.run)
-            await self._group.start(self._poller.run)
-            await self._group.start(self._housekeeping.run)
+            if background:
+                await self._group.start(self._downloader.run)
+                await self._group.start(self._poller.run)
+                await self._group.start(self._housekeeping.run)
             try:
                 yield self
             except SeedanceError as error:  # raised again below: the task group would wrap it

@@ -33,16 +33,18 @@ class Lines:
 
     def line(self) -> str:
         """Return one line without its end."""
-        if self._random.random() < 0.04:
-            return self._notification()
-        text = json.dumps(self.request(), ensure_ascii=self._random.random() < 0.8, default=str)
-        while len(text) > LONGEST_LINE:
-            text = json.dumps(self.request(), default=str)
+        while len(text := self._text()) > LONGEST_LINE:
+            pass
         if self._random.random() < 0.05:
             text = self._damaged(text)
         return text.replace("\n", " ").replace("\r", " ")
 
-    def request(self) -> dict[str, Any]:
+    def _text(self) -> str:
+        if self._random.random() < 0.04:
+            return json.dumps(self._notification())
+        return json.dumps(self._request(), ensure_ascii=self._random.random() < 0.8)
+
+    def _request(self) -> dict[str, Any]:
         """Return a request, most of the time with parameters of the right shape."""
         random = self._random
         self._last_id += 1
@@ -67,10 +69,9 @@ class Lines:
 
     def _other(self) -> tuple[str, Any]:
         random, job = self._random, self._random.choice((*self.job_ids[-20:], "none", *HOSTILE[:12]))
-        uri = random.choice(
-            (f"seedance://videos/{job}", f"seedance://videos/{job}/content", "seedance://models", f"seedance://{job}")
-            + ("seedance://models/ope/seedance-2-0", f"seedance://models/{job}", "ui://seedance/player.html", job)
-        )
+        videos, models = f"seedance://videos/{job}", f"seedance://models/{job}"
+        own = ("seedance://models", "seedance://models/ope/seedance-2-0", "ui://seedance/player.html")
+        uri = random.choice((videos, f"{videos}/content", models, f"seedance://{job}", job, *own))
         match random.randint(0, 5):
             case 0:
                 return "resources/read", {"uri": uri}
@@ -78,7 +79,9 @@ class Lines:
                 return random.choice(("resources/subscribe", "resources/unsubscribe")), {"uri": uri}
             case 2:
                 name = random.choice(("storyboard", "animate_image", "resume", random.choice(HOSTILE)))
-                some = {n: random.choice(HOSTILE) for n in ("idea", "model", "image", "motion") if random.random() < 0.5}
+                some = {
+                    n: random.choice(HOSTILE) for n in ("idea", "model", "image", "motion") if random.random() < 0.5
+                }
                 return "prompts/get", {"name": name, "arguments": some}
             case 3:
                 reference = {"type": "ref/prompt", "name": "storyboard"}
@@ -87,13 +90,13 @@ class Lines:
             case _:
                 return random.choice(_METHODS), {"cursor": random.choice(HOSTILE)} if random.random() < 0.2 else {}
 
-    def _notification(self) -> str:
+    def _notification(self) -> dict[str, Any]:
         random = self._random
         method = random.choice(("notifications/progress", "notifications/roots/list_changed", "tools/call", "x"))
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": self._values.anything()}
         if random.random() < 0.3:  # an answer to a question that was never asked
             message = {"jsonrpc": "2.0", "id": random.randint(1, 9) + 10**6, "result": self._values.anything()}
-        return json.dumps(message, default=str).replace("\n", " ")
+        return message
 
     def _damaged(self, text: str) -> str:
         random, at = self._random, self._random.randrange(len(text))
