@@ -237,7 +237,7 @@ class App:
         try:
             contents = await resources.read(uri, self.settings, self.service)
         except SeedanceError as error:
-            raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri}) from None
+            raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri[:200]}) from None
         return types.ReadResourceResult(contents=[contents])
 
 
