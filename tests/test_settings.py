@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seedance_mcp.errors import SettingError
-from seedance_mcp.settings import SETTINGS, every_setting, is_loopback, load, vendor_settings
+from seedance_mcp.settings import SETTINGS, Setting, every_setting, is_loopback, load, vendor_settings
 from seedance_mcp.vendors import known_vendors
 
 KEY = "sk-test-123456"
@@ -346,3 +346,32 @@ def test_each_setting_has_one_name_and_a_description() -> None:
             f"SEEDANCE_{name}_{what}" for what in ("API_KEY", "API_KEY_FILE", "BASE_URL")
         )
         assert key.secret
+
+
+# -- what a refusal says ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "setting", [s for s in every_setting() if not s.name.endswith("_API_KEY")], ids=lambda s: s.name
+)
+@pytest.mark.parametrize("value", ["sk-secret-0123", "~sk-secret-0123/x", "s3://sk-secret-0123?sk-secret-0123=1"])
+def test_a_refused_setting_never_repeats_its_value(setting: Setting, value: str) -> None:
+    try:
+        load({setting.name: value})
+    except SettingError as error:
+        assert setting.name in error.sentence
+        assert "secret" not in f"{error} {error.__cause__} {error.__context__}"
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        '{"sk-secret": 1}',
+        '{"sk-secret": {"sk-secret": 1}}',
+        '{"sk-secret": {"per": "sk-secret"}}',
+        '{"sk-secret"',
+        "[]",
+    ],
+)
+def test_refused_prices_are_named_by_their_number(prices: str) -> None:
+    assert "secret" not in load_error(SEEDANCE_PRICES=prices)
