@@ -175,7 +175,7 @@ class SqliteJournal:
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
         marks = ", ".join("?" * len(states))
-        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
+        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at, rowid", tuple(states))
 
     def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
         return [read_job(row) for row in self._file.read(f"SELECT {', '.join(COLUMNS)} FROM jobs {rest}", values)]
