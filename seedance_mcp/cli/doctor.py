@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from seedance_mcp import version
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.media import frames
+from seedance_mcp.media.inspector import why_unavailable
 from seedance_mcp.runtime import load_settings, open_web
 from seedance_mcp.sanitize import clean
 from seedance_mcp.settings import every_setting, vendor_settings
@@ -146,7 +146,7 @@ def _files(settings: Settings, problems: list[str]) -> dict[str, Any]:
         "media roots": roots or "none (local files are refused)",
         "upload": settings.upload_url or "no bucket",
         "vendors that take files themselves": takers or "none",
-        "seconds and pixels": "checked" if frames.available() else 'not checked (extra "media")',
+        "seconds and pixels": f"checked of mp4 and mov only: {why}" if (why := why_unavailable()) else "checked",
     }
 
 

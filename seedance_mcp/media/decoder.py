@@ -1,0 +1,143 @@
+"""The child process that decodes: one task, on one open file, within limits. `seedance_mcp.media.inspector` starts it.
+
+It reads a line of JSON with its task from standard input, and writes a line of JSON to standard output, followed by the
+images that the line states the lengths of. It ends as soon as its standard input does, which is held open by the
+process that started it. From the moment it touches the file it can open no other file and no connection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_WATCH_EVERY = 0.05
+_KIB = 1 if sys.platform == "darwin" else 1024
+"""The unit of the peak memory that the system reports, in bytes."""
+
+
+def main() -> None:
+    """Do the task on standard input."""
+    request = json.loads(sys.stdin.buffer.readline(1 << 22))
+    limits = request["limits"]
+    images: list[bytes] = []
+    try:
+        work = _prepared(request)
+        _limit(limits["memory"], limits["processor"])
+        _end_with_parent(limits["memory"])
+        reply, images = work()
+    except MemoryError:
+        reply = {"problem": _memory(limits["memory"])}
+    except Exception as error:  # noqa: BLE001  (decoders raise many kinds)
+        name = type(error).__name__
+        reply = {"problem": _memory(limits["memory"]) if "Memory" in name else name}
+    sys.stdout.buffer.write(json.dumps({**reply, "lengths": list(map(len, images))}).encode() + b"\n")
+    for image in images:
+        sys.stdout.buffer.write(image)
+    sys.stdout.buffer.flush()
+    os._exit(0)  # decoders may have left threads behind
+
+
+def _memory(limit: int) -> str:
+    return f"it needs more than {limit / 1024**2:.0f} MB of memory"
+
+
+def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], list[bytes]]]:
+    """Import what a task needs, while that is still possible, and return the task."""
+    file = os.fdopen(request["file"], "rb", buffering=0)
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)  # the place is shared with the process that opened it
+    if request["task"] == "image":
+        from seedance_mcp.media.still import inspect_image, prepare  # noqa: PLC0415  (only what the task needs)
+
+        prepare(request["ending"])
+        return lambda: (inspect_image(file, request["ending"]), [])
+    if request["task"] == "audio":
+        from seedance_mcp.media.sound import inspect_audio  # noqa: PLC0415  (only what the task needs)
+
+        return lambda: (inspect_audio(file, request["ending"]), [])
+    from seedance_mcp.media.frames import preview  # noqa: PLC0415  (only what the task needs)
+
+    masked = Masked(file, size, request["hide"])
+    limits = request["limits"]
+    return lambda: preview(
+        masked, request["seconds"], request["frames"], request["at"], side=limits["side"], most=limits["samples"]
+    )
+
+
+def _limit(memory: int, processor: int) -> None:
+    """Set the limits of this process; a system may lack some of them."""
+    wanted = {
+        "RLIMIT_AS": memory,
+        "RLIMIT_DATA": memory,
+        "RLIMIT_CPU": processor,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": 0,
+        "RLIMIT_NOFILE": 0,
+    }
+    for name, limit in wanted.items():
+        if (kind := getattr(resource, name, None)) is not None:
+            try:
+                resource.setrlimit(kind, (limit, limit))
+            except (ValueError, OSError):
+                if name == "RLIMIT_CPU":
+                    raise
+
+
+def _end_with_parent(memory: int) -> None:
+    """End this process when its parent has ended, or where the system does not hold the limit of its memory."""
+
+    def read() -> None:
+        os.read(0, 1)
+        os._exit(1)
+
+    def watch() -> None:
+        done = threading.Event()
+        while not done.wait(_WATCH_EVERY):
+            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB > memory:
+                os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+    if sys.platform != "linux":
+        threading.Thread(target=watch, daemon=True).start()
+
+
+class Masked:
+    """A file in which boxes have another name, so that a decoder skips them."""
+
+    def __init__(self, file: Any, size: int, hidden: Sequence[int]) -> None:
+        """`hidden` are the places where the boxes begin."""
+        self._file, self._size, self._place = file, size, 0
+        self._names = sorted(place + 4 for place in hidden)
+
+    def read(self, length: int = -1) -> bytes:
+        """Return what comes next."""
+        first = self._place
+        self._file.seek(first)
+        content = self._file.read(length)
+        self._place = end = first + len(content)
+        at = bisect_left(self._names, first - 3)
+        if at == len(self._names) or self._names[at] >= end:
+            return content
+        masked = bytearray(content)
+        while at < len(self._names) and self._names[at] < end:
+            for offset, letter in enumerate(b"free", self._names[at] - first):
+                if 0 <= offset < len(masked):
+                    masked[offset] = letter
+            at += 1
+        return bytes(masked)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place and return it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._place
