@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "jobs": {"catalog", "errors", "media", "settings", "uploads", "vendors", "web"},
     "views": {"catalog", "errors", "jobs", "sanitize", "vendors"},
     "sandbox": {"catalog", "vendors"},
-    "runtime": {"errors", "jobs", "sandbox", "settings", "vendors", "web"},
+    "runtime": {"errors", "jobs", "media", "sandbox", "settings", "vendors", "web"},
 }
 """The rooms that each room may import. A room only imports rooms above it in this table."""
 ROOMS["server"] = ROOMS.keys() - {"sandbox"}

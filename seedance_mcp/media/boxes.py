@@ -7,21 +7,25 @@ need not see it. Needs no extra; reads at most LARGEST_TABLES bytes.
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal
+from typing import BinaryIO
+
+from seedance_mcp.media.tables import (
+    KINDS,
+    TABLES,
+    Box,
+    ImpossibleTable,
+    Track,
+    add_run,
+    fragment_defaults,
+)
 
 LARGEST_TABLES = 16 * 1024**2
 """Bytes of all tables of a file: a minute of video has about a hundredth of this."""
 MOST_BOXES = 20_000
-_MOST_EDITS = 64
 _MOST_DESCRIPTIONS = 16
 _HEADER = 8
-
-TrackKind = Literal["video", "audio", "other"]
-_KINDS: dict[bytes, TrackKind] = {b"vide": "video", b"soun": "audio"}
 
 _INSIDE: dict[bytes, frozenset[bytes]] = {
     parent: frozenset(child.encode() for child in children.split())
@@ -45,43 +49,6 @@ _VIDEO_DESCRIPTION = 78
 """Bytes of a video's sample description before the boxes in it."""
 
 
-class ImpossibleTable(Exception):
-    """The file is not an mp4 or mov, is damaged, or states what cannot be; the message says which."""
-
-
-@dataclass(slots=True)
-class Track:
-    """One track, as its tables describe it."""
-
-    place: int
-    """Where its box begins."""
-    id: int = 0
-    kind: TrackKind = "other"
-    codec: str = ""
-    """The four characters of its first sample description: avc1, hvc1."""
-    width: int = 0
-    height: int = 0
-    timescale: int = 0
-    """Units of time per second."""
-    stated: int = 0
-    """The duration that its header states, in these units."""
-    played: int = 0
-    """The durations of its samples in these units."""
-    samples: int = 0
-    sample_bytes: int = 0
-    timed: int = 0
-    """The samples that have a duration."""
-    shifted: int = 0
-    """The samples that are shown later than they are decoded, or not."""
-    defaults: tuple[int, int] = (0, 0)
-    """Duration and size of a sample in a fragment that states none."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it plays; 0 if that is unknown."""
-        return (self.played or self.stated) / self.timescale if self.timescale else 0.0
-
-
 @dataclass(slots=True)
 class Movie:
     """What the box table of a file says."""
@@ -103,17 +70,6 @@ class Movie:
     def seconds(self) -> float:
         """The duration of the longest track."""
         return max((track.seconds for track in self.tracks), default=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    kind: bytes
-    start: int
-    """Where its header begins."""
-    payload: memoryview
-    """Its content; empty for a box of the top level that is not read."""
-    place: int
-    """Where its content begins."""
 
 
 def read_movie(file: BinaryIO, size: int) -> Movie:
@@ -153,7 +109,7 @@ class _Reader:
         if self._boxes > MOST_BOXES:
             raise ImpossibleTable("it has too many boxes")
 
-    def _top(self) -> Iterator[_Box]:
+    def _top(self) -> Iterator[Box]:
         place = 0
         while self._size - place >= _HEADER:
             self._count()
@@ -175,10 +131,10 @@ class _Reader:
                 content = self._file.read(length - header)
             elif kind not in _INSIDE[b""]:
                 self.movie.hidden.append(place)
-            yield _Box(kind, place, memoryview(content), place + header)
+            yield Box(kind, place, memoryview(content), place + header)
             place += length
 
-    def _inside(self, box: _Box, skip: int = 0, known: frozenset[bytes] | None = None) -> Iterator[_Box]:
+    def _inside(self, box: Box, skip: int = 0, known: frozenset[bytes] | None = None) -> Iterator[Box]:
         """Yield the known boxes in a box; the others are hidden."""
         known = _INSIDE[box.kind] if known is None else known
         place = skip
@@ -188,17 +144,17 @@ class _Reader:
             if length == 0 and kind == bytes(4):  # QuickTime ends some lists with a zero
                 return
             if length < _HEADER or length > len(box.payload) - place:
-                raise ImpossibleTable(f"a box in its {_name(box.kind)} ends outside of it")
+                raise ImpossibleTable(f"a box in its {box.name} ends outside of it")
             if kind in known:
                 start = box.place + place
-                yield _Box(kind, start, box.payload[place + _HEADER : place + length], start + _HEADER)
+                yield Box(kind, start, box.payload[place + _HEADER : place + length], start + _HEADER)
             else:
                 self.movie.hidden.append(box.place + place)
             place += length
 
     # -- the table of contents ------------------------------------------------------------------------------------
 
-    def _moov(self, moov: _Box) -> None:
+    def _moov(self, moov: Box) -> None:
         for box in self._inside(moov):
             if box.kind == b"trak":
                 track = Track(box.start)
@@ -207,37 +163,37 @@ class _Reader:
             elif box.kind == b"mvex":
                 for inner in self._inside(box):
                     if inner.kind == b"trex" and len(inner.payload) >= 24:  # noqa: PLR2004  (ISO/IEC 14496-12, 8.8.3)
-                        self._defaults[_whole(inner, 4)] = (_whole(inner, 12), _whole(inner, 16))
+                        self._defaults[inner.whole(4)] = (inner.whole(12), inner.whole(16))
 
-    def _trak(self, track: Track, box: _Box) -> None:
+    def _trak(self, track: Track, box: Box) -> None:
         for inner in self._inside(box):
             if inner.kind == b"tkhd":
-                track.id = _whole(inner, 20 if _version(inner) else 12)
+                track.id = inner.whole(20 if inner.version else 12)
             elif inner.kind in {b"mdia", b"minf", b"edts", b"stbl", b"dinf"}:
                 self._trak_part(track, inner)
 
-    def _trak_part(self, track: Track, box: _Box) -> None:
+    def _trak_part(self, track: Track, box: Box) -> None:
         for inner in self._inside(box):
             if inner.kind in {b"minf", b"stbl", b"dinf"}:
                 self._trak_part(track, inner)
             elif inner.kind == b"hdlr":
                 if track.codec:
                     raise ImpossibleTable("a track says too late what it is")
-                track.kind = _KINDS.get(bytes(inner.payload[8:12]), "other")
+                track.kind = KINDS.get(bytes(inner.payload[8:12]), "other")
             elif inner.kind == b"mdhd":
-                wide = bool(_version(inner))
-                track.timescale = _whole(inner, 20 if wide else 12)
-                track.stated = _whole(inner, 24, 8) if wide else _whole(inner, 16)
+                wide = bool(inner.version)
+                track.timescale = inner.whole(20 if wide else 12)
+                track.stated = inner.whole(24, 8) if wide else inner.whole(16)
                 if track.stated in {2**32 - 1, 2**64 - 1}:  # "unknown"
                     track.stated = 0
             elif inner.kind == b"stsd":
                 self._descriptions(track, inner)
-            elif check := _TABLES.get(inner.kind):
+            elif check := TABLES.get(inner.kind):
                 check(track, inner)
 
-    def _descriptions(self, track: Track, stsd: _Box) -> None:
+    def _descriptions(self, track: Track, stsd: Box) -> None:
         """Read what kind of samples a track has."""
-        if _whole(stsd, 4) > _MOST_DESCRIPTIONS:
+        if stsd.whole(4) > _MOST_DESCRIPTIONS:
             raise ImpossibleTable("it has too many sample descriptions")
         place = _HEADER
         while len(stsd.payload) - place >= _HEADER:
@@ -246,34 +202,34 @@ class _Reader:
             if length < _HEADER or length > len(stsd.payload) - place:
                 raise ImpossibleTable("a sample description ends outside its box")
             kind, start = bytes(stsd.payload[place + 4 : place + 8]), stsd.place + place
-            entry = _Box(kind, start, stsd.payload[place + _HEADER : place + length], start + _HEADER)
+            entry = Box(kind, start, stsd.payload[place + _HEADER : place + length], start + _HEADER)
             track.codec = track.codec or kind.decode("latin-1")
             if track.kind == "video":
                 if len(entry.payload) < _VIDEO_DESCRIPTION:
                     raise ImpossibleTable("a sample description is too short")
-                track.width = max(track.width, _whole(entry, 24, 2))
-                track.height = max(track.height, _whole(entry, 26, 2))
+                track.width = max(track.width, entry.whole(24, 2))
+                track.height = max(track.height, entry.whole(26, 2))
                 for _ in self._inside(entry, _VIDEO_DESCRIPTION, _IN_VIDEO_DESCRIPTION):
                     pass
             place += length
 
     # -- fragments ------------------------------------------------------------------------------------------------
 
-    def _moof(self, moof: _Box) -> None:
+    def _moof(self, moof: Box) -> None:
         for traf in self._inside(moof):
             if traf.kind != b"traf":
                 continue
             track, defaults = None, (0, 0)
             for box in self._inside(traf):
                 if box.kind == b"tfhd":
-                    track_id, flags = _whole(box, 4), _whole(box, 0) & 0xFFFFFF
+                    track_id, flags = box.whole(4), box.whole(0) & 0xFFFFFF
                     track = next((t for t in self.movie.tracks if t.id == track_id), None)
                     self._fragments.append((traf.start, track_id))
-                    defaults = _fragment_defaults(box, flags, self._defaults.get(track_id, (0, 0)))
+                    defaults = fragment_defaults(box, flags, self._defaults.get(track_id, (0, 0)))
                 elif box.kind == b"trun":
                     if track is None:
                         raise ImpossibleTable("a fragment belongs to no track")
-                    _add_run(track, box, defaults)
+                    add_run(track, box, defaults)
             if track is None:
                 raise ImpossibleTable("a fragment belongs to no track")
 
@@ -288,105 +244,3 @@ class _Reader:
             if track is not shown:
                 self.movie.hidden.append(track.place)
         self.movie.hidden += [at for at, owner in self._fragments if shown is None or owner != shown.id]
-
-
-def _name(kind: bytes) -> str:
-    return "".join(c if c.isalnum() else "?" for c in kind.decode("ascii", "replace"))
-
-
-def _version(box: _Box) -> int:
-    return _whole(box, 0, 1)
-
-
-def _whole(box: _Box, at: int, length: int = 4) -> int:
-    if at + length > len(box.payload):
-        raise ImpossibleTable(f"its {_name(box.kind)} box is too short")
-    return int.from_bytes(box.payload[at : at + length])
-
-
-def _numbers(box: _Box, at: int, count: int, each: int = 1) -> array[int]:
-    """Return `count` entries of `each` 32-bit numbers."""
-    end = at + 4 * each * count
-    if end > len(box.payload):
-        raise ImpossibleTable(f"its {_name(box.kind)} table has no room for {count} entries")
-    numbers = array("I", bytes(box.payload[at:end]))
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return numbers
-
-
-# -- tables -------------------------------------------------------------------------------------------------------
-
-
-def _stsz(track: Track, box: _Box) -> None:
-    size, count = _whole(box, 4), _whole(box, 8)
-    track.samples += count
-    track.sample_bytes += size * count if size else sum(_numbers(box, 12, count))
-
-
-def _stts(track: Track, box: _Box) -> None:
-    entries = _numbers(box, 8, _whole(box, 4), 2)
-    track.timed += sum(entries[::2])
-    track.played += sum(count * delta for count, delta in zip(entries[::2], entries[1::2], strict=True))
-
-
-def _elst(_: Track, box: _Box) -> None:
-    count = _whole(box, 4)
-    if count > _MOST_EDITS:
-        raise ImpossibleTable("it has too many edits")
-    _numbers(box, 8, count, 5 if _version(box) else 3)
-
-
-def _table(words: int) -> Callable[[Track, _Box], None]:
-    """Return the check of a table whose entries have so many 32-bit numbers, which are not looked at."""
-
-    def check(_: Track, box: _Box) -> None:
-        count = _whole(box, 4)
-        if 8 + 4 * words * count > len(box.payload):
-            raise ImpossibleTable(f"its {_name(box.kind)} table has no room for {count} entries")
-
-    return check
-
-
-def _ctts(track: Track, box: _Box) -> None:
-    track.shifted += sum(_numbers(box, 8, _whole(box, 4), 2)[::2])
-
-
-_TABLES: dict[bytes, Callable[[Track, _Box], None]] = {
-    b"stsz": _stsz,
-    b"stts": _stts,
-    b"ctts": _ctts,
-    b"elst": _elst,
-    b"stsc": _table(3),
-    b"stco": _table(1),
-    b"stss": _table(1),
-    b"co64": _table(2),
-    b"dref": _table(2),
-}
-
-
-def _fragment_defaults(tfhd: _Box, flags: int, defaults: tuple[int, int]) -> tuple[int, int]:
-    duration, size = defaults
-    at = 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
-    if flags & 0x8:
-        duration, at = _whole(tfhd, at), at + 4
-    if flags & 0x10:
-        size = _whole(tfhd, at)
-    return duration, size
-
-
-def _add_run(track: Track, trun: _Box, defaults: tuple[int, int]) -> None:
-    """Add the samples of a run of a fragment."""
-    flags, count = _whole(trun, 0) & 0xFFFFFF, _whole(trun, 4)
-    words = [bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800)]
-    at = 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
-    each = sum(words)
-    numbers = _numbers(trun, at, count, each)
-    durations = sum(numbers[::each]) if words[0] else count * defaults[0]
-    sizes = sum(numbers[int(words[0]) :: each]) if words[1] else count * defaults[1]
-    if not words[1] and not defaults[1] and count > 1:
-        raise ImpossibleTable("it has samples of no size")
-    track.samples += count
-    track.timed += count
-    track.played += durations
-    track.sample_bytes += sizes

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_WATCH_EVERY = 0.05
+_MEASURE_EVERY = 0.05
 _KIB = 1 if sys.platform == "darwin" else 1024
 """The unit of the peak memory that the system reports, in bytes."""
 
@@ -53,12 +53,12 @@ def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], lis
     size = os.fstat(file.fileno()).st_size
     file.seek(0)  # the place is shared with the process that opened it
     if request["task"] == "image":
-        from seedance_mcp.media.still import inspect_image, prepare  # noqa: PLC0415  (only what the task needs)
+        from seedance_mcp.media.image import inspect_image, prepare  # noqa: PLC0415  (only what the task needs)
 
         prepare(request["ending"])
         return lambda: (inspect_image(file, request["ending"]), [])
     if request["task"] == "audio":
-        from seedance_mcp.media.sound import inspect_audio  # noqa: PLC0415  (only what the task needs)
+        from seedance_mcp.media.audio import inspect_audio  # noqa: PLC0415  (only what the task needs)
 
         return lambda: (inspect_audio(file, request["ending"]), [])
     from seedance_mcp.media.frames import preview  # noqa: PLC0415  (only what the task needs)
@@ -96,15 +96,15 @@ def _end_with_parent(memory: int) -> None:
         os.read(0, 1)
         os._exit(1)
 
-    def watch() -> None:
+    def measure() -> None:
         done = threading.Event()
-        while not done.wait(_WATCH_EVERY):
+        while not done.wait(_MEASURE_EVERY):
             if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB > memory:
                 os._exit(1)
 
     threading.Thread(target=read, daemon=True).start()
     if sys.platform != "linux":
-        threading.Thread(target=watch, daemon=True).start()
+        threading.Thread(target=measure, daemon=True).start()
 
 
 class Masked:

@@ -24,8 +24,9 @@ import anyio
 from anyio import to_thread
 
 from seedance_mcp.errors import MissingExtra, UnreadableMedia
-from seedance_mcp.media.boxes import ImpossibleTable, Movie, read_movie
+from seedance_mcp.media.boxes import Movie, read_movie
 from seedance_mcp.media.sniff import MediaKind
+from seedance_mcp.media.tables import ImpossibleTable
 
 MOST_FRAMES = 12
 """Frames on one contact sheet."""

@@ -210,12 +210,11 @@ def _find(paths: Sequence[str], settings: Settings) -> dict[str, NamedFile]:
             continue
         try:
             file = local_files.find(path.removesuffix(f"#{purpose}") if purpose else path, roots)
-            if file.root not in resolved:
-                raise UnusableFile(f"({file.name}) was changed while it was being opened")
         except UnusableFile as error:
             named[path] = NamedFile(purpose, problem=str(error))
         else:
-            named[path] = NamedFile(purpose, file)
+            swapped = file.root not in resolved
+            named[path] = NamedFile(purpose, problem="was swapped") if swapped else NamedFile(purpose, file)
     return named
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zlib
 from pathlib import Path
@@ -137,10 +136,3 @@ def _moved(content: bytes, by: int) -> bytes:
             place = at + 12 + 4 * entry
             data[place : place + 4] = (int.from_bytes(data[place : place + 4], "big") + by).to_bytes(4, "big")
     return bytes(data)
-
-
-async def test_the_child_knows_no_setting_and_has_no_other_file(tmp_path: Path) -> None:
-    os.environ["SEEDANCE_JIMMYAI_API_KEY"] = "a-secret"  # restored by the fixture that clears all settings
-    spy = tmp_path / "spy.mp4"
-    spy.write_bytes(make(Video(320, 180, 1, audio=False)))
-    assert len((await Inspector().preview(spy, frames=1)).times) == 1

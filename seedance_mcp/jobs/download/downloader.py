@@ -45,7 +45,7 @@ _FAILED = "The video could not be saved; the server's log says why."
 class Downloader:
     """Downloads the videos of one journal's jobs into one folder."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts that it puts together)
         self,
         journal: Journal,
         web: Web,
@@ -54,11 +54,14 @@ class Downloader:
         *,
         folder: Path,
         autosave: bool,
-        inspector: Inspector,
+        inspector: Inspector | None = None,
         on_change: Callable[[str], None],
         timing: DownloadTiming = DEFAULT,
     ) -> None:
-        """`autosave` says whether `start` does anything; `on_change` gets the id of each job that `start` tried."""
+        """`autosave` says whether `start` does anything; `on_change` gets the id of each job that `start` tried.
+
+        Without an `inspector`, it is not recorded what was delivered.
+        """
         self.autosave, self._inspector = autosave, inspector
         self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
         self._folder, self._on_change, self._timing = folder, on_change, timing
@@ -140,7 +143,9 @@ class Downloader:
         return await self._journal.note(job.id, delivered=await self._inspect(video.path)) or job
 
     async def _inspect(self, video: Path) -> dict[str, Any] | None:
-        """Return what was delivered (width, height, seconds, audio), or why it is unreadable; None if it is away."""
+        """Return what was delivered (width, height, seconds, audio), or why it is unreadable; None if unknown."""
+        if self._inspector is None:
+            return None
         try:
             return asdict(await self._inspector.facts(video))
         except UnreadableMedia as error:

@@ -35,7 +35,7 @@ class VideoFolder:
             self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY) if _BY_HANDLE else None
             return
         with contextlib.suppress(FileExistsError):
-            os.mkdir(within._at(path.name), dir_fd=within._handle)  # noqa: PTH102, SLF001  (a Path has no handle)
+            os.mkdir(within._at(path.name), dir_fd=within._handle)  # noqa: SLF001  (a Path has no handle)
         if within._handle is not None:  # noqa: SLF001  (another one of this class)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
             self._handle = os.open(path.name, flags, dir_fd=within._handle)  # noqa: SLF001  (as above)

@@ -36,8 +36,8 @@ async def preview_video(
     """Show frames of a job's video, and save its last frame in a folder of the one for videos."""
     video = Path(job.path or "")
     try:
-        if not job.path or not stat.S_ISREG(video.lstat().st_mode):
-            raise FileNotFoundError  # noqa: TRY301  (a link or a folder in its place is no video either)
+        if not job.path:
+            raise FileNotFoundError
         shown = await inspector.preview(video, frames, at)
     except OSError:
         problem = "has no saved video" if job.terminal else "is not finished"

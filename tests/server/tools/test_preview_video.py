@@ -10,6 +10,7 @@ import mcp_types as types
 import pytest
 from PIL import Image
 
+from seedance_mcp.media.inspector import Inspector
 from tests.server.mcp_client import PRICED, ToolAnswer, connected
 
 pytestmark = pytest.mark.anyio
@@ -76,9 +77,6 @@ async def test_a_broken_or_deleted_video_is_refused(tmp_path: Path, era: str) ->
         assert "has no saved video" in (await session.call("preview_video", job_id=video["job_id"])).refusal
 
 
-async def test_without_the_media_extra_the_tool_is_absent(
-    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seedance_mcp.media.frames.available", lambda: False)
-    async with connected(tmp_path, era) as session:
+async def test_without_the_media_extra_the_tool_is_absent(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, app={"inspector": Inspector(unavailable="there is no decoder")}) as session:
         assert "preview_video" not in [tool.name for tool in (await session.client.list_tools()).tools]

@@ -14,9 +14,11 @@ _READERS = {"jpg": "Jpeg", "png": "Png", "gif": "Gif", "webp": "WebP", "bmp": "B
 
 
 def prepare(ending: str) -> None:
-    """Load the reader of a format."""
+    """Load the reader of a format, and what readers load when they need it: then no file can be opened any more."""
     if ending in _READERS:
-        import_module(f"PIL.{_READERS[ending]}ImagePlugin")
+        own = f"PIL.{_READERS[ending]}ImagePlugin"
+        for module in (own, "PIL.TiffImagePlugin", "PIL.MpoImagePlugin", "PIL.ImagePalette", "copy"):
+            import_module(module)
 
 
 def inspect_image(file: Any, ending: str) -> dict[str, Any]:
