@@ -7,6 +7,7 @@ process that started it. From the moment it touches the file it can open no othe
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -49,8 +50,7 @@ def _memory(limit: int) -> str:
 
 def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], list[bytes]]]:
     """Import what a task needs, while that is still possible, and return the task."""
-    file = os.fdopen(request["file"], "rb", buffering=0)
-    size = os.fstat(file.fileno()).st_size
+    file = Masked(request["file"], request.get("hide", ()))
     file.seek(0)  # the place is shared with the process that opened it
     if request["task"] == "image":
         from seedance_mcp.media.image import inspect_image, prepare  # noqa: PLC0415  (only what the task needs)
@@ -63,10 +63,9 @@ def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], lis
         return lambda: (inspect_audio(file, request["ending"]), [])
     from seedance_mcp.media.frames import preview  # noqa: PLC0415  (only what the task needs)
 
-    masked = Masked(file, size, request["hide"])
     limits = request["limits"]
     return lambda: preview(
-        masked, request["seconds"], request["frames"], request["at"], side=limits["side"], most=limits["samples"]
+        file, request["seconds"], request["frames"], request["at"], side=limits["side"], most=limits["samples"]
     )
 
 
@@ -107,37 +106,25 @@ def _end_with_parent(memory: int) -> None:
         threading.Thread(target=measure, daemon=True).start()
 
 
-class Masked:
-    """A file in which boxes have another name, so that a decoder skips them."""
+class Masked(io.FileIO):
+    """An open file in which boxes have another name, so that a decoder skips them."""
 
-    def __init__(self, file: Any, size: int, hidden: Sequence[int]) -> None:
+    def __init__(self, file: int, hidden: Sequence[int]) -> None:
         """`hidden` are the places where the boxes begin."""
-        self._file, self._size, self._place = file, size, 0
+        super().__init__(file, "rb", closefd=False)
         self._names = sorted(place + 4 for place in hidden)
 
-    def read(self, length: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         """Return what comes next."""
-        first = self._place
-        self._file.seek(first)
-        content = self._file.read(length)
-        self._place = end = first + len(content)
+        first = self.tell()
+        content = super().read(size)
         at = bisect_left(self._names, first - 3)
-        if at == len(self._names) or self._names[at] >= end:
+        if at == len(self._names) or self._names[at] >= first + len(content):
             return content
         masked = bytearray(content)
-        while at < len(self._names) and self._names[at] < end:
+        while at < len(self._names) and self._names[at] < first + len(masked):
             for offset, letter in enumerate(b"free", self._names[at] - first):
                 if 0 <= offset < len(masked):
                     masked[offset] = letter
             at += 1
         return bytes(masked)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place and return it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._place
