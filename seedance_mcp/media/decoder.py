@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 _MEASURE_EVERY = 0.05
+_LIBRARIES = 512 * 1024**2
+"""Bytes of addresses for what is not memory of its own: code, files and reserved space."""
 _KIB = 1 if sys.platform == "darwin" else 1024
 """The unit of the peak memory that the system reports, in bytes."""
 
@@ -72,7 +74,7 @@ def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], lis
 def _limit(memory: int, processor: int) -> None:
     """Set the limits of this process; a system may lack some of them."""
     wanted = {
-        "RLIMIT_AS": memory,
+        "RLIMIT_AS": memory + _LIBRARIES,
         "RLIMIT_DATA": memory,
         "RLIMIT_CPU": processor,
         "RLIMIT_CORE": 0,

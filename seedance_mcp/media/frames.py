@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-import os
+import math
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -19,7 +19,10 @@ WIDEST = 1000
 LARGEST = 150_000
 """Bytes of a preview: about 1,300 tokens of an assistant's context."""
 _DECODERS = "h264,hevc,av1,libdav1d,vp9,mpeg4"
-_THREADS = 4
+_THREADS = 2
+"""More would need more memory, a few frames each."""
+_REORDERED = 0.5
+"""Seconds between the decoding of a frame and its showing, at most."""
 _BUFFER = 1024**2
 _JPEG = JpegImagePlugin.JpegImageFile.format
 
@@ -47,28 +50,59 @@ def preview(
         side: The most pixels of its width or height.
         most: The most frames to decode.
     """
-    wanted = [seconds * (i + 0.5) / count for i in range(count)] if at is None else [max(0.0, min(at, seconds))]
-    times, images, shown = [round(time, 2) for time in wanted], list[Image.Image](), None
-    columns = 1
+    times = [seconds * (i + 0.5) / count for i in range(count)] if at is None else [max(0.0, min(at, seconds))]
     options = {"protocol_whitelist": "", "codec_whitelist": _DECODERS, "max_pixels": str(side * side)}
     with av.open(file, format="mov", options=options, buffer_size=_BUFFER, io_open=no_other_file) as container:
-        stream: Any = container.streams.video[0]
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", min(_THREADS, os.cpu_count() or 1)
-        stream.codec_context.options = {"max_pixels": str(side * side)}
-        for number, frame in enumerate(container.decode(stream), 1):
-            if number > most or max(frame.width, frame.height) > side:
-                return {"problem": f"it has more than {most} frames or {side}x{side} pixels"}, []
-            while wanted and shown is not None and frame.time is not None and frame.time > wanted[0]:
-                images.append(_labelled(_scaled(shown, columns, len(times)), wanted.pop(0)))
-            if shown is None and at is None:
-                columns = min(3 if frame.width >= frame.height else 6, count)
-            shown = frame
+        frames = _Frames(container, side, most)
+        shown, images = frames.ahead, list[Image.Image]()
         if shown is None:
             return {"problem": "it has no frames"}, []
-        images += [_labelled(_scaled(shown, columns, len(times)), time) for time in wanted]
+        columns = 1 if at is not None else min(3 if shown.width >= shown.height else 6, count)
+        for time in times:
+            images.append(_labelled(_scaled(frames.at(time), columns, len(times)), time))
         last = io.BytesIO()
-        shown.to_image().save(last, _JPEG, quality=95)
-    return {"times": times}, [_jpeg(_tiled(images, columns)), last.getvalue()]
+        frames.at(math.inf).to_image().save(last, _JPEG, quality=95)
+    return {"times": [round(time, 2) for time in times]}, [_jpeg(_tiled(images, columns)), last.getvalue()]
+
+
+class _Frames:
+    """The frames of a video at ascending times; what no frame depends on is skipped."""
+
+    def __init__(self, container: Any, side: int, most: int) -> None:
+        self._container, self._stream = container, container.streams.video[0]
+        self._side, self._left = side, most
+        self._stream.thread_type, self._stream.codec_context.thread_count = "AUTO", _THREADS
+        self._stream.codec_context.options = {"max_pixels": str(side * side)}
+        self._frames = container.decode(self._stream)
+        self.ahead = self._shown = self._next()
+        """The first frame that was not shown yet; None at the end."""
+
+    def _next(self) -> Any:
+        frame = next(self._frames, None)
+        self._left -= frame is not None
+        if self._left < 0 or (frame is not None and max(frame.width, frame.height) > self._side):
+            raise ValueError("too many frames, or too large ones")
+        return frame
+
+    def at(self, time: float) -> Any:
+        """Return the frame that a player shows at a time."""
+        self._skip_to_key_frame(time)
+        while self.ahead is not None and (self.ahead.time is None or self.ahead.time <= time):
+            self._shown, self.ahead = self.ahead, self._next()
+        return self._shown
+
+    def _skip_to_key_frame(self, time: float) -> None:
+        """Go on from the last key frame before a time, if that is further on."""
+        latest = 2**62 if time == math.inf else int((time - _REORDERED) / self._stream.time_base)
+        index = self._stream.index_entries.search_timestamp(latest, backward=True)
+        if index < 0 or self.ahead is None or self.ahead.pts is None:
+            return
+        place = self._stream.index_entries[index].timestamp
+        if place > self.ahead.pts:
+            self._container.seek(place, stream=self._stream, backward=True)
+            self._frames = self._container.decode(self._stream)
+            self.ahead = self._next()
+            self._shown = self._shown if self.ahead is None else self.ahead
 
 
 def _scaled(frame: Any, columns: int, count: int) -> Image.Image:

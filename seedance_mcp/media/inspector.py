@@ -209,10 +209,12 @@ async def _run_child(request: bytes, file: int, answer: bytearray) -> None:
             async for block in process.stdout:
                 answer += block
                 if len(answer) > _LARGEST_REPLY:
-                    break
+                    return
+            await process.wait()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
 
 
 def _environment() -> dict[str, str]:
