@@ -35,7 +35,7 @@ class _Bits:
         text += "0" * (-len(text) % 8)
         out = bytearray([kind])
         for byte in int(text, 2).to_bytes(len(text) // 8, "big"):
-            if out[-2:] == b"\0\0" and byte <= 3:
+            if bytes(out[-2:]) == b"\0\0" and byte <= 3:
                 out.append(3)
             out.append(byte)
         return bytes(out)
@@ -51,7 +51,7 @@ def _parameters(blocks: int) -> tuple[bytes, bytes]:
 def _frame(number: int) -> bytes:
     """Return an IDR frame whose only slice breaks off after one macroblock."""
     slice_ = _Bits().unsigned(0, 7, 0).put("0000").unsigned(number % 2).put("0", "0").unsigned(0)
-    slice_.unsigned(3 + 16 * 0, 0).put("1", "1")  # I_16x16
+    slice_.unsigned(3, 0).put("1", "1")  # I_16x16
     unit = slice_.unit(0x65)
     return len(unit).to_bytes(4, "big") + unit
 
@@ -103,7 +103,8 @@ def h264(blocks: int, count: int, stated: int = 320) -> bytes:
 
     def tables(place: int) -> bytes:
         sizes = box("stsz", u32(0, 0, count, *map(len, frames)))
-        return box("stsc", u32(0, 1, 1, count, 1)) + sizes + box("stco", u32(0, 1, place))
+        only_first = box("stss", u32(0, 1, 1))  # so that no frame can be skipped
+        return box("stsc", u32(0, 1, 1, count, 1)) + sizes + box("stco", u32(0, 1, place)) + only_first
 
     return movie(description("avc1", stated, avcc), b"".join(frames), tables, count)
 
