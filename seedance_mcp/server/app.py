@@ -18,7 +18,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import player, prompts, resources, video_files
+from seedance_mcp.server import clients, player, prompts, resources, video_files
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.registry import tools
@@ -190,9 +190,10 @@ class App:
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
             )
-            return types.CallToolResult(content=[image, _text(answer.fields)])
+            fields = None if clients.hides_images(ctx) else answer.fields
+            return types.CallToolResult(content=[image, _text(answer.fields)], structured_content=fields)
         content: list[types.ContentBlock] = [_text({k: v for k, v in answer.items() if k != player.BYTES})]
-        if ctx.protocol_version >= video_files.SINCE and (link := video_files.link(answer)):
+        if clients.takes_links(ctx) and (link := video_files.link(answer)):
             content.append(link)
         return types.CallToolResult(content=content, structured_content=answer)
 
@@ -212,7 +213,11 @@ class App:
         ids: list[str] = []
         if name == "job_id":
             ids = [job.id for job in (await (await self.service()).page(limit=prompts.MOST)).jobs]
-        values = prompts.completed(name, typed, self.settings, ids)
+        chosen = (params.context.arguments if params.context else None) or {}
+        if isinstance(params.ref, types.ResourceTemplateReference) and name in {"vendor", "model"}:
+            values = resources.completed(name, typed, chosen, self.settings)
+        else:
+            values = prompts.completed(name, typed, self.settings, ids)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
     async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
@@ -254,8 +259,12 @@ def _listed(tool: Tool) -> types.Tool:
 
 
 def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Drop what some clients send for "not given": null, and empty texts and lists."""
-    return {name: value for name, value in arguments.items() if value is not None and value not in ("", [])}
+    """Drop what clients add by themselves, and what some send for "not given": null, and empty texts and lists."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if value is not None and value not in ("", []) and name not in clients.ADDED_ARGUMENTS
+    }
 
 
 def _text(fields: Fields) -> types.TextContent:

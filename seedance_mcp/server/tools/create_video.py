@@ -51,7 +51,7 @@ async def create_video(service: JobService, call: Call) -> Fields:
     admission = await service.create(quote)
     if admission.job.state == "rejected":
         raise _refused(quote, admission.job)
-    return views.created(quote, admission)
+    return views.created(quote, admission, service.settings.max_wait)
 
 
 def _refused(quote: Quote, job: Job) -> VendorRefused:

@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """An answer with a JPEG. It has no structured content, because some clients show it instead of the image."""
+    """An answer with a JPEG, and fields beside it."""
 
     fields: Fields
     jpeg: bytes
