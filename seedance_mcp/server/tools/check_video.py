@@ -12,6 +12,7 @@ from seedance_mcp.server.tools.tool import NUMBER, OBJECT, OURS, STRING, Call, T
 from seedance_mcp.uploads.reviews import SCHEME
 
 if TYPE_CHECKING:
+    from seedance_mcp.catalog import Schema
     from seedance_mcp.jobs.service import JobService, Progress
     from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.reviews import ReviewStatus, State
@@ -22,6 +23,13 @@ _ROWS: dict[str, Row] = {
     "wait_seconds": Whole(0, LONGEST_WAIT, OURS, default=0, unit="s"),
 }
 
+FIELDS: dict[str, Schema] = {
+    "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER, "check_again_in": NUMBER,
+    "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING, "size_bytes": NUMBER, "duration": NUMBER,
+    "resolution": STRING, "cost": OBJECT, "error": OBJECT, "note": STRING, "next_step": STRING,
+}  # fmt: skip
+"""What is answered about a job."""
+
 
 def tool(settings: Settings) -> Tool:
     """Return the tool; its description states the longest wait that is in force."""
@@ -30,17 +38,9 @@ def tool(settings: Settings) -> Tool:
         "Check video",
         "A job's state, and its video once finished",
         inputs(_ROWS, {"wait_seconds": f"0-{settings.max_wait}, default 0"}, no_choices=frozenset()),
-        outputs(
-            {
-                "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER,
-                "check_again_in": NUMBER, "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING,
-                "size_bytes": NUMBER, "duration": NUMBER, "resolution": STRING, "cost": OBJECT, "error": OBJECT,
-                "note": STRING, "next_step": STRING,
-            },
-            "job_id", "state", "model", "elapsed_seconds", "cost", "next_step",
-        ),
+        outputs(FIELDS, "job_id", "state", "model", "elapsed_seconds", "cost", "next_step"),
         check_video,
-    )  # fmt: skip
+    )
 
 
 async def check_video(service: JobService, call: Call) -> Fields:

@@ -56,6 +56,8 @@ class Tool:
     run: Callable[[JobService, Call], Awaitable[Fields | ImageAnswer]]
     read_only: bool = False
     """Whether it neither writes, nor downloads, nor pays."""
+    starts_job: bool = False
+    """Whether a call is answered with a task, where the client declares that it takes tasks."""
     repeatable: bool = True
     """Whether calling it again with the same arguments does no harm."""
 
