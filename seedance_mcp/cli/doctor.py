@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
 _EXTRAS = {"av": "media", "pillow": "media", "obstore": "upload"}
-_FOR = {"media": "previews, sandbox videos, length and size of files", "upload": "a bucket for local files"}
+_FOR = {
+    "media": "previews, sandbox videos, length of audio files and size of images",
+    "upload": "a bucket for local files",
+}
 
 
 async def doctor(as_json: bool, offline: bool) -> int:

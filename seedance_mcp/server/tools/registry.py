@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def tools(settings: Settings, inspector: Inspector) -> dict[str, Tool]:
     """Return the tools for these settings, by name."""
-    found = [list_models.tool(settings), create_video.tool(settings), check_video.tool(), list_videos.tool()]
+    found = [list_models.tool(settings), create_video.tool(settings), check_video.tool(settings), list_videos.tool()]
     if not inspector.unavailable:
         found.append(preview_video.tool())
     return {tool.name: tool for tool in found}
