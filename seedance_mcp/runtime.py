@@ -23,6 +23,7 @@ from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
+    from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.sandbox import Sandbox
     from seedance_mcp.settings import Settings
 
@@ -49,11 +50,13 @@ async def open_service(
     autosave: bool | None = None,
     timing: Timing | None = None,
     background: bool = True,
+    inspector: Inspector | None = None,
 ) -> AsyncGenerator[JobService]:
     """Open the journal and the network, and run the service until the block ends.
 
     `web` replaces the network (or the sandbox), `autosave` overrides SEEDANCE_SAVE (the HTTP transport downloads
-    nothing by itself), `timing` the delays and bounds. Without `background`, no job is taken up: the journal is read.
+    nothing by itself), `timing` the delays and bounds, `inspector` what opens files. Without `background`, no job is
+    taken up: the journal is read.
 
     Raises:
         JournalError: the journal cannot be used.
@@ -68,7 +71,7 @@ async def open_service(
     web = web or open_web(settings)
     autosave = settings.autosave if autosave is None else autosave
     try:
-        service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing)
+        service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing, inspector=inspector)
         async with service.running(background=background):
             yield service
     finally:

@@ -16,8 +16,9 @@ from mcp.shared.exceptions import MCPError
 
 from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import player, prompts, resources, video_files
+from seedance_mcp.server import clients, player, prompts, resources, tasks, video_files
 from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text, tidy
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
@@ -57,11 +58,16 @@ class App:
         web: Web | None = None,
         autosave: bool | None = None,
         timing: Timing | None = None,
+        inspector: Inspector | None = None,
         most_subscriptions: int = MOST_SUBSCRIPTIONS,
     ) -> None:
-        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, the others are delays and limits."""
+        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, `inspector` opens files.
+
+        The others are delays and limits.
+        """
         self.settings = settings
         self._web, self._autosave, self._timing = web, autosave, timing
+        self._inspector = inspector or Inspector()
         self._service: JobService | None = None
         self._failure: SeedanceError | None = None
         self._opened = anyio.Event()
@@ -70,11 +76,12 @@ class App:
         self._scope = anyio.CancelScope()
         self._questions = Questions()
         self._subscriptions = Subscriptions(self.service, most_subscriptions)
+        self._tasks = tasks.Tasks(self.service, self._subscriptions.bus)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings) | {player.READ_VIDEO: player.tool()}
+        return tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -88,18 +95,19 @@ class App:
             lifespan=self._lifespan,
             get_tool_input_schema=lambda name: tool.input_schema if (tool := self.tools.get(name)) else None,
             on_list_tools=self._list_tools,
-            on_call_tool=self._call_tool,
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
             on_subscribe_resource=self._subscriptions.subscribe,
             on_unsubscribe_resource=self._subscriptions.unsubscribe,
-            on_subscriptions_listen=self._subscriptions.listen,
+            on_subscriptions_listen=self._listen,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
         )
+        server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
         server.extensions[player.EXTENSION] = {}
+        self._tasks.install(server)
         if self.settings.confirm_above is not None:
             from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity  # noqa: PLC0415  (slow import)
 
@@ -131,7 +139,11 @@ class App:
     async def _open_once(self) -> None:
         try:
             async with open_service(
-                self.settings, web=self._web, autosave=self._autosave, timing=self._timing
+                self.settings,
+                web=self._web,
+                autosave=self._autosave,
+                timing=self._timing,
+                inspector=self._inspector,
             ) as self._service:
                 self._opened.set()
                 await self._subscriptions.publish(self._service)
@@ -173,7 +185,7 @@ class App:
 
     async def _call_tool(
         self, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
         tool = self.tools.get(params.name)
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
@@ -181,7 +193,12 @@ class App:
             check_arguments(params.arguments or {}, tool.name)
             ask = self._questions.asker(ctx, params)
             call = Call(tidy(params.arguments or {}), increasing(ctx.session.report_progress), ask)
-            answer = await tool.run(await self.service(), call)
+            service = await self.service()
+            answer = await tool.run(service, call)
+            if tool.starts_job and tasks.declared(ctx) and not isinstance(answer, ImageAnswer):
+                task = await self._tasks.created(service, answer["job_id"]) if "job_id" in answer else None
+                if task is not None:
+                    return task
         except NeedsInput as question:
             return question.request
         except SeedanceError as error:
@@ -193,13 +210,20 @@ class App:
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
             )
-            return types.CallToolResult(content=[image, _text(fitted(answer.fields))])
+            fields = fitted(answer.fields)
+            shown = None if clients.hides_images(ctx) else fields
+            return types.CallToolResult(content=[image, _text(fields)], structured_content=shown)
         piece = {player.BYTES: answer.pop(player.BYTES)} if player.BYTES in answer else {}
         answer = fitted(answer)
         content: list[types.ContentBlock] = [_text(answer)]
-        if ctx.protocol_version >= video_files.SINCE and (link := video_files.link(answer)):
+        if clients.takes_links(ctx) and (link := video_files.link(answer)):
             content.append(link)
         return types.CallToolResult(content=content, structured_content=answer | piece)
+
+    async def _listen(
+        self, ctx: Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        return await (self._tasks if tasks.asked(params) else self._subscriptions).listen(ctx, params)
 
     # -- prompts and resources ------------------------------------------------------------------------------------
 
@@ -218,7 +242,11 @@ class App:
         ids: list[str] = []
         if name == "job_id":
             ids = [job.id for job in (await (await self.service()).page(limit=prompts.MOST)).jobs]
-        values = prompts.completed(name, typed, self.settings, ids)
+        chosen = (params.context.arguments if params.context else None) or {}
+        if isinstance(params.ref, types.ResourceTemplateReference) and name in {"vendor", "model"}:
+            values = resources.completed(name, typed, chosen, self.settings)
+        else:
+            values = prompts.completed(name, typed, self.settings, ids)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
     async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.sanitize import map_text
+from seedance_mcp.server import clients
 from seedance_mcp.views import to_text
 
 if TYPE_CHECKING:
@@ -65,8 +66,15 @@ def _too_large(owner: str, problem: str) -> InvalidRequest:
 
 
 def tidy(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as they are meant: some clients send null or something empty for "not given", and 5.0 for 5."""
-    given = {name: value for name, value in arguments.items() if value is not None and value not in ("", [])}
+    """Return arguments as they are meant, without what clients add by themselves.
+
+    Some clients send null or something empty for "not given", and 5.0 for 5.
+    """
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if value is not None and value not in ("", []) and name not in clients.ADDED_ARGUMENTS
+    }
     return {name: int(value) if _is_whole(value) else value for name, value in given.items()}
 
 
