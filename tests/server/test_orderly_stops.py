@@ -80,12 +80,19 @@ def _closed_pipes(server: Process) -> None:
     _end_of_input(server)
 
 
+def _closed_output(server: Process) -> None:
+    """Close the output alone, which the server notices when it answers."""
+    assert server.process.stdout
+    server.process.stdout.close()
+
+
 @pytest.mark.parametrize(
     ("stop", "bound"),
     [
         (_end_of_input, 3),
         pytest.param(_sigterm, 6, marks=pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")),
         (_closed_pipes, 3),
+        (_closed_output, 4),
     ],
 )
 def test_a_stop_during_a_post_keeps_the_id_of_the_task(
