@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from tests.faults.behaviours import POSTS, PRICE
 from tests.faults.kill_points import POINTS
 from tests.faults.mutants import MUTANTS
 from tests.faults.scenarios import Result, Runner, Scenario, draw, posts_for
-from tests.faults.vendor import POSTS, PRICE
 
 _T = TypeVar("_T")
 

@@ -11,6 +11,7 @@ import pytest
 
 from seedance_mcp.web import Web
 from tests.faults.__main__ import run
+from tests.faults.behaviours import ACCOUNTS, MODELS, POSTS, PRICE, Script
 from tests.faults.campaign import PLACES, Campaign, drawn, judge, judge_by
 from tests.faults.fork_server import KILLED
 from tests.faults.kill_points import POINTS, patch
@@ -18,7 +19,6 @@ from tests.faults.mcp_client import McpClient
 from tests.faults.mutants import MUTANTS
 from tests.faults.plan import Job, Plan
 from tests.faults.scenarios import VENDORS, Runner, Scenario
-from tests.faults.vendor import ACCOUNTS, MODELS, POSTS, PRICE, Script
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork do not exist there")
 
@@ -105,7 +105,7 @@ def test_racing_processes_are_admitted_as_far_as_the_budget_goes(runner: Runner)
 def test_many_servers_can_start_at_the_same_moment(runner: Runner) -> None:
     folder = runner.new_folder("together")
     pids = [
-        runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin(), role="open"))
+        runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin, role="open"))
         for _ in range(8)
     ]
     assert [runner.fork_server.wait(pid, 40) for pid in pids] == [0] * 8
@@ -177,7 +177,7 @@ def test_each_behaviour_has_the_outcome_that_a_careful_client_can_know(runner: R
 def test_a_whole_server_that_is_killed_in_a_call_is_repaired_by_the_next_one(runner: Runner, point: str) -> None:
     name = "mcp-" + point.replace(".", "-")
     folder = runner.new_folder(name)
-    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), role="serve", kill=point, save=False)
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin, role="serve", kill=point, save=False)
     arguments = Job("seedanceapi", Script(f"{name}.0", poll="drip_once")).arguments()  # it does not end meanwhile
     first = McpClient(runner.fork_server, folder, plan)
     assert first.call("create_video", **arguments) is None
