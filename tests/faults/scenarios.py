@@ -414,7 +414,9 @@ class Runner:
         settings = {"SEEDANCE_DAILY_BUDGET": str(places * PRICE)}
         pids = [
             self.fork_server.start(
-                Plan(folder=str(folder.path), origin="", role="race", nth=tries, seed=n, settings=settings, mutant=mutant)
+                Plan(
+                    folder=str(folder.path), origin="", role="race", nth=tries, seed=n, settings=settings, mutant=mutant
+                )
             )
             for n in range(processes)
         ]
