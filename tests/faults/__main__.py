@@ -55,7 +55,7 @@ def run(runner: Runner, arguments: Sequence[str] | None = None) -> int:
             campaign.mutants()
     for scenario, violation, log in tally.violations:
         sys.stdout.write(f"\nVIOLATION {violation}\n  {scenario}\n")
-        if options.only is not None or not scenario.startswith("Scenario"):
+        if options.only is not None:
             sys.stdout.write(log)
     for name, verdict in sorted(tally.mutants.items()):
         sys.stdout.write(f"mutant {name}: {verdict}\n")

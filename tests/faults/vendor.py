@@ -87,6 +87,10 @@ class _Task:
     polls: int = 0
     downloads: int = 0
 
+    @property
+    def scenario(self) -> str:
+        return self.script.intent.partition(".")[0]
+
 
 @dataclass(slots=True)
 class _Request:
@@ -141,8 +145,8 @@ class FakeVendor:
     """Tasks by account and idempotency key."""
     posts: dict[str, int] = field(default_factory=dict[str, int])
     """How many POSTs each intent has sent."""
-    latest: dict[str, str] = field(default_factory=dict[str, str])
-    """The latest ordinary task of each account."""
+    latest: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    """The latest ordinary task of each account in each scenario."""
 
     # -- connections ------------------------------------------------------------------------------------------------
 
@@ -166,9 +170,7 @@ class FakeVendor:
             return
         if request.path.startswith("/faults/"):
             scenario = request.query.get("job", [""])[0]
-            self.by_key = {
-                key: task for key, task in self.by_key.items() if task.script.intent.partition(".")[0] != scenario
-            }
+            self.by_key = {key: task for key, task in self.by_key.items() if task.scenario != scenario}
             _json(request, 200, {})
             return
         account = request.account
@@ -253,7 +255,7 @@ class FakeVendor:
             raise _HangUp(reset=post == "accept_then_reset")
         elif task and post == "normal":
             if task.script.poll == "normal":
-                self.latest[task.account] = task.id
+                self.latest[task.account, task.scenario] = task.id
             request.writer.write(whole)
         else:
             await self._misbehave(request, post, task)
@@ -279,7 +281,11 @@ class FakeVendor:
                     await request.writer.drain()
                     await asyncio.sleep(0.01)
             case "accept_with_an_earlier_id":
-                _json(request, 200, accepted(vendor, self.latest.get(task.account, task_id) if task else ""))
+                _json(
+                    request,
+                    200,
+                    accepted(vendor, self.latest.get((task.account, task.scenario), task_id) if task else ""),
+                )
             case "accept_then_half_json":
                 request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], _JSON))
             case "accept_without_id":

@@ -69,7 +69,10 @@ class Downloader:
         """Run the downloads that `start` begins, until cancelled."""
         async with anyio.create_task_group() as self._group:
             task_status.started()
-            await anyio.sleep_forever()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._group = None  # what still runs while the server stops starts no more downloads
 
     def start(self, job: Job) -> None:
         """Download the video of a succeeded job in the background, unless that is under way, done or switched off."""
