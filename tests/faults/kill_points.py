@@ -138,7 +138,7 @@ def patch(owner: object, name: str, value: object) -> None:
 
 def dial(port: int) -> None:
     """Let every connection of this process reach another port than the one that it asks for."""
-    connect = AutoBackend.connect_tcp
+    connect = cast("Callable[..., Awaitable[Any]]", AutoBackend.connect_tcp)
 
     async def connecting(self: AutoBackend, **how: Any) -> Any:
         return await connect(self, **{**how, "port": port})

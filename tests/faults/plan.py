@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,5 +162,5 @@ class Plan:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Plan:
         plan = Plan(**data)
-        plan.jobs = [Job(**{**job, "script": Script(**job["script"])}) for job in data["jobs"]]
+        plan.jobs = [replace(Job(**job), script=Script(**job["script"])) for job in data["jobs"]]
         return plan

@@ -226,11 +226,6 @@ async def test_a_task_id_that_cannot_be_written_down_is_in_the_error(tmp_path: P
 
 
 @forking
-def test_a_clock_that_is_set_back_does_not_open_a_second_budget(runner: Runner) -> None:
-    assert runner.turn_back_the_clock("clock").violations == []
-
-
-@forking
 @pytest.mark.parametrize(("lease", "overtaken"), [(0.3, True), (30.0, False)])
 def test_the_lease_of_a_stopped_server_on_polling_a_job_ends_when_its_time_is_up(
     runner: Runner, lease: float, overtaken: bool

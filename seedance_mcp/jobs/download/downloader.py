@@ -67,7 +67,8 @@ class Downloader:
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run the downloads that `start` begins, until cancelled."""
-        async with anyio.create_task_group() as self._group:
+        async with anyio.create_task_group() as group:
+            self._group = group
             task_status.started()
             try:
                 await anyio.sleep_forever()
