@@ -250,7 +250,7 @@ def drawn(seed: int, count: int) -> Iterator[Scenario]:
 def drawn_ends(seed: int, count: int) -> Iterator[Scenario]:
     """Yield scenarios in which a whole server ends in order, at each point in each way."""
     for number, scenario in enumerate(drawn(seed + 1_000_000, count)):
-        how = ORDERLY[(number + number // len(POINTS)) % len(ORDERLY)]
+        how = ORDERLY[(POINTS.index(str(scenario.kill)) + number // len(POINTS)) % len(ORDERLY)]
         yield replace(scenario, name=f"e{seed}-{number}", end=how)
 
 
