@@ -40,7 +40,7 @@ async def serve_stdio(settings: Settings) -> None:
                     session.cancel_scope.cancel()
             except anyio.get_cancelled_exc_class():  # the client has closed our output, perhaps without hanging up
                 os._exit(0)  # the thread that reads standard input cannot be cancelled
-        group.cancel_scope.cancel()
+        os._exit(0)  # everything is written and closed; neither a thread nor the interpreter's own end is waited for
 
 
 async def _bound_cancellation() -> None:
