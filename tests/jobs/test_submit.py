@@ -161,6 +161,18 @@ async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "code", "refused"),
+    [(400, "408", False), (402, "503", False), (500, "402", False), (400, "402", True), (402, "no_credit", True)],
+)
+@pytest.mark.parametrize("model", ["ope/seedance-2-0-fast", "12ai/seedance-2-official"])
+def test_a_code_in_text_that_a_gateway_passes_on_counts_as_a_status(
+    model: str, status: int, code: str, refused: bool
+) -> None:
+    answer = Answer(status, {"error": {"message": "it failed", "type": "api_error", "code": code}})
+    assert bool(read_outcome(vendor_of(model), answer).refusal) is refused
+
+
+@pytest.mark.parametrize(
     ("message", "state"),
     [
         ("the upstream timed out", "unknown"),

@@ -71,9 +71,13 @@ class Downloader:
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run the downloads that `start` begins, until cancelled."""
-        async with anyio.create_task_group() as self._group:
+        async with anyio.create_task_group() as group:
+            self._group = group
             task_status.started()
-            await anyio.sleep_forever()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._group = None  # what still runs while the server stops starts no more downloads
 
     def start(self, job: Job) -> None:
         """Download the video of a succeeded job in the background, unless that is under way, done or switched off."""
