@@ -26,6 +26,13 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "SEEDANCE_SETTINGS_FILE",
+        "File with further settings, one NAME=value a line; the environment takes precedence. "
+        "`seedance-mcp keys set` writes keys there.",
+        "path",
+        default_text="settings.env in your user configuration folder",
+    ),
     Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
     Setting(
         "SEEDANCE_OUTPUT_DIR", "Folder for finished videos.", "path", default_text="Seedance in your videos folder"

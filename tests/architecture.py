@@ -24,7 +24,8 @@ ROOMS: dict[str, set[str]] = {
     "sanitize": set(),
     "vendors": {"catalog", "errors"},
     "environment": {"vendors"},
-    "settings": {"addresses", "catalog", "environment", "errors", "vendors"},
+    "settings_file": {"errors"},
+    "settings": {"addresses", "catalog", "environment", "errors", "settings_file", "vendors"},
     "redaction": {"settings"},
     "web": {"addresses", "errors", "sanitize", "settings", "vendors"},
     "media": {"errors"},
@@ -47,6 +48,7 @@ HOLDS = {
     "sanitize": "cleaning and repairing text that others wrote",
     "vendors": "one module or package for each vendor: rows, and functions between our terms and the vendor's; pure",
     "environment": "every setting: name, type, default, meaning",
+    "settings_file": "the file with settings that servers and commands share, and keys in the system's keyring",
     "settings": "the settings in force",
     "redaction": "logging, without keys and signed links",
     "web": "every HTTP request",
@@ -99,7 +101,7 @@ PRIVATE: dict[str, set[str]] = {
     "jobs/price_lists": {"jobs/service"},
     "jobs/reconcile": {"jobs/housekeeping", "jobs/service"},
     "jobs/submit": {"jobs/housekeeping", "jobs/service"},
-    "server/tools": {"server/app", "server/player"},
+    "server/tools": {"server/app", "server/player", "server/sandbox_mark"},
     "web": {"cli/doctor", "jobs", "runtime", "server/app", "uploads"},
 }
 """The only parts of the package, besides itself, that may import a part. `server/app` only passes a `Web` on."""

@@ -18,7 +18,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import player, prompts, resources, video_files
+from seedance_mcp.server import player, prompts, resources, sandbox_mark, video_files
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.registry import tools
@@ -73,7 +73,8 @@ class App:
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings) | {player.READ_VIDEO: player.tool()}
+        found = tools(self.settings) | {player.READ_VIDEO: player.tool()}
+        return {name: sandbox_mark.tool(tool) for name, tool in found.items()} if self.settings.sandbox else found
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -176,16 +177,19 @@ class App:
         tool = self.tools.get(params.name)
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
-        call = Call(_tidy(params.arguments or {}), increasing(ctx.session.report_progress), _asker(ctx, params))
+        call = Call(_tidy(params.arguments or {}), increasing(ctx.session.report_progress), self._asker(ctx, params))
         try:
             answer = await tool.run(await self.service(), call)
         except NeedsInput as question:
             return question.request
         except SeedanceError as error:
-            return _error(str(error))
+            play_money = self.settings.sandbox and "$" in str(error)
+            return _error(f"{error} (Sandbox: {sandbox_mark.MARK}.)" if play_money else str(error))
         except Exception:
             log.exception("%s failed", params.name)
             return _error(str(InternalError(f"{params.name} failed unexpectedly.")))
+        if self.settings.sandbox:
+            answer = sandbox_mark.answer(answer)
         if isinstance(answer, ImageAnswer):
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
@@ -195,6 +199,33 @@ class App:
         if ctx.protocol_version >= video_files.SINCE and (link := video_files.link(answer)):
             content.append(link)
         return types.CallToolResult(content=content, structured_content=answer)
+
+    def _asker(self, ctx: Context, params: types.CallToolRequestParams) -> Ask:
+        """Return the way to ask the user in this client's protocol revision."""
+
+        async def ask(message: str, about: str) -> bool | None:
+            if self.settings.sandbox:
+                message = f"Sandbox, {sandbox_mark.MARK}: {message}"
+            form = types.ElicitationCapability()
+            if not ctx.session.check_client_capability(types.ClientCapabilities(elicitation=form)):
+                return None
+            if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+                try:
+                    return _agreed(await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id))
+                except (MCPError, ValueError):
+                    return None  # it declares that it can ask, and cannot
+            reply = (params.input_responses or {}).get("confirm")
+            if reply is not None and params.request_state == about:
+                try:
+                    return _agreed(types.ElicitResult.model_validate(reply, from_attributes=True))
+                except ValueError:
+                    return None
+            request = types.ElicitRequest(
+                params=types.ElicitRequestFormParams(message=message, requested_schema=_CONFIRM)
+            )
+            raise NeedsInput(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
+
+        return ask
 
     # -- prompts and resources ------------------------------------------------------------------------------------
 
@@ -264,30 +295,6 @@ def _text(fields: Fields) -> types.TextContent:
 
 def _error(text: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
-
-
-def _asker(ctx: Context, params: types.CallToolRequestParams) -> Ask:
-    """Return the way to ask the user in this client's protocol revision."""
-
-    async def ask(message: str, about: str) -> bool | None:
-        form = types.ElicitationCapability()
-        if not ctx.session.check_client_capability(types.ClientCapabilities(elicitation=form)):
-            return None
-        if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            try:
-                return _agreed(await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id))
-            except (MCPError, ValueError):
-                return None  # it declares that it can ask, and cannot
-        reply = (params.input_responses or {}).get("confirm")
-        if reply is not None and params.request_state == about:
-            try:
-                return _agreed(types.ElicitResult.model_validate(reply, from_attributes=True))
-            except ValueError:
-                return None
-        request = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=_CONFIRM))
-        raise NeedsInput(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
-
-    return ask
 
 
 def _agreed(result: types.ElicitResult) -> bool:

@@ -65,7 +65,9 @@ async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[Job
     job_id, slash, part = name.partition("/")
     if kind == "videos" and job_id and not slash:
         job = await (await service()).get(job_id)
-        return _json(uri, views.record(job) | {"request": job.request})
+        return _json(
+            uri, ({"sandbox": True} if settings.sandbox else {}) | views.record(job) | {"request": job.request}
+        )
     if kind == "videos" and part == "content":
         content = await video_files.whole(await (await service()).get(job_id))
         return types.BlobResourceContents(uri=uri, mime_type=video_files.MIME, blob=base64.b64encode(content).decode())

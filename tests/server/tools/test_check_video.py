@@ -149,6 +149,7 @@ async def test_the_answer_about_a_running_job_is_short(tmp_path: Path, era: str)
     assert now["state"] in {"queued", "running"}
     assert now.keys() <= {
         "job_id", "state", "model", "elapsed_seconds", "check_again_in", "progress", "cost", "next_step",
+        "sandbox",
     }  # fmt: skip
     assert now["cost"]["reserved"] is True
 

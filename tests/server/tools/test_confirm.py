@@ -13,6 +13,8 @@ from PIL import Image
 
 from tests.server.mcp_client import PRICED, UNPRICED, Session, connected, quoted_price
 
+SANDBOX = "Sandbox, no real video, no real money: "
+
 pytestmark = pytest.mark.anyio
 
 ABOVE: dict[str, Any] = {"SEEDANCE_CONFIRM_ABOVE": "0.10"}
@@ -46,7 +48,7 @@ async def test_a_user_who_agrees_is_asked_once_and_gets_the_video(tmp_path: Path
         assert (await session.video(**PRICED))["state"] == "succeeded"
         assert session.charge_count == 1
     (question,) = user.questions
-    assert question.message == f"Spend up to ${cost:.2f} on one 4 s video with seedanceapi/seedance-2-mini?"
+    assert question.message == f"{SANDBOX}Spend up to ${cost:.2f} on one 4 s video with seedanceapi/seedance-2-mini?"
     schema: Any = question.requested_schema
     assert schema["properties"].keys() == {"ok"}
 
@@ -103,7 +105,7 @@ async def test_the_user_is_not_asked_about_a_low_price_but_about_an_unknown_one(
         refusal = await session.refused(**UNPRICED)
     assert refusal.startswith("confirmation_required: ")
     (question,) = user.questions
-    assert question.message == "Spend an unknown amount on one 4 s video with ope/seedance-2-0?"
+    assert question.message == f"{SANDBOX}Spend an unknown amount on one 4 s video with ope/seedance-2-0?"
 
 
 async def test_the_user_is_not_asked_where_the_price_is_exactly_the_limit(tmp_path: Path, era: str) -> None:
