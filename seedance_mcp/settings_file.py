@@ -146,3 +146,21 @@ def key_problem(key: str) -> str | None:
     if not (key.isascii() and key.isprintable() and " " not in key):
         return "has characters that an HTTP header cannot carry"
     return None
+
+
+_PLACEHOLDER_KEY = re.compile(
+    r"<.*>|\[.*\]|\{.*\}|%\w+%|\$\w+"
+    r"|(sk-)?(x{3,}|\*{3,}|\.{3,}|…)"
+    r"|(sk-)?((your|my|the|an?)[-_ ]?)?(api[-_ ]?)?(key|token)([-_ ]?here)?"
+    r"|(sk-)?(your|insert|paste|enter|put)[-_ ].*"
+    r"|change-?me|todo|placeholder|none|null|undefined|secret",
+    re.IGNORECASE,
+)
+"""What documentation writes in the place of a key."""
+
+
+def placeholder_problem(key: str) -> str | None:
+    """Say that an API key is what documentation writes in its place; None if it may be one."""
+    if not key:
+        return "is empty"
+    return "is a placeholder: put the key from the vendor's website there" if _PLACEHOLDER_KEY.fullmatch(key) else None

@@ -78,7 +78,14 @@ FOLDERS: dict[str, set[str]] = {
 """The parts of its own room, besides itself, that a folder may import. The fakes do not know what runs them."""
 
 FACES: dict[str, set[str]] = {
-    "jobs": {"jobs/journal/budget", "jobs/journal/model", "jobs/quote", "jobs/service", "jobs/timing"},
+    "jobs": {
+        "jobs/journal/budget",
+        "jobs/journal/migrations",
+        "jobs/journal/model",
+        "jobs/quote",
+        "jobs/service",
+        "jobs/timing",
+    },
     "server": {"server/app", "server/stdio"},
     "vendors": {"vendors", "vendors/upstream", "vendors/vendor"},
 }
@@ -102,7 +109,7 @@ PRIVATE: dict[str, set[str]] = {
     "jobs/reconcile": {"jobs/housekeeping", "jobs/service"},
     "jobs/submit": {"jobs/housekeeping", "jobs/service"},
     "server/tools": {"server/app", "server/player", "server/sandbox_mark"},
-    "web": {"cli/doctor", "jobs", "runtime", "server/app", "uploads"},
+    "web": {"cli/accounts", "cli/doctor", "jobs", "runtime", "server/app", "uploads"},
 }
 """The only parts of the package, besides itself, that may import a part. `server/app` only passes a `Web` on."""
 
