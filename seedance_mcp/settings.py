@@ -253,10 +253,10 @@ class _Reader:
 
     def url(self, vendor: Vendor) -> str:
         name = vendor_settings(vendor)[2].name
-        value = self.text(name).rstrip("/") or vendor.base_url
+        value = self.text(name) or vendor.base_url
         if problem := base_url_problem(value):
             self.problems.append(f"{name} must {problem}. The vendor's own is {vendor.base_url}.")
-        return value
+        return value.rstrip("/")
 
     def _keys(self) -> Iterator[tuple[str, SecretStr]]:
         for vendor in known_vendors().values():

@@ -40,7 +40,7 @@ def problems(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     yield from _caps(settings)
     yield from _relative(settings, environ)
     yield from _private(settings, environ)
-    yield from _files(settings)
+    yield from _files(settings, environ)
     if not settings.vendors:
         yield (
             "No vendor has an API key. Store one with `seedance-mcp keys set VENDOR`, or set SEEDANCE_SANDBOX=1 to try "
@@ -59,13 +59,19 @@ def _misspelt(given: Mapping[str, str], where: str) -> Iterator[str]:
             yield f"{name} in {where} has no effect: setting names are in capital letters ({name.upper()})."
             continue
         ours = name.upper().startswith(_PREFIX)
-        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6 if ours else 0.85)
+        close = [_PREFIX + rest for rest in _close(name.upper().removeprefix(_PREFIX), known)] if ours else []
+        close = close or ([] if ours else difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85))
         if not ours and f"{_PREFIX}{name}" in known and name.endswith(("_API_KEY", "_API_KEY_FILE")):
             close = [f"{_PREFIX}{name}"]
         if close:
             yield f"{name} in {where} is not a setting, so it has no effect. Did you mean {close[0]}?"
         elif ours:
             yield f"{name} in {where} is not a setting, so it has no effect. The README lists all settings."
+
+
+def _close(name: str, known: set[str]) -> list[str]:
+    """Return the rest of the setting's name that is closest, if one is close; the common prefix does not count."""
+    return difflib.get_close_matches(name, [other.removeprefix(_PREFIX) for other in known], n=1, cutoff=0.6)
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------
@@ -151,7 +157,9 @@ def _relative(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _files(settings: Settings) -> Iterator[str]:
+def _files(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    if environ.get(settings_file.FILE_SETTING, "").strip() and not settings.settings_file.exists():
+        yield f"{settings_file.FILE_SETTING} names {settings.settings_file}, which does not exist. Correct the path."
     for root in settings.media_roots:
         if not root.is_dir():
             yield f"SEEDANCE_MEDIA_ROOTS: {root} is not a folder. Create it, or correct the setting."

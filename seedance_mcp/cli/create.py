@@ -13,7 +13,7 @@ from seedance_mcp import views
 from seedance_mcp.catalog.order import Order
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.cli import output
-from seedance_mcp.cli.jobs import FAILED, exit_code, fields, find_job, no_key_here, on_disk
+from seedance_mcp.cli.jobs import FAILED, exit_code, fields, find_job, needs_sandbox, no_key_here, on_disk
 from seedance_mcp.cli.progress_bars import Bars
 from seedance_mcp.errors import InvalidRequest, NotConfirmed
 from seedance_mcp.jobs.journal.model import UNFINISHED
@@ -111,10 +111,10 @@ def _why_no_video(job: Job, settings: Settings) -> str:
     reason = clean(job.save_error or job.error_message or "")
     text = f"Job {job.id} {job.state}" + (f": {reason}" if reason else ".")
     if job.state == "succeeded":
-        again = output.command("videos", "save", job.id, sandbox=_from_outside(settings))
+        again = output.command("videos", "save", job.id, sandbox=needs_sandbox(settings))
         return f"{text} {again} tries again."
     if job.state == "unknown":
-        settle = output.command("videos", "resolve", job.id, sandbox=_from_outside(settings))
+        settle = output.command("videos", "resolve", job.id, sandbox=needs_sandbox(settings))
         return (
             f"{text} Do not create it again: it may be running and billed. Check the vendor's website, then run "
             f"{settle} --task-id TASK_ID, or {settle} --not-charged."
@@ -190,16 +190,11 @@ def _absolute(value: str) -> str:
 
 
 def _come_back(job: Job, settings: Settings) -> str:
-    return output.command("check", job.id, "--wait", sandbox=_from_outside(settings))
+    return output.command("check", job.id, "--wait", sandbox=needs_sandbox(settings))
 
 
 def _list(settings: Settings) -> str:
-    return output.command("videos", sandbox=_from_outside(settings))
-
-
-def _from_outside(settings: Settings) -> bool:
-    """Whether another command would need to be told about the sandbox."""
-    return settings.sandbox and "SEEDANCE_SANDBOX" not in settings.sources
+    return output.command("videos", sandbox=needs_sandbox(settings))
 
 
 def _play_money(settings: Settings) -> str:

@@ -8,6 +8,7 @@ import anyio
 
 from seedance_mcp.catalog.order import Order
 from seedance_mcp.cli import output
+from seedance_mcp.cli.jobs import needs_sandbox
 from seedance_mcp.cli.progress_bars import Bars
 from seedance_mcp.runtime import open_service, sandbox_draws_videos
 
@@ -26,7 +27,7 @@ _USUAL = 5.0
 async def demo(settings: Settings, args: dict[str, Any]) -> int:
     """Choose, quote, create, wait and save, printing each step. Returns the exit code."""
     args = {"prompt": PROMPT, "allow_duplicate": True, **args}
-    from_outside = "SEEDANCE_SANDBOX" not in settings.sources
+    from_outside = needs_sandbox(settings)
     async with open_service(settings, autosave=True) as service:
         print("seedance-mcp demo: the embedded sandbox, no key, no cost; prices are play money\n")
         quotes = await service.quotes(Order.parse({k: v for k, v in args.items() if k != "model"}))

@@ -68,3 +68,8 @@ def no_key_here(vendor: str, settings: Settings) -> str:
         f"no API key for {vendor} is set here: neither in this environment nor in {settings.settings_file} "
         "(what a client passes to its server is not visible to commands)"
     )
+
+
+def needs_sandbox(settings: Settings) -> bool:
+    """Whether other commands would not be in the sandbox by themselves, as after `seedance-mcp demo`."""
+    return settings.sandbox and settings.values.get("SEEDANCE_SANDBOX", "").casefold() not in {"1", "true", "yes", "on"}

@@ -22,7 +22,6 @@ import pytest
 from anyio import to_thread
 
 from seedance_mcp import cli
-
 from tests.server.mcp_client import process_environ
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals, scripts and pseudo-terminals are POSIX's")
@@ -135,9 +134,16 @@ def run_process(folder: Path, *arguments: str, sandbox: bool = True, **settings:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-async def run_async(folder: Path, *arguments: str, sandbox: bool = True, **settings: str) -> Result:
+async def run_async(
+    folder: Path,
+    *arguments: str,
+    sandbox: bool = True,
+    columns: int | None = None,
+    typed: str = "",
+    **settings: str,
+) -> Result:
     """Run a command in a thread until it ends, while the event loop of the test serves something."""
-    command = functools.partial(run, folder, *arguments, sandbox=sandbox, **settings)
+    command = functools.partial(run, folder, *arguments, sandbox=sandbox, columns=columns, typed=typed, **settings)
     with anyio.fail_after(60):
         return await to_thread.run_sync(command, abandon_on_cancel=True)
 
