@@ -113,9 +113,9 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 
 def _completion(options: argparse.Namespace) -> int:
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["seedance-mcp"], shell=options.shell))
+    print(shellcode(["seedance-mcp"], shell=options.shell))
     output.remark(_INSTALL[options.shell])
     return 0
 

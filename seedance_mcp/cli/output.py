@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 _HANDLER = "seedance_mcp.plain"
-_PLAIN = {"–": "-", "—": "-", "−": "-", "…": "...", "×": "x", "·": "-", "→": "->", "━": "-", "✓": "ok", "’": "'"}
+_PLAIN = {"–": "-", "—": "-", "−": "-", "…": "...", "×": "x", "·": "-", "→": "->", "━": "-", "✓": "ok"}
 """How our own characters are written in encodings that lack them."""
 
 

@@ -15,7 +15,7 @@ from tests.cli.vendors_over_http import VIDEO, Vendors
 pytestmark = pytest.mark.anyio
 
 MINI = ("--model", "seedanceapi/seedance-2-mini", "--duration", "4", "--resolution", "480p")
-FAST = {"SEEDANCE_POLL_INTERVAL": "0.05"}
+FAST: dict[str, Any] = {"SEEDANCE_POLL_INTERVAL": "0.05"}
 
 
 def created(folder: Path, prompt: str, *more: str, **settings: Any) -> tuple[int, str, str]:
@@ -89,7 +89,7 @@ def test_without_waiting_it_prints_the_job_which_check_waits_for(tmp_path: Path)
 
 
 def test_a_person_is_asked_above_the_limit_and_nobody_is_asked_in_a_script(tmp_path: Path) -> None:
-    limit = {"SEEDANCE_CONFIRM_ABOVE": "0.10"}
+    limit: dict[str, Any] = {"SEEDANCE_CONFIRM_ABOVE": "0.10"}
     script = run(tmp_path, "create", "a fox", *MINI, **limit)
     assert script.code == 1
     assert "This video may cost up to $0.57, and there is nobody to ask. --yes agrees to it." in script.err

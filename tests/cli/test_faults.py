@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from tests.cli.command import POSIX, run
 KEY = "sk-live-0123456789"
 OPE, OPE_FILE, URL = "SEEDANCE_OPE_API_KEY", "SEEDANCE_OPE_API_KEY_FILE", "SEEDANCE_OPE_BASE_URL"
 FILE = "SEEDANCE_SETTINGS_FILE"
-Arrange = Callable[[Path], dict[str, str]]
+GOOD: dict[str, Any] = {OPE: KEY}
+Arrange = Callable[[Path], dict[str, Any]]
 
 
 def given(**settings: str) -> Arrange:
@@ -26,7 +28,7 @@ def given(**settings: str) -> Arrange:
 def written(setting: str, content: str, mode: int = 0o600) -> Arrange:
     """Return an arrangement of a setting that names a file."""
 
-    def arrange(folder: Path) -> dict[str, str]:
+    def arrange(folder: Path) -> dict[str, Any]:
         file = folder / "given"
         file.write_text(content)
         file.chmod(mode)
@@ -38,7 +40,7 @@ def written(setting: str, content: str, mode: int = 0o600) -> Arrange:
 def with_journal(change: Callable[[Path], object]) -> Arrange:
     """Return an arrangement of a journal that has been changed."""
 
-    def arrange(folder: Path) -> dict[str, str]:
+    def arrange(folder: Path) -> dict[str, Any]:
         run(folder, "videos", sandbox=False, SEEDANCE_OPE_API_KEY=KEY)
         change(folder / "state" / "journal.sqlite3")
         return {}
@@ -55,7 +57,7 @@ def newer(path: Path) -> None:
 def in_the_way(name: str) -> Arrange:
     """Return an arrangement of a file where a folder should be."""
 
-    def arrange(folder: Path) -> dict[str, str]:
+    def arrange(folder: Path) -> dict[str, Any]:
         (folder / name).write_text("in the way")
         return {}
 
@@ -142,7 +144,7 @@ FAULTS: dict[str, tuple[Arrange, str]] = {
     "a file in the place of the videos' folder": (in_the_way("videos"), "videos is not a folder.*SEEDANCE_OUTPUT_DIR"),
     "a file in the place of the state folder": (in_the_way("state"), "state is not a folder.*SEEDANCE_STATE_DIR"),
     "a media folder that does not exist": (given(SEEDANCE_MEDIA_ROOTS="{folder}/none"), "none is not a folder. Create"),
-    "a media folder that is relative": (given(SEEDANCE_MEDIA_ROOTS="pictures"), "'pictures' is not an absolute path"),
+    "a media folder that is relative": (given(SEEDANCE_MEDIA_ROOTS="photos"), "'photos' is not an absolute path"),
     "a media folder that is the whole disk": (given(SEEDANCE_MEDIA_ROOTS=str(Path.cwd().anchor)), "is the whole disk"),
     "a settings file that does not exist": (
         given(SEEDANCE_SETTINGS_FILE="{folder}/none"),
@@ -157,9 +159,9 @@ FAULTS: dict[str, tuple[Arrange, str]] = {
 }
 
 
-def problems(folder: Path, settings: dict[str, str]) -> list[str]:
+def problems(folder: Path, settings: dict[str, Any]) -> list[str]:
     """Return what doctor finds with a good key and, besides, these settings; its exit code must agree."""
-    result = run(folder, "doctor", "--offline", "--json", **({"SEEDANCE_SANDBOX": "0", OPE: KEY} | settings))
+    result = run(folder, "doctor", "--offline", "--json", sandbox=False, **(GOOD | settings))
     found: list[str] = json.loads(result.out)["problems"]
     assert result.code == (1 if found else 0)
     assert KEY not in result.out + result.err
@@ -191,13 +193,13 @@ def test_a_file_with_keys_that_others_can_read_is_a_fault(tmp_path: Path, settin
 
 def test_one_fault_does_not_hide_the_others(tmp_path: Path) -> None:
     (tmp_path / "videos").write_text("in the way")
-    settings = {
+    settings: dict[str, Any] = {
         "SEEDANCE_MAX_COST": "much", "SEEDANCE_LOG": "loud", URL: "https://", "SEEDANCE_MAXCOST": "2",
         "SEEDANCE_JIMMYAI_API_KEY": "your-key", "SEEDANCE_STATE_DIR": "state",
     }  # fmt: skip
     found = problems(tmp_path, settings)
     assert len(found) == 7
-    report = run(tmp_path, "doctor", "--offline", **({"SEEDANCE_SANDBOX": "0", OPE: KEY} | settings))
+    report = run(tmp_path, "doctor", "--offline", sandbox=False, **(GOOD | settings))
     assert [line[2:] for line in report.out.splitlines() if line.startswith("! ")] == found
     assert "SEEDANCE_OPE_API_KEY: value set, source environment" in report.out
 

@@ -7,10 +7,12 @@ import stat
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from seedance_mcp.settings import load
 from tests.cli.command import run
@@ -30,12 +32,12 @@ class Drawer(KeyringBackend):
 
     def get_password(self, service: str, username: str) -> str | None:
         if self.locked:
-            raise keyring.errors.KeyringLocked
+            raise KeyringLocked
         return self.keys.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
         if self.locked:
-            raise keyring.errors.KeyringLocked
+            raise KeyringLocked
         self.keys[service, username] = password
 
     def delete_password(self, service: str, username: str) -> None:
@@ -54,7 +56,7 @@ def file_of(folder: Path) -> Path:
     return folder / "settings.env"
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, Any]:
     return {"SEEDANCE_SETTINGS_FILE": str(file_of(folder))}
 
 
@@ -88,7 +90,7 @@ def test_the_environment_takes_precedence(tmp_path: Path) -> None:
     assert settings.max_cost == 2_500_000
     settings = load(environment(tmp_path) | {"SEEDANCE_OPE_API_KEY": "${OPE_KEY}"})
     assert settings.keys["ope"].get_secret_value() == KEY
-    env = environment(tmp_path) | {"SEEDANCE_OPE_API_KEY": "sk-other"}
+    env: dict[str, Any] = environment(tmp_path) | {"SEEDANCE_OPE_API_KEY": "sk-other"}
     run_again = run(tmp_path, "keys", "set", "ope", "--file", sandbox=False, typed="sk-third", **env)
     assert "SEEDANCE_OPE_API_KEY is set in this environment and takes precedence here." in run_again.err
     assert file_of(tmp_path).read_text() == "# mine\nSEEDANCE_MAX_COST = 2.50\nSEEDANCE_OPE_API_KEY=sk-third\n"

@@ -160,7 +160,7 @@ class Downloader:
 
     async def _transfer(self, job: Job, vendor: Vendor | None, on_progress: OnProgress) -> SavedVideo:
         if vendor is None:
-            raise SaveError(f"{job.vendor} no longer has an API key, so its video cannot be downloaded.")
+            raise SaveError(f"No API key for {job.vendor} is set here, so its video cannot be downloaded.")
         if job.url is None and vendor.build_download is None:
             job = await self._with_fresh_link(job, vendor)
         try:
