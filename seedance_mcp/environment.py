@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from seedance_mcp.vendors import Vendor, known_vendors
@@ -24,6 +25,9 @@ class Setting:
     default_text: str = ""
     """A description of the default, where it is computed."""
 
+
+LONGEST_WAIT = 50
+"""Seconds that one check may wait; some clients give a whole call no more than 60."""
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -74,6 +78,12 @@ SETTINGS: tuple[Setting, ...] = (
         "where needed), gs://bucket/prefix or az://container/prefix. Credentials come from the provider's own "
         "variables, such as AWS_ACCESS_KEY_ID.",
     ),
+    Setting(
+        "SEEDANCE_MAX_WAIT",
+        f"Seconds that one check_video may wait, 1 to {LONGEST_WAIT}: less than the client's time limit for a call.",
+        "whole",
+        str(LONGEST_WAIT),
+    ),
     Setting("SEEDANCE_POLL_INTERVAL", "Seconds between status checks, instead of the adaptive schedule.", "seconds"),
     Setting(
         "SEEDANCE_LOG",
@@ -100,3 +110,17 @@ def every_setting() -> Iterator[Setting]:
     yield from SETTINGS
     for vendor in known_vendors().values():
         yield from vendor_settings(vendor)
+
+
+def user_state() -> Path:
+    """Return the default of SEEDANCE_STATE_DIR."""
+    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
+
+    return platformdirs.user_state_path("seedance-mcp", appauthor=False)
+
+
+def user_videos() -> Path:
+    """Return the default of SEEDANCE_OUTPUT_DIR."""
+    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
+
+    return platformdirs.user_videos_path() / "Seedance"

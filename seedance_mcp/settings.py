@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from seedance_mcp import settings_file
+from seedance_mcp import environment, settings_file
 from seedance_mcp.addresses import base_url_problem, bucket_url_problem
 from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
-from seedance_mcp.environment import SETTINGS, Setting, every_setting, vendor_settings
+from seedance_mcp.environment import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import InvalidRequest, SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
 
@@ -48,6 +48,8 @@ class Settings:
     allow_unpriced: bool = False
     prices: Prices = field(default_factory=dict[str, UnitPrice])
     poll_interval: float | None = None
+    max_wait: int = LONGEST_WAIT
+    """Seconds that one check may wait for a video."""
     retention_days: int | None = None
     media_roots: tuple[Path, ...] = ()
     """Folders whose files may be used in requests; if empty, local files are refused."""
@@ -142,14 +144,14 @@ class _Reader:
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
         keys = dict.fromkeys(known_vendors(), SecretStr("key-of-the-sandbox")) if sandbox else dict(self._keys())
         # The sandbox has a journal of its own, so that its play money never counts against a real budget.
-        state = self.path("SEEDANCE_STATE_DIR") or _user_state()
+        state = self.path("SEEDANCE_STATE_DIR") or environment.user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
         return Settings(
             vendors=tuple(v for v in known_vendors().values() if v.slug in keys),
             keys=keys,
             base_urls=base_urls,
             state_dir=state / "sandbox" if sandbox else state,
-            output_dir=self.path("SEEDANCE_OUTPUT_DIR") or _user_videos(),
+            output_dir=self.path("SEEDANCE_OUTPUT_DIR") or environment.user_videos(),
             sandbox=sandbox,
             autosave=self.choice("SEEDANCE_SAVE") == "auto",
             max_cost=self.usd("SEEDANCE_MAX_COST"),
@@ -158,6 +160,7 @@ class _Reader:
             max_open_jobs=self.whole("SEEDANCE_MAX_OPEN_JOBS"),
             allow_unpriced=self.flag("SEEDANCE_ALLOW_UNPRICED"),
             prices=self.prices("SEEDANCE_PRICES"),
+            max_wait=self.wait("SEEDANCE_MAX_WAIT"),
             poll_interval=self.seconds("SEEDANCE_POLL_INTERVAL"),
             retention_days=self.whole("SEEDANCE_RETENTION_DAYS"),
             media_roots=self.folders("SEEDANCE_MEDIA_ROOTS"),
@@ -226,6 +229,12 @@ class _Reader:
     def whole(self, name: str) -> int | None:
         number = self._number(name, "a whole number", whole=True)
         return None if number is None else int(number)
+
+    def wait(self, name: str) -> int:
+        seconds = self.whole(name)
+        if seconds is not None and not 1 <= seconds <= LONGEST_WAIT:
+            self.problems.append(f"{name} must be 1 to {LONGEST_WAIT} seconds, not {seconds}.")
+        return LONGEST_WAIT if seconds is None else seconds
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)
@@ -304,15 +313,3 @@ class _Reader:
                 f"{name} must be JSON in the form that the README shows ({type(error).__name__}: {error})."
             )
             return {}
-
-
-def _user_state() -> Path:
-    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
-
-    return platformdirs.user_state_path("seedance-mcp", appauthor=False)
-
-
-def _user_videos() -> Path:
-    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
-
-    return platformdirs.user_videos_path() / "Seedance"
