@@ -131,7 +131,7 @@ def commands(*path: str) -> Iterator[tuple[str, str]]:
 
 def _help(*path: str) -> str:
     printed = io.StringIO()
-    wide = mock.patch.dict(os.environ, {"COLUMNS": "200", "NO_COLOR": "1"})
+    wide = mock.patch.dict(os.environ, {"COLUMNS": "1000", "NO_COLOR": "1"})
     with wide, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         cli.main([*path, "--help"])
     return printed.getvalue()

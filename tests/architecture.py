@@ -195,9 +195,9 @@ def drawing() -> str:
     """Draw the rooms and their folders; a room imports only rooms below it."""
     lines = [f"{PACKAGE.name}/"]
     for room in reversed(ROOMS):
-        lines.append(f"  {file_name(room):<16}{HOLDS[room]}")
+        lines.append(f"  {file_name(room):<18}{HOLDS[room]}")
         inner = [name for name in HOLDS if name.startswith(f"{room}/")]
-        lines += [f"    {name.removeprefix(room)[1:] + '/':<14}{HOLDS[name]}" for name in inner]
+        lines += [f"    {name.removeprefix(room)[1:] + '/':<16}{HOLDS[name]}" for name in inner]
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
         description="Seedance videos from any MCP client. Without a command: MCP on standard input and output.",
         allow_abbrev=False,
     )
-    main.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    main.add_argument("-V", "--version", action=_Version, nargs=0, help="print the version")
     commands = main.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="serve MCP on standard input and output (the default)")
     _demo(commands)
