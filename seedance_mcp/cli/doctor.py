@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from seedance_mcp.vendors import Vendor
 
 _LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
-_EXTRAS = {"av": "media", "pillow": "media", "obstore": "upload"}
-_FOR = {"media": "previews, sandbox videos, length and size of files", "upload": "a bucket for local files"}
+_EXTRAS = {"av": "media", "pillow": "media", "obstore": "upload", "keyring": "keyring"}
+_FOR = {
+    "media": "previews, sandbox videos, length and size of files",
+    "upload": "a bucket for local files",
+    "keyring": "API keys in the system's keyring",
+}
 
 
 async def doctor(as_json: bool, offline: bool) -> int:
@@ -113,7 +117,7 @@ def _print(report: dict[str, Any]) -> None:
         else:
             print("  " + (", ".join(value) or "none"))
     for problem in report["problems"]:
-        print(f"! {problem}")
+        print("\n".join(output.wrapped(f"! {problem}", "  ")))
     if not report["problems"]:
         print("All is well.")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
+
 from seedance_mcp.catalog import Media, OneOf, Whole
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import dollars, price
@@ -46,13 +48,15 @@ def models(settings: Settings, name: str | None, *, as_json: bool, wide: bool) -
 
 
 def _print_list(everything: Sequence[Model], settings: Settings, columns: int | None) -> None:
-    """Print one line for each model; with all that is known where the width does not matter."""
-    head = ["  model", "price", "seconds", "resolution", "starts from"]
+    """Print one line for each model: as a table where that fits, with all that is known where the width is free."""
+    head = ["  model", "price", "length", "resolution", "starts from"]
     rows = [_row(model, settings) for model in everything]
     if columns is None:
         head, rows = [*head, "rates"], [[*row, rate_text(m)] for row, m in zip(rows, everything, strict=True)]
-    for line in output.table(head, rows, columns):
-        print(line)
+    lines = list(output.table(head, rows, None))
+    if columns is not None and any(cell_len(line) > columns for line in lines):
+        lines = [output.cut(f"{name}: {', '.join(rest)}", columns) for name, *rest in rows]
+    print("\n".join(lines))
     if columns is not None:
         output.remark(_LEGEND)
 
@@ -60,10 +64,10 @@ def _print_list(everything: Sequence[Model], settings: Settings, columns: int | 
 def _row(model: Model, settings: Settings) -> list[str]:
     mark = "* " if settings.vendor(model.vendor) else "  "
     duration, resolution = model.rows["duration"], model.rows["resolution"]
-    seconds = duration.allowed().removesuffix(" s")
+    seconds = duration.allowed()
     if isinstance(duration, Whole):
-        ends = f"{duration.least}-{duration.most}" if duration.most else f"{duration.least}+"
-        seconds = "/".join(map(str, duration.only)) if duration.only else ends
+        ends = f"{duration.least}-{duration.most} s" if duration.most else f"{duration.least} s or more"
+        seconds = "/".join(map(str, duration.only)) + " s" if duration.only else ends
     values = resolution.values if isinstance(resolution, OneOf) else ()
     lines = "/".join([*(v.removesuffix("p") for v in values[:-1]), *values[-1:]])
     kinds = "".join(kind[0] for kind in ("image", "video", "audio") if f"reference_{kind}s" in model.rows)
@@ -79,7 +83,7 @@ def _typical_price(model: Model, prices: Prices) -> str:
             sample[name] = "asset://x" if isinstance(row, Media) else "https://example.com/x"
     request = check(model, sample).request
     cost = price(request, prices) if request else None
-    return f"{cost.brief()}/{request.duration}s" if request and cost and cost.amount is not None else "unknown"
+    return f"{cost.brief()}/{request.duration}s" if request and cost and cost.amount is not None else "no price"
 
 
 def rate_text(model: Model) -> str:
@@ -120,10 +124,11 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
 
 
 def _print_model(model: Model, columns: int | None) -> None:
-    rows = [(name, allowed, _source(model.rows[name].source)) for name, allowed in field_descriptions(model)]
+    rows = [(name, allowed, _source(model.rows[name].source, name)) for name, allowed in field_descriptions(model)]
     rows += [("rule", rule.describe(), _source(rule.source)) for rule in model.rules]
     rows += [("advice", advice.text, _source(advice.source)) for advice in model.advice]
     rows.append(("price", rate_text(model), _source(model.billing.source)))
+    rows = list(dict.fromkeys(rows))
     print(f"{model.id}: {model.summary}\n")
     if columns is None:
         print("\n".join(output.table(("field", "takes", "source"), rows, None)))
@@ -142,10 +147,11 @@ def _paragraphs(rows: Sequence[tuple[str, str, str]], columns: int) -> list[str]
     return lines
 
 
+_SECTIONS = {"models", "modes", "pricing"}
 _ORIGINS = {"SEED": "page", "PUB": "another page of the vendor", "ARK": "upstream", "KIE": "another reseller"}
 
 
-def _source(source: Source) -> str:
+def _source(source: Source, field: str = "") -> str:
     """Say where a fact comes from, in terms of what a reader can open: the vendor's page and the part of it."""
     origin, _, rest = source.where.partition(":")
     if origin in {"INF", "GAP"}:
@@ -153,5 +159,5 @@ def _source(source: Source) -> str:
         return f"{how}: {rest.strip()}" if "SEED" not in rest else how
     kind = next((text for name, text in _ORIGINS.items() if source.where.startswith(name)), origin)
     first, _, parameter = source.fact.partition(".")
-    section = parameter if first == "params" else first.replace("_", " ")
-    return f"{kind}, {section}" if kind == "page" else kind
+    section = parameter if first == "params" else first if first in _SECTIONS else field
+    return f"{kind}, {section}" if kind == "page" and section else kind

@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 
 _HANDLER = "seedance_mcp.plain"
@@ -94,6 +95,14 @@ def cut(text: str, columns: int | None) -> str:
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  (as above)
 
     return text if columns is None or cell_len(text) <= columns else set_cell_size(text, columns - 1).rstrip() + "…"
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """Return a paragraph as lines that fit the terminal, with whole words; elsewhere as one line."""
+    columns = width()
+    if columns is None:
+        return [text]
+    return textwrap.wrap(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def ask(question: str) -> bool | None:
