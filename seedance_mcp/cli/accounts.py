@@ -70,7 +70,8 @@ async def ask_vendors(settings: Settings) -> dict[str, Any]:
     try:
         for vendor in settings.vendors:
             if vendor.account_queries:
-                found["account"][vendor.slug], _ = await _account(web, vendor)
+                text, _ = await _account(web, vendor)
+                found["account"][vendor.slug] = f"{text} (sandbox)" if settings.sandbox else text
             if vendor.price_list:
                 answer, _ = await _ask(web, vendor, vendor.price_list)
                 found["price lists"][vendor.slug] = _prices(vendor, answer)

@@ -33,8 +33,8 @@ _FOLDERS = ("SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR", "SEEDANCE_SETTINGS_FILE
 def problems(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield every fault of the settings and of the folders and files that they name."""
     yield from settings.problems
-    yield from _misspelt(environ, "the environment")
-    yield from _misspelt(settings_file.read(settings.settings_file).values, str(settings.settings_file))
+    yield from misspelt(environ, "the environment")
+    yield from misspelt(settings_file.read(settings.settings_file).values, str(settings.settings_file))
     yield from _keys(settings, environ)
     yield from _prices(settings)
     yield from _caps(settings)
@@ -51,7 +51,7 @@ def problems(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
 # -- names --------------------------------------------------------------------------------------------------------
 
 
-def _misspelt(given: Mapping[str, str], where: str) -> Iterator[str]:
+def misspelt(given: Mapping[str, str], where: str) -> Iterator[str]:
     """Yield a sentence for each name that looks like a setting and is not one."""
     known = {setting.name for setting in every_setting()}
     for name in sorted(given.keys() - known):

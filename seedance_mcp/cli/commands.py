@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ from seedance_mcp.cli import output
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
+
+
+log = logging.getLogger(__name__)
 
 
 def _settings(*, sandbox: bool = False) -> Settings:
@@ -31,12 +36,15 @@ def _settings(*, sandbox: bool = False) -> Settings:
 
 def _serve(_: argparse.Namespace) -> int:
     """Serve; a wrong setting does not end the server, because each call answers with what is wrong."""
+    from seedance_mcp.cli.checks import misspelt
     from seedance_mcp.redaction import log_to_stderr
     from seedance_mcp.runtime import read_settings
     from seedance_mcp.server.stdio import serve_stdio
 
     settings = read_settings()
     log_to_stderr(settings)
+    for problem in misspelt(os.environ, "the environment"):
+        log.warning("%s", problem)  # a misspelt cap limits nothing
     anyio.run(serve_stdio, settings)
     return 0
 
