@@ -17,6 +17,7 @@ from seedance_mcp import settings_file
 from seedance_mcp.cli import output
 from seedance_mcp.cli.journal_file import inspect
 from seedance_mcp.jobs.journal.migrations import VERSION
+from seedance_mcp.private_files import file_problem, folder_problem, is_open_to_others
 from seedance_mcp.settings import every_setting, vendor_settings
 from seedance_mcp.uploads import bucket
 from seedance_mcp.vendors import known_vendors
@@ -191,9 +192,16 @@ def folder(path: Path, setting: str, found: list[str]) -> dict[str, Any]:
 def journal(settings: Settings, found: list[str]) -> dict[str, Any]:
     """Return what the journal has, without changing it."""
     path = settings.state_dir / "journal.sqlite3"
-    about: dict[str, Any] = {"path": str(path), "exists": path.exists()}
-    if not path.exists():
+    about: dict[str, Any] = {"path": str(path), "exists": os.path.lexists(path)}
+    if os.path.lexists(settings.state_dir) and (problem := folder_problem(settings.state_dir)):
+        found.append(f"The state folder cannot be used: {problem}.")
+    if not os.path.lexists(path):
         return about
+    if problem := file_problem(path):
+        found.append(f"The journal cannot be used: {problem}.")
+        return about | {"readable": False}
+    if is_open_to_others(path):
+        found.append(f"Other users can open the journal {path}; the next start of the server puts an end to that.")
     try:
         known = inspect(path)
     except sqlite3.Error as error:

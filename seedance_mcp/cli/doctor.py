@@ -15,7 +15,7 @@ from rich.console import Console
 from seedance_mcp import version
 from seedance_mcp.cli import checks, output
 from seedance_mcp.cli.accounts import ask_vendors
-from seedance_mcp.media import frames
+from seedance_mcp.media.inspector import why_unavailable
 from seedance_mcp.runtime import read_settings
 from seedance_mcp.settings import every_setting, vendor_settings
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
 _EXTRAS = {"av": "media", "pillow": "media", "obstore": "upload", "keyring": "keyring"}
 _FOR = {
-    "media": "previews, sandbox videos, length and size of files",
+    "media": "previews, sandbox videos, length of audio files and size of images",
     "upload": "a bucket for local files",
     "keyring": "API keys in the system's keyring",
 }
@@ -101,7 +101,7 @@ def _files(settings: Settings) -> dict[str, Any]:
         "media roots": roots or "none (local files are refused)",
         "upload": settings.upload_url or "no bucket",
         "vendors that take files themselves": takers or "none",
-        "seconds and pixels": "checked" if frames.available() else 'not checked (extra "media")',
+        "seconds and pixels": f"checked of mp4 and mov only: {why}" if (why := why_unavailable()) else "checked",
     }
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,8 @@ class Store:
         """Run one statement; without a usable file, it has no rows."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # it holds prompts
             with closing(sqlite3.connect(self._path, timeout=_PATIENCE)) as db, db:
                 db.execute("PRAGMA synchronous=OFF")  # a killed process loses nothing by it, and power cuts may
                 for table in _TABLES:
