@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from seedance_mcp.addresses import is_loopback
 from seedance_mcp.errors import SettingError
-from seedance_mcp.settings import SETTINGS, every_setting, is_loopback, load, vendor_settings
+from seedance_mcp.settings import SETTINGS, every_setting, load, vendor_settings
 from seedance_mcp.vendors import known_vendors
 
 KEY = "sk-test-123456"

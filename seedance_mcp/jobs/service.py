@@ -191,6 +191,7 @@ class JobService:
             Stopping: the server stops before the outcome is known.
         """
         await self.recover()
+        await self._downloader.check_folder()
         await self._web.prepare()  # what cannot be sent is refused before anything is written
         request = quote.request
         if quote.uploads:

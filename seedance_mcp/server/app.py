@@ -18,7 +18,7 @@ from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import clients, player, prompts, resources, tasks, video_files
+from seedance_mcp.server import clients, player, prompts, resources, sandbox_mark, tasks, video_files
 from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text, tidy
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
@@ -74,14 +74,15 @@ class App:
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._questions = Questions()
+        self._questions = Questions(sandbox=settings.sandbox)
         self._subscriptions = Subscriptions(self.service, most_subscriptions)
         self._tasks = tasks.Tasks(self.service, self._subscriptions.bus)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
+        found = tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
+        return {name: sandbox_mark.tool(tool) for name, tool in found.items()} if self.settings.sandbox else found
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -202,10 +203,13 @@ class App:
         except NeedsInput as question:
             return question.request
         except SeedanceError as error:
-            return _error(str(error))
+            play_money = self.settings.sandbox and "$" in str(error)
+            return _error(f"{error} (Sandbox: {sandbox_mark.MARK}.)" if play_money else str(error))
         except Exception:
             log.exception("%s failed", params.name)
             return _error(str(InternalError(f"{params.name} failed unexpectedly.")))
+        if self.settings.sandbox:
+            answer = sandbox_mark.answer(answer)
         if isinstance(answer, ImageAnswer):
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
@@ -28,13 +29,17 @@ class Questions:
     reply that is sent twice pays once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, sandbox: bool) -> None:
+        """`sandbox`: whether every question has to say that no real money is spent."""
+        self._sandbox = sandbox
         self._open: dict[str, Question] = {}
 
     def asker(self, ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> Ask:
         """Return the way to ask the user during one call."""
 
         async def ask(question: Question) -> bool | None:
+            if self._sandbox:
+                question = replace(question, text=f"Sandbox, no real video, no real money: {question.text}")
             form = types.ElicitationCapability()
             if not ctx.session.check_client_capability(types.ClientCapabilities(elicitation=form)):
                 return None

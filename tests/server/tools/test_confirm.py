@@ -22,6 +22,8 @@ from seedance_mcp.sandbox import Sandbox
 from tests.server.mcp_client import PRICED, PROMPT, UNPRICED, Session, connected, quoted_price
 from tests.server.transports import EditingTransport
 
+SANDBOX = "Sandbox, no real video, no real money: "
+
 pytestmark = pytest.mark.anyio
 
 ABOVE: dict[str, Any] = {"SEEDANCE_CONFIRM_ABOVE": "0.10"}
@@ -55,7 +57,7 @@ async def test_a_user_who_agrees_is_asked_once_and_gets_the_video(tmp_path: Path
         assert (await session.video(**PRICED))["state"] == "succeeded"
         assert session.charge_count == 1
     (question,) = user.questions
-    assert question.message == f"Spend up to ${cost:.2f} on one 4 s video with seedanceapi/seedance-2-mini?"
+    assert question.message == f"{SANDBOX}Spend up to ${cost:.2f} on one 4 s video with seedanceapi/seedance-2-mini?"
     schema: Any = question.requested_schema
     assert schema["properties"].keys() == {"ok"}
 
@@ -112,7 +114,7 @@ async def test_the_user_is_not_asked_about_a_low_price_but_about_an_unknown_one(
         refusal = await session.refused(**UNPRICED)
     assert refusal.startswith("confirmation_required: ")
     (question,) = user.questions
-    assert question.message == "Spend an unknown amount on one 4 s video with ope/seedance-2-0?"
+    assert question.message == f"{SANDBOX}Spend an unknown amount on one 4 s video with ope/seedance-2-0?"
 
 
 async def test_the_user_is_not_asked_where_the_price_is_exactly_the_limit(tmp_path: Path, era: str) -> None:
