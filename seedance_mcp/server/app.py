@@ -61,10 +61,7 @@ class App:
         inspector: Inspector | None = None,
         most_subscriptions: int = MOST_SUBSCRIPTIONS,
     ) -> None:
-        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, `inspector` opens files.
-
-        The others are delays and limits.
-        """
+        """`web` replaces the network, `autosave` SEEDANCE_SAVE, `inspector` what opens files; the rest are limits."""
         self.settings = settings
         self._web, self._autosave, self._timing = web, autosave, timing
         self._inspector = inspector or Inspector()
@@ -140,11 +137,7 @@ class App:
     async def _open_once(self) -> None:
         try:
             async with open_service(
-                self.settings,
-                web=self._web,
-                autosave=self._autosave,
-                timing=self._timing,
-                inspector=self._inspector,
+                self.settings, web=self._web, autosave=self._autosave, timing=self._timing, inspector=self._inspector
             ) as self._service:
                 self._opened.set()
                 await self._subscriptions.publish(self._service)
