@@ -118,8 +118,8 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     "a relative import of a name": (
         {"jobs/journal/model.py": "from ...views import Fields", "views.py": ""},
         (
-            "jobs/journal/model.py:1 imports views, but jobs may import only catalog, errors, media, settings, "
-            "uploads, vendors and web."
+            "jobs/journal/model.py:1 imports views, but jobs may import only catalog, errors, media, "
+            "private_files, settings, uploads, vendors and web."
         ),
     ),
     "a room that is not in the table": (
