@@ -230,6 +230,7 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_error,
+    no_such_task=frozenset({"404"}),
     idempotency_header="X-Request-ID",
     docs="https://aigptimage.com/zh/docs/video-models/seedance/seedance-2.0-reference-to-video",
 )

@@ -27,7 +27,7 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.catalog.sizes import SIZES
-from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
+from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,
@@ -190,6 +190,7 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_gateway_error,
+    no_such_task=NO_SUCH_TASK,
     build_download=build_download,
     docs="https://p-docs.ope.ai/docs/api/ai-model/videos/seedance/seedance-2-0",
 )

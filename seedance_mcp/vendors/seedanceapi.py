@@ -276,5 +276,6 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_error,
+    no_such_task=frozenset({"task_not_found"}),
     docs="https://seedanceapi.org/zh/docs/v2",
 )

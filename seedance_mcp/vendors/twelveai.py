@@ -26,7 +26,7 @@ from seedance_mcp.catalog import (
     Whole,
 )
 from seedance_mcp.catalog.request import VideoRequest, with_mentions
-from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
+from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,
@@ -186,6 +186,7 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_gateway_error,
+    no_such_task=NO_SUCH_TASK,
     video_hosts=("img.12ai.org",),
     docs="https://doc.12ai.org/api/seedance/",
 )
