@@ -211,8 +211,6 @@ def parse_error(answer: Answer) -> Refusal | None:
         return None
     code, message = str(envelope.code), envelope.msg or ""
     status = int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
-    if status == 409 and "limit" in message.casefold():
-        status = 429  # "active task limit exceeded" (SEED:174) lasts until running tasks end; it is not a conflict
     return classify(status, code, message)
 
 
@@ -231,6 +229,7 @@ VENDOR = Vendor(
     parse_status=parse_status,
     parse_error=parse_error,
     no_such_task=frozenset({"404"}),
+    busy_statuses=frozenset({409}),  # too many active tasks, or a conflict with another request (SEED:174)
     idempotency_header="X-Request-ID",
     docs="https://aigptimage.com/zh/docs/video-models/seedance/seedance-2.0-reference-to-video",
 )

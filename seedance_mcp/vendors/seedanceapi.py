@@ -28,8 +28,8 @@ from seedance_mcp.vendors.vendor import (
     read,
 )
 
-_IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
-_VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
+_IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"), public=True)
+_VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"), public=True)
 _RATIOS = ("16:9", "9:16", "4:3", "3:4")
 
 _COMMON: dict[str, Row] = {

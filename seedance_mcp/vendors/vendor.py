@@ -161,6 +161,8 @@ class Vendor:
     """How to download the video with the key from the vendor's origin, where the status has no URL."""
     no_such_task: frozenset[str] = frozenset()
     """The codes by which the vendor says that it does not know a task, in lower case."""
+    busy_statuses: frozenset[int] = frozenset()
+    """HTTP statuses, besides the usual ones, by which the vendor documents that it takes no job for the moment."""
     idempotency_header: str | None = None
     """The header that makes a repeated submit return the first task, where the vendor documents one."""
     video_hosts: tuple[str, ...] = ()

@@ -184,6 +184,21 @@ def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None
     assert check(reference, {"reference_images": [IMAGE]}).request
 
 
+NOT_PUBLIC = (
+    "localhost", "LocalHost.", "a.localhost", "nas", "nas:8080", "intranet", "printer.local", "db.internal", "nas.LAN",
+    "router.home.arpa", "127.1", "127.0.1", "2130706433", "017700000001", "0x7f000001", "0x7f.1", "0177.0.0.1",
+    "127.0.0.1.", "010.0.0.1", "256.1.1.1", "1.2.3", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[::]",
+    "[0:0:0:0:0:0:0:1]", "[fe80::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001:db8::1]", "100.64.0.1",
+    "198.18.0.1", "224.0.0.1", "255.255.255.255", "169.254.169.254", "user@10.0.0.1", "a.example@127.0.0.1",
+    "a.example:80@127.0.0.1:9", "127.0.0.1\\@a.example", "１２７．０．０．１", "127。0。0。1", "127%2e0.0.1", "a.example:b",
+)  # fmt: skip
+PUBLIC = (
+    "example.com", "EXAMPLE.com.", "a-b_c.example.co:8443", "me@example.com", "8.8.8.8", "172.32.0.1", "100.128.0.1",
+    "[2606:4700::1111]", "[2001:4860:4860::8888]", "猫.example", "猫.みんな", "xn--zckzah.xn--zckzah", "127.0.0.1.nip.io",
+    "localhost.example.com", "local.example", "home.example.org",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("who", "field", "url", "fits"),
     [
@@ -212,6 +227,12 @@ def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None
         (OPE, "first_frame", "https://[::1]/a.png", False),
         (OPE, "first_frame", "https://[fd00::1]/a.png", False),
         (OPE, "first_frame", "https://0.0.0.0/a.png", False),
+        *((OPE, "first_frame", f"https://{host}/a.png", False) for host in NOT_PUBLIC),
+        *((MINI, "reference_images", [f"https://{host}/a.png"], False) for host in NOT_PUBLIC),
+        *(("jimmyai/seedance2.0-sp", "reference_videos", [f"https://{host}/a.mp4"], False) for host in NOT_PUBLIC),
+        *(("jimmyai/seedance2.0-md", "first_frame", f"https://{host}/a.png", False) for host in NOT_PUBLIC),
+        *((MINI, "callback_url", f"https://{host}/done", False) for host in NOT_PUBLIC),
+        *((OPE, "first_frame", f"https://{host}/a.png", True) for host in PUBLIC),
         ("12ai/seedance-2-official", "first_frame", "asset://asset-1", False),
         ("12ai/seedance-2-official2-fast", "first_frame", "asset://asset-1", True),
         ("12ai/seedance-2-official2-fast", "first_frame", "asset://", False),
@@ -224,7 +245,7 @@ def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None
         ("12ai/seedance-2-official", "callback_url", "https://127.0.0.1/done", False),
     ],
 )
-def test_a_url_must_have_a_scheme_of_the_vendor_and_a_public_host(who: str, field: str, url: str, fits: bool) -> None:
+def test_a_url_must_have_a_scheme_of_the_vendor_and_a_public_host(who: str, field: str, url: Any, fits: bool) -> None:
     assert (field not in refused(who, **{field: url})) is fits
 
 

@@ -151,7 +151,7 @@ _FIVE_TO: dict[str, Any] = {"default": 5, "unit": "s"}
 
 
 def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
-    link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"))
+    link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"), public=True)
     # "such as 16:9, 9:16, 1:1" is not a closed list, so every ratio of Seedance is accepted.
     ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9")
     rows = _rows(
@@ -203,8 +203,8 @@ def _fulls() -> Iterable[Model]:
     yield from (_full(f"sd2_mx_video_fast_{r}", r, videos, videos=True) for r in two)
 
 
-_HTTPS = Link(("https",), Source("SEED:44", "media_url_rules.md_std_i2v"))
-_NO_GIF = Link(("https",), Source("SEED:44,46-48; PUB:md", "media_url_rules.gif"), never=("gif",))
+_HTTPS = Link(("https",), Source("SEED:44", "media_url_rules.md_std_i2v"), public=True)
+_NO_GIF = Link(("https",), Source("SEED:44,46-48; PUB:md", "media_url_rules.gif"), public=True, never=("gif",))
 _THREE_RATIOS = ("16:9", "9:16", "1:1")
 
 
@@ -393,12 +393,22 @@ def parse_error(answer: Answer) -> Refusal | None:
     if code in _SUCCESS and not refused:
         return None
     message = envelope.msg or ""
-    # An undocumented code is a refusal, unless the message says that the vendor itself does not know the outcome.
-    undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else HTTPStatus.BAD_REQUEST
-    in_body = _STATUS_OF_CODE.get(code, undocumented)
+    in_body = _STATUS_OF_CODE.get(code) or _undocumented(code, message)
     # With an HTTP error, the body's code only counts where it leaves the outcome open.
     status = answer.status if refused and in_body < HTTPStatus.INTERNAL_SERVER_ERROR else in_body
     return classify(status, code, message)
+
+
+def _undocumented(code: str, message: str) -> int:
+    """Return the HTTP status of a code that no page explains.
+
+    Codes below 500 are read like HTTP statuses, as refusals. Any other number leaves open whether the job was accepted,
+    and so does a message that something timed out.
+    """
+    number, below_500 = re.fullmatch("-?[0-9]+", code), re.fullmatch("[1-4]?[0-9]{1,2}", code)
+    if (number and not below_500) or _TIMED_OUT.search(message):
+        return HTTPStatus.INTERNAL_SERVER_ERROR
+    return HTTPStatus.BAD_REQUEST
 
 
 VENDOR = Vendor(
