@@ -9,13 +9,14 @@ from typing import Literal
 
 from seedance_mcp.catalog.rows import Schema, Source
 
+
 def _any_case(text: str) -> str:
     """Return a pattern for ASCII text in upper and lower case; ECMA-262 has no flag for that within a pattern."""
     return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in text)
 
 
 _LETTER = r"A-Za-z\u00c0-\u024f\u0370-\u1fff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
-"""Letters of names, without those (such as full-width ones) that programs turn into the digits or dots of an address."""
+"""Letters of names, without those (such as full-width ones) that programs turn into digits or dots of an address."""
 _LOCAL_ENDING = "|".join(
     map(_any_case, ("localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "home.arpa"))
 )

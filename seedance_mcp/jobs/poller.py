@@ -216,7 +216,9 @@ class Poller:
             "missing_since": None,
         }
         if found.state in OPEN:
-            moved = await self._journal.move(job.id, found.state, when=OPEN, task=job.task_id, error_message=None, **changes)
+            moved = await self._journal.move(
+                job.id, found.state, when=OPEN, task=job.task_id, error_message=None, **changes
+            )
             await self._plan(moved or job)
             return False
         changes |= settlement(job, vendor.model(job.model), found.state, found.charged)

@@ -27,6 +27,7 @@ _RATIO = OneOf(
     ("16:9", "9:16", "1:1", "3:4", "4:3", "21:9", "adaptive"),
     Source("SEED:62-67; rest ARK", "params.input.ratio"),
     "16:9",
+    default_with_media=None,
 )
 _COMMON: dict[str, Row] = {
     "duration": Whole(1, None, Source("SEED:74-77 (no range stated)", "params.input.duration"), default=5, unit="s"),

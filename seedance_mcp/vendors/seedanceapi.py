@@ -126,7 +126,7 @@ def _mini() -> Model:
             (*_RATIOS, "1:1", "21:9", "adaptive"),
             Source("SEED:96", "models.seedance-2-mini"),
             "16:9",
-            default_with_media="adaptive",
+            default_with_media=None,
         ),
         "reference_videos": Media("video", _VIDEO, Source("SEED:102-104", "params.reference_video_urls")),
         "reference_audios": Media("audio", _VIDEO, Source("SEED:106", "params.reference_audio_urls")),

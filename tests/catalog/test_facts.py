@@ -136,7 +136,6 @@ EXCEPTIONS = {
     ("12ai", "params.newer_shape"): "contradictions.4: the seed page takes precedence",
     ("12ai", "prompt_limits"): SAME_AS.format("params.prompt"),
     ("12ai", "requires.0"): "always true: references put a request into this mode",
-    ("12ai", "requires.2"): "a URL does not reveal the state of an asset",
     ("aigptimage", "models.match"): NAME,
     ("aigptimage", "params.model"): NAME,
     ("aigptimage", "params.input.aspect_ratio"): "an alias of ratio, which overrides it and is sent",

@@ -111,7 +111,9 @@ class SqliteJournal:
     async def note(self, job_id: str, **changes: Any) -> Job | None:
         return await self._file.run(self._change, job_id, changes, ())
 
-    def _change(self, job_id: str, changes: dict[str, Any], when: tuple[str, ...], task: str | None = None) -> Job | None:
+    def _change(
+        self, job_id: str, changes: dict[str, Any], when: tuple[str, ...], task: str | None = None
+    ) -> Job | None:
         with self._file.transaction() as db:
             current = find_job(db, job_id) if task is not None else None
             if current is not None and current.task_id != task:
@@ -172,9 +174,7 @@ class SqliteJournal:
                 return self._changed(db, job_id, {"state": "rejected", "task_id": None} | cleared | changes, ())
             account: str | None = changes.get("account", job.account)
             if other := _job_of_task(db, replace(job, account=account), task_id):
-                raise InvalidRequest(
-                    f"Task {task_id} is job {other}.", next_step="Give the id of this job's own task."
-                )
+                raise InvalidRequest(f"Task {task_id} is job {other}.", next_step="Give the id of this job's own task.")
             quoted_usd = (job.price or {}).get("usd")
             reserved = max(job.reserved, round((quoted_usd or 0) * MICROS))
             cleared |= {"reserved": reserved, "unpriced": quoted_usd is None and not reserved}

@@ -96,6 +96,14 @@ _LONG_PROMPT = Advice(
 )
 
 
+_WIDE = Advice(
+    ("first_frame",),
+    "Without aspect_ratio, this route makes 16:9 by its own page, which may crop the image; pass aspect_ratio.",
+    Source("PUB:md, PUB:std", "params.ratio"),
+    unless=("aspect_ratio",),
+)
+
+
 def _rows(
     *,
     link: Link,
@@ -153,7 +161,7 @@ _FIVE_TO: dict[str, Any] = {"default": 5, "unit": "s"}
 def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
     link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"), public=True)
     # "such as 16:9, 9:16, 1:1" is not a closed list, so every ratio of Seedance is accepted.
-    ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9")
+    ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9", None)
     rows = _rows(
         link=link,
         duration=Whole(4, 15, Source("SEED:17,41", "params.duration"), **_FIVE_TO),
@@ -214,7 +222,7 @@ def _mini(name: str, summary: str, resolutions: tuple[str, ...], page: str, per:
         link=_HTTPS,
         duration=Whole(4, 15, Source(f"PUB:{page}", fact), **_FIVE_TO),
         resolution=OneOf(resolutions, Source(f"SEED:2,39; PUB:{page}", fact), "720p"),
-        ratio=OneOf((*_SIX, "adaptive"), Source(f"PUB:{page}; rest ARK", "params.ratio"), "16:9"),
+        ratio=OneOf((*_SIX, "adaptive"), Source(f"PUB:{page}; rest ARK", "params.ratio"), "16:9", None),
         videos=_videos(_HTTPS, f"PUB:{page}") if per == "video" else None,  # for videos, mini has another id
         audios=_audios(_HTTPS, f"PUB:{page}"),
     )
@@ -231,7 +239,7 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
         prompt=Text(Source("SEED:40", "prompt_limits.md"), most=5000, required=True),
         duration=Whole(1, 15, Source("SEED:41", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2,39", fact),
-        ratio=OneOf(_THREE_RATIOS, Source("SEED:45", fact), "16:9"),
+        ratio=OneOf(_THREE_RATIOS, Source("SEED:45", fact), "16:9", None),
         images=4,
         videos=_videos(_HTTPS, videos.where, 3, FileLimits(videos, total_seconds=15, total_mb=200, pixels=(720, 2160))),
     )
@@ -246,7 +254,7 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
         Source("SEED:41 vs PUB:md", "contradictions.3"),
         outside=(4, 15),
     )
-    return _model(name, summary, rows, "video", Source("SEED:2,39-49", fact), rules, short, *advice)
+    return _model(name, summary, rows, "video", Source("SEED:2,39-49", fact), rules, short, _WIDE, *advice)
 
 
 _TEN_OR_FIFTEEN = Advice(
@@ -264,13 +272,13 @@ def _fast_i2v() -> Model:
         prompt=Text(Source("PUB:i2v", fact), most=5000, required=True),
         duration=Whole(1, 15, Source("PUB:i2v", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2", fact),
-        ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9"),
+        ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9", None),
         images=9,  # "9 in total" with frames, which is always true: reference images and frames exclude each other
     )
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
     source = Source("SEED:2,44,48,49", fact)
     prefers = ("first_frame", "last_frame", "reference_images")
-    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, prefers=prefers)
+    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, _WIDE, prefers=prefers)
 
 
 def _std() -> Model:
@@ -279,7 +287,7 @@ def _std() -> Model:
         link=_HTTPS,
         duration=Whole(4, 15, Source("SEED:41", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2", fact),
-        ratio=OneOf(("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"), Source("SEED:45", fact), "16:9"),
+        ratio=OneOf(("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"), Source("SEED:45", fact), "16:9", None),
         images=9,
         videos=_videos(_HTTPS, "PUB:std"),
         audios=_audios(_HTTPS, "SEED:49", 3),
@@ -287,7 +295,7 @@ def _std() -> Model:
     rules = (_IMAGES_OR_FRAMES, NotTogether(_FRAMES, ("reference_audios",), Source("SEED:49", "exclusions.2")))
     many = tuple(a for a in _MANY if a.when[0] == "reference_videos")
     source = Source("SEED:2,41,44,45,49", fact)
-    return _model("seedance2.0-std", "Standard", rows, "video", source, rules, _AUDIO_ALONE, *many)
+    return _model("seedance2.0-std", "Standard", rows, "video", source, rules, _AUDIO_ALONE, _WIDE, *many)
 
 
 _NO_VIDEOS = Advice(
