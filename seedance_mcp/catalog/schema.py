@@ -74,7 +74,7 @@ def _description(name: str, rows: Sequence[Row]) -> str:
     defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
     if len(defaults) == 1:
         with_image = any(isinstance(r, OneOf) and r.default_with_media != SAME for r in rows)
-        parts.append(f"default {str(next(iter(defaults))).lower()}" + (" (with images: theirs)" if with_image else ""))
+        parts.append(f"default {str(next(iter(defaults))).lower()}" + (" without images" if with_image else ""))
     return ", ".join(parts)
 
 
