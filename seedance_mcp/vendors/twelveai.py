@@ -198,12 +198,12 @@ VENDOR = Vendor(
     env="TWELVEAI",
     base_url="https://cdn.12ai.org",
     models=(
-        _model("seedance-2-official", "Standard", "480p", "29", assets=False),
+        _model("seedance-2-official", "Standard", "480p", "30", assets=False),
         _model(
             "seedance-2-official2-fast",
             "Fast; reviews files itself, or takes asset:// from asset.12ai.org",
             "720p",
-            "30,34",
+            "31,34",
             True,
         ),
     ),

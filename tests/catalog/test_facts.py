@@ -11,10 +11,8 @@ import pytest
 from seedance_mcp.catalog import Flag, Media, Model, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors import known_vendors
+from tests.coverage import PAGE_LINES
 from tests.facts import FACTS
-
-PAGE_LINES = {"ope": 350, "seedanceapi": 236, "jimmyai": 49, "12ai": 548, "aigptimage": 177}
-"""The number of lines of each vendor's own page, as SEED counts them."""
 
 KINDS = ("SEED:", "PUB:", "ARK", "KIE", "INF:", "GAP:")
 
