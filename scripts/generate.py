@@ -238,9 +238,9 @@ def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
 _COVERAGE_HEAD = """\
 # The vendors' pages, line by line
 
-Printed by `scripts/generate.py` from `facts/coverage/*.yaml`. Each row is a statement of a vendor's own API page, by its
-lines there; `tests/docs/test_coverage.py` carries out every check of the third column against the program, and checks
-that each line of a page is in the table or states nothing about the API.
+Printed by `scripts/generate.py` from `facts/coverage/*.yaml`. Each row is a statement of a vendor's own API page, by
+its lines there; `tests/docs/test_coverage.py` carries out every check of the third column against the program, and
+checks that each line of a page is in the table or states nothing about the API.
 
 | Verdict | Meaning |
 | --- | --- |

@@ -258,36 +258,27 @@ _KINDS = {
 def held(page: Page, step: Step) -> str:
     """Return where a check says that a statement is held, as short text."""
     kind, subject = next(iter(step.items()))
-    given = _short(step["with"]) if "with" in step else ""
-    match kind:
-        case "row":
-            short, _, field = subject.partition(".")
-            return f"row `{page.models[short]}` {field}"
-        case "takes" | "sends" | "refuses" | "advises" | "costs":
-            what = {
-                "takes": "accepted",
-                "sends": "sent: " + ", ".join(step.get("body", ())),
-                "refuses": f"refused: {step.get('field')}",
-                "advises": f"advice: {step.get('fact')}",
-                "costs": f"price: {step.get('amount') or 'unknown'}",
-            }[kind]
-            return what + (f" ({given})" if given else "")
-        case "created":
-            return "answer to a submit, parsed"
-        case "polled":
-            return f"status, parsed: {step.get('state', '')}".rstrip(": ")
-        case "error":
-            return f"error, parsed: {step['code']}"
-        case "call":
-            return f"call: {step['is']}"
-        case "vendor":
-            return f"vendor: {subject}"
-        case "models":
-            return "models: " + ", ".join(subject)
-        case "fact":
-            return f"fact {subject}"
-        case _:
-            return f"[test]({'../' + subject.partition('::')[0]}) {subject.partition('::')[2]}"
+    given = f" ({_short(step['with'])})" if "with" in step else ""
+    names = list(cast("list[str]", subject)) if kind == "models" else []
+    short, _, field = str(subject).partition(".")
+    path, _, test = str(subject).partition("::")
+    texts = {
+        "row": f"row `{page.models.get(short)}` {field}",
+        "takes": f"accepted{given}",
+        "sends": f"sent: {', '.join(step.get('body', ()))}{given}",
+        "refuses": f"refused: {step.get('field')}{given}",
+        "advises": f"advice: {step.get('fact')}{given}",
+        "costs": f"price: {step.get('amount') or 'unknown'}{given}",
+        "created": "answer to a submit, parsed",
+        "polled": f"status, parsed: {step.get('state')}",
+        "error": f"error, parsed: {step.get('code')}",
+        "call": f"call: {step.get('is')}",
+        "vendor": f"vendor: {subject}",
+        "models": f"models: {', '.join(names)}",
+        "fact": f"fact {subject}",
+        "test": f"[test](../{path}) {test}",
+    }
+    return texts[kind]
 
 
 def _short(args: Mapping[str, Any]) -> str:

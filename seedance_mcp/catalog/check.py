@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROLS, FIELDS, FRAMES, VideoRequest, max_mentions, mentions
-from seedance_mcp.catalog.rows import NEAREST, SAME, Args, OneOf, Row, Source
+from seedance_mcp.catalog.request import (
+    CONTROLS,
+    FIELDS,
+    FRAMES,
+    VideoRequest,
+    max_mentions,
+    mentions,
+    with_mentions,
+)
+from seedance_mcp.catalog.rows import NEAREST, SAME, Args, OneOf, Row, Source, Text
 from seedance_mcp.catalog.rules import Advice
 
 _LONGEST_SHOWN = 60
@@ -68,7 +76,7 @@ def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Probl
     found: list[Problem] = []
     for name, value in args.items():
         if row := rows.get(name):
-            if problem := row.problem(value):
+            if problem := row.problem(value) or _too_long_as_sent(row, value):
                 found.append(Problem(name, value, problem, row.nearest(value), row.source))
         elif name in FIELDS:
             found.append(Problem(name, None, f"is not supported by {owner}; leave it out"))
@@ -77,6 +85,14 @@ def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Probl
             found.append(Problem(name, None, "is not a parameter" + (f"; did you mean {close[0]}?" if close else "")))
     missing = [(name, row) for name, row in rows.items() if row.required and name not in args]
     return found + [Problem(n, None, f"is required: {r.allowed()}", source=r.source) for n, r in missing]
+
+
+def _too_long_as_sent(row: Row, value: object) -> str | None:
+    """Say that a prompt exceeds its limit once its mentions are written as the vendor does."""
+    if not (isinstance(row, Text) and row.mentions and isinstance(value, str)):
+        return None
+    problem = row.problem(with_mentions(value, row.mentions))
+    return f"{problem}, where each @image1 counts as {row.mentions['image'].format(1)}" if problem else None
 
 
 def _broken_rules(model: Model, args: Args) -> list[Problem]:

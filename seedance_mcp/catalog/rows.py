@@ -234,6 +234,8 @@ class Text:
     most: int | None = None
     least: int = 1
     required: bool = False
+    mentions: Mapping[str, str] | None = None
+    """How the vendor writes mentions of references, by kind, where that makes a prompt longer than it was written."""
 
     default = None
 
