@@ -237,7 +237,7 @@ def _models(page: Page, step: Step) -> None:
 def _fact(page: Page, step: Step) -> None:
     found: Any = FACTS[page.vendor.slug]
     for key in step["fact"].split("/"):
-        found = found[int(key)] if isinstance(found, list) else found[key]
+        found = found[int(key) if isinstance(found, list) else key]
 
 
 def _test(_: Page, step: Step) -> None:

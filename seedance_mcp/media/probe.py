@@ -60,11 +60,11 @@ def _image_size(data: bytes, ending: str) -> tuple[int, int] | None:
         with Image.open(io.BytesIO(data), formats=[_PILLOW[ending]]) as image:
             # No camera writes PNG, whose reader would decode the image to look.
             turned = ending != "png" and image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-            size = image.size[::-1] if turned else image.size
+            width, height = image.size
             image.verify()
     except Exception as error:  # noqa: BLE001  (Pillow's readers raise many kinds)
         raise Undecodable(type(error).__name__) from None
-    return size
+    return (height, width) if turned else (width, height)
 
 
 def _probe_stream(data: bytes, kind: MediaKind, ending: str) -> Probed:

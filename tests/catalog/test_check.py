@@ -414,7 +414,7 @@ def test_12ai_fast_says_nothing_about_assets_to_a_caller_without_one() -> None:
 
 @pytest.mark.parametrize(("length", "fits"), [(2494, True), (2495, False)])
 def test_12ai_counts_a_prompt_as_it_is_sent(length: int, fits: bool) -> None:
-    prompt = "@image1" + "a" * (length - len("@image1"))
+    prompt = "@image1 ".ljust(length, "a")
     args = {"prompt": prompt, "reference_images": [IMAGE] * 3}
     result = check(model("12ai/seedance-2-official"), args)
     assert (result.request is not None) is fits
