@@ -35,7 +35,7 @@ Step = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
+class Statement:
     """One statement of a page."""
 
     vendor: str
@@ -63,7 +63,7 @@ class Page:
     vendor: Vendor
     models: Mapping[str, str]
     """The short names of models in the checks."""
-    lines: tuple[Line, ...]
+    lines: tuple[Statement, ...]
     other: str
     """Lines that state no fact: headings, examples that repeat a stated fact, blank lines."""
 
@@ -80,7 +80,7 @@ def pages() -> dict[str, Page]:
     for slug, name in FILES.items():
         data = yaml.safe_load((FOLDER / "coverage" / f"{name}.yaml").read_text("utf-8"))
         lines = tuple(
-            Line(
+            Statement(
                 slug,
                 str(line["at"]),
                 line["says"],

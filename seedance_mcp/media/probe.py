@@ -58,7 +58,7 @@ def _image_size(data: bytes, ending: str) -> tuple[int, int] | None:
         return None
     try:
         with Image.open(io.BytesIO(data), formats=[_PILLOW[ending]]) as image:
-            # No camera writes PNG, whose reader would decode the image to look.
+            # No camera writes PNG, whose reader would have to decode the image for this.
             turned = ending != "png" and image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
             width, height = image.size
             image.verify()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.coverage import PAGE_LINES, VERDICTS, Line, Page, carry_out, pages, totals
+from tests.coverage import PAGE_LINES, VERDICTS, Statement, Page, carry_out, pages, totals
 
 PAGES = pages()
 CHECKS = [
@@ -22,7 +22,7 @@ def test_a_line_of_a_page_is_held_where_the_table_says(page: Page, step: dict[st
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_has_a_verdict_and_a_check_or_a_reason(line: Line) -> None:
+def test_a_line_has_a_verdict_and_a_check_or_a_reason(line: Statement) -> None:
     assert line.verdict in VERDICTS
     assert line.checks or line.verdict == "n/a"
     assert bool(line.why) is (line.verdict != "same"), "a reason belongs to every other verdict"
@@ -37,6 +37,6 @@ def test_nothing_that_a_page_says_is_missing_or_wrong() -> None:
 def test_every_line_of_a_page_is_in_the_table_or_states_no_fact(slug: str) -> None:
     page = PAGES[slug]
     stated = set[int]().union(*(line.numbers for line in page.lines))
-    other = Line(slug, page.other, "", "n/a", "", ()).numbers
+    other = Statement(slug, page.other, "", "n/a", "", ()).numbers
     assert stated | other == set(range(1, PAGE_LINES[slug] + 1))
     assert not stated & other
