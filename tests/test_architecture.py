@@ -138,6 +138,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         ),
     ),
     "a folder that imports the rest of its room": (
+        {"jobs/journal/sqlite.py": "from seedance_mcp.jobs.quote import Quote", "jobs/quote.py": ""},
         "jobs/journal/sqlite.py:1 imports jobs/quote, but from jobs, jobs/journal may import only jobs/journal.",
     ),
     "a fake that imports what runs it": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.coverage import PAGE_LINES, VERDICTS, Statement, Page, carry_out, pages, totals
+from tests.coverage import PAGE_LINES, VERDICTS, Page, Statement, carry_out, pages, totals
 
 PAGES = pages()
 CHECKS = [
