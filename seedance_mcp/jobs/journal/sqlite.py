@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.catalog.price import MICROS
-from seedance_mcp.errors import Code, InvalidRequest, KeyReused
+from seedance_mcp.errors import Code, KeyReused
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import BudgetDay, budget_day
@@ -28,7 +27,7 @@ from seedance_mcp.jobs.journal.model import (
     Page,
     Total,
 )
-from seedance_mcp.jobs.journal.queries import OF_A_TASK, job_of_task, latest_day, spending_of
+from seedance_mcp.jobs.journal.queries import job_of_task, latest_day, settlement_by_hand, spending_of
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -170,16 +169,7 @@ class SqliteJournal:
             job = find_job(db, job_id)
             if job is None or not (job.state in SETTLED_BY_HAND or (job.by_hand and job.terminal)):
                 return None
-            cleared = dict.fromkeys(OF_A_TASK) | {"spent": 0, "reserved": 0, "by_hand": True}
-            if task_id is None:
-                return self._changed(db, job_id, {"state": "rejected", "task_id": None} | cleared | changes, ())
-            account: str | None = changes.get("account", job.account)
-            if other := job_of_task(db, replace(job, account=account), task_id):
-                raise InvalidRequest(f"Task {task_id} is job {other}.", next_step="Give the id of this job's own task.")
-            quoted_usd = (job.price or {}).get("usd")
-            reserved = max(job.reserved, round((quoted_usd or 0) * MICROS))
-            cleared |= {"reserved": reserved, "unpriced": quoted_usd is None and not reserved}
-            return self._changed(db, job_id, {"state": "submitted", "task_id": task_id} | cleared | changes, ())
+            return self._changed(db, job_id, settlement_by_hand(db, job, task_id, changes), ())
 
     # -- reading --------------------------------------------------------------------------------------------------
 
