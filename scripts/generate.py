@@ -34,7 +34,8 @@ from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
-from seedance_mcp.vendors import OURS, Vendor
+from seedance_mcp.vendors import OURS, Vendor, known_vendors
+from tests import coverage
 from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
 from tests.cli import captures
 from tests.jobs.download import hostile
@@ -233,6 +234,43 @@ def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
         yield "caution", caution.text, caution.source.where
 
 
+# -- docs/coverage.md ------------------------------------------------------------------------------------------------
+
+_COVERAGE_HEAD = """\
+# The vendors' pages, line by line
+
+Printed by `scripts/generate.py` from `facts/coverage/*.yaml`. Each row is a statement of a vendor's own API page, by
+its lines there; `tests/docs/test_coverage.py` carries out every check of the third column against the program, and
+checks that each line of a page is in the table or states nothing about the API.
+
+| Verdict | Meaning |
+| --- | --- |
+| same | the program does what the line says |
+| stronger | the program refuses, or decides, more than the line says |
+| weaker | the program lets through what the line excludes, or cannot check it |
+| missing, wrong | the program does not do it, or does something else |
+| n/a | there is nothing for the program to do |
+"""
+
+
+def coverage_page() -> str:
+    """Return docs/coverage.md: the totals, then a table for each vendor's page."""
+    totals = coverage.totals()
+    counts = [
+        (known_vendors()[slug].name, *map(str, found.values()), str(sum(found.values())))
+        for slug, found in totals.items()
+    ]
+    sums = [sum(found[verdict] for found in totals.values()) for verdict in coverage.VERDICTS]
+    parts = [
+        _COVERAGE_HEAD,
+        table(("Page", *coverage.VERDICTS, "all"), [*counts, ("all", *map(str, [*sums, sum(sums)]))]),
+    ]
+    for page in coverage.pages().values():
+        head = ("Lines", "What the page says", "Where it is held", "Verdict", "Why")
+        parts += [f"\n## {page.vendor.name}\n\n{page.vendor.docs}\n", table(head, coverage.rows(page))]
+    return "\n".join(parts) + "\n"
+
+
 # -- server.json -----------------------------------------------------------------------------------------------------
 
 _FORMATS = {"flag": "boolean", "usd": "number", "seconds": "number", "whole": "number", "path": "filepath"}
@@ -335,6 +373,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "AGENTS.md": house_rules,
     "docs/design.md": design,
     "docs/models.md": models_page,
+    "docs/coverage.md": coverage_page,
     "docs/hostile-downloads.md": hostile.page,
     "server.json": registry_entry,
     **{

@@ -255,7 +255,8 @@ class _Reader:
 
     def folders(self, name: str) -> tuple[Path, ...]:
         folders: list[Path] = []
-        for number, part in enumerate(filter(None, map(str.strip, self.text(name).split(os.pathsep))), 1):
+        parts = [part.strip() for part in self.text(name).split(os.pathsep)]
+        for number, part in enumerate([part for part in parts if part], 1):
             folder = Path(os.path.expanduser(part))  # noqa: PTH111  (Path raises where there is no such home)
             if folder.is_absolute():
                 folders.append(folder)
@@ -322,4 +323,4 @@ class _Reader:
             self.problems.append(f"{name} must be JSON in the form that the README shows ({type(error).__name__}).")
         except ValueError as error:
             self.problems.append(f"{name} must be JSON in the form that the README shows ({error}).")
-            return {}
+        return {}

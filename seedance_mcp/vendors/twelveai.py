@@ -26,7 +26,7 @@ from seedance_mcp.catalog import (
     Whole,
 )
 from seedance_mcp.catalog.request import VideoRequest, with_mentions
-from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
+from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,
@@ -40,6 +40,7 @@ from seedance_mcp.vendors.vendor import (
     read,
 )
 
+_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
 _FRAMES = ("first_frame", "last_frame")
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 
@@ -51,13 +52,14 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
     frame = replace(url, source=Source("SEED:81", "params.images"))
     videos = Source("SEED:274,545", "reference_limits.videos")
     rows = {
-        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True),
+        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True, mentions=_NAMES),
         "duration": Whole(4, 15, Source("SEED:33,79", "params.duration"), default=5, unit="s"),
         "resolution": OneOf(("480p", "720p"), Source("SEED:80", "params.size"), default_resolution),
         "aspect_ratio": OneOf(
             ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"),
             Source("SEED:32,88; default PUB:new", "params.metadata.ratio"),
             "16:9",
+            default_with_media=None,
         ),
         "first_frame": frame,
         "last_frame": frame,
@@ -71,7 +73,8 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
         "watermark": Flag(Source("SEED:91", "params.metadata.watermark")),
         "callback_url": Link(("https", "http"), Source("SEED:92", "params.metadata.webhook_url"), public=True),
     }
-    return Model("12ai", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, _ADVICE)
+    advice = _ADVICE + (_ASSETS if assets else ())
+    return Model("12ai", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, advice)
 
 
 _BILLING = Billing("second", "USD", Source("SEED:35,548", "pricing"))
@@ -82,6 +85,12 @@ _RULES = (
     Needs("last_frame", ("first_frame",), Source("SEED:222", "requires.1")),
 )
 _ADVICE = (
+    Advice(
+        ("first_frame",),
+        "Without aspect_ratio, 12ai's newer page takes 16:9, which may crop the image; pass aspect_ratio.",
+        Source("PUB:new", "params.metadata.ratio"),
+        unless=("aspect_ratio",),
+    ),
     Advice(
         ("reference_audios",),
         "12ai allows audio as the only reference; the upstream refuses it without an image or video.",
@@ -97,6 +106,17 @@ _ADVICE = (
     ),
 )
 
+_ASSETS = tuple(
+    Advice(
+        (field,),
+        "An asset must be Active at asset.12ai.org, where assets are uploaded and reviewed: one that is still "
+        "Processing, or that Failed, makes the job fail.",
+        Source("SEED:397", "requires.2"),
+        begins="asset://",
+    )
+    for field in _FRAMES + _REFERENCES
+)
+
 _STATES: dict[str, TaskState] = {
     "queued": "queued",
     "in_progress": "running",
@@ -108,7 +128,6 @@ _STATES: dict[str, TaskState] = {
     "cancelled": "cancelled",
     "canceled": "cancelled",
 }
-_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
 _MODE_BY_IMAGES = ("text", "first_frame", "first_last_frame")
 
 
@@ -116,15 +135,16 @@ def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos. Here `size` is the resolution, not pixels (SEED: request body)."""
     frames = [url for url in (request.first_frame, request.last_frame) if url]
     images = frames or list(request.reference_images)
-    metadata: dict[str, Any] = {"ratio": request.aspect_ratio, "generate_audio": request.generate_audio}
-    optional = {
+    fields = {
+        "ratio": request.aspect_ratio,
+        "generate_audio": request.generate_audio,
         "web_search": request.web_search,
         "watermark": request.watermark,
         "webhook_url": request.callback_url,
         "video_urls": list(request.reference_videos) or None,
         "audio_urls": list(request.reference_audios) or None,
     }
-    metadata |= {key: value for key, value in optional.items() if value is not None}
+    metadata: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}
     if request.mode == "references" and len(images) < len(_MODE_BY_IMAGES):
         metadata["action"] = "multi_ref"  # otherwise the number of images chooses another mode (SEED:96-106)
     body: dict[str, Any] = {
@@ -178,14 +198,21 @@ VENDOR = Vendor(
     env="TWELVEAI",
     base_url="https://cdn.12ai.org",
     models=(
-        _model("seedance-2-official", "Standard", "480p", "29", assets=False),
-        _model("seedance-2-official2-fast", "Fast; reviews images itself, accepts asset://", "720p", "30,34", True),
+        _model("seedance-2-official", "Standard", "480p", "30", assets=False),
+        _model(
+            "seedance-2-official2-fast",
+            "Fast; reviews files itself, or takes asset:// from asset.12ai.org",
+            "720p",
+            "31,34",
+            True,
+        ),
     ),
     build_submit=build_submit,
     parse_submit=parse_submit,
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_gateway_error,
+    no_such_task=NO_SUCH_TASK,
     video_hosts=("img.12ai.org",),
     docs="https://doc.12ai.org/api/seedance/",
 )

@@ -11,10 +11,8 @@ import pytest
 from seedance_mcp.catalog import Flag, Media, Model, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors import known_vendors
+from tests.coverage import PAGE_LINES
 from tests.facts import FACTS
-
-PAGE_LINES = {"ope": 350, "seedanceapi": 236, "jimmyai": 49, "12ai": 548, "aigptimage": 177}
-"""The number of lines of each vendor's own page, as SEED counts them."""
 
 KINDS = ("SEED:", "PUB:", "ARK", "KIE", "INF:", "GAP:")
 
@@ -136,7 +134,6 @@ EXCEPTIONS = {
     ("12ai", "params.newer_shape"): "contradictions.4: the seed page takes precedence",
     ("12ai", "prompt_limits"): SAME_AS.format("params.prompt"),
     ("12ai", "requires.0"): "always true: references put a request into this mode",
-    ("12ai", "requires.2"): "a URL does not reveal the state of an asset",
     ("aigptimage", "models.match"): NAME,
     ("aigptimage", "params.model"): NAME,
     ("aigptimage", "params.input.aspect_ratio"): "an alias of ratio, which overrides it and is sent",
