@@ -1,4 +1,4 @@
-"""One mutant for each decision about money: accounts, orderly ends, reconciliation, keys, ids, codes, duplicates and so on."""
+"""One mutant for each decision about money: accounts, orderly ends, caps, keys, ids, codes, duplicates, clocks."""
 
 from __future__ import annotations
 

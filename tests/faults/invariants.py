@@ -131,7 +131,7 @@ def inspect(
 ) -> Findings:
     """Check every invariant on the files that are left.
 
-    `reconciles` says whether the last processes could settle every job that asking the vendor again settles; `restored`,
+    `reconciles` says whether the last processes could settle each job that asking the vendor again settles; `restored`,
     whether another journal was put in the place of the first.
     """
     found = Findings()
