@@ -135,7 +135,7 @@ CODED: tuple[str, ...] = tuple(
         if task_id
         else [coded(status, code, charges=charges) for charges in (False, True)]
     )
-    # Who refuses in every way and charges all the same cannot be told from who does not charge.
+    # Who refuses in every way and charges all the same cannot be informed from who does not charge.
     if behaviour(name).outcome != "rejected" or not behaviour(name).charges
 )
 """Every HTTP status with every code in the body, with the id of a task and without, charged or not."""

@@ -200,7 +200,7 @@ class Child:
         if not can_reconcile:
             return False
         script = read_script(job.prompt)
-        return checks < _CHECKS or (self.plan.heals and script is not None and repeatable(script.post))
+        return checks < _CHECKS or (self.plan.reconciles and script is not None and repeatable(script.post))
 
 
 # -- the fork server ----------------------------------------------------------------------------------------------

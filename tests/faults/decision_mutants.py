@@ -1,4 +1,4 @@
-"""One mutant for each decision about money: accounts, orderly ends, healing, keys, ids, codes, duplicates and so on."""
+"""One mutant for each decision about money: accounts, orderly ends, caps, keys, ids, codes, duplicates, clocks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stops_interrupt_submissions(surgeon: Surgeon) -> None:
     surgeon.replace(Submitter, "stop", stopping)
 
 
-def healing_ignores_caps(surgeon: Surgeon) -> None:
+def reconciling_ignores_caps(surgeon: Surgeon) -> None:
     """An unknown job is sent again although the caps in force do not allow it (decision 3)."""
     readmit = cast("Callable[[SqliteJournal, str, Caps], Job | None]", private(SqliteJournal, "_readmit"))
 
@@ -58,7 +58,7 @@ def healing_ignores_caps(surgeon: Surgeon) -> None:
     surgeon.replace(SqliteJournal, "_readmit", readmitting)
 
 
-def nobody_heals_unasked(surgeon: Surgeon) -> None:
+def nobody_reconciles_unasked(surgeon: Surgeon) -> None:
     """Unknown jobs that another process has left are not taken up (decision 3)."""
 
     async def reconciling(_: Housekeeping) -> None:
@@ -186,8 +186,8 @@ def lock_file_is_not_renewed(surgeon: Surgeon) -> None:
 DECISION_MUTANTS: tuple[Callable[[Surgeon], None], ...] = (
     any_key_will_do,
     stops_interrupt_submissions,
-    healing_ignores_caps,
-    nobody_heals_unasked,
+    reconciling_ignores_caps,
+    nobody_reconciles_unasked,
     purging_forgets_request_keys,
     refusals_have_no_ids,
     the_body_code_decides,

@@ -45,9 +45,9 @@ def repeated_keys(runner: Runner, name: str, rng: random.Random, mutant: str | N
         settings = {}
         problems += runner.recover([runner.recovery(folder, mutant, role="purge")])
     runner.ports.forget(name)
-    again = replace(first, kill=None, clock=30 * _DAY, settings=settings, heals=False)
+    again = replace(first, kill=None, clock=30 * _DAY, settings=settings, reconciles=False)
     problems += runner.recover([again, again])
-    result.findings = inspect(folder, runner.ledger, name, heals=False)
+    result.findings = inspect(folder, runner.ledger, name, reconciles=False)
     return runner.finish(folder, result, problems)
 
 
@@ -62,7 +62,7 @@ def repeated_requests(runner: Runner, name: str, rng: random.Random, mutant: str
     runner.ports.forget(name)
     for clock in (rng.choice((700.0, 7200.0, 3 * _DAY)), 5 * _DAY):
         problems += runner.recover([replace(first, kill=None, clock=clock)])
-    result.findings = inspect(folder, runner.ledger, name, heals=False)
+    result.findings = inspect(folder, runner.ledger, name, reconciles=False)
     return runner.finish(folder, result, problems)
 
 
@@ -81,9 +81,11 @@ def lost_lock_files(runner: Runner, name: str, rng: random.Random, mutant: str |
     _until(lambda: bool(runner.ledger.charges(name)))
     if not renewed:
         _remove_locks(folder)
-    told: dict[str, str | None] = {f"{name}.0": None} if not renewed and rng.random() < 0.5 else {}
-    role = "stranger" if told else "recover"  # a person may say that nothing was charged, and be wrong
-    problems = runner.recover([runner.recovery(folder, mutant, role=role, resolve=told, patience=0.2, settle=False)])
+    informed: dict[str, str | None] = {f"{name}.0": None} if not renewed and rng.random() < 0.5 else {}
+    role = "stranger" if informed else "recover"  # a person may say that nothing was charged, and be wrong
+    problems = runner.recover(
+        [runner.recovery(folder, mutant, role=role, resolve=informed, patience=0.2, settle=False)]
+    )
     taken = [line for line in folder.reports() if line.get("unknown")]
     if renewed and taken and runner.fork_server.wait(pid, 0) is None:
         problems.append("I5 the job of a living process became unknown")

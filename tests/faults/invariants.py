@@ -121,11 +121,17 @@ class OrderlyEnd:
 
 
 def inspect(
-    folder: Folder, ledger: Ledger, scenario: str, cap: int | None = None, *, heals: bool = True, restored: bool = False
+    folder: Folder,
+    ledger: Ledger,
+    scenario: str,
+    cap: int | None = None,
+    *,
+    reconciles: bool = True,
+    restored: bool = False,
 ) -> Findings:
     """Check every invariant on the files that are left.
 
-    `heals` says whether the last processes could settle every job that asking the vendor again settles; `restored`,
+    `reconciles` says whether the last processes could settle each job that asking the vendor again settles; `restored`,
     whether another journal was put in the place of the first.
     """
     found = Findings()
@@ -147,8 +153,8 @@ def inspect(
         found.overspent = used - cap
         violation(f"I4 {used} of a cap of {cap}")
     found.violations += [f"I5 {row['id']} is still {row['state']}" for row in rows if row["state"] in _HALF_DONE]
-    if heals:
-        found.violations += [f"I5 {row['id']} is still unknown" for row in rows if _is_healable(row)]
+    if reconciles:
+        found.violations += [f"I5 {row['id']} is still unknown" for row in rows if _is_reconcilable(row)]
     if not restored:
         found.violations += _check_videos(folder, rows, ledger.tasks)
     for path in (folder.log, folder.reports_file, *folder.state.glob("journal*")):
@@ -208,7 +214,7 @@ def _covered(row: sqlite3.Row) -> int:
     return row["spent"] + row["reserved"]
 
 
-def _is_healable(row: sqlite3.Row) -> bool:
+def _is_reconcilable(row: sqlite3.Row) -> bool:
     script = _script(row)
     unknown = row["state"] == "unknown" and row["vendor"] == "aigptimage"
     return unknown and script is not None and repeatable(script.post)

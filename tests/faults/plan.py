@@ -117,7 +117,7 @@ class Plan:
     """The port that connections to the vendor reach in place of its own: what fails is the network, not the address."""
     settle: bool = True
     """Whether it waits until its jobs have ended."""
-    heals: bool = True
+    reconciles: bool = True
     """Whether it waits until no job is unknown that its vendor accepts when it is asked again."""
     passive: bool = False
     """Whether it leaves unknown jobs to the background work."""

@@ -103,7 +103,7 @@ class Scenario:
     """Whether these leave unknown jobs to the background work."""
     stranger: str | None = None
     """Another account, with which a server runs before them."""
-    told: bool = False
+    informed: bool = False
     """Whether a person tells it what the vendor's records say of unknown jobs."""
     later: float = 0.0
     """Seconds by which their clocks differ, once the vendor has forgotten all idempotency keys."""
@@ -197,7 +197,7 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
         passive=rng.random() < 0.3,
     )
     if rng.random() < 0.3:
-        scenario = replace(scenario, stranger=rng.choice(("second", ELSEWHERE)), told=rng.random() < 0.3)
+        scenario = replace(scenario, stranger=rng.choice(("second", ELSEWHERE)), informed=rng.random() < 0.3)
     if rng.random() < 0.2:
         return replace(scenario, later=rng.choice((_LATER, -_LATER)))
     return replace(scenario, broke=rng.random() < 0.2)
@@ -228,7 +228,7 @@ class Runner:
             origin=self.ports.origin,
             role="work" if scenario.end == "kill" else "session",
             dial=self.ports.dial(scenario.post),
-            heals=self.ports.dial(scenario.post) is None,
+            reconciles=self.ports.dial(scenario.post) is None,
             jobs=jobs,
             mutant=scenario.mutant,
             kill=scenario.kill,
@@ -261,8 +261,8 @@ class Runner:
         if scenario.stranger:
             problems += self.recover([self._stranger(scenario, folder)])
         problems += self._recover_by(scenario, folder)
-        heals = not (scenario.later or scenario.broke or scenario.disk_full)
-        result.findings = inspect(folder, self.ledger, scenario.name, heals=heals)
+        reconciles = not (scenario.later or scenario.broke or scenario.disk_full)
+        result.findings = inspect(folder, self.ledger, scenario.name, reconciles=reconciles)
         return self.finish(folder, result, problems)
 
     def _doomed(self, scenario: Scenario, folder: Folder) -> list[Plan]:
@@ -307,9 +307,9 @@ class Runner:
         self.ports.forget("nobody")  # whatever a killed server has sent has arrived
         known: dict[str, str | None] = {f"{scenario.name}.{n}": None for n in range(scenario.jobs)}
         known |= {charge.intent: charge.task for charge in self.ledger.charges(scenario.name)}
-        told = known if scenario.told and scenario.charge not in LATE else {}
+        informed = known if scenario.informed and scenario.charge not in LATE else {}
         account = str(scenario.stranger)
-        return self.recovery(folder, scenario.mutant, role="stranger", account=account, resolve=told)
+        return self.recovery(folder, scenario.mutant, role="stranger", account=account, resolve=informed)
 
     def _recover_by(self, scenario: Scenario, folder: Folder) -> list[str]:
         """Let the servers of a scenario recover what is left; return the problems."""
@@ -317,8 +317,8 @@ class Runner:
         if scenario.later or scenario.broke:
             self.ports.forget(scenario.name if scenario.later else "nobody")
         before = len(self.ledger.charges(scenario.name))
-        heals = not (scenario.later or scenario.broke)
-        changes = {"clock": scenario.later, "settings": settings, "heals": heals, "passive": scenario.passive}
+        reconciles = not (scenario.later or scenario.broke)
+        changes = {"clock": scenario.later, "settings": settings, "reconciles": reconciles, "passive": scenario.passive}
         plans = [self.recovery(folder, scenario.mutant, **changes) for _ in range(scenario.recoverers)]
         problems = self.recover(plans)
         bought = len(self.ledger.charges(scenario.name)) - before
@@ -386,11 +386,11 @@ class Runner:
         accounts = ("first", "second", "first")
         problems += self.recover(
             [
-                self.recovery(folder, settings=settings, patience=60.0, account=account, heals=cap is None)
+                self.recovery(folder, settings=settings, patience=60.0, account=account, reconciles=cap is None)
                 for account in accounts
             ]
         )
-        result.findings = inspect(folder, self.ledger, name, cap, heals=cap is None)
+        result.findings = inspect(folder, self.ledger, name, cap, reconciles=cap is None)
         return self.finish(folder, result, problems)
 
     def _end_in_order(self, folder: Folder, plan: Plan, pid: int, result: Result) -> list[str]:

@@ -196,7 +196,7 @@ def test_each_behaviour_has_the_outcome_that_a_careful_client_can_know(runner: R
                 folder=str(folder.path),
                 origin=runner.ports.origin,
                 dial=runner.ports.dial(port),
-                heals=False,
+                reconciles=False,
                 jobs=jobs,
                 workers=len(jobs),
             )
