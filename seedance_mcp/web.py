@@ -103,8 +103,13 @@ class Web:
         """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
 
         Raises:
-            SettingError: a proxy or a certificate of the environment cannot be used.
+            SettingError: a proxy or a certificate of the environment, or a base URL, cannot be used.
         """
+        for slug, url in self._base_urls.items():
+            try:
+                httpx2.URL(url).raw_host.decode("ascii").encode("idna")
+            except (httpx2.InvalidURL, ValueError):
+                raise SettingError(f"The base URL of {slug} is not a URL that can be called: {url!r}.") from None
         try:
             for purpose in ("submit", "call", "download"):
                 await anyio.to_thread.run_sync(self._client, purpose)
@@ -150,38 +155,48 @@ class Web:
         """Send a POST exactly once.
 
         Raises:
-            NotSent: the HTTP trace shows that no byte of the request was handed to a connection.
+            NotSent: no byte of the request was handed to a connection; also where the call was cancelled before that.
             OutcomeUnknown: it was, and no whole answer came back.
         """
-        sent = False
+        sent = connecting = False
+        read = bytearray()
 
         async def trace(event: str, info: Mapping[str, Any]) -> None:
-            nonlocal sent
+            nonlocal sent, connecting
+            connecting = True
             # A proxy's CONNECT is traced by the same event, and does not count.
-            connecting = getattr(info.get("request"), "method", None) in {"CONNECT", b"CONNECT"}
-            sent = sent or (event.endswith("send_request_headers.started") and not connecting)
+            of_proxy = getattr(info.get("request"), "method", None) in {"CONNECT", b"CONNECT"}
+            sent = sent or (event.endswith("send_request_headers.started") and not of_proxy)
 
         client = self._client("submit")
-        request = client.build_request(
-            "POST",
-            self.url(vendor, call),
-            json=call.body,
-            headers=self._headers(vendor, call),
-            params=call.query or None,
-        )
+        try:
+            request = client.build_request(
+                "POST",
+                self.url(vendor, call),
+                json=call.body,
+                headers=self._headers(vendor, call),
+                params=call.query or None,
+            )
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise NotSent(_reason(error)) from None
         request.extensions["trace"] = trace
         try:
             with anyio.fail_after(self._timeouts.submit):
                 response = await client.send(request, stream=True)
                 try:
-                    return await _answer(response)
+                    return await _answer(response, read)
                 finally:
                     await response.aclose()
-        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            # Both conditions are needed: connecting failed, and the trace never saw the request begin.
-            if isinstance(error, _WHILE_CONNECTING) and not sent:
+        except (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
+            # The trace must have followed the connection, or the error be one of connecting, and no request have begun.
+            if not sent and (connecting or isinstance(error, _WHILE_CONNECTING)):
                 raise NotSent(_reason(error)) from None
-            raise OutcomeUnknown(_reason(error)) from None
+            began = f"; it began: {_text(read)}" if read else ""
+            raise OutcomeUnknown(_reason(error) + began) from None
+        except anyio.get_cancelled_exc_class():
+            if connecting and not sent:
+                raise NotSent("no connection in time") from None  # the scope cancels the caller's next step again
+            raise
 
     async def call(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
         """Send a call that is free and may be repeated, with a file if one is given.
@@ -202,7 +217,7 @@ class Web:
             with anyio.fail_after(self._timeouts.call if file is None else None):
                 response = await client.send(request, stream=True)
                 try:
-                    return await _answer(response)
+                    return await _answer(response, bytearray())
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
@@ -281,9 +296,8 @@ def _joined(url: str, location: str) -> str:
         return ""
 
 
-async def _answer(response: httpx2.Response) -> Answer:
-    """Read a whole answer; its body is None if it is not JSON or longer than MAX_ANSWER."""
-    read = bytearray()
+async def _answer(response: httpx2.Response, read: bytearray) -> Answer:
+    """Read a whole answer into `read`; its body is None if it is not JSON or longer than MAX_ANSWER."""
     async for chunk in response.aiter_bytes():
         read += chunk
         if len(read) > MAX_ANSWER:
@@ -292,8 +306,12 @@ async def _answer(response: httpx2.Response) -> Answer:
         body = repair_text(json.loads(read)) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
-    text = clean(bytes(read[:_TEXT]).decode("utf-8", "replace"))[:_SHOWN]
-    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")), text)
+    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")), _text(read))
+
+
+def _text(read: bytearray) -> str:
+    """Return the beginning of an answer as clean text."""
+    return clean(bytes(read[:_TEXT]).decode("utf-8", "replace"))[:_SHOWN]
 
 
 def _retry_after(said: str) -> float | None:

@@ -17,10 +17,10 @@ The more ambiguous of HTTP status and body code wins: a body code 429 inside HTT
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.errors import Code, UnexpectedAnswer
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import Accepted, find_task_id
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
     statuses = {answer.status} - set(range(200, 300))
     if refusal is not None:
         statuses.add(refusal.status)
+    judged = refusal.vendor_code if refusal is not None else ""  # the vendor's module knows what this one means
+    statuses |= {code for code in _body_codes(answer.body) if str(code) != judged}
     if ambiguous := sorted(statuses - REJECTING - ASKING_TO_WAIT):
         message = refusal.message if refusal is not None else answer.text
         return Outcome(ambiguous=f"HTTP {ambiguous[-1]}: {message or 'no message'}")
@@ -73,6 +75,14 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
     return Outcome(ambiguous=f"the answer has no task id: {answer.text or 'it is empty'}")
 
 
+def _body_codes(body: Any) -> set[int]:
+    """Return the codes in an answer's body that read as HTTP statuses of 300 or more."""
+    outer: dict[str, Any] = body if isinstance(body, dict) else {}
+    inner = [outer.get(name) for name in ("error", "data")]
+    found = [outer.get("code"), *(part.get("code") for part in inner if isinstance(part, dict))]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (any JSON)
+    return {status for code in found if (status := status_of(code))}  # pyright: ignore[reportUnknownArgumentType]  (any JSON)
+
+
 def _accepted(vendor: Vendor, answer: Answer) -> Accepted | None:
     """Return what an answer says about a new task, if it has the id of one."""
     try:
@@ -80,3 +90,11 @@ def _accepted(vendor: Vendor, answer: Answer) -> Accepted | None:
     except UnexpectedAnswer:
         task_id = find_task_id(answer.body)
         return None if task_id is None else Accepted(task_id)
+
+
+_SINCE = "; since then: "
+
+
+def with_latest(first: str | None, latest: str) -> str:
+    """Add the latest news about an unknown job to the first, which a person needs in order to settle it."""
+    return latest if not first else first.partition(_SINCE)[0].rstrip(".") + _SINCE + latest

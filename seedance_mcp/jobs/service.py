@@ -17,6 +17,7 @@ from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
 from seedance_mcp.jobs.journal.model import STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
+from seedance_mcp.jobs.outcome import with_latest
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
@@ -220,11 +221,7 @@ class JobService:
         if job.state != "unknown":
             settled = None
         elif task_id is not None:
-            if job.account is None and job.vendor in {v.slug for v in self.settings.vendors}:
-                job = replace(job, account=self._accounts.id(job.vendor))
-            settled = await self._journal.accept(job, task_id, submitted_at=job.created_at, account=job.account)
-            if settled is not None and settled.state == "unknown":
-                raise InvalidRequest(str(settled.error_message), next_step="Give the id of this job's own task.")
+            settled = await self._resolve_as(job, task_id.strip())
         else:
             settled = await self._journal.move(
                 job_id,
@@ -240,6 +237,19 @@ class JobService:
         await self._poller.track(settled)
         self._events.notify(job_id)
         return settled
+
+    async def _resolve_as(self, job: Job, task_id: str) -> Job | None:
+        if not task_id or not task_id.isprintable():
+            raise InvalidRequest("The id of a task cannot be empty.", next_step="Give the id from the vendor's site.")
+        if job.account is None and job.vendor in {v.slug for v in self.settings.vendors}:
+            job = replace(job, account=self._accounts.id(job.vendor))
+        for other in await self._journal.in_states(STATES):
+            if (other.vendor, other.task_id) == (job.vendor, task_id) and other.account in {None, job.account}:
+                raise InvalidRequest(
+                    f"The task {task_id} is job {other.id}, so it is not job {job.id}.",
+                    next_step="Give the id of this job's own task.",
+                )
+        return await self._journal.accept(job, task_id, submitted_at=job.created_at, account=job.account)
 
     # -- jobs -----------------------------------------------------------------------------------------------------
 
@@ -289,7 +299,8 @@ class JobService:
         try:
             job = await self._reconciler.reconcile(job)
         except OverBudget as error:
-            job = await self._journal.note(job.id, error_message=error.sentence) or job
+            message = with_latest(job.error_message, error.sentence)
+            job = await self._journal.move(job.id, "unknown", when=("unknown",), error_message=message) or job
         if self._accounts.vendor(job):
             await self._poller.track(job)
             self._downloader.start(job)

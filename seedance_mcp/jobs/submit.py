@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import anyio
 from seedance_mcp.errors import Code, JournalError, Stopping
 from seedance_mcp.jobs.final_cost import charged_usd
 from seedance_mcp.jobs.journal.model import STOPPED
-from seedance_mcp.jobs.outcome import Outcome, read_outcome
+from seedance_mcp.jobs.outcome import Outcome, read_outcome, with_latest
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import NotSent, OutcomeUnknown
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.accounts import Accounts
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
-    from seedance_mcp.vendors.vendor import Accepted, Call, Vendor
+    from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ class _Submission:
     error: Exception | None = None
 
 
+class _OtherTaskError(JournalError):
+    """The vendor accepted a job as one task, and the journal has another."""
+
+
 class Submitter:
     """Submits jobs of one journal as one owner."""
 
@@ -71,6 +76,7 @@ class Submitter:
         self._under_way: dict[str, _Submission] = {}
         self._stopping = anyio.Event()
         self._not_sent: set[str] = set()
+        self._unrecorded: dict[str, tuple[_Submission, Outcome]] = {}
 
     def open(self, group: TaskGroup) -> None:
         """Run submissions in tasks of a group from now on."""
@@ -134,12 +140,19 @@ class Submitter:
                 if submission.submitted is None:
                     outcome = await self._send(submission)
                     submission.submitted = await self._record(submission, outcome)
-                await self._on_submitted(submission.submitted)
+                await self._report(submission.submitted)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
             submission.error = error
         finally:
             self._under_way.pop(submission.job.id, None)
             submission.done.set()
+
+    async def _report(self, job: Job) -> None:
+        """Report a job whose outcome is known and written down: what fails from here on is not its failure."""
+        try:
+            await self._on_submitted(job)
+        except Exception:
+            log.exception("job %s is %s, and is tracked later", job.id, job.state)  # housekeeping adopts it
 
     # -- before the POST ------------------------------------------------------------------------------------------
 
@@ -160,8 +173,16 @@ class Submitter:
         submission.job = moved
         return None
 
-    async def abandon_unsent(self) -> None:
-        """Abandon the jobs that this process admitted and could not move on, because the journal was locked."""
+    async def catch_up(self) -> None:
+        """Write down what the journal could not take when it happened: jobs that were never sent, and outcomes.
+
+        Raises:
+            JournalError: it still cannot.
+        """
+        for submission, outcome in list(self._unrecorded.values()):
+            with suppress(_OtherTaskError):  # which is logged
+                await self._report(await self._write(submission, outcome))
+            self._unrecorded.pop(submission.job.id, None)
         for job_id in list(self._not_sent):
             await self._journal.move(
                 job_id, "abandoned", when=("intent", "submitting"), reserved=0, finished_at=self._now()
@@ -173,21 +194,24 @@ class Submitter:
     async def _send(self, submission: _Submission) -> Outcome:
         vendor = submission.vendor
         unsent, busy = iter(self._timing.unsent_pauses), iter(self._timing.busy_pauses)
+        started = anyio.current_time()
         while True:
+            if submission.scope.cancel_called:
+                return _not_sent(vendor, "the server is stopping")
             try:
                 answer = await self._web.post_once(vendor, submission.call)
             except NotSent as error:
-                longest = next(unsent, None)
+                late = anyio.current_time() - started > self._timing.unsent_for
+                longest = None if late else next(unsent, None)
                 if longest is None or await self._stops_within(self._jitter(0, longest)):
-                    message = f"{vendor.name} could not be reached: {error}."
-                    return Outcome(refusal=classify(503, "", message, Code.VENDOR_DOWN))
+                    return _not_sent(vendor, str(error))
                 continue
             except OutcomeUnknown as error:
                 return Outcome(ambiguous=str(error))
             except BaseException:  # most likely cancelled at shutdown: the request may have been sent
                 await self._write_unknown(submission.job, STOPPED)
                 raise
-            outcome = read_outcome(vendor, answer)
+            outcome = _read(vendor, answer)
             wait = outcome.retry_after or 0.0
             if not outcome.asks_to_wait or wait > self._timing.longest_retry_after:
                 return outcome
@@ -197,6 +221,8 @@ class Submitter:
 
     async def _stops_within(self, seconds: float) -> bool:
         """Wait; return early, and True, if the server is stopping."""
+        if self._stopping.is_set():  # the submission may be cancelled by now, and could not wait
+            return True
         with anyio.move_on_after(seconds):
             await self._stopping.wait()
         return self._stopping.is_set()
@@ -210,11 +236,14 @@ class Submitter:
         while True:
             try:
                 return await self._write(submission, outcome)
+            except _OtherTaskError:
+                raise
             except JournalError as error:  # a full disk may get space again, and a lock may be released
                 # The log is a record of it at once, for this process may be killed before the journal is.
                 log.error("job %s: %s. %s", job.id, outcome.text, error.sentence)  # noqa: TRY400  (no stack needed)
                 pause = next(pauses, None)
                 if pause is None or await self._stops_within(pause):
+                    self._unrecorded[job.id] = submission, outcome
                     raise _unwritten(job, outcome, error) from error
 
     async def _write(self, submission: _Submission, outcome: Outcome) -> Job:
@@ -223,7 +252,8 @@ class Submitter:
             return await self._write_accepted(job, outcome.accepted)
         if outcome.refusal is None:
             log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
-            return await self._write_unknown(job, outcome.ambiguous)
+            message = outcome.ambiguous if submission.first else with_latest(job.error_message, outcome.ambiguous)
+            return await self._write_unknown(job, message)
         log.info("job %s rejected: %s", job.id, outcome.refusal.code)
         written = await self._journal.move(
             job.id,
@@ -258,7 +288,7 @@ class Submitter:
                 f"The vendor accepted job {job.id} as its task {accepted.task_id}, but the journal has task {task}."
             )
             log.error("%s", message)
-            raise JournalError(
+            raise _OtherTaskError(
                 message,
                 next_step="Do NOT call create_video again. Ask the user to look for both tasks at the vendor's site.",
             )
@@ -270,7 +300,21 @@ class Submitter:
 def _unwritten(job: Job, outcome: Outcome, error: JournalError) -> JournalError:
     """Report an outcome that cannot be recorded: this error and the log are then its only record."""
     next_step = (
-        "Do NOT call create_video again. Once the journal can be written and this server was restarted, the user can "
-        f"settle it with `seedance-mcp videos resolve {job.id}`."
+        f"Do NOT call create_video again. Once the journal can be written, check_video with job_id {job.id} writes "
+        f"this down; if this server ends before, the user can settle it with `seedance-mcp videos resolve {job.id}`."
     )
     return JournalError(f"Job {job.id} was sent: {outcome.text}. {error.sentence}", next_step=next_step)
+
+
+def _not_sent(vendor: Vendor, why: str) -> Outcome:
+    """Return the outcome of a request that never left this machine."""
+    return Outcome(refusal=classify(503, "", f"{vendor.name} could not be reached: {why}.", Code.VENDOR_DOWN))
+
+
+def _read(vendor: Vendor, answer: Answer) -> Outcome:
+    """Classify an answer; one that breaks the parser has an unknown outcome too."""
+    try:
+        return read_outcome(vendor, answer)
+    except Exception:
+        log.exception("the answer of %s could not be parsed", vendor.name)
+        return Outcome(ambiguous=f"the answer could not be parsed: {answer.text or 'it is empty'}")

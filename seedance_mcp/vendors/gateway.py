@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import Answer, Refusal
 
 
@@ -40,8 +40,8 @@ def parse_gateway_error(answer: Answer) -> Refusal | None:
             task = _Task.model_validate(answer.body)
         except ValidationError:
             return None
-        return classify(answer.status, task.code, task.message)
-    return classify(answer.status, str(inner.code or ""), inner.message)
+        return classify(status_of(task.code) or answer.status, task.code, task.message)
+    return classify(status_of(inner.code) or answer.status, str(inner.code or ""), inner.message)
 
 
 def parse_failure(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:

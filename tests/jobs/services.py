@@ -131,12 +131,17 @@ class InlineJournal(SqliteJournal):
         """Raised by the next writes of what became of a POST, one each."""
         self.early_failures: list[Exception] = []
         """Raised by the next moves to `submitting` or `abandoned`, one each."""
+        self.delay = 0.0
+        """Seconds that a move to `submitting` takes."""
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
         if self.failures and state in {"rejected", "unknown"}:
             raise self.failures.pop(0)
         if self.early_failures and state in {"submitting", "abandoned"}:
             raise self.early_failures.pop(0)
+        if state == "submitting" and self.delay:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(self.delay)
         return await super().move(job_id, state, when=when, **changes)
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:

@@ -67,7 +67,8 @@ class SqliteJournal:
     def _admit(self, new: NewJob, caps: Caps) -> Admission:
         now = self._clock()
         with self._file.transaction() as db:
-            earlier = _job_of_key(db, new) or _same_request(db, new)
+            by_key = _job_of_key(db, new)
+            earlier = by_key or _same_request(db, new)
             if earlier is None:
                 day = self._begin_day(db, now)
                 budget.admit(new.reserve, caps, _spending(db, day), new.model)
@@ -78,9 +79,9 @@ class SqliteJournal:
                     "reserved": new.reserve or 0, "unpriced": new.reserve is None,
                 }  # fmt: skip
                 insert(db, values)
-            if new.request_key:
+            if new.request_key and by_key is None:
                 row = (hash_of_key(new.request_key), earlier.id if earlier else new.id, new.request_hash, now)
-                db.execute("INSERT OR IGNORE INTO request_keys VALUES (?, ?, ?, ?)", row)
+                db.execute("INSERT OR REPLACE INTO request_keys VALUES (?, ?, ?, ?)", row)
             return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
@@ -125,8 +126,6 @@ class SqliteJournal:
         done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*values, job_id, *when))
         if not done.rowcount:
             return None
-        if changes.get("state") in FREE:
-            db.execute("DELETE FROM request_keys WHERE job = ?", (job_id,))
         return get_job(db, job_id)
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
@@ -141,8 +140,8 @@ class SqliteJournal:
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
             other = db.execute(
-                "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
-                (task_id, job.account, job.account, job.id),
+                "SELECT id FROM jobs WHERE task_id = ? AND vendor = ? AND coalesce(account, ?) IS ? AND id != ?",
+                (task_id, job.vendor, job.account, job.account, job.id),
             ).fetchone()
             reserved = {"reserved": current.reserved or job.reserved}
             if other is not None:
@@ -218,7 +217,11 @@ class SqliteJournal:
             changes = (
                 {"state": "abandoned", "reserved": 0}
                 if job.state == "intent"
-                else {"state": "unknown", "error_code": Code.UNKNOWN_OUTCOME, "error_message": STOPPED}
+                else {
+                    "state": "unknown",
+                    "error_code": Code.UNKNOWN_OUTCOME,
+                    "error_message": job.error_message or STOPPED,
+                }
             )
             if moved := self._change(job.id, changes, (job.state,)):
                 settled.append(moved)
@@ -293,7 +296,7 @@ def _spending(db: sqlite3.Connection, day: str) -> Spending:
 
 
 def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the job that a request_key belongs to."""
+    """Return the job that a request_key belongs to; None if it is free, for nothing was charged for its job."""
     if not new.request_key:
         return None
     statement = "SELECT job, request_hash FROM request_keys WHERE key = ?"
@@ -301,6 +304,8 @@ def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
     if row is None:
         return None
     job = find_job(db, row["job"])
+    if job is not None and job.state in FREE:
+        return None
     if job is None or row["request_hash"] != new.request_hash:
         raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
     return job

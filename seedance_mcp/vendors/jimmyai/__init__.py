@@ -32,7 +32,7 @@ from seedance_mcp.catalog import (
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.jimmyai.files import ACCOUNT_QUERIES, PRICE_LIST, UPLOAD
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Amount,
@@ -393,11 +393,13 @@ def parse_error(answer: Answer) -> Refusal | None:
     if code in _SUCCESS and not refused:
         return None
     message = envelope.msg or ""
-    # An undocumented code is a refusal, unless the message says that the vendor itself does not know the outcome.
-    undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else HTTPStatus.BAD_REQUEST
+    # An undocumented code is a refusal, unless it is itself an HTTP status, or the message says that the vendor does
+    # not know the outcome.
+    refusal = status_of(code) or HTTPStatus.BAD_REQUEST
+    undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else refusal
     in_body = _STATUS_OF_CODE.get(code, undocumented)
-    # With an HTTP error, the body's code only counts where it leaves the outcome open.
-    status = answer.status if refused and in_body < HTTPStatus.INTERNAL_SERVER_ERROR else in_body
+    # With an HTTP error, a business code only counts where it leaves the outcome open.
+    status = answer.status if refused and in_body == HTTPStatus.BAD_REQUEST else in_body
     return classify(status, code, message)
 
 
