@@ -90,11 +90,3 @@ def _accepted(vendor: Vendor, answer: Answer) -> Accepted | None:
     except UnexpectedAnswer:
         task_id = find_task_id(answer.body)
         return None if task_id is None else Accepted(task_id)
-
-
-_SINCE = "; since then: "
-
-
-def with_latest(first: str | None, latest: str) -> str:
-    """Add the latest news about an unknown job to the first, which a person needs in order to settle it."""
-    return latest if not first else first.partition(_SINCE)[0].rstrip(".") + _SINCE + latest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import choose
@@ -41,6 +41,9 @@ class Quote:
     """Why this model was chosen, where the caller named none."""
     uploads: Mapping[str, PendingUpload] = field(default_factory=dict[str, PendingUpload])
     """Local files to upload first, by the placeholder URLs that represent them in the request."""
+    alternatives: tuple[str, ...] = ()
+    """Fingerprints of the same order at every model that could have been chosen. Prices change, and the same call again
+    must not be another video because another model is the cheapest by now."""
 
     @property
     def model(self) -> Model:
@@ -55,10 +58,21 @@ class Quote:
     @property
     def fingerprint(self) -> str:
         """A hash of the model and the request: equal for equal requests to the same model."""
-        canonical = json.dumps(
-            [self.model.id, self.request.fields()], sort_keys=True, ensure_ascii=False, separators=(",", ":")
-        )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return _fingerprint(self.request)
+
+    @property
+    def terms(self) -> str:
+        """A hash of all that a user agrees to: the model, the request and the price."""
+        return _hash([self.fingerprint, self.price.brief()])
+
+
+def _fingerprint(request: VideoRequest) -> str:
+    return _hash([request.model.id, request.fields()])
+
+
+def _hash(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices) -> Quote:
@@ -113,7 +127,8 @@ def _cheapest(settings: Settings, order: Order, inputs: Inputs, prices: Prices) 
     why = f"{'cheapest' if cost.usd_micros is not None else 'first'} of {len(ranked)} that can"
     if unpriced:
         why += f" ({unpriced} without a known price)"
-    return _quote(settings, order, inputs, checked, cost, why)
+    requests = [checked.request for checked, _ in ranked if checked.request]
+    return replace(_quote(settings, order, inputs, checked, cost, why), alternatives=tuple(map(_fingerprint, requests)))
 
 
 def _refusal(

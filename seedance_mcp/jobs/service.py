@@ -16,8 +16,17 @@ from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
-from seedance_mcp.jobs.journal.model import STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
-from seedance_mcp.jobs.outcome import with_latest
+from seedance_mcp.jobs.journal.model import (
+    STATES,
+    UNFINISHED,
+    Admission,
+    Job,
+    Journal,
+    NewJob,
+    Page,
+    new_id,
+    with_latest,
+)
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
@@ -188,6 +197,7 @@ class JobService:
                 model=quote.model.id,
                 request=quote.request.fields(),
                 request_hash=quote.fingerprint,
+                same_as=quote.alternatives,
                 owner=self._lock.id,
                 reserve=quote.price.usd_micros,
                 price=quote.price.as_json(),

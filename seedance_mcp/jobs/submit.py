@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, Stopping
-from seedance_mcp.jobs.final_cost import charged_usd
-from seedance_mcp.jobs.journal.model import STOPPED
-from seedance_mcp.jobs.outcome import Outcome, read_outcome, with_latest
+from seedance_mcp.jobs.final_cost import raised
+from seedance_mcp.jobs.journal.model import STOPPED, with_latest
+from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import NotSent, OutcomeUnknown
 
@@ -276,10 +276,7 @@ class Submitter:
         return written or job
 
     async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
-        reported = charged_usd(job, accepted.charged)
-        # What a vendor reports early may still rise, so the reservation never falls before the job is settled.
-        raised = reported is not None and reported > job.reserved
-        changes = {"reserved": reported, "unpriced": 0} if raised else {}
+        changes = raised(job, accepted.charged)
         written = await self._journal.accept(job, accepted.task_id, submitted_at=self._now(), **changes)
         if written is None:
             current = await self._journal.get(job.id)

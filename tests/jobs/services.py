@@ -133,6 +133,7 @@ class InlineJournal(SqliteJournal):
         """Raised by the next moves to `submitting` or `abandoned`, one each."""
         self.delay = 0.0
         """Seconds that a move to `submitting` takes."""
+        self.broken_durations = False
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
         if self.failures and state in {"rejected", "unknown"}:
@@ -148,6 +149,11 @@ class InlineJournal(SqliteJournal):
         if self.failures:
             raise self.failures.pop(0)
         return await super().accept(job, task_id, **changes)
+
+    async def durations(self, model: str) -> Sequence[float]:
+        if self.broken_durations:
+            raise DISK_FULL
+        return await super().durations(model)
 
 
 Step = Answer | Exception | Callable[[], Awaitable[Answer]]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from seedance_mcp.jobs.outcome import ASKING_TO_WAIT, REJECTING, Outcome, read_outcome, with_latest
+from seedance_mcp.jobs.journal.model import with_latest
+from seedance_mcp.jobs.outcome import ASKING_TO_WAIT, REJECTING, Outcome, read_outcome
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Answer
 

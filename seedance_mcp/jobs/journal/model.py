@@ -25,6 +25,7 @@ UNFINISHED = ("intent", "submitting", *OPEN)
 TERMINAL = ("succeeded", "failed", "cancelled", "expired", "rejected", "abandoned")
 STATES = (*UNFINISHED, "unknown", *TERMINAL)
 STOPPED = "The server stopped while it was submitting the job."
+SINCE = "; since then: "
 CHARGED = ("submitting", *OPEN, "unknown", "succeeded", "failed", "cancelled", "expired")
 """States in which money is, or may have been, spent."""
 FREE = ("rejected", "abandoned")
@@ -114,6 +115,13 @@ class NewJob:
     unit_usd: str | None = None
     request_key: str | None = None
     allow_duplicate: bool = False
+    same_as: tuple[str, ...] = ()
+    """Further request hashes that count as this request."""
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """Every request hash that counts as this request."""
+        return frozenset((self.request_hash, *self.same_as))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +246,8 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 def new_id() -> str:
     """Return a new job id: 12 characters that are hard to confuse (59 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def with_latest(first: str | None, latest: str) -> str:
+    """Add the latest message about an unknown job to its first, which a person needs in order to settle it."""
+    return latest if not first else first.partition(SINCE)[0].rstrip(".") + SINCE + latest

@@ -9,14 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.errors import Code, KeyReused
+from seedance_mcp.errors import Code
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import budget_day, local_zone
 from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
-    FREE,
     STOPPED,
     TERMINAL,
     UNFINISHED,
@@ -26,6 +25,7 @@ from seedance_mcp.jobs.journal.model import (
     Page,
     Total,
 )
+from seedance_mcp.jobs.journal.requests import job_of_key, same_request
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -67,8 +67,8 @@ class SqliteJournal:
     def _admit(self, new: NewJob, caps: Caps) -> Admission:
         now = self._clock()
         with self._file.transaction() as db:
-            by_key = _job_of_key(db, new)
-            earlier = by_key or _same_request(db, new)
+            by_key = job_of_key(db, new)
+            earlier = by_key or same_request(db, new)
             if earlier is None:
                 day = self._begin_day(db, now)
                 budget.admit(new.reserve, caps, _spending(db, day), new.model)
@@ -293,31 +293,3 @@ def _spending(db: sqlite3.Connection, day: str) -> Spending:
     states = quoted((*UNFINISHED, "unknown"))
     (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
     return Spending(day, spent, reserved, open_jobs, unpriced)
-
-
-def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the job that a request_key belongs to; None if it is free, for nothing was charged for its job."""
-    if not new.request_key:
-        return None
-    statement = "SELECT job, request_hash FROM request_keys WHERE key = ?"
-    row = db.execute(statement, (hash_of_key(new.request_key),)).fetchone()
-    if row is None:
-        return None
-    job = find_job(db, row["job"])
-    if job is not None and job.state in FREE:
-        return None
-    if job is None or row["request_hash"] != new.request_hash:
-        raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
-    return job
-
-
-def _same_request(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the running or unknown job of an identical request, however old it is."""
-    if new.allow_duplicate:
-        return None
-    states = quoted((*UNFINISHED, "unknown"))
-    row = db.execute(
-        f"SELECT id FROM jobs WHERE request_hash = ? AND state IN ({states}) ORDER BY created_at DESC LIMIT 1",
-        (new.request_hash,),
-    ).fetchone()
-    return get_job(db, row["id"]) if row is not None else None

@@ -42,7 +42,7 @@ async def confirm(quote: Quote, settings: Settings, ask: Ask) -> None:
     amount = "an unknown amount" if cost is None else f"up to {dollars(cost)}"
     length = f"{quote.request.duration} s " if quote.request.duration else ""
     question = f"Spend {amount} on one {length}video with {quote.model.id}?"
-    answer = await ask(question, quote.fingerprint)
+    answer = await ask(question, quote.terms)
     if answer:
         return
     if answer is None:

@@ -21,7 +21,7 @@ OURS = Source("OURS", "tools")
 Report = Callable[[float, float | None, str], Awaitable[None]]
 """Reports the progress of a call: (done, total, message)."""
 Ask = Callable[[str, str], Awaitable[bool | None]]
-"""Asks the user (question, fingerprint of the request): yes, no, or None where the client cannot ask.
+"""Asks the user (question, hash of what is agreed to): yes, no, or None where the client cannot ask.
 
 Raises `NeedsInput` where the answer can only come with a second call.
 """
