@@ -164,17 +164,16 @@ def test_a_user_agrees_to_a_price_and_not_to_another(tmp_path: Path) -> None:
 
 
 async def test_the_same_order_is_the_same_job_even_if_another_model_is_the_cheapest_by_now(tmp_path: Path) -> None:
-    asked: dict[str, Any] = {"model": None, "duration": 5, "resolution": "720p", "request_key": "scene-1"}
+    asked: dict[str, Any] = {"model": None, "duration": 5, "resolution": "720p"}
     async with scripted_service(tmp_path) as scene:
-        first = await create(scene.service, **asked)
+        first = await create(scene.service, **asked, request_key="scene-1")
     dearer = f'{{"{first.model}": {{"rates": 10, "per": "second", "unit": "USD"}}}}'
     async with scripted_service(tmp_path, SEEDANCE_PRICES=dearer) as scene:
         assert (await quote(scene.service, **asked)).model.id != first.model
-        changes: list[dict[str, Any]] = [{}, {"request_key": None}, {"request_key": "scene-2"}]
-        for change in changes:
-            again = await scene.service.create(await quote(scene.service, **{**asked, **change}))
+        for order in (asked, {**asked, "request_key": "scene-1"}, {**asked, "request_key": "scene-2"}):
+            again = await scene.service.create(await quote(scene.service, **order))
             assert (again.duplicate, again.job.id) == (True, first.id)
-        other = await create(scene.service, **{**asked, "request_key": None, "duration": 10})
+        other = await create(scene.service, "a hare", **asked)
         assert other.model != first.model
         assert len(scene.web.posts) == 1
 
