@@ -269,11 +269,13 @@ class Submitter:
 
     async def _write_unknown(self, job: Job, message: str) -> Job:
         code, when = Code.UNKNOWN_OUTCOME, ("submitting", "unknown")
-        written: Job | None = None
         with anyio.CancelScope(shield=True):
             written = await self._journal.move(job.id, "unknown", when=when, error_code=code, error_message=message)
-            written = written or await self._journal.get(job.id)
-        return written or job
+            if written is None:
+                written = await self._journal.keep(
+                    replace(job, state="unknown", error_code=code, error_message=message)
+                )
+        return written
 
     async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
         changes = raised(job, accepted.charged)

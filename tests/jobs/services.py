@@ -123,8 +123,8 @@ class InlineFile(SqliteFile):
 class InlineJournal(SqliteJournal):
     """A journal without a worker thread, whose writes can be made to fail."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, wall_clock)
+    def __init__(self, folder: Path, clock: Callable[[], float] = wall_clock) -> None:
+        super().__init__(folder, clock)
         self._file.close()
         self._file = InlineFile(self.path)
         self.failures: list[Exception] = []

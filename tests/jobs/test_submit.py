@@ -615,6 +615,21 @@ async def test_an_answer_for_a_row_that_is_gone_writes_it_again(tmp_path: Path) 
         assert await post.journal.get("job-1") == job
 
 
+async def test_an_unknown_outcome_of_a_row_that_is_gone_writes_it_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def restored_meanwhile() -> Answer:
+            with closing(sqlite3.connect(post.journal.path)) as db:
+                db.execute("DELETE FROM jobs")
+                db.commit()
+            raise LOST
+
+        post.web.script.append(restored_meanwhile)
+        job = await post.one()
+        assert (job.state, job.reserved, job.error_message) == ("unknown", 570_000, "connection lost")
+        assert await post.journal.get("job-1") == job
+
+
 async def test_an_acceptance_wins_over_a_resolution_as_not_charged(tmp_path: Path) -> None:
     async with posting(tmp_path, []) as post:
 

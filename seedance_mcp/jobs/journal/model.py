@@ -178,6 +178,10 @@ class Journal(Protocol):
         """
         ...
 
+    async def keep(self, job: Job) -> Job:
+        """Write a job's row as it is given if the journal has none (a restored backup); return the job it has then."""
+        ...
+
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
         """Check the caps in force before an unknown job is submitted again, and let it count for the current day.
 

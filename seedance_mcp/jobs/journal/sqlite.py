@@ -133,10 +133,7 @@ class SqliteJournal:
 
     def _accept(self, job: Job, task_id: str, changes: dict[str, Any]) -> Job | None:
         with self._file.transaction() as db:
-            current = find_job(db, job.id)
-            if current is None:  # a backup was restored while the job was being submitted
-                insert(db, {name: getattr(job, name) for name in COLUMNS} | {"state": "submitting"})
-                current = job
+            current = _kept(db, job)
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
             other = db.execute(
@@ -153,6 +150,13 @@ class SqliteJournal:
             return self._changed(
                 db, job.id, cleared | reserved | changes | {"state": "submitted", "task_id": task_id}, ()
             )
+
+    async def keep(self, job: Job) -> Job:
+        return await self._file.run(self._keep, job)
+
+    def _keep(self, job: Job) -> Job:
+        with self._file.transaction() as db:
+            return _kept(db, job)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -275,6 +279,14 @@ class SqliteJournal:
         db.execute("DELETE FROM budget_day")
         db.execute("INSERT INTO budget_day VALUES (?, ?)", (day, zone))
         return day
+
+
+def _kept(db: sqlite3.Connection, job: Job) -> Job:
+    """Return the job that the journal has, after writing this one if a backup without it was restored."""
+    if found := find_job(db, job.id):
+        return found
+    insert(db, {name: getattr(job, name) for name in COLUMNS})
+    return job
 
 
 def _day(db: sqlite3.Connection, now: float) -> str:
