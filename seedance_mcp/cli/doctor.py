@@ -46,6 +46,10 @@ async def doctor(as_json: bool, offline: bool) -> int:
     except SeedanceError as error:
         problems.append(error.sentence)
         settings = load_settings({})
+    problems += [
+        f"{name} holds a placeholder that the client did not fill in, so it counts as not set."
+        for name in settings.unfilled
+    ]
     report["settings"] = _settings(settings)
     report["vendors"] = [v.slug for v in settings.vendors]
     if not settings.vendors:
@@ -56,10 +60,11 @@ async def doctor(as_json: bool, offline: bool) -> int:
     }
     report["files"] = _files(settings, problems)
     report["journal"] = await _journal(settings, problems)
+    usable = await _network(settings, problems)
     with Console(stderr=True).status("Asking the vendors …"):  # shown only on a terminal
-        if not offline and not settings.sandbox:
+        if usable and not offline and not settings.sandbox:
             report["reach"] = {v.slug: await _reach(settings, v, problems) for v in settings.vendors}
-        if not offline:
+        if usable and not offline:
             report |= await _ask_vendors(settings)
     report["problems"] = problems
     if as_json:
@@ -115,6 +120,19 @@ async def _journal(settings: Settings, problems: list[str]) -> dict[str, Any]:
     if intact != "ok":
         problems.append(f"The journal {path} is damaged ({intact}).")
     return {"path": str(path), "exists": True, "check": intact, "jobs": states}
+
+
+async def _network(settings: Settings, problems: list[str]) -> bool:
+    """Open the HTTP clients as a server does; return whether proxies, certificates and base URLs can be used."""
+    web = open_web(settings)
+    try:
+        await web.prepare()
+    except SeedanceError as error:
+        problems.append(f"{error.sentence} {error.next_step}")
+        return False
+    finally:
+        await web.aclose()
+    return True
 
 
 async def _reach(settings: Settings, vendor: Vendor, problems: list[str]) -> str:

@@ -85,7 +85,8 @@ def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices)
         NotConfigured: no vendor has an API key.
     """
     if not settings.models:
-        raise NotConfigured(" ".join(["No vendor is configured.", *map(_unfilled, settings.unfilled)]))
+        unfilled = [_unfilled(name) for name in settings.unfilled if "_API_KEY" in name]
+        raise NotConfigured(" ".join(["No vendor is configured.", *unfilled]))
     if order.model is None:
         return _cheapest(settings, order, inputs, prices)
     model = settings.model(order.model)
