@@ -157,8 +157,8 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self.environ.get(name, "").strip()
         if _PLACEHOLDER.search(value):
-            # Where the user filled in nothing, clients leave the placeholder, so the setting is not set. But a cap or an
-            # address that is not understood is not the same as none, nor is a value of which only a part is missing.
+            # Where the user filled in nothing, clients leave the placeholder, so the setting is not set. But a cap or
+            # an address that is not understood is not the same as none, nor is a value of which a part is missing.
             if _PLACEHOLDER.fullmatch(value) and name not in _CAPS and not name.endswith("_BASE_URL"):
                 self.unfilled.append(name)
             else:

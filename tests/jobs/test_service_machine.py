@@ -1,8 +1,8 @@
 """Service, journal and a vendor together: whatever happens in whatever order, nothing is lost or paid twice.
 
 The vendor counts its charges. After each step they are compared with what the journal says, by the promises of
-docs/reliability.md. Servers run in virtual time, each in an event loop of its own, on one journal; what a killed one still
-does reaches neither the disk nor the vendor.
+docs/reliability.md. Servers run in virtual time, each in an event loop of its own, on one journal; what a killed one
+still does reaches neither the disk nor the vendor.
 """
 
 from __future__ import annotations
@@ -249,8 +249,11 @@ class VendorWeb(Web):
                 answer.body["data"] = {"task_id": charge.task_id, "taskId": charge.task_id}
                 return answer
             case "accepts and answers with another id":
-                others = [c.task_id for c in self.model.charges if c.account == charge.account and c is not charge]
-                return yes(others[0] if others else charge.task_id)
+                account = (charge.vendor, charge.account)
+                others = [c for c in self.model.charges if (c.vendor, c.account) == account and c is not charge]
+                if others:
+                    charge.known = 0  # what it says from now on is about the other task
+                return yes(others[0].task_id if others else charge.task_id)
             case "accepts":
                 return yes(charge.task_id, PRICES[vendor.slug] / 10_000)
             case _:
@@ -261,7 +264,8 @@ class VendorWeb(Web):
         if not self.server.alive:
             raise OutcomeUnknown("the process is dead")
         task_id = call.query.get("task_id") or call.query.get("taskId") or ""
-        found = [c for c in self.model.charges if c.task_id == task_id and c.account == self.server.account]
+        account = (vendor.slug, self.server.account)
+        found = [c for c in self.model.charges if c.task_id == task_id and (c.vendor, c.account) == account]
         if not found:
             self.model.problems += [f"{task_id} was polled with another account"] * any(
                 c.task_id == task_id for c in self.model.charges
@@ -389,7 +393,7 @@ class ServiceMachine(RuleBasedStateMachine):
                 self._kill(server)
             self.servers = [Server(self.model, "one", "")]
             left = [row for row in self.model.rows().values() if row["state"] in {"intent", "submitting"}]
-            assert not left, f"left half done: {left} {os.listdir(self.model.folder / 'state' / 'owners')}"
+            assert not left, f"left half done: {left}"
             self.nothing_is_lost_or_paid_twice()
             self.servers[0].stop()
             self.servers = []
