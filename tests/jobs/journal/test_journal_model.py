@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -321,4 +322,5 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(stateful_step_count=30)
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+TestJournal.settings = settings(max_examples=1000 if DEEP else 25, stateful_step_count=30)
