@@ -17,7 +17,7 @@ The more ambiguous of HTTP status and body code wins: a body code 429 inside HTT
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.errors import Code, UnexpectedAnswer
 from seedance_mcp.vendors.upstream import classify, status_of
@@ -77,10 +77,10 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
 
 def _body_codes(body: Any) -> set[int]:
     """Return the codes in an answer's body that read as HTTP statuses of 300 or more."""
-    outer: dict[str, Any] = body if isinstance(body, dict) else {}
-    inner = [outer.get(name) for name in ("error", "data")]
-    found = [outer.get("code"), *(part.get("code") for part in inner if isinstance(part, dict))]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (any JSON)
-    return {status for code in found if (status := status_of(code))}  # pyright: ignore[reportUnknownArgumentType]  (any JSON)
+    outer = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    parts: list[Any] = [outer, outer.get("error"), outer.get("data")]
+    codes: list[Any] = [cast("dict[str, Any]", part).get("code") for part in parts if isinstance(part, dict)]
+    return {status for code in codes if (status := status_of(code))}
 
 
 def _accepted(vendor: Vendor, answer: Answer) -> Accepted | None:

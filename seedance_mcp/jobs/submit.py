@@ -268,14 +268,13 @@ class Submitter:
         return written or await self._journal.get(job.id) or job
 
     async def _write_unknown(self, job: Job, message: str) -> Job:
-        code, when = Code.UNKNOWN_OUTCOME, ("submitting", "unknown")
+        known = {"error_code": Code.UNKNOWN_OUTCOME, "error_message": message}
+        lost = replace(job, state="unknown", **known)
+        written: Job | None = None
         with anyio.CancelScope(shield=True):
-            written = await self._journal.move(job.id, "unknown", when=when, error_code=code, error_message=message)
-            if written is None:
-                written = await self._journal.keep(
-                    replace(job, state="unknown", error_code=code, error_message=message)
-                )
-        return written
+            written = await self._journal.move(job.id, "unknown", when=("submitting", "unknown"), **known)
+            written = written or await self._journal.keep(lost)
+        return written or lost
 
     async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
         changes = raised(job, accepted.charged)

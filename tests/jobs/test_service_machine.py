@@ -179,7 +179,7 @@ class VendorWeb(Web):
                 and row["id"] not in self.model.mapped
             ]
             assert len(new) == 1, f"a POST without a durable row: {new}"
-            attempt.job_id = new[0]
+            attempt.job_id = str(new[0])
         return attempt.job_id
 
     def _charge(self, vendor: Vendor, job_id: str, factor: int = 1) -> Charge:
@@ -340,8 +340,11 @@ class Server:
         self._ended.set()
         if cancel:
             self._driver.cancel()
-        with contextlib.suppress(BaseException if cancel else ()):
+        try:
             await self._driver
+        except BaseException:
+            if not cancel:
+                raise
 
     def stop(self) -> None:
         """End in order."""
