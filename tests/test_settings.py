@@ -125,7 +125,7 @@ def test_a_key_file_with_a_placeholder_counts_as_unset_and_is_named() -> None:
     [
         ("SEEDANCE_STATE_DIR", "${HOME}/state"),
         ("SEEDANCE_OUTPUT_DIR", "${HOME}/videos"),
-        ("SEEDANCE_MEDIA_ROOTS", "/pictures:${env:HOME}/more"),
+        ("SEEDANCE_MEDIA_ROOTS", "/images:${env:HOME}/more"),
         ("SEEDANCE_OPE_API_KEY_FILE", "${HOME}/key"),
         ("SEEDANCE_OPE_BASE_URL", "https://${HOST}/v1"),
         ("SEEDANCE_OPE_BASE_URL", "${OPE_URL}"),

@@ -54,7 +54,7 @@ def classify(status: int, vendor_code: str, message: str, otherwise: Code | None
 
 
 def status_of(code: object) -> int | None:
-    """Return the HTTP status of 300 or more that a code in an answer's body stands for, as number or text, or None."""
+    """Return the HTTP status of 300 or more that a code in an answer's body represents, as number or text, or None."""
     text = "" if isinstance(code, bool) else str(code)
     return int(text) if re.fullmatch("[3-5][0-9]{2}", text) else None
 

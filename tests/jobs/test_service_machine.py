@@ -476,10 +476,10 @@ class ServiceMachine(RuleBasedStateMachine):
                 row = self.model.rows()[row["id"]]
                 for charge in self.model.charged(row["id"]):
                     if row["polled_at"] and row["vendor_status"] and poll in {"charges more", "succeeded for less"}:
-                        self._told(row, charge)
+                        self._note_report(row, charge)
             self.model.poll = "running"
 
-    def _told(self, row: dict[str, Any], charge: Charge) -> None:
+    def _note_report(self, row: dict[str, Any], charge: Charge) -> None:
         """Note that a poll whose answer is in the journal has told us of a charge."""
         if charge.task_id == row["task_id"] and row["polled_at"] == self.model.clock():
             charge.known = charge.amount
