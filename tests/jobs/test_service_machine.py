@@ -582,19 +582,19 @@ class ServiceMachine(RuleBasedStateMachine):
         kept = [c for c in model.charges if not c.lost]
         by_key: dict[str, set[str]] = {}
         for charge in kept:
-            told = f"{charge} {rows.get(charge.job_id)}"
-            assert [c for c in model.charges if c.job_id == charge.job_id] == [charge], f"paid twice: {told}"
+            both = f"{charge} {rows.get(charge.job_id)}"
+            assert [c for c in model.charges if c.job_id == charge.job_id] == [charge], f"paid twice: {both}"
             if charge.request_key:
                 by_key.setdefault(charge.request_key, set()).add(charge.job_id)
             if charge.job_id in model.in_flight:
                 continue
             row = rows.get(charge.job_id)
-            assert row is not None, f"a charge without a row: {told}"
+            assert row is not None, f"a charge without a row: {both}"
             expected = model_account(charge)
-            assert row["account"] == expected, f"another account paid: {told}"
-            assert row["state"] not in {"intent", *FREE}, f"called free: {told}"
+            assert row["account"] == expected, f"another account paid: {both}"
+            assert row["state"] not in {"intent", *FREE}, f"called free: {both}"
             if row["state"] != "failed":
-                assert row["spent"] + row["reserved"] >= min(charge.known, charge.amount), f"too little: {told}"
+                assert row["spent"] + row["reserved"] >= min(charge.known, charge.amount), f"too little: {both}"
         for key, jobs in by_key.items():
             assert len(jobs) <= 1, f"{key} paid for {jobs}"
 
