@@ -62,10 +62,10 @@ def bucket_url_problem(url: str) -> str | None:
         return "must begin with s3://, gs:// or az://"
     if "@" in parts.netloc or not re.fullmatch(r"[A-Za-z0-9._-]+", parts.netloc) or parts.fragment:
         return f"must name a bucket, such as {parts.scheme}://my-bucket/seedance"
-    if unknown := sorted(options.keys() - _BUCKET_OPTIONS[parts.scheme]):
+    if options.keys() - _BUCKET_OPTIONS[parts.scheme]:
         allowed = ", ".join(sorted(_BUCKET_OPTIONS[parts.scheme])) or "none"
         return (
-            f"has the option {unknown[0]!r}; the options are: {allowed}. Credentials belong in the environment: "
+            f"has an option that is not known; the options are: {allowed}. Credentials belong in the environment: "
             f"{BUCKET_CREDENTIALS[parts.scheme]}"
         )
     endpoint = options.get("endpoint", "https://")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -77,7 +78,7 @@ class Settings:
             InvalidRequest: there is no such model; names the closest ids.
         """
         models = {model.id: model for model in self.models}
-        name = str(model_id)
+        name = _as_text(model_id)[:100]
         if name in models:
             return models[name]
         close = difflib.get_close_matches(name, models, n=3, cutoff=0.4)
@@ -102,6 +103,13 @@ class Settings:
         return next(v for v in self.vendors if v.slug == model.vendor)
 
 
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
+        return "…"
+
+
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 _CAPS = {"SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE", "SEEDANCE_MAX_OPEN_JOBS"}
 
@@ -110,7 +118,8 @@ def load(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> 
     """Read the settings from the environment.
 
     Raises:
-        SettingError: names every value that cannot be used.
+        SettingError: names every setting that cannot be used, and never repeats a value: it may be a key in the wrong
+            place.
     """
     return _Reader(os.environ if environ is None else environ).settings(sandbox)
 
@@ -165,8 +174,7 @@ class _Reader:
             if _PLACEHOLDER.fullmatch(value) and name not in _CAPS and not name.endswith("_BASE_URL"):
                 self.unfilled.append(name)
             else:
-                shown = "a placeholder" if name.endswith("_API_KEY") else f"the placeholder {value!r}"
-                self.problems.append(f"{name} holds {shown}, which the client did not fill in.")
+                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
             return ""
         if value:
             self.sources[name] = "environment"
@@ -177,7 +185,7 @@ class _Reader:
         if value in {"1", "true", "yes", "on"}:
             return True
         if value not in {"", "0", "false", "no", "off"}:
-            self.problems.append(f"{name} must be 1 or 0, not {value!r}.")
+            self.problems.append(f"{name} must be 1 or 0.")
         return False
 
     def choice(self, name: str) -> str:
@@ -185,7 +193,7 @@ class _Reader:
         value = self.text(name).casefold() or setting.default
         if value in setting.choices:
             return value
-        self.problems.append(f"{name} must be one of {', '.join(setting.choices)}, not {value!r}.")
+        self.problems.append(f"{name} must be one of {', '.join(setting.choices)}.")
         return setting.default
 
     def _number(self, name: str, what: str, *, whole: bool = False) -> Decimal | None:
@@ -198,7 +206,7 @@ class _Reader:
             number = Decimal(-1)
         if number.is_finite() and number >= 0 and not (whole and number != number.to_integral_value()):
             return number
-        self.problems.append(f"{name} must be {what}, not {value!r}.")
+        self.problems.append(f"{name} must be {what}.")
         return None
 
     def usd(self, name: str) -> int | None:
@@ -224,17 +232,17 @@ class _Reader:
         try:
             return Path(value).expanduser().absolute() if value else None
         except RuntimeError:
-            self.problems.append(f"{name}: the home folder that {value!r} begins with does not exist.")
+            self.problems.append(f"{name}: the home folder that it begins with does not exist.")
             return None
 
     def folders(self, name: str) -> tuple[Path, ...]:
         folders: list[Path] = []
-        for part in filter(None, map(str.strip, self.text(name).split(os.pathsep))):
+        for number, part in enumerate(filter(None, map(str.strip, self.text(name).split(os.pathsep))), 1):
             folder = Path(os.path.expanduser(part))  # noqa: PTH111  (Path raises where there is no such home)
             if folder.is_absolute():
                 folders.append(folder)
             else:
-                self.problems.append(f"{name}: {part!r} is not an absolute path.")
+                self.problems.append(f"{name}: folder {number} is not an absolute path.")
         return tuple(folders)
 
     def bucket(self, name: str) -> str:
@@ -265,11 +273,11 @@ class _Reader:
                 try:
                     key = file.read_text(encoding="utf-8").strip()
                 except (OSError, UnicodeDecodeError) as error:
-                    self.problems.append(f"{file_name}: cannot read {file} ({type(error).__name__}).")
+                    self.problems.append(f"{file_name}: cannot read this file ({type(error).__name__}).")
                 else:
                     self.sources[key_name] = str(file)
                     if not key:
-                        self.problems.append(f"{file_name}: {file} is empty.")
+                        self.problems.append(f"{file_name}: this file is empty.")
             if not key:
                 continue
             if key.isascii() and key.isprintable() and " " not in key:
@@ -285,10 +293,11 @@ class _Reader:
             if not value.startswith("{"):
                 value = Path(value).expanduser().read_text(encoding="utf-8")
             return parse_prices(value)
-        except (OSError, ValueError, RuntimeError) as error:
-            self.problems.append(
-                f"{name} must be JSON in the form that the README shows ({type(error).__name__}: {error})."
-            )
+        except (OSError, UnicodeError, json.JSONDecodeError, RuntimeError, RecursionError) as error:
+            # The message of such an error quotes the value.
+            self.problems.append(f"{name} must be JSON in the form that the README shows ({type(error).__name__}).")
+        except ValueError as error:
+            self.problems.append(f"{name} must be JSON in the form that the README shows ({error}).")
             return {}
 
 

@@ -24,7 +24,7 @@ import httpx2
 
 from seedance_mcp.addresses import is_loopback, may_be_fetched
 from seedance_mcp.errors import SaveError, SettingError, VendorUnreachable, VideoUnreachable
-from seedance_mcp.sanitize import clean, repair_text
+from seedance_mcp.sanitize import Secrets, clean, map_text, repair_text
 from seedance_mcp.vendors.vendor import Answer
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Web:
         self._base_urls = {**settings.base_urls, **(origins or {})}
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self._opening = threading.Lock()
+        self._secrets = Secrets(key.get_secret_value() for key in settings.keys.values())
 
     async def prepare(self) -> None:
         """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
@@ -142,8 +143,8 @@ class Web:
                     trust_env=purpose != "download",
                     timeout=httpx2.Timeout(read, connect=self._timeouts.connect),
                     headers={"user-agent": "seedance-mcp"},
-                    # Hosts that share a verified address would share their cookies.
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "download" else None,
+                    # None are kept: they would tie calls together, and hosts that share an address would share them.
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 )
             return self._clients[purpose]
 
@@ -169,34 +170,35 @@ class Web:
             sent = sent or (event.endswith("send_request_headers.started") and not of_proxy)
 
         client = self._client("submit")
+        headers, params = self._headers(vendor, call), call.query or None
+        url = self.url(vendor, call)
         try:
-            request = client.build_request(
-                "POST",
-                self.url(vendor, call),
-                json=call.body,
-                headers=self._headers(vendor, call),
-                params=call.query or None,
-            )
+            request = client.build_request("POST", url, json=call.body, headers=headers, params=params)
         except (httpx2.InvalidURL, ValueError) as error:
             raise NotSent(_reason(error)) from None
         request.extensions["trace"] = trace
         try:
-            with anyio.fail_after(self._timeouts.submit):
-                response = await client.send(request, stream=True)
-                try:
-                    return await _answer(response, read)
-                finally:
-                    await response.aclose()
+            return await self._send(client, request, self._timeouts.submit, read)
         except (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
             # The trace must have followed the connection, or the error be one of connecting, and no request have begun.
             if not sent and (connecting or isinstance(error, _WHILE_CONNECTING)):
                 raise NotSent(_reason(error)) from None
-            began = f"; it began: {_text(read)}" if read else ""
+            began = f"; it began: {_text(read, self._secrets)}" if read else ""
             raise OutcomeUnknown(_reason(error) + began) from None
         except anyio.get_cancelled_exc_class():
             if connecting and not sent:
                 raise NotSent("no connection in time") from None  # the scope cancels the caller's next step again
             raise
+
+    async def _send(
+        self, client: httpx2.AsyncClient, request: httpx2.Request, seconds: float | None, read: bytearray | None = None
+    ) -> Answer:
+        with anyio.fail_after(seconds):
+            response = await client.send(request, stream=True)
+            try:
+                return await _answer(response, self._secrets, bytearray() if read is None else read)
+            finally:
+                await response.aclose()
 
     async def call(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
         """Send a call that is free and may be repeated, with a file if one is given.
@@ -205,21 +207,21 @@ class Web:
             VendorUnreachable: no whole answer came back.
         """
         client = self._client("call" if file is None else "submit")
-        request = client.build_request(
-            call.method,
-            self.url(vendor, call),
-            headers=self._headers(vendor, call),
-            params=call.query or None,
-            json=call.body,
-            files={call.file_field: (file.name, file.content, file.mime)} if file else None,
-        )
         try:
-            with anyio.fail_after(self._timeouts.call if file is None else None):
-                response = await client.send(request, stream=True)
-                try:
-                    return await _answer(response, bytearray())
-                finally:
-                    await response.aclose()
+            request = client.build_request(
+                call.method,
+                self.url(vendor, call),
+                headers=self._headers(vendor, call),
+                params=call.query or None,
+                json=call.body,
+                files={call.file_field: (file.name, file.content, file.mime)} if file else None,
+            )
+        except (httpx2.InvalidURL, ValueError):
+            raise VendorUnreachable(
+                f"{vendor.name} cannot be asked: its own id of the job or the file does not fit into a URL."
+            ) from None
+        try:
+            return await self._send(client, request, self._timeouts.call if file is None else None)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 
@@ -296,22 +298,24 @@ def _joined(url: str, location: str) -> str:
         return ""
 
 
-async def _answer(response: httpx2.Response, read: bytearray) -> Answer:
-    """Read a whole answer into `read`; its body is None if it is not JSON or longer than MAX_ANSWER."""
+async def _answer(response: httpx2.Response, secrets: Secrets, read: bytearray) -> Answer:
+    """Read a whole answer into `read`, without the keys in it; its body is None if it is not JSON or too long."""
     async for chunk in response.aiter_bytes():
         read += chunk
         if len(read) > MAX_ANSWER:
             break
     try:
-        body = repair_text(json.loads(read)) if len(read) <= MAX_ANSWER else None
+        body = map_text(repair_text(json.loads(read)), secrets.remove) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
-    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")), _text(read))
+    return Answer(
+        response.status_code, body, _retry_after(response.headers.get("retry-after", "")), _text(read, secrets)
+    )
 
 
-def _text(read: bytearray) -> str:
-    """Return the beginning of an answer as clean text."""
-    return clean(bytes(read[:_TEXT]).decode("utf-8", "replace"))[:_SHOWN]
+def _text(read: bytearray, secrets: Secrets) -> str:
+    """Return the beginning of an answer as clean text, without keys."""
+    return clean(secrets.remove(bytes(read[:_TEXT]).decode("utf-8", "replace")))[:_SHOWN]
 
 
 def _retry_after(said: str) -> float | None:

@@ -88,12 +88,12 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         "errors.py:2 imports web, but errors may import no other room.",
     ),
     "a forbidden import of a name": (
-        {"media/probe.py": "from seedance_mcp.jobs.service import JobService", "jobs/service.py": ""},
-        "media/probe.py:1 imports jobs, but media may import only errors.",
+        {"media/boxes.py": "from seedance_mcp.jobs.service import JobService", "jobs/service.py": ""},
+        "media/boxes.py:1 imports jobs, but media may import only errors.",
     ),
     "a forbidden import of a module": (
         {"redaction.py": "from seedance_mcp import web", "web.py": ""},
-        "redaction.py:1 imports web, but redaction may import only settings.",
+        "redaction.py:1 imports web, but redaction may import only sanitize and settings.",
     ),
     "a forbidden import of the package itself": (
         {"__init__.py": "", "errors.py": "from seedance_mcp import version"},

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 _HOUR, _DAY = 3_600, 86_400
 _MIN_WIDTH = {"model": 112, "prompt": 150}
 """The terminal width from which an optional column is shown."""
+_WORKING = {"open", "resolve", "save"}
+"""The actions that poll or download; the others only read."""
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
     """Run `videos` or one of its actions; returns the exit code."""
-    async with open_service(settings, autosave=False) as service:
+    # Reading the journal takes up none of its jobs, of which there may be thousands.
+    async with open_service(settings, autosave=False, background=options.action in _WORKING) as service:
         if options.action == "resolve":
             job = await service.resolve(options.job, options.task_id)
             print(f"{job.id} is now {job.state}.")
@@ -85,7 +88,7 @@ def _console() -> Console:
 def _cells(job: Job, home: Path | None) -> dict[str, str]:
     """Return the cells of a job's row by column; the path of a video in `home` is shortened to its name."""
     video = on_disk(job)
-    link = "".join(filter(str.isprintable, job.url or ""))
+    link = views.link(job)
     return {
         "job": job.id,
         "when": time.strftime("%m-%d %H:%M", time.localtime(job.created_at)),

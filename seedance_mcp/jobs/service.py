@@ -13,6 +13,7 @@ import anyio
 from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
+from seedance_mcp.jobs.download.preview import Previewed, preview_video
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
@@ -33,8 +34,10 @@ from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.jobs.schedule import check_again_in, expected
 from seedance_mcp.jobs.submit import Submitter
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.uploads.inputs import inspect_files
 from seedance_mcp.uploads.uploader import Uploader
+from seedance_mcp.vendors.vendor import is_task_id
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
+    from seedance_mcp.uploads.inputs import Inputs
     from seedance_mcp.uploads.reviews import ReviewStatus
     from seedance_mcp.web import Web
 
@@ -78,7 +82,15 @@ class JobService:
     """The jobs of one journal, as one process sees them. Its parts are private; every caller uses these methods."""
 
     def __init__(
-        self, settings: Settings, web: Web, journal: Journal, lock: ProcessLock, *, autosave: bool, timing: Timing
+        self,
+        settings: Settings,
+        web: Web,
+        journal: Journal,
+        lock: ProcessLock,
+        *,
+        autosave: bool,
+        timing: Timing,
+        inspector: Inspector | None = None,
     ) -> None:
         self.settings = settings
         self.autosave = autosave
@@ -86,6 +98,7 @@ class JobService:
         """Seconds that submissions under way get when the service closes."""
         self._journal, self._web, self._lock, self._timing = journal, web, lock, timing
         self._now = timing.clock
+        self._inspector = inspector or Inspector()
         self._group: TaskGroup | None = None
         self._accounts = Accounts(settings)
         self._events = JobEvents()
@@ -108,6 +121,7 @@ class JobService:
             lock.id,
             folder=settings.output_dir,
             autosave=autosave,
+            inspector=self._inspector,
             on_change=notify,
             timing=timing.downloads,
         )
@@ -150,12 +164,15 @@ class JobService:
             NotConfigured: no vendor has an API key.
         """
         prices = await self.prices(order.model)
-        return make_quote(self.settings, order, await inspect_files(order.args, self.settings), prices)
+        return make_quote(self.settings, order, await self._files(order), prices)
 
     async def quotes(self, order: Order) -> list[Quote]:
         """Return a quote by every configured model that can do the order, cheapest first."""
         prices = await self.prices()
-        return all_quotes(self.settings, order, await inspect_files(order.args, self.settings), prices)
+        return all_quotes(self.settings, order, await self._files(order), prices)
+
+    async def _files(self, order: Order) -> Inputs:
+        return await inspect_files(order.args, self.settings, self._inspector)
 
     def url(self, quote: Quote) -> str:
         """Return the URL that creating a quote would POST to."""
@@ -175,7 +192,8 @@ class JobService:
     async def create(self, quote: Quote) -> Admission:
         """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
 
-        Cancelling this call does not cancel the submission; the journal still gets its outcome.
+        Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
+        submission goes on, and the journal gets its outcome.
 
         Raises:
             OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
@@ -226,6 +244,8 @@ class JobService:
         """
         await self.recover()
         job = await self.get(job_id)
+        if task_id is not None and not is_task_id(task_id):
+            raise InvalidRequest("That is not the id of a task.", next_step="Copy it from the vendor's site.")
         if job.state != "unknown":
             settled = None
         elif task_id is not None:
@@ -366,6 +386,16 @@ class JobService:
             raise SaveError(self._accounts.problem(job), next_step="Set the API key that it was submitted with.")
         return await self._downloader.download(job, on_progress)
 
+    async def preview(self, job: Job, *, frames: int = 6, at: float | None = None) -> Previewed:
+        """Return frames of a saved video as an image, and save its last frame for the next video.
+
+        Raises:
+            NoSavedVideo: it is not on disk (yet).
+            SaveError: its last frame could not be saved.
+            MissingExtra, UnreadableMedia: see `Inspector.preview`.
+        """
+        return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
+
     async def track(self, job: Job) -> None:
         """Poll a job in the background from now on, even if another server created it."""
         if self._accounts.vendor(job):
@@ -416,14 +446,18 @@ class JobService:
         await self._housekeeping.recover()
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[JobService]:
-        """Poll and download in the background while the block runs; then submissions get a moment to finish."""
+    async def running(self, *, background: bool = True) -> AsyncGenerator[JobService]:
+        """Poll and download in the background while the block runs; then submissions get a moment to finish.
+
+        Without `background`, only what is called happens: jobs are read, and none of them is taken up.
+        """
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group, self._prices.renewed(self._group):
             self._submitter.open(self._group)
-            await self._group.start(self._downloader.run)
-            await self._group.start(self._poller.run)
-            await self._group.start(self._housekeeping.run)
+            if background:
+                await self._group.start(self._downloader.run)
+                await self._group.start(self._poller.run)
+                await self._group.start(self._housekeeping.run)
             try:
                 yield self
             except SeedanceError as error:  # raised again below: the task group would wrap it

@@ -171,3 +171,29 @@ async def test_purging_deletes_what_users_wrote_and_keeps_the_costs(tmp_path: Pa
     assert videos[running["job_id"]]["prompt"].startswith("another private fox")
     assert b"a very private fox" not in journal.read_bytes()
     assert inspect_video(finished["path"]).codec == "h264"
+
+
+async def test_listing_takes_up_none_of_the_jobs(tmp_path: Path, vendors: Vendors) -> None:
+    """The journal is read, and no vendor is asked about a running job."""
+    async with vendors.server() as session:
+        job = await session.create("a fox. sandbox: slow 3600", **PRICED)
+    (task,) = vendors.sandbox.tasks.values()
+    before = task.polls
+    for arguments in ((), ("--json",), ("--spend",), ("show", job["job_id"])):
+        assert (await vendors.run(*arguments)).code == 0
+    assert task.polls == before
+
+
+async def test_a_link_that_is_too_long_is_not_shown(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy", SEEDANCE_SAVE="off") as session:
+        job = await session.video(**PRICED)
+        with session.journal() as journal:
+            for length, shown in ((1000, True), (1001, False)):
+                url = "https://cdn.example.com/" + "x" * (length - 24)
+                await journal.note(job["job_id"], url=url)
+                checked = (await session.call("check_video", job_id=job["job_id"])).fields
+                assert (checked.get("url") == url) is shown
+                assert ("too long" in checked.get("note", "")) is not shown
+                listed = run(tmp_path, "videos", COLUMNS="2000").out
+                assert (url in listed) is shown
+                assert "x" * 900 in listed if shown else "x" * 100 not in listed

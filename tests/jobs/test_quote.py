@@ -12,7 +12,7 @@ from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.jobs.quote import Quote, make_quote
 from seedance_mcp.settings import load
 from seedance_mcp.uploads.inputs import Inputs
-from tests.jobs.services import JIMMY, MINI, WITH_KEY, create, quote, sandbox_service, scripted_service, vendor_settings
+from tests.jobs.services import JIMMY, MINI, create, quote, sandbox_service, scripted_service, vendor_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -152,15 +152,6 @@ def test_the_fingerprint_is_that_of_the_model_and_the_request_and_not_of_the_con
     other: dict[str, Any] = {"model": "seedanceapi/seedance-2.0", "duration": 5, "resolution": "480p"}
     assert quoted(tmp_path, **other).fingerprint != quoted(tmp_path, **longer).fingerprint
     assert len(first.fingerprint) == 64
-
-
-def test_a_user_agrees_to_a_price_and_not_to_another(tmp_path: Path) -> None:
-    order = WITH_KEY | {"model": "aigptimage/seedance-2.0-reference-to-video"}
-    cheap, same, dear = (
-        quoted(tmp_path, f'{{"aigptimage": {{"usd_per_unit": {worth}}}}}', **order) for worth in (0.001, 0.001, 0.002)
-    )
-    assert cheap.fingerprint == dear.fingerprint
-    assert cheap.terms == same.terms != dear.terms
 
 
 async def test_the_same_order_is_the_same_job_even_if_another_model_is_the_cheapest_by_now(tmp_path: Path) -> None:
