@@ -402,7 +402,7 @@ async def test_a_job_is_never_settled_as_the_task_of_another(tmp_path: Path) -> 
 async def test_a_job_is_not_settled_as_no_task_at_all(tmp_path: Path, task_id: str) -> None:
     async with scripted_service(tmp_path, [LOST]) as scene:
         lost = await create(scene.service)
-        with pytest.raises(InvalidRequest, match="The id of a task"):
+        with pytest.raises(InvalidRequest, match="the id of a task"):
             await scene.service.resolve(lost.id, task_id)
         assert await scene.service.get(lost.id) == lost
 
