@@ -58,7 +58,7 @@ class Settings:
     """The user's bucket, for local files that a vendor cannot take itself."""
     log: str = "warning"
     unfilled: tuple[str, ...] = ()
-    """Settings of API keys that hold a placeholder which the client did not fill in, such as ${env:OPE_KEY}."""
+    """Settings that count as not set: they hold a placeholder that the client did not fill in, such as ${env:KEY}."""
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is set comes from: "environment", "keyring", or the file it was read from."""
     values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -189,10 +189,12 @@ class _Reader:
     def _text(self, name: str, values: Mapping[str, str], source: str) -> str:
         value = values.get(name, "").strip()
         if _PLACEHOLDER.search(value):
-            if name in _CAPS:  # a cap that is not understood is not the same as no cap
-                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
-            elif name.endswith("_API_KEY"):
+            # Where the user filled in nothing, clients leave the placeholder, so the setting is not set. But a cap or
+            # an address that is not understood is not the same as none, nor is a value of which a part is missing.
+            if _PLACEHOLDER.fullmatch(value) and name not in _CAPS and not name.endswith("_BASE_URL"):
                 self.unfilled.append(name)
+            else:
+                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
             return ""
         if value:
             self.sources[name], self.values[name] = source, value
