@@ -43,7 +43,8 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
     check_args(_ROWS, call, "preview_video")
     job = await service.check(call.args["job_id"])
     at = call.args.get("at")
-    shown = await service.preview(job, frames=int(call.args.get("frames", 6)), at=None if at is None else float(min(at, _LATEST)))
+    second = None if at is None else float(min(at, _LATEST))
+    shown = await service.preview(job, frames=int(call.args.get("frames", 6)), at=second)
     fields: Fields = {
         "job_id": job.id,
         "path": job.path,
