@@ -101,7 +101,7 @@ FAULTS: dict[str, tuple[Arrange, str]] = {
     "the same key twice": (given(SEEDANCE_JIMMYAI_API_KEY=KEY), "and SEEDANCE_OPE_API_KEY hold the same key"),
     "a keyring that is not there": (
         written(FILE, "SEEDANCE_TWELVEAI_API_KEY=keyring:\n"),
-        "SEEDANCE_TWELVEAI_API_KEY: .*given says that the key is in the keyring, but .* `seedance-mcp keys set VENDOR`",
+        "SEEDANCE_TWELVEAI_API_KEY: .*given names the keyring, but .* `seedance-mcp keys set VENDOR`",
     ),
     # money
     "a cap that is not a number": (
