@@ -314,4 +314,4 @@ class _Reader:
             self.problems.append(f"{name} must be JSON in the form that the README shows ({type(error).__name__}).")
         except ValueError as error:
             self.problems.append(f"{name} must be JSON in the form that the README shows ({error}).")
-            return {}
+        return {}
