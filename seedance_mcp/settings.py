@@ -284,7 +284,10 @@ class _Reader:
             key_name, file_name, _ = (s.name for s in vendor_settings(vendor))
             key = self.text(key_name)
             if key == settings_file.IN_KEYRING and self.sources[key_name] == str(self.file.path):
-                key = self._key_in_keyring(key_name)
+                key, problem = settings_file.key_in_keyring(key_name)
+                self.sources[key_name] = "keyring"
+                if not key:
+                    self.problems.append(f"{key_name}: {self.file.path} names the keyring, but {problem}")
             if not key and (file := self.path(file_name)):
                 try:
                     key = file.read_text(encoding="utf-8").strip()
@@ -300,17 +303,6 @@ class _Reader:
                 self.problems.append(f"{key_name} {problem}.")
             else:
                 yield vendor.slug, SecretStr(key)
-
-    def _key_in_keyring(self, name: str) -> str:
-        key, problem = settings_file.key_in_keyring(name)
-        if key:
-            self.sources[name] = "keyring"
-        else:
-            again = "Run `seedance-mcp keys set VENDOR` again, with --file to store the key in the settings file."
-            self.problems.append(
-                f"{name}: {self.file.path} says that the key is in the keyring, but {problem}. {again}"
-            )
-        return key
 
     def prices(self, name: str) -> Prices:
         value = self.text(name)

@@ -408,7 +408,7 @@ def test_a_refused_setting_never_repeats_its_value(name: str, value: str) -> Non
 
 
 def test_a_text_is_refused_by_every_setting_with_a_form_of_its_own() -> None:
-    accept_any_text = {"SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR"}
+    accept_any_text = {"SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR", "SEEDANCE_SETTINGS_FILE"}
     assert {name for name in NAMES if not refusal(name, "sk-secret-0123")} <= accept_any_text
 
 
