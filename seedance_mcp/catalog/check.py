@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, max_mentions, mentions
-from seedance_mcp.catalog.rows import Args, OneOf, Row, Source
-from seedance_mcp.catalog.rules import Advice
+from seedance_mcp.catalog.request import (
+    CONTROLS,
+    FIELDS,
+    MEDIA,
+    VideoRequest,
+    max_mentions,
+    mentions,
+    sent_prompt,
+)
+from seedance_mcp.catalog.rows import Args, OneOf, Row, Source, Text
+from seedance_mcp.catalog.rules import Advice, Rule
+from seedance_mcp.catalog.switches import without_switch
 
 _LONGEST_SHOWN = 60
 
@@ -34,25 +43,50 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of a check: either a request that may be sent, or problems; advice in both cases."""
+    """The result of a check: either problems, or a request that may be sent and the advice on it."""
 
     problems: tuple[Problem, ...] = ()
     advice: tuple[Advice, ...] = ()
     request: VideoRequest | None = None
 
 
-def check(model: Model, args: Args) -> Checked:
-    """Check the untrusted arguments of a request against a model and the controls."""
-    rows = {**model.rows, **CONTROLS}
+class Check(Protocol):
+    """How a request is checked: `check`, or a function that also knows the caller's local files."""
+
+    def __call__(self, model: Model, args: Args, *, strict: bool = False) -> Checked: ...
+
+
+def check(model: Model, args: Args, *, strict: bool = False) -> Checked:
+    """Check the untrusted arguments of a request against a model and the controls.
+
+    A request that only breaks a soft limit is accepted with advice, because the caller has named the model. `strict`
+    refuses it: so are the requests checked that we choose, suggest or list.
+    """
+    given = {k: v for k, v in args.items() if k != "model"}
+    absent = {k: without_switch(model, k, v) for k, v in given.items() if k in FIELDS and k not in model.rows}
+    checked = {k: v for k, v in given.items() if absent.get(k, "unsupported") == "unsupported"}
     problems = [
-        *find_problems(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
-        *_broken_rules(model, args),
+        *(_kept(model, problem) for problem in find_problems({**model.rows, **CONTROLS}, checked, model.id)),
+        *_broken_rules([rule for rule in model.rules if not rule.source.soft], args),
         *_unknown_names(model, args),
+        *_too_long_as_sent(model, args),
     ]
-    advice = tuple(a for a in model.advice if a.applies(args))
+    soft = _soft_problems(model, args, {p.field for p in problems})
+    if strict:
+        problems += soft
     if problems:
-        return Checked(tuple(problems), advice)
-    return Checked((), advice, _fill_in(model, args))
+        return Checked(tuple(problems))
+    request = _fill_in(model, checked)
+    fields = request.fields()
+    advice = [a for a in model.advice if a.applies(fields)]
+    advice += [a for a in absent.values() if isinstance(a, Advice)]
+    return Checked((), (*advice, *(soft_advice(model, problem) for problem in soft)), request)
+
+
+def _kept(model: Model, problem: Problem) -> Problem:
+    """Return a problem whose nearest legal value keeps to the soft limit as well."""
+    row = model.soft.get(problem.field)
+    return problem if row is None else replace(problem, nearest=row.nearest(problem.value))
 
 
 def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Problem]:
@@ -71,10 +105,37 @@ def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Probl
     return found + [Problem(n, None, f"is required: {r.allowed()}", source=r.source) for n, r in missing]
 
 
-def _broken_rules(model: Model, args: Args) -> list[Problem]:
-    return [
-        Problem(broken[0], None, broken[1], source=rule.source) for rule in model.rules if (broken := rule.broken(args))
+def _broken_rules(rules: Iterable[Rule], args: Args) -> list[Problem]:
+    return [Problem(broken[0], None, broken[1], source=rule.source) for rule in rules if (broken := rule.broken(args))]
+
+
+def _soft_problems(model: Model, args: Args, refused: set[str]) -> list[Problem]:
+    """Return what is beyond the soft limits; a field that is `refused` is not mentioned twice."""
+    rows = {name: row for name, row in model.soft.items() if name in args and name not in refused}
+    found = [
+        Problem(name, args[name], problem, row.nearest(args[name]), row.source)
+        for name, row in rows.items()
+        if (problem := row.problem(args[name]))
     ]
+    return found + _broken_rules([rule for rule in model.rules if rule.source.soft], args)
+
+
+def soft_advice(model: Model, problem: Problem) -> Advice:
+    """Return what a caller who names the model is told about a soft limit."""
+    text = f"The upstream would refuse this: {problem.sentence()}. {model.vendor} itself does not state this limit."
+    return Advice((problem.field,), text, problem.source or model.source)
+
+
+def _too_long_as_sent(model: Model, args: Args) -> list[Problem]:
+    """Count the prompt once more as it is sent, where the vendor writes mentions in a longer form."""
+    prompt, row = args.get("prompt"), model.rows.get("prompt")
+    if not isinstance(prompt, str) or not isinstance(row, Text) or row.problem(prompt) or row.most is None:
+        return []
+    length = len(sent_prompt(model, prompt))
+    if length <= row.most:
+        return []
+    message = f"has {length} characters as it is sent, with mentions such as {sent_prompt(model, '@image1')}"
+    return [Problem("prompt", None, f"{message}; the limit is {row.most}", source=row.source)]
 
 
 def _unknown_names(model: Model, args: Args) -> list[Problem]:

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 
 from seedance_mcp.errors import SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
-from seedance_mcp.jobs.final_cost import settlement
+from seedance_mcp.jobs.final_cost import report, settlement
 from seedance_mcp.jobs.journal.model import OPEN
 from seedance_mcp.vendors.vendor import read_snapshot
 
@@ -193,6 +193,7 @@ class Poller:
             "polls": job.polls + 1,
         }
         if found.state in OPEN:
+            changes |= report(job, vendor, found.charged)
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
             await self._plan(moved or job)
             return False

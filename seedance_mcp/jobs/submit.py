@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, Stopping
-from seedance_mcp.jobs.final_cost import charged_usd
+from seedance_mcp.jobs.final_cost import report
 from seedance_mcp.jobs.journal.model import STOPPED
 from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.vendors.upstream import classify
@@ -220,7 +220,7 @@ class Submitter:
     async def _write(self, submission: _Submission, outcome: Outcome) -> Job:
         job = submission.job
         if outcome.accepted is not None:
-            return await self._write_accepted(job, outcome.accepted)
+            return await self._write_accepted(job, submission.vendor, outcome.accepted)
         if outcome.refusal is None:
             log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
             return await self._write_unknown(job, outcome.ambiguous)
@@ -245,11 +245,8 @@ class Submitter:
             written = written or await self._journal.get(job.id)
         return written or job
 
-    async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
-        reported = charged_usd(job, accepted.charged)
-        # What a vendor reports early may still rise, so the reservation never falls before the job is settled.
-        raised = reported is not None and reported > job.reserved
-        changes = {"reserved": reported, "unpriced": 0} if raised else {}
+    async def _write_accepted(self, job: Job, vendor: Vendor, accepted: Accepted) -> Job:
+        changes = report(job, vendor, accepted.charged)
         written = await self._journal.accept(job, accepted.task_id, submitted_at=self._now(), **changes)
         if written is None:
             current = await self._journal.get(job.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import mcp_types as types
 
-from seedance_mcp.catalog import OneOf, Whole
+from seedance_mcp.catalog import Number, OneOf
 from seedance_mcp.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _shots(model: Model | None) -> str:
     if model is None:
         return "Use list_models to choose one model for all shots, and keep each shot to its limits."
     duration, ratio = model.rows.get("duration"), model.rows.get("aspect_ratio")
-    seconds = duration.allowed() if isinstance(duration, Whole) else "as long as the model allows"
+    seconds = duration.allowed() if isinstance(duration, Number) else "as long as the model allows"
     ratios = ratio.allowed() if isinstance(ratio, OneOf) else "any"
     chained = "first_frame" in model.rows
     chain = (

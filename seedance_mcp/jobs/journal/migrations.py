@@ -59,7 +59,17 @@ DROP TABLE latest_day;
 """
 """Accounts, the worth of units, request keys that outlive what users delete, and one time zone for the budget."""
 
-_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH)
+_FIFTH = """
+ALTER TABLE jobs ADD COLUMN asked_hash TEXT;
+ALTER TABLE jobs ADD COLUMN cap INTEGER;
+ALTER TABLE jobs ADD COLUMN charged TEXT;
+ALTER TABLE jobs ADD COLUMN settled_by TEXT;
+ALTER TABLE request_keys ADD COLUMN asked_hash TEXT;
+CREATE INDEX jobs_by_asked ON jobs (asked_hash) WHERE asked_hash IS NOT NULL;
+"""
+"""What the caller asked for, what was allowed, and what the vendor charged in its own unit."""
+
+_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH, _FIFTH)
 """The steps from each format to the next; a released step is never changed."""
 VERSION = len(_STEPS)
 

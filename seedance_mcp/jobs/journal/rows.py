@@ -11,7 +11,7 @@ from typing import Any
 from seedance_mcp.jobs.journal.model import Job
 
 COLUMNS = tuple(f.name for f in fields(Job))
-JSON = {"request", "price", "delivered"}
+JSON = {"request", "price", "charged", "delivered"}
 """The columns that hold JSON."""
 
 

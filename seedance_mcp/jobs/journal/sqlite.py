@@ -76,11 +76,13 @@ class SqliteJournal:
                     "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
                     "day": day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
                     "reserved": new.reserve or 0, "unpriced": new.reserve is None,
+                    "asked_hash": new.asked_hash, "cap": new.cap,
                 }  # fmt: skip
                 insert(db, values)
             if new.request_key:
-                row = (hash_of_key(new.request_key), earlier.id if earlier else new.id, new.request_hash, now)
-                db.execute("INSERT OR IGNORE INTO request_keys VALUES (?, ?, ?, ?)", row)
+                job_id = earlier.id if earlier else new.id
+                row = (hash_of_key(new.request_key), job_id, new.request_hash, now, new.asked_hash)
+                db.execute("INSERT OR IGNORE INTO request_keys VALUES (?, ?, ?, ?, ?)", row)
             return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
@@ -259,7 +261,8 @@ class SqliteJournal:
     def _purge(self, before: float) -> int:
         with self._file.transaction() as db:
             return db.execute(
-                "UPDATE jobs SET request = '{}', request_hash = '', url = NULL, error_message = NULL "
+                "UPDATE jobs SET request = '{}', request_hash = '', asked_hash = NULL, url = NULL, "
+                "error_message = NULL "
                 f"WHERE state IN ({quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
                 (before,),
             ).rowcount
@@ -296,23 +299,28 @@ def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
     """Return the job that a request_key belongs to."""
     if not new.request_key:
         return None
-    statement = "SELECT job, request_hash FROM request_keys WHERE key = ?"
+    statement = "SELECT job, request_hash, asked_hash FROM request_keys WHERE key = ?"
     row = db.execute(statement, (hash_of_key(new.request_key),)).fetchone()
     if row is None:
         return None
     job = find_job(db, row["job"])
-    if job is None or row["request_hash"] != new.request_hash:
+    same = row["request_hash"] == new.request_hash or (row["asked_hash"] and row["asked_hash"] == new.asked_hash)
+    if job is None or not same:
         raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
     return job
 
 
 def _same_request(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the running or unknown job of an identical request, however old it is."""
+    """Return the running or unknown job of an equal call, or of an equal request, however old it is.
+
+    An equal call may have become another request, because a price list arrived or other vendors are configured.
+    """
     if new.allow_duplicate:
         return None
     states = quoted((*UNFINISHED, "unknown"))
     row = db.execute(
-        f"SELECT id FROM jobs WHERE request_hash = ? AND state IN ({states}) ORDER BY created_at DESC LIMIT 1",
-        (new.request_hash,),
+        f"SELECT id FROM jobs WHERE (request_hash = ? OR asked_hash = ?) AND state IN ({states}) "
+        "ORDER BY created_at DESC LIMIT 1",
+        (new.request_hash, new.asked_hash),
     ).fetchone()
     return get_job(db, row["id"]) if row is not None else None

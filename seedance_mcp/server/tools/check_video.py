@@ -36,7 +36,7 @@ def tool() -> Tool:
                 "size_bytes": NUMBER, "duration": NUMBER, "resolution": STRING, "cost": OBJECT, "error": OBJECT,
                 "note": STRING, "next_step": STRING,
             },
-            "job_id", "state", "model", "elapsed_seconds", "cost", "next_step",
+            "job_id", "state", "model", "elapsed_seconds", "next_step",
         ),
         check_video,
     )  # fmt: skip

@@ -33,7 +33,7 @@ def tool(settings: Settings) -> Tool:
                 "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING, "note": STRING, "request": OBJECT,
                 "next_step": STRING,
             },
-            "state", "model", "cost", "next_step",
+            "state", "model", "next_step",
         ),
         create_video,
         repeatable=False,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ROWS: dict[str, Row] = {
     "job_id": Text(OURS, required=True),
-    "at": Number(0, OURS, unit="s"),
+    "at": Number(0, None, OURS, unit="s"),
     "frames": Whole(1, frames.MOST_FRAMES, OURS, default=6),
 }
 
