@@ -175,7 +175,7 @@ class Number:
             return min(self.only, key=lambda v: (abs(v - number), v))
         number = max(number, number if self.least is None else self.least)
         number = min(number, number if self.most is None else self.most)
-        return round(number) if self.whole or number.is_integer() else number
+        return round(number) if self.whole or number == round(number) else number
 
     def schema(self) -> Schema:
         kind = "integer" if self.whole else "number"

@@ -163,7 +163,7 @@ def _why(ranked: Sequence[Candidate]) -> str:
     elif best.known is Known.OWN_UNITS:
         why = f"cheapest of {best.model.vendor}'s {len(peers)} with a price in {best.price.unit}"
     else:
-        why = f"first of {len(peers)}, none with a known price"
+        why = f"first of {len(peers)}, none with a known price" if len(peers) > 1 else "its price is unknown"
     rest = [c for c in ranked if c.standard != best.standard]
     if rest:
         reasons = Counter(_against(c, best) for c in rest)

@@ -57,11 +57,15 @@ _ARK_MOST = {"reference_images": 9, "reference_videos": 3, "reference_audios": 3
 _NO_1080P_UPSTREAM = Advice(
     ("resolution",),
     "The vendor offers 1080p here, but the upstream's {} model does not make it. Check the video's resolution.",
-    Source("SEED:18,39 vs ARK", "params.resolution"),
+    Source("SEED:18 vs ARK", "params.resolution"),
     values=("1080p",),
 )
 _FAST_1080P = replace(_NO_1080P_UPSTREAM, text=_NO_1080P_UPSTREAM.text.format("fast"))
-_MINI_1080P = replace(_NO_1080P_UPSTREAM, text=_NO_1080P_UPSTREAM.text.format("mini"))
+_MINI_1080P = replace(
+    _NO_1080P_UPSTREAM,
+    text=_NO_1080P_UPSTREAM.text.format("mini"),
+    source=Source("SEED:2,39 vs ARK", "models.seedance2.0-mini"),
+)
 _LONG_PROMPT = Advice(
     ("prompt",),
     "The prompt exceeds 500 Chinese characters or 1,000 words; the upstream says that details may be lost.",
@@ -137,9 +141,11 @@ def _assets(rows: Mapping[str, Row]) -> Iterable[Advice]:
         link = row.link if isinstance(row, Media) else row
         if not isinstance(link, Link) or "asset" not in link.schemes:
             continue
-        only = "This model takes reviewed assets only. " if link.schemes == ("asset",) else ""
+        full = link.schemes == ("asset",)
+        only = "This model takes reviewed assets only. " if full else ""
+        source = Source("SEED:44,46-49", "media_url_rules.full") if full else Source("SEED:25,32", "media_url_rules.sp")
         text = f"{only}An asset must be uploaded to the vendor and Active; a local file becomes one after a review."
-        yield Advice((field,), text, Source("SEED:25,32,44,46-49", "media_url_rules"), asset=True)
+        yield Advice((field,), text, source, asset=True)
 
 
 def _fixed(resolution: str, where: str, fact: str) -> OneOf:
