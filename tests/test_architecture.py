@@ -239,7 +239,7 @@ def test_a_circle_in_a_table_is_found() -> None:
 MOST_LINES = 320
 LONGER = {
     "jobs/service.py": "the one face of its room, with a docstring for each method",
-    "vendors/jimmyai/__init__.py": "22 models on six routes",
+    "vendors/jimmyai/models.py": "22 models on six routes",
 }
 """Modules that are longer, each with its reason. A module that has become shorter must leave the table."""
 

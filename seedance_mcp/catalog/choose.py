@@ -157,6 +157,7 @@ def closest(models: Sequence[Model], args: Args, prices: Prices, check: Check = 
     return min(models, key=distance)
 
 
+_HUGE = 10**9
 _FAR = 10.0
 """The distance of a value that has no nearest legal one: farther than any other."""
 
@@ -169,6 +170,6 @@ def _distance(model: Model, problem: Problem) -> float:
     if isinstance(model.rows.get(problem.field), OneOf):
         asked, given = magnitude(str(value)), magnitude(str(near))
         return abs(math.log(asked / given)) if asked and given else 0.0
-    if isinstance(value, int | float) and isinstance(near, int | float) and not isinstance(value, bool):
-        return min(_FAR, abs(value - near) / max(abs(value), abs(near), 1)) if math.isfinite(value) else _FAR
+    if isinstance(value, int | float) and isinstance(near, int | float) and value == value:  # noqa: PLR0124  (not NaN)
+        return min(_FAR, abs(value - near) / max(abs(value), abs(near), 1)) if abs(value) < _HUGE else _FAR
     return 0.0

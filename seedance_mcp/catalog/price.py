@@ -137,7 +137,7 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     amount = rate * Decimal(str(request.duration or 0)) if per == "second" else rate
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
-    times = f" × {request.duration:g} s" if per == "second" else ""
+    times = f" × {_seconds(request)} s" if per == "second" else ""
     source = f" ({own.source})" if own.source else ""
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
     if usd_per_unit is None:
@@ -166,8 +166,12 @@ def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | 
 
 def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
     if per == "second":
-        return f"unit price in {unit} × {request.duration:g} s"
+        return f"unit price in {unit} × {_seconds(request)} s"
     return f"unit price in {unit} per video" if per else "not published"
+
+
+def _seconds(request: VideoRequest) -> str:
+    return _plain(Decimal(str(request.duration)))
 
 
 def _why(request: VideoRequest, per: str | None, source: str) -> str:

@@ -60,7 +60,7 @@ def rate_text(model: Model) -> str:
 
 
 def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
-    rows = model.rows
+    rows = model.kept_rows
     return {
         "id": model.id,
         "summary": model.summary,
@@ -73,7 +73,7 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
         "rules": [
             {"rule": r.describe(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
         ],
-        "advice": [{"says": a.text, "source": a.source.where} for a in model.advice],
+        "advice": [{"says": a.text, "caution": a.caution, "source": a.source.where} for a in model.advice],
         "price": rate_text(model),
         "price_source": model.billing.source.where,
     }
@@ -82,10 +82,10 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
 def _print_model(console: Console, model: Model) -> None:
     table = Table("field", "takes", "source", box=None, header_style="bold", title=model.id, title_justify="left")
     for name, allowed in field_descriptions(model):
-        table.add_row(name, allowed, model.rows[name].source.where)
+        table.add_row(name, allowed, model.kept_rows[name].source.where)
     for rule in model.rules:
         table.add_row("rule", rule.describe(), rule.source.where)
     for advice in model.advice:
-        table.add_row("advice", advice.text, advice.source.where)
+        table.add_row("caution" if advice.caution else "advice", advice.text, advice.source.where)
     table.add_row("price", rate_text(model), model.billing.source.where)
     console.print(table)

@@ -9,10 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.errors import Code, KeyReused
+from seedance_mcp.errors import Code
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import budget_day, local_zone
+from seedance_mcp.jobs.journal.duplicates import job_of_call, job_of_key
 from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
@@ -67,7 +68,7 @@ class SqliteJournal:
     def _admit(self, new: NewJob, caps: Caps) -> Admission:
         now = self._clock()
         with self._file.transaction() as db:
-            earlier = _job_of_key(db, new) or _same_request(db, new)
+            earlier = job_of_key(db, new) or job_of_call(db, new)
             if earlier is None:
                 day = self._begin_day(db, now)
                 budget.admit(new.reserve, caps, _spending(db, day), new.model)
@@ -293,34 +294,3 @@ def _spending(db: sqlite3.Connection, day: str) -> Spending:
     states = quoted((*UNFINISHED, "unknown"))
     (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
     return Spending(day, spent, reserved, open_jobs, unpriced)
-
-
-def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the job that a request_key belongs to."""
-    if not new.request_key:
-        return None
-    statement = "SELECT job, request_hash, asked_hash FROM request_keys WHERE key = ?"
-    row = db.execute(statement, (hash_of_key(new.request_key),)).fetchone()
-    if row is None:
-        return None
-    job = find_job(db, row["job"])
-    same = row["request_hash"] == new.request_hash or (row["asked_hash"] and row["asked_hash"] == new.asked_hash)
-    if job is None or not same:
-        raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
-    return job
-
-
-def _same_request(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the running or unknown job of an equal call, or of an equal request, however old it is.
-
-    An equal call may have become another request, because a price list arrived or other vendors are configured.
-    """
-    if new.allow_duplicate:
-        return None
-    states = quoted((*UNFINISHED, "unknown"))
-    row = db.execute(
-        f"SELECT id FROM jobs WHERE (request_hash = ? OR asked_hash = ?) AND state IN ({states}) "
-        "ORDER BY created_at DESC LIMIT 1",
-        (new.request_hash, new.asked_hash),
-    ).fetchone()
-    return get_job(db, row["id"]) if row is not None else None
