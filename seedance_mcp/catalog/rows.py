@@ -184,7 +184,7 @@ class Number:
         ends = {"minimum": self.least, "maximum": self.most}
         return {"type": kind} | {end: value for end, value in ends.items() if value is not None}
 
-    def merged(self, other: Number) -> Number:
+    def merged(self, other: Number) -> Self:
         default = self.default if self.default == other.default else None
         merged = replace(
             self, default=default, required=self.required and other.required, whole=self.whole and other.whole

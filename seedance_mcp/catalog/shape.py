@@ -39,7 +39,7 @@ def samples(model: Model, shape: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         needed = ["prompt"]
     elif mode in {"first_frame", "first_last_frame"}:
         needed += ["first_frame", "last_frame"] if mode == "first_last_frame" else ["first_frame"]
-    kinds = [kind] if kind else list(KINDS) if mode == "references" else []
+    kinds: list[str] = [kind] if kind else [*KINDS] if mode == "references" else []
     for references in _kinds(kinds, single=kind is not None) or [()]:
         names = dict.fromkeys(["prompt", *needed, *(f"reference_{k}s" for k in references)])
         yield {name: _sample(model, name) for name in names} | given

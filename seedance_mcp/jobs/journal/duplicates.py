@@ -42,9 +42,7 @@ def job_of_call(db: sqlite3.Connection, new: NewJob) -> Job | None:
     if new.allow_duplicate:
         return None
     states = quoted((*UNFINISHED, "unknown"))
-    row = db.execute(
-        f"SELECT id FROM jobs WHERE (request_hash = ? OR asked_hash = ?) AND state IN ({states}) "
-        "ORDER BY created_at DESC LIMIT 1",  # noqa: S608  (our own states)
-        (new.request_hash, new.asked_hash),
-    ).fetchone()
+    same = f"(request_hash = ? OR asked_hash = ?) AND state IN ({states})"
+    statement = f"SELECT id FROM jobs WHERE {same} ORDER BY created_at DESC LIMIT 1"  # noqa: S608  (our own states)
+    row = db.execute(statement, (new.request_hash, new.asked_hash)).fetchone()
     return get_job(db, row["id"]) if row is not None else None

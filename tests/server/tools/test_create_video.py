@@ -54,6 +54,14 @@ async def test_every_vendor_makes_a_video(tmp_path: Path, era: str, vendor: str)
     assert ("url" in done) is (vendor != "ope")  # this vendor gives no links
 
 
+async def test_decimals_of_seconds_are_bought_where_the_vendor_takes_them(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        done = await session.video(model="12ai/seedance-2-official", duration=4.5)
+        assert "4.5" in json.dumps([task.body for task in session.sandbox.tasks.values()])
+        assert "- duration 4.5 must be 4–15 s" in await session.refused(model="ope/seedance-2-0", duration=4.5)
+    assert (done["state"], done["duration"]) == ("succeeded", 4.5)
+
+
 async def test_the_job_id_is_returned_before_the_video_exists(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         job = await session.create(SLOW)
