@@ -27,7 +27,7 @@ def cost(job: Job) -> Fields:
 
 
 def _charge(job: Job) -> Fields:
-    """Return the charge that the vendor reported, in USD where its worth is known, if it is news to the reader."""
+    """Return the charge that the vendor reported, in USD where its worth is known, if it is not what was quoted."""
     if job.charged is None:
         return {}
     usd, amount = job.charged_usd, float(job.charged["amount"])

@@ -65,7 +65,7 @@ def _needs_frame(model: Any) -> bool:
 
 
 def _agree(job: Job, made: Quote, charged: Decimal | None) -> None:
-    created = views.created(made, Admission(job))
+    created = views.created(made, Admission(job), 50)
     checked = views.checked(job, made.vendor, autosave=True, again_in=None)
     (listed,) = views.listed(Page([job]), Spending("day"), None)["videos"]
     names = ("charged_usd", "quoted_usd", "charged_amount", "quoted_amount")
@@ -109,7 +109,7 @@ def _settled_as_reported(job: Job, quoted: Price, late: Decimal | None, early: D
 async def test_a_charge_above_the_quote_and_the_cap_is_told_at_create_check_and_list(tmp_path: Path) -> None:
     async with sandbox_service(tmp_path, SEEDANCE_MAX_COST="0.60") as service:
         made = await quote(service, "a fox. sandbox: charge 100", **MINI)
-        created = views.created(made, await service.create(made))
+        created = views.created(made, await service.create(made), 50)
         done = await finish(service, created["job_id"])
         vendor = service.settings.vendor(done.vendor)
         checked = views.checked(done, vendor, autosave=False, again_in=None)
@@ -175,7 +175,7 @@ async def test_a_duplicate_shows_the_job_that_is_there_and_not_the_quote(tmp_pat
         first = (await service.create(await service.quote(Order.parse({"prompt": prompt, "duration": 4})))).job
     async with sandbox_service(tmp_path, sandbox, SEEDANCE_PRICES=prices) as service:
         made = await service.quote(Order.parse({"prompt": prompt, "duration": 4}))
-        fields = views.created(made, await service.create(made))
+        fields = views.created(made, await service.create(made), 50)
     assert made.model.id == "ope/seedance-2-0"
     assert (fields["model"], fields["duplicate_of"]) == (first.model, first.id)
     assert fields["cost"] == {"usd": 1.23, "reserved": True}
