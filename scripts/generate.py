@@ -37,6 +37,7 @@ from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
 from seedance_mcp.vendors import OURS, Vendor
 from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
+from tests.cli import captures
 from tests.jobs.download import hostile
 
 ROOT = Path(__file__).parent.parent
@@ -132,7 +133,7 @@ def commands(*path: str) -> Iterator[tuple[str, str]]:
 
 def _help(*path: str) -> str:
     printed = io.StringIO()
-    wide = mock.patch.dict(os.environ, {"COLUMNS": "200", "NO_COLOR": "1"})
+    wide = mock.patch.dict(os.environ, {"COLUMNS": "1000", "NO_COLOR": "1"})
     with wide, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         cli.main([*path, "--help"])
     return printed.getvalue()
@@ -347,6 +348,7 @@ GENERATED: dict[str, Callable[[], str]] = {
         f"tests/snapshots/tools-{name}.json": functools.partial(snapshot, name)
         for name in (*(vendor.slug for vendor in OURS), "all")
     },
+    **{f"tests/cli/captures/{name}.txt": functools.partial(captures.capture, name) for name in captures.COMMANDS},
 }
 """The generated files, by their paths from the root, and the function that returns the text of each."""
 

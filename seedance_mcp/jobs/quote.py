@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.catalog import choose
+from seedance_mcp.catalog.check import sentences
 from seedance_mcp.catalog.choose import Known
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import CONTROLS
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 """The most models that a refusal names as alternatives."""
+_LONGEST_SHOWN = 1000
+"""Characters of the longest argument that a refusal repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +209,14 @@ def _refusal(
     count = len(checked.problems)
     head = f"{model.id} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
     lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
-    lines += [f"- {problem.sentence()}" for problem in checked.problems]
+    lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
     if suggestion is not None:
         without = f", without {' and '.join(suggestion.dropped)}" if suggestion.dropped else ""
         args = ({"model": model.id} if named else {}) | suggestion.args
-        lines.append(f"This would work{without}: {json.dumps(args, ensure_ascii=False)}")
+        shown = {name: value for name, value in args.items() if len(str(value)) <= _LONGEST_SHOWN}
+        unchanged = " and ".join(name for name in args if name not in shown)
+        with_it = f", with {unchanged} as it is" if unchanged else ""
+        lines.append(f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}")
     if others:
         shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
         lines.append(f"Unchanged, the request would be accepted by: {shown}.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
-from seedance_mcp.sanitize import clean
+from seedance_mcp.sanitize import LONGEST_LINK, clean
 from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text, money
 from seedance_mcp.views.cost import note as charge_note
 
@@ -145,7 +145,7 @@ def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | 
             "check_again_in": again_in,
             "progress": job.progress if job.open else None,
             "path": job.path,
-            "url": _link(job),
+            "url": link(job),
             "expires_at": _expires_at(job, vendor),
             "size_bytes": job.size,
             "duration": job.request.get("duration") if job.state == "succeeded" else None,
@@ -170,9 +170,15 @@ def record(job: Job) -> Fields:
 def _note(job: Job) -> str:
     if job.open:
         own = clean(job.error_message or "")
+    elif job.path:
+        own = " ".join(differences(job.request, job.delivered or {}))
     else:
-        own = " ".join(differences(job.request, job.delivered or {})) if job.path else job.save_error or ""
+        hidden = f"{_HIDDEN_LINK} {job.id}`." if job.url and not link(job) else ""
+        own = clean(job.save_error) if job.save_error else hidden
     return " ".join(filter(None, (own, charge_note(job))))
+
+
+_HIDDEN_LINK = "The vendor's link is too long or too odd to be shown; the user can run `seedance-mcp videos save"
 
 
 def expires_at(job: Job, vendor: Vendor | None) -> float | None:
@@ -190,16 +196,17 @@ def _expires_at(job: Job, vendor: Vendor | None) -> str | None:
 def video(job: Job, vendor: Vendor | None) -> Fields:
     """Return what list_videos leaves out about a job's video, for readers who pay no tokens for it."""
     return _known(
-        {"url": _link(job), "expires_at": _expires_at(job, vendor), "size_bytes": job.size, "sha256": job.sha256}
+        {"url": link(job), "expires_at": _expires_at(job, vendor), "size_bytes": job.size, "sha256": job.sha256}
     )
 
 
-_LINK = re.compile(r"https?://[!-~]{1,4000}", re.IGNORECASE)
+_LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
-def _link(job: Job) -> str | None:
-    """Return the link to a video if it is a plain URL, which is safe to show."""
-    return job.url if _LINK.fullmatch(job.url or "") else None
+def link(job: Job) -> str | None:
+    """Return the link to a video if it is a plain URL of at most 1,000 characters, which is safe to show."""
+    url = job.url or ""
+    return url if len(url) <= LONGEST_LINK and _LINK.fullmatch(url) else None
 
 
 def _error(job: Job) -> Fields:
@@ -240,7 +247,7 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "created_at": _iso(job.created_at),
                 "prompt": _shorten(job.prompt),
                 "path": job.path,
-                "url": None if job.path else _link(job),
+                "url": None if job.path else link(job),
                 "note": charge_note(job),
             }
         )

@@ -23,6 +23,7 @@ from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.quote import Quote, make_quote
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.sandbox import Sandbox
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.settings import Settings, load
 from seedance_mcp.uploads.inputs import Inputs, inspect_files
 from tests.catalog.any_request import MODELS, SLUGS, price_settings, requests
@@ -123,7 +124,7 @@ async def test_a_local_file_counts_by_its_content(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(content)
         args = {"prompt": "a fox", "reference_images": [str(path)]}
-        return (await inspect_files(args, loaded)).asked(args)
+        return (await inspect_files(args, loaded, Inspector())).asked(args)
 
     same, other = [await asked(name, png) for name in names], await asked(names[0], png + b"1")
     assert same[0] == same[1] != other

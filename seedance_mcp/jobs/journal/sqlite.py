@@ -95,11 +95,9 @@ class SqliteJournal:
             if job is None or job.state != "unknown":
                 return None
             day = self._begin_day(db, self._clock())
-            # Its own reservation is not counted twice.
-            db.execute("UPDATE jobs SET state = 'rejected' WHERE id = ?", (job_id,))
-            so_far = _spending(db, day)
-            budget.admit(None if job.unpriced else job.reserved, caps, so_far, job.model)
-            db.execute("UPDATE jobs SET state = 'unknown', day = ? WHERE id = ?", (day, job_id))
+            others = _spending(db, day, without=job_id)
+            budget.admit(None if job.unpriced else job.reserved, caps, others, job.model)
+            db.execute("UPDATE jobs SET day = ? WHERE id = ?", (day, job_id))
             return get_job(db, job_id)
 
     # -- moving ---------------------------------------------------------------------------------------------------
@@ -178,7 +176,7 @@ class SqliteJournal:
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
         marks = ", ".join("?" * len(states))
-        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
+        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at, rowid", tuple(states))
 
     def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
         return [read_job(row) for row in self._file.read(f"SELECT {', '.join(COLUMNS)} FROM jobs {rest}", values)]
@@ -284,13 +282,14 @@ def _day(db: sqlite3.Connection, now: float) -> str:
     return budget_day(now, row["zone"], row["day"]) if row else budget_day(now, local_zone(), None)
 
 
-def _spending(db: sqlite3.Connection, day: str) -> Spending:
-    """Add up a day; days after it count too, because they were written while a clock was ahead."""
+def _spending(db: sqlite3.Connection, day: str, *, without: str = "") -> Spending:
+    """Add up a day, `without` one job; days after it count too, because they were written while a clock was ahead."""
     spent, reserved, unpriced = db.execute(
         f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
-        f"WHERE day >= ? AND state IN ({quoted(('intent', *CHARGED))})",
-        (day,),
+        f"WHERE day >= ? AND id != ? AND state IN ({quoted(('intent', *CHARGED))})",
+        (day, without),
     ).fetchone()
     states = quoted((*UNFINISHED, "unknown"))
-    (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
+    statement = f"SELECT count(*) FROM jobs WHERE id != ? AND state IN ({states})"
+    (open_jobs,) = db.execute(statement, (without,)).fetchone()
     return Spending(day, spent, reserved, open_jobs, unpriced)
