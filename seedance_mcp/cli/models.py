@@ -64,7 +64,7 @@ def _print_list(everything: Sequence[Model], settings: Settings, columns: int | 
 def _row(model: Model, settings: Settings) -> list[str]:
     mark = "* " if settings.vendor(model.vendor) else "  "
     duration, resolution = model.rows["duration"], model.rows["resolution"]
-    seconds = duration.allowed()
+    seconds = duration.allowed().partition(", decimals")[0]
     if isinstance(duration, Whole):
         ends = f"{duration.least}-{duration.most} s" if duration.most else f"{duration.least} s or more"
         seconds = "/".join(map(str, duration.only)) + " s" if duration.only else ends

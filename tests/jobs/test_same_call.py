@@ -22,8 +22,8 @@ from seedance_mcp.jobs.journal.model import Admission, NewJob, new_id
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.quote import Quote, make_quote
 from seedance_mcp.jobs.service import JobService
-from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.media.inspector import Inspector
+from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.settings import Settings, load
 from seedance_mcp.uploads.inputs import Inputs, inspect_files
 from tests.catalog.any_request import MODELS, SLUGS, price_settings, requests
