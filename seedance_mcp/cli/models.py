@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
-from seedance_mcp.catalog import Media, OneOf, Whole
+from seedance_mcp.catalog import Media, Number, OneOf
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import dollars, price
 from seedance_mcp.catalog.schema import field_descriptions
@@ -63,10 +63,10 @@ def _print_list(everything: Sequence[Model], settings: Settings, columns: int | 
 
 def _row(model: Model, settings: Settings) -> list[str]:
     mark = "* " if settings.vendor(model.vendor) else "  "
-    duration, resolution = model.rows["duration"], model.rows["resolution"]
-    seconds = duration.allowed().partition(", decimals")[0]
-    if isinstance(duration, Whole):
-        ends = f"{duration.least}-{duration.most} s" if duration.most else f"{duration.least} s or more"
+    duration, resolution = model.kept_rows["duration"], model.rows["resolution"]
+    seconds = duration.allowed()
+    if isinstance(duration, Number):
+        ends = f"{duration.least:g}-{duration.most:g} s" if duration.most else f"{duration.least:g} s or more"
         seconds = "/".join(map(str, duration.only)) + " s" if duration.only else ends
     values = resolution.values if isinstance(resolution, OneOf) else ()
     lines = "/".join([*(v.removesuffix("p") for v in values[:-1]), *values[-1:]])
