@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
 
 MICROS = 1_000_000
+UNNAMED_CURRENCY = "the vendor's currency"
+"""The unit of a vendor that charges money and does not say in which currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Price:
     unknown: str | None = None
     """Why the price in USD is unknown, and which setting supplies it."""
     caution: str | None = None
+    per: Literal["second", "video"] | None = None
+    """Whether it grows with the seconds of the video; None where the vendor does not say."""
     unit_usd: Decimal | None = None
     """What one unit in which the vendor reports charges is worth in USD, at the time of the quote."""
 
@@ -100,8 +104,8 @@ def _unit_price(which: str, entry: Any) -> UnitPrice:
     by_resolution = cast("dict[str, Any] | None", rates if rates is None or isinstance(rates, dict) else {"": rates})
     usd_per_unit, per, unit = given.get("usd_per_unit"), given.get("per"), given.get("unit")
     for number in (*(by_resolution or {}).values(), *(() if usd_per_unit is None else (usd_per_unit,))):
-        if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
-            raise ValueError(f"{which}: prices must be numbers of 0 or more")
+        if not isinstance(number, Decimal) or not number.is_finite() or number <= 0:
+            raise ValueError(f"{which}: prices must be numbers above 0")
     if per not in (None, "second", "video") or not isinstance(unit, str | None):
         raise ValueError(f'{which}: per must be "second" or "video", and unit a text such as "USD"')
     return UnitPrice(usd_per_unit, by_resolution, per, unit)
@@ -125,19 +129,24 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     reported = _unit_usd(billing, own, for_vendor)
     if rate is None or per is None:
         return Price(
-            _formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution, unit_usd=reported
+            _formula(request, per, unit),
+            unknown=_why(request, per, own.source),
+            caution=caution,
+            per=per,
+            unit_usd=reported,
         )
-    amount = rate * (request.duration or 0) if per == "second" else rate
+    amount = rate * Decimal(str(request.duration or 0)) if per == "second" else rate
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
-    times = f" × {request.duration} s" if per == "second" else ""
+    times = f" × {_seconds(request)} s" if per == "second" else ""
     source = f" ({own.source})" if own.source else ""
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
     if usd_per_unit is None:
-        why = f"{request.model.vendor} does not publish what its {unit} are worth; the user can set SEEDANCE_PRICES"
-        return Price(basis, amount, unit, unknown=why, caution=caution, unit_usd=reported)
+        what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
+        why = f"{request.model.vendor} does not publish {what}; the user can set SEEDANCE_PRICES"
+        return Price(basis, amount, unit, unknown=why, caution=caution, per=per, unit_usd=reported)
     micros = int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING))
-    return Price(basis, amount, unit, micros, caution=caution, unit_usd=reported)
+    return Price(basis, amount, unit, micros, caution=caution, per=per, unit_usd=reported)
 
 
 def _unit_usd(billing: Billing, own: UnitPrice, for_vendor: UnitPrice) -> Decimal | None:
@@ -158,8 +167,12 @@ def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | 
 
 def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
     if per == "second":
-        return f"unit price in {unit} × {request.duration} s"
+        return f"unit price in {unit} × {_seconds(request)} s"
     return f"unit price in {unit} per video" if per else "not published"
+
+
+def _seconds(request: VideoRequest) -> str:
+    return _plain(Decimal(str(request.duration)))
 
 
 def _why(request: VideoRequest, per: str | None, source: str) -> str:

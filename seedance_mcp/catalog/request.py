@@ -28,7 +28,7 @@ FIELDS: Mapping[str, str] = {
     "seed": "",
     "web_search": "text only",
     "watermark": "",
-    "safety_filter": "Vendor's content filter",
+    "safety_filter": "Content filter; false: unfiltered",
     "callback_url": "",
     "public": "May be shown in the vendor's gallery",
 }
@@ -41,7 +41,7 @@ MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
 CONTROLS: Mapping[str, Row] = {
-    "max_cost": Number(0, _OURS, unit="USD"),
+    "max_cost": Number(0, None, _OURS, unit="USD"),
     "request_key": Text(_OURS),
     "allow_duplicate": Flag(_OURS),
     "dry_run": Flag(_OURS),
@@ -62,7 +62,7 @@ class VideoRequest:
 
     model: Model
     prompt: str = ""
-    duration: int | None = None
+    duration: float | None = None
     resolution: str | None = None
     aspect_ratio: str | None = None
     first_frame: str | None = None
@@ -87,6 +87,11 @@ class VideoRequest:
             return "first_last_frame" if self.last_frame else "first_frame"
         has_references = self.reference_images or self.reference_videos or self.reference_audios
         return "references" if has_references else "text"
+
+    @property
+    def sent_prompt(self) -> str:
+        """The prompt with @image1, @video1 and @audio1 written as the vendor does."""
+        return sent_prompt(self.model, self.prompt)
 
     @property
     def size(self) -> str | None:
@@ -128,8 +133,13 @@ def max_mentions(model: Model, field: str) -> int:
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
-def in_plain_words(prompt: str) -> str:
-    """Write mentions of references as plain words in the prompt's language (the upstream's convention)."""
+def sent_prompt(model: Model, prompt: str) -> str:
+    """Write mentions of references as the vendor does, or as plain words in the prompt's language.
+
+    Plain words are the convention of the upstream.
+    """
+    if model.mentions is not None:
+        return with_mentions(prompt, model.mentions)
     chinese = {"image": "图片{}", "video": "视频{}", "audio": "音频{}"}
     english = {"image": "image {}", "video": "video {}", "audio": "audio {}"}
     return with_mentions(prompt, chinese if _HAN.search(prompt) else english)

@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
-from seedance_mcp.catalog import Flag, Link, Media, Model, OneOf, Row, Text, Whole
+from seedance_mcp.catalog import Flag, Link, Media, Model, Number, OneOf, Row, Text
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.request import FIELDS
 from seedance_mcp.errors import UnexpectedAnswer
@@ -249,8 +249,8 @@ def _values(row: Row) -> Iterator[Any]:
     match row:
         case OneOf():
             yield from row.values[:2]
-        case Whole():
-            yield from row.only[:2] or (row.least or 0, (row.least or 0) + 1)
+        case Number():
+            yield from row.only[:2] or (int(row.least or 0), int(row.least or 0) + 1)
         case Flag():
             yield from (True, False)
         case Link() | Media():
