@@ -145,6 +145,15 @@ def _refuses(page: Page, step: Step) -> None:
     assert {problem.field for problem in result.problems} == {step["field"]}, (model.id, result.problems)
 
 
+def _soft(page: Page, step: Step) -> None:
+    """Who names the model is warned; the model is not chosen for it."""
+    model, result = _checked(page, step["soft"], step)
+    assert result.request, [problem.sentence() for problem in result.problems]
+    assert any(advice.source.soft for advice in result.advice), result.advice
+    strict = check(model, _with_urls(step["with"]) | {"prompt": "A cat."}, strict=True)
+    assert {problem.field for problem in strict.problems} == {step["field"]}, (model.id, strict.problems)
+
+
 def _sends(page: Page, step: Step) -> None:
     _, result = _checked(page, step["sends"], step)
     assert result.request, [problem.sentence() for problem in result.problems]
@@ -246,9 +255,9 @@ def _test(_: Page, step: Step) -> None:
 
 
 _KINDS = {
-    "row": _row, "takes": _takes, "refuses": _refuses, "sends": _sends, "advises": _advises, "costs": _costs,
-    "created": _created, "polled": _polled, "error": _error, "call": _call, "vendor": _vendor, "models": _models,
-    "fact": _fact, "test": _test,
+    "row": _row, "takes": _takes, "refuses": _refuses, "soft": _soft, "sends": _sends, "advises": _advises,
+    "costs": _costs, "created": _created, "polled": _polled, "error": _error, "call": _call, "vendor": _vendor,
+    "models": _models, "fact": _fact, "test": _test,
 }  # fmt: skip
 
 
@@ -266,6 +275,7 @@ def held(page: Page, step: Step) -> str:
         "row": f"row `{page.models.get(short)}` {field}",
         "takes": f"accepted{given}",
         "sends": f"sent: {', '.join(step.get('body', ()))}{given}",
+        "soft": f"warned, and not chosen: {step.get('field')}{given}",
         "refuses": f"refused: {step.get('field')}{given}",
         "advises": f"advice: {step.get('fact')}{given}",
         "costs": f"price: {step.get('amount') or 'unknown'}{given}",

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from seedance_mcp.catalog.check import Checked
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.settings import Settings, load
 from seedance_mcp.uploads.inputs import inspect_files
 from tests.uploads.samples import image
@@ -30,7 +31,7 @@ def settings(folder: Path) -> Settings:
 async def checked(folder: Path, model_id: str = OPE, **args: Any) -> Checked:
     found = settings(folder)
     given = {"prompt": "a fox", **args}
-    result = (await inspect_files(given, found)).check(found.model(model_id), given)
+    result = (await inspect_files(given, found, Inspector())).check(found.model(model_id), given)
     assert result.request, [problem.sentence() for problem in result.problems]
     return result
 

@@ -43,6 +43,6 @@ def job_of_call(db: sqlite3.Connection, new: NewJob) -> Job | None:
         return None
     states = quoted((*UNFINISHED, "unknown"))
     same = f"(request_hash = ? OR asked_hash = ?) AND state IN ({states})"
-    statement = f"SELECT id FROM jobs WHERE {same} ORDER BY created_at DESC LIMIT 1"  # noqa: S608  (our own states)
+    statement = f"SELECT id FROM jobs WHERE {same} ORDER BY created_at DESC"  # noqa: S608  (our own states)
     row = db.execute(statement, (new.request_hash, new.asked_hash)).fetchone()
     return get_job(db, row["id"]) if row is not None else None
