@@ -221,7 +221,7 @@ def _wrap_journal(killer: Killer) -> None:
 
         patch(SqliteJournal, method, outer)
 
-    def of_change(outside: str, _: str, changes: Mapping[str, Any], when: Sequence[str]) -> str:
+    def of_change(outside: str, _: str, changes: Mapping[str, Any], when: Sequence[str], *__: object) -> str:
         if outside == "recover":
             return "recover.change"
         name = _transaction(changes)

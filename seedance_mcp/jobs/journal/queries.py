@@ -14,15 +14,17 @@ from seedance_mcp.jobs.journal.rows import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from seedance_mcp.jobs.journal.model import Job
 
 
-def latest_day(db: sqlite3.Connection) -> tuple[BudgetDay | None, str]:
-    """Return the day that the journal remembers, and its time zone."""
-    row = db.execute("SELECT day, zone, continued FROM budget_day").fetchone()
-    return (BudgetDay(row["day"], row["continued"]), row["zone"]) if row else (None, local_zone())
+LATEST_DAY = "SELECT day, zone, continued FROM budget_day"
+
+
+def latest_day(rows: Sequence[sqlite3.Row]) -> tuple[BudgetDay | None, str]:
+    """Return the day that the journal remembers, and its time zone, from the rows of `LATEST_DAY`."""
+    return (BudgetDay(rows[0]["day"], rows[0]["continued"]), rows[0]["zone"]) if rows else (None, local_zone())
 
 
 def spending_of(db: sqlite3.Connection, day: BudgetDay, *, without: str = "") -> Spending:

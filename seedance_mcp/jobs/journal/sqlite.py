@@ -26,7 +26,7 @@ from seedance_mcp.jobs.journal.model import (
     Page,
     Total,
 )
-from seedance_mcp.jobs.journal.queries import job_of_task, latest_day, settlement_by_hand, spending_of
+from seedance_mcp.jobs.journal.queries import LATEST_DAY, job_of_task, latest_day, settlement_by_hand, spending_of
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -218,7 +218,7 @@ class SqliteJournal:
 
     def _read_spending(self) -> Spending:
         with self._file.transaction() as db:  # several queries, which must be about the same moment
-            latest, zone = latest_day(db)
+            latest, zone = latest_day(db.execute(LATEST_DAY).fetchall())
             return spending_of(db, budget_day(self._clock(), zone, latest))
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
@@ -290,12 +290,15 @@ class SqliteJournal:
 
     def _begin_day(self, now: float) -> BudgetDay:
         """Return the day of the budget, and remember it even where a cap then refuses the job."""
-        with self._file.transaction() as db:
-            latest, zone = latest_day(db)
+        latest, zone = latest_day(self._file.read(LATEST_DAY))
+        day = budget_day(now, zone, latest)
+        if day == latest:
+            return day
+        with self._file.transaction() as db:  # by now another process may have begun it
+            latest, zone = latest_day(db.execute(LATEST_DAY).fetchall())
             day = budget_day(now, zone, latest)
-            if day != latest:
-                db.execute("DELETE FROM budget_day")
-                db.execute("INSERT INTO budget_day VALUES (?, ?, ?)", (day.day, zone, day.continued))
+            db.execute("DELETE FROM budget_day")
+            db.execute("INSERT INTO budget_day VALUES (?, ?, ?)", (day.day, zone, day.continued))
             return day
 
 
