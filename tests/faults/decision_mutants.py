@@ -16,7 +16,7 @@ from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal import sqlite
 from seedance_mcp.jobs.journal.budget import Caps
-from seedance_mcp.jobs.journal.day import budget_day, local_zone
+from seedance_mcp.jobs.journal.day import BudgetDay, budget_day, local_zone
 from seedance_mcp.jobs.journal.model import Admission, Job, NewJob
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
@@ -103,7 +103,7 @@ def the_body_code_decides(surgeon: Surgeon) -> None:
 def duplicates_within_ten_minutes(surgeon: Surgeon) -> None:
     """An identical request meets a running or unknown job only while that is young (decision 7)."""
     admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
-    same = cast("Callable[[sqlite3.Connection, NewJob], Job | None]", private(sqlite, "_same_request"))
+    same = cast("Callable[[sqlite3.Connection, NewJob], Job | None]", private(sqlite, "job_of_call"))
     now = [0.0]
 
     def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
@@ -115,7 +115,7 @@ def duplicates_within_ten_minutes(surgeon: Surgeon) -> None:
         return job if job is not None and now[0] - job.created_at < 600 else None
 
     surgeon.replace(SqliteJournal, "_admit", admitting)
-    surgeon.replace(sqlite, "_same_request", finding)
+    surgeon.replace(sqlite, "job_of_call", finding)
 
 
 def unsent_is_unknown(surgeon: Surgeon) -> None:
@@ -168,7 +168,7 @@ def late_truths_are_dropped(surgeon: Surgeon) -> None:
 def each_server_has_its_own_day(surgeon: Surgeon) -> None:
     """The day of the budget is that of the zone of whichever server asks (decision 12)."""
 
-    def today(now: float, _: str, latest: str | None) -> str:
+    def today(now: float, _: str, latest: BudgetDay | None) -> BudgetDay:
         return budget_day(now, local_zone(), latest)
 
     surgeon.replace(sqlite, "budget_day", today)

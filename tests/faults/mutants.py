@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, cast
 
 from seedance_mcp.catalog.check import check
@@ -22,6 +20,7 @@ from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal import budget, sqlite
 from seedance_mcp.jobs.journal.budget import Caps, Spending
+from seedance_mcp.jobs.journal.day import BudgetDay
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, NewJob
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.quote import Quote
@@ -33,7 +32,7 @@ from tests.faults.kill_points import patch, private
 from tests.faults.surgeon import Surgeon
 
 _Admit = Callable[[SqliteJournal, NewJob, Caps], Admission]
-_Change = Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]
+_Change = Callable[..., Job | None]
 
 
 def resend_like_an_sdk(surgeon: Surgeon) -> None:
@@ -117,10 +116,12 @@ def unknown_releases_its_reservation(surgeon: Surgeon) -> None:
     """A job that may have been charged counts as not charged."""
     change = cast(_Change, private(SqliteJournal, "_change"))
 
-    def changing(self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
+    def changing(
+        self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...], *task: str | None
+    ) -> Job | None:
         if changes.get("state") == "unknown":
             changes = {**changes, "reserved": 0}
-        return change(self, job_id, changes, when)
+        return change(self, job_id, changes, when, *task)
 
     surgeon.replace(SqliteJournal, "_change", changing)
 
@@ -189,36 +190,30 @@ def answer_before_the_journal(surgeon: Surgeon) -> None:
         in_memory[new.id] = new, caps
         return Admission(row(new, "intent"))
 
-    def changing(self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
+    def changing(
+        self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...], *task: str | None
+    ) -> Job | None:
         if job_id not in in_memory:
-            return change(self, job_id, changes, when)
+            return change(self, job_id, changes, when, *task)
         state, (new, caps) = changes.get("state"), in_memory[job_id]
         if state == "submitting":
             return row(new, "submitting")
         del in_memory[job_id]
         if state in {"rejected", "unknown"}:  # an accepted job that has no row gets one by itself
             admit(self, new, caps)
-        return change(self, job_id, changes, ())
+        return change(self, job_id, changes, (), *task)
 
     surgeon.replace(SqliteJournal, "_admit", admitting)
     surgeon.replace(SqliteJournal, "_change", changing)
 
 
 def yesterday_comes_back(surgeon: Surgeon) -> None:
-    """The budget's day is the clock's, even after the clock was set back, and only jobs of that very day count."""
-    spending = cast("Callable[[sqlite3.Connection, str], Spending]", private(sqlite, "_spending"))
+    """The budget's day is the clock's, even after the clock was set back."""
 
-    def today(now: float, *_: object) -> str:
-        return time.strftime("%Y-%m-%d", time.localtime(now))
-
-    def of_that_day(db: sqlite3.Connection, day: str) -> Spending:
-        later = spending(db, f"{day}~")
-        from_day_on = spending(db, day)
-        spent, reserved = from_day_on.spent - later.spent, from_day_on.reserved - later.reserved
-        return replace(from_day_on, spent=spent, reserved=reserved)
+    def today(now: float, *_: object) -> BudgetDay:
+        return BudgetDay(time.strftime("%Y-%m-%d", time.localtime(now)))
 
     surgeon.replace(sqlite, "budget_day", today)
-    surgeon.replace(sqlite, "_spending", of_that_day)
 
 
 MUTANTS: Mapping[str, Callable[[Surgeon], None]] = {
