@@ -264,6 +264,7 @@ class JobService:
         """
         await self.recover()
         job = await self.get(job_id)
+        task_id = None if task_id is None else task_id.strip()
         if task_id is not None and not is_task_id(task_id):
             raise InvalidRequest("That is not the id of a task.", next_step="Copy it from the vendor's site.")
         changes: dict[str, Any] = {"finished_at": self._now(), "error_message": "Settled by hand: not charged."}
@@ -271,7 +272,7 @@ class JobService:
             known = job.account is not None or job.vendor not in {v.slug for v in self.settings.vendors}
             account = job.account if known else self._accounts.id(job.vendor)
             changes = {"submitted_at": job.submitted_at or job.created_at, "account": account}
-        settled = await self._journal.settle(job_id, task_id and task_id.strip(), **changes)
+        settled = await self._journal.settle(job_id, task_id, **changes)
         if settled is None and job.state in UNFINISHED:
             raise InvalidRequest(f"Job {job_id} is being submitted.", next_step="Try again in a few minutes.")
         if settled is None:

@@ -222,8 +222,10 @@ def _task_id(value: object) -> object:
 
 
 def is_task_id(value: object) -> bool:
-    """Whether a value can be the id of a task: a text of at most 512 characters that can be a segment of a path."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_TASK_ID and value not in {".", ".."}
+    """Whether a value can be the id of a task: a visible text of at most 512 characters that can be part of a path."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        return False
+    return len(value) <= LONGEST_TASK_ID and value not in {".", ".."}
 
 
 def _checked_id(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -181,7 +182,7 @@ async def test_a_user_is_asked_anew_where_the_price_has_risen_meanwhile(
     async with with_price_list(tmp_path, era, answer) as (session, prices):
         job = await session.create(model=order.model, **{n: v for n, v in order.args.items() if n != "prompt"})
         assert session.charge_count == 1
-    assert [question.split()[3] for question in questions] == amounts
+    assert [re.findall(r"\$[0-9.]+", question)[0] for question in questions] == amounts
     assert job["cost"]["usd"] == pytest.approx(0.4 * later)
 
 
