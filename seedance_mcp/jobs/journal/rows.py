@@ -14,7 +14,7 @@ COLUMNS = tuple(f.name for f in fields(Job))
 JSON = {"request", "price", "charged", "delivered"}
 """The columns that hold JSON."""
 LONGEST = {"vendor_status": 2000, "error_message": 2000, "save_error": 2000, "url": 8000}
-"""The most characters of what vendors say, by column. A link that was cut has a space in it, so it is never requested."""
+"""The most characters of what vendors say, by column. A cut link ends in a line break: it is no URL any more."""
 
 
 def quoted(states: Sequence[str]) -> str:
@@ -34,7 +34,7 @@ def stored(name: str, value: Any) -> Any:
     if name in JSON:
         return json.dumps(value, ensure_ascii=False) if value is not None else None
     if name in LONGEST and isinstance(value, str):
-        return value if len(value) <= LONGEST[name] else f"{value[: LONGEST[name] - 2]} …"
+        return value if len(value) <= LONGEST[name] else f"{value[: LONGEST[name] - 1]}\n"
     return int(value) if isinstance(value, bool) else value
 
 
