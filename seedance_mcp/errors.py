@@ -11,6 +11,7 @@ SeedanceError
 │   └── UnknownJob                  the journal has no such job
 ├── VendorRefused               the vendor refused before it accepted the job: not charged
 ├── VendorUnreachable           the vendor did not answer a request that costs nothing
+│   └── NoSuchTask                  it answered that it does not know the task (yet, or any more)
 ├── UnexpectedAnswer            the vendor's answer does not have a shape that it documents
 ├── UploadPending               a local file is still being uploaded or reviewed: nothing was sent
 ├── SettingError                a setting has a value that cannot be used

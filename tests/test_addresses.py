@@ -36,7 +36,7 @@ def test_a_bucket_url_is_accepted(url: str) -> None:
         ("s3://key:topsecret@bucket", "must name a bucket"),
         ("s3://bucket/x#topsecret", "must name a bucket"),
         ("s3://bucket?aws_secret_access_key=topsecret", "Credentials belong in the environment: AWS_ACCESS_KEY_ID"),
-        ("s3://bucket?access_key_id=topsecret", "has the option 'access_key_id'"),
+        ("s3://bucket?access_key_id=topsecret", "has an option that is not known"),
         ("gs://bucket?service_account_key=topsecret", "the options are: none"),
         ("s3://bucket?endpoint=http://10.0.0.1", "endpoint that begins with https://"),
         ("s3://[", "is not a URL"),

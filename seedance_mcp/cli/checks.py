@@ -34,6 +34,8 @@ _FOLDERS = ("SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR", "SEEDANCE_SETTINGS_FILE
 def problems(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield every fault of the settings and of the folders and files that they name."""
     yield from settings.problems
+    for name in settings.unfilled:
+        yield f"{name} holds a placeholder that the client did not fill in, so it counts as not set."
     yield from misspelt(environ, "the environment")
     yield from misspelt(settings_file.read(settings.settings_file).values, str(settings.settings_file))
     yield from _keys(settings, environ)
