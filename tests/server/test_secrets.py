@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 KEY = "sk-live/0123456789abcdef"
 FORMS = (KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode())
-KEYS = {"SEEDANCE_SANDBOX": "0", "SEEDANCE_SEEDANCEAPI_API_KEY": KEY, "SEEDANCE_SAVE": "off"}
+KEYS: dict[str, Any] = {"SEEDANCE_SANDBOX": "0", "SEEDANCE_SEEDANCEAPI_API_KEY": KEY, "SEEDANCE_SAVE": "off"}
 SAID = "key " + " and ".join(FORMS)
 
 
