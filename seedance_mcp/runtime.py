@@ -19,7 +19,6 @@ from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import Timing
 from seedance_mcp.settings import load
-from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
@@ -120,8 +119,8 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
             # A journal of its own, so that its play money and its tasks never meet those of real vendors.
             state_dir = load(sandbox=True).state_dir.with_name("sandbox-server")
             environ = {"SEEDANCE_STATE_DIR": str(state_dir)}
-            for slug in known_fakes():
-                name = known_vendors()[slug].env_name
+            for slug, fake in known_fakes().items():
+                name = fake.vendor.env_name
                 environ[f"SEEDANCE_{name}_BASE_URL"] = sandbox.base_url(slug, f"http://127.0.0.1:{bound}")
                 environ[f"SEEDANCE_{name}_API_KEY"] = "sandbox"
             on_ready(environ)

@@ -126,6 +126,9 @@ def price(request: VideoRequest, prices: Prices) -> Price:
         return Price(
             _formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution, unit_usd=reported
         )
+    if per == "second" and (request.duration is None or request.duration <= 0):
+        why = "the price depends on the length of the video, which the request does not fix; give a duration"
+        return Price(f"{_plain(rate)} {unit} per second", unknown=why, caution=caution, unit_usd=reported)
     amount = rate * (request.duration or 0) if per == "second" else rate
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)

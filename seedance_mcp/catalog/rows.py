@@ -165,7 +165,9 @@ class Whole:
         if not math.isfinite(number):
             return self.default
         if self.only:
-            return min(self.only, key=lambda v: (abs(v - number), v))
+            # A negative number means something else to a vendor, such as -1 for "automatic".
+            offered = [v for v in self.only if v >= 0] or self.only
+            return min(offered, key=lambda v: (abs(v - number), v))
         if self.most is not None and number > self.most:
             return self.most
         return round(number) if self.least is None else max(self.least, round(number))
@@ -222,12 +224,18 @@ class Text:
     most: int | None = None
     least: int = 1
     required: bool = False
+    never: str = ""
+    """A regular expression (the same in ECMA-262 and `re`) for what the vendor would take for a command."""
+    instead: str = ""
+    """What to do about such a text: "give the duration as a field"."""
 
     default = None
 
     def problem(self, value: object) -> str | None:
         if not isinstance(value, str):
             return "must be text"
+        if self.never and (found := re.search(self.never, value)):
+            return f"must not contain {found[0].strip()!r}, which the vendor would take for a command; {self.instead}"
         if len(value) < self.least:
             return "must not be empty"
         if self.most is not None and len(value) > self.most:
@@ -242,11 +250,14 @@ class Text:
 
     def schema(self) -> Schema:
         most = {} if self.most is None else {"maxLength": self.most}
-        return {"type": "string"} | ({"minLength": self.least} if self.least else {}) | most
+        never = {"not": {"pattern": self.never}} if self.never else {}
+        return {"type": "string"} | ({"minLength": self.least} if self.least else {}) | most | never
 
     def merged(self, other: Text) -> Text:
         most = None if self.most is None or other.most is None else max(self.most, other.most)
-        return replace(self, most=most, least=min(self.least, other.least), required=self.required and other.required)
+        never, instead = (self.never, self.instead) if self.never == other.never else ("", "")
+        required, least = self.required and other.required, min(self.least, other.least)
+        return replace(self, most=most, least=least, required=required, never=never, instead=instead)
 
 
 @dataclass(frozen=True, slots=True)

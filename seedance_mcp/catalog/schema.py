@@ -47,7 +47,7 @@ def _model(models: Sequence[Model]) -> Schema:
 def tool_property(row: Row, description: str) -> Schema:
     """Return a property for `tools/list`: a row's schema without keywords that cost tokens and do not help a caller."""
     schema = dict(row.schema())
-    for keyword in ("pattern", "minLength", "minItems"):
+    for keyword in ("pattern", "not", "minLength", "minItems"):
         schema.pop(keyword, None)
     if isinstance(row, Media):
         schema["items"] = {"type": "string"}

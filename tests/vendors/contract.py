@@ -22,6 +22,7 @@ from typing import Any, get_args
 
 from seedance_mcp.catalog import Flag, Link, Media, Model, OneOf, Row, Text, Whole
 from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import FIELDS
 from seedance_mcp.errors import UnexpectedAnswer
 from seedance_mcp.vendors import Answer, Vendor
@@ -231,6 +232,17 @@ def sends_every_field_of_every_model(vendor: Vendor, folder: Path) -> None:
             assert len(values) == 1 or len(set(bodies)) > 1, f"{model.id} accepts {field} but does not send it"
 
 
+def no_legal_request_costs_nothing_or_less(vendor: Vendor, folder: Path) -> None:
+    del folder
+    for model in vendor.models:
+        for field, row in model.rows.items():
+            for value in _values(row):
+                for args in _requests(model, field, value):
+                    request = check(model, args).request
+                    amount = price(request, {}).amount if request else None
+                    assert amount is None or amount > 0, f"{model.id} costs {amount} with {args}"
+
+
 def _body(vendor: Vendor, model: Model, args: dict[str, Any]) -> str:
     request = check(model, args).request
     if request is None:
@@ -250,7 +262,7 @@ def _values(row: Row) -> Iterator[Any]:
         case OneOf():
             yield from row.values[:2]
         case Whole():
-            yield from row.only[:2] or (row.least or 0, (row.least or 0) + 1)
+            yield from row.only or (row.least or 0, (row.least or 0) + 1)
         case Flag():
             yield from (True, False)
         case Link() | Media():
@@ -286,4 +298,5 @@ CHECKS: tuple[Callable[[Vendor, Path], None], ...] = (
     quotes_a_task_id_in_a_path,
     describes_itself_and_its_models,
     sends_every_field_of_every_model,
+    no_legal_request_costs_nothing_or_less,
 )
