@@ -108,6 +108,9 @@ def readme() -> str:
     return with_parts(
         "README.md",
         {
+            "scope": f"- **{len(OURS)} vendors, {sum(len(v.models) for v in OURS)} models**: "
+            + ", ".join(v.name for v in OURS)
+            + ".",
             "clients": "\n\n".join(
                 f"**{name}**\n\n```{kind}\n{snippet(c)}\n```" for c, (name, kind) in CLIENTS.items()
             ),

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     config = commands.add_parser("config", help="print how to add the server to a client")
     config.add_argument("client", choices=("claude-code", "claude-desktop", "cursor", "vscode", "codex"))
-    sandbox = commands.add_parser("sandbox", help="serve the five fake vendors over HTTP, for other programs")
+    sandbox = commands.add_parser("sandbox", help="serve the fake vendors over HTTP, for other programs")
     sandbox.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (default 8765)")
     return parser
 

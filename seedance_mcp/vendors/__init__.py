@@ -1,4 +1,4 @@
-"""The known vendors: our five, and those that other packages add.
+"""The known vendors: ours, and those that other packages add.
 
 A package adds a vendor by naming its `Vendor` in the entry-point group `seedance_mcp.vendors`:
 

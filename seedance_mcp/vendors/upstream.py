@@ -35,7 +35,10 @@ _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
         (Code.MODEL_NOT_OPEN, r"ModelNotOpen|not activated the model"),
         (
             Code.NO_CREDIT,
-            r"insufficient|quota is not enough|Account(?:Overdue|QuotaExceeded)|free trial|SetLimit|balance|余额不足|积分不足",
+            (
+                r"insufficient|quota is not enough|Account(?:Overdue|QuotaExceeded)|free trial|SetLimit"
+                r"|balance|余额不足|积分不足"
+            ),
         ),
         # What is left of QuotaExceeded is the limit of queued tasks, by the upstream's page of errors.
         (Code.BUSY, r"task limit|ServerOverloaded|InflightBatch|QuotaExceeded|too many (?:running|active|queued)"),

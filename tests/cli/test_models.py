@@ -17,7 +17,6 @@ def test_json_has_every_model_and_the_source_of_each_row(tmp_path: Path) -> None
     assert result.code == 0
     models: list[dict[str, Any]] = json.loads(result.out)
     assert [m["id"] for m in models] == [m.id for v in known_vendors().values() for m in v.models]
-    assert len(models) == 33
     for model in models:
         assert not model["configured"]
         assert model["price_source"]

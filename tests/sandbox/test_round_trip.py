@@ -11,6 +11,7 @@ from seedance_mcp.catalog.check import check
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Call
+from tests.about import ABOUT
 from tests.facts import FACTS
 from tests.sandbox.sandbox_client import (
     SLUGS,
@@ -38,8 +39,7 @@ async def test_a_task_is_queued_then_runs_then_succeeds_with_a_video(slug: str) 
         second = await client.poll(accepted.task_id)
         clock.now += 2
         last = await client.poll(accepted.task_id)
-        # seedanceapi has no queued status.
-        assert first.state == ("running" if slug == "seedanceapi" else "queued")
+        assert first.state == ABOUT[slug].first_state
         assert (second.state, last.state) == ("running", "succeeded")
         assert (first.url, second.url) == (None, None)
         video = await client.download(accepted.task_id, last.url)
@@ -143,9 +143,7 @@ async def test_answers_have_the_documented_fields(slug: str) -> None:
     async with sandbox_client(slug) as client:
         response = await client.send(client.build_submit())
         shape, documented = _shape(response.json()), _shape(created)
-        if slug == "jimmyai":
-            documented |= {"data.cost"}
-        assert shape == documented
+        assert shape == documented | set(ABOUT[slug].undocumented_fields)
         task_id = client.accepted(response).task_id
         status = await client.send(client.vendor.build_status(task_id))
         assert _shape(status.json()) == _shape(done)

@@ -9,25 +9,16 @@ import anyio
 import pytest
 
 from seedance_mcp.sandbox import Sandbox
-from tests.server.mcp_client import PRICED, VENDORS, ToolAnswer, connected, inspect_video
+from seedance_mcp.vendors import known_vendors
+from tests.about import ABOUT, VENDORS
+from tests.server.mcp_client import PRICED, ToolAnswer, connected, inspect_video
 from tests.server.transports import HeldTransport
 
 pytestmark = pytest.mark.anyio
 
 IMAGE = "https://example.com/cat.png"
 SLOW = "a fox. sandbox: slow 3600"
-REQUESTS: dict[str, tuple[dict[str, Any], str, int]] = {
-    "ope": ({"model": "ope/seedance-2-0", "resolution": "480p", "duration": 4}, "864x496", 4),
-    "seedanceapi": ({"model": "seedanceapi/seedance-2.0-fast", "resolution": "480p", "duration": 5}, "864x496", 5),
-    "jimmyai": ({"model": "jimmyai/seedance2.0-mini", "resolution": "480p", "duration": 4}, "864x496", 4),
-    "12ai": ({"model": "12ai/seedance-2-official", "resolution": "480p", "duration": 4}, "864x496", 4),
-    "aigptimage": (
-        {"model": "aigptimage/seedance-2.0-text-to-video", "resolution": "480p", "duration": 4},
-        "864x496",
-        4,
-    ),
-}
-"""For each vendor a request, and the size and the seconds of its video."""
+MODELS = [model for vendor in known_vendors().values() for model in vendor.models]
 
 
 # -- creating -----------------------------------------------------------------------------------------------------
@@ -35,7 +26,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], str, int]] = {
 
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_every_vendor_makes_a_video(tmp_path: Path, era: str, vendor: str) -> None:
-    arguments, size, seconds = REQUESTS[vendor]
+    arguments = ABOUT[vendor].request
     async with connected(tmp_path, era) as session:
         job = await session.create(**arguments, aspect_ratio="16:9")
         assert job["state"] == "submitted"
@@ -47,10 +38,10 @@ async def test_every_vendor_makes_a_video(tmp_path: Path, era: str, vendor: str)
     assert Path(done["path"]).parent == tmp_path / "videos"
     assert Path(done["path"]).stat().st_size == done["size_bytes"]
     video = inspect_video(done["path"])
-    assert (video.codec, video.size) == ("h264", size)
-    assert video.seconds == pytest.approx(seconds, abs=0.1)
-    assert (done["duration"], done["resolution"]) == (seconds, "480p")
-    assert ("url" in done) is (vendor != "ope")  # this vendor gives no links
+    assert (video.codec, video.size) == ("h264", "864x496")
+    assert video.seconds == pytest.approx(arguments["duration"], abs=0.1)
+    assert (done["duration"], done["resolution"]) == (arguments["duration"], "480p")
+    assert ("url" in done) is (known_vendors()[vendor].build_download is None)
 
 
 async def test_the_job_id_is_returned_before_the_video_exists(tmp_path: Path, era: str) -> None:
@@ -127,7 +118,7 @@ async def test_the_answer_lists_the_values_that_were_assumed(tmp_path: Path, era
 async def test_a_dry_run_sends_nothing_and_shows_exactly_what_is_sent_later(
     tmp_path: Path, era: str, vendor: str
 ) -> None:
-    arguments = REQUESTS[vendor][0]
+    arguments = ABOUT[vendor].request
     async with connected(tmp_path, era) as session:
         quoted = await session.create(**arguments, dry_run=True)
         assert quoted["state"] == "quoted"
@@ -172,7 +163,7 @@ async def test_where_no_model_can_do_it_the_refusal_names_the_closest(tmp_path: 
     async with connected(tmp_path, era) as session:
         refusal = await session.refused(resolution="16k")
         assert session.sandbox.tasks == {}
-    assert refusal.startswith("invalid_request: None of 33 models can do this; the closest is ")
+    assert refusal.startswith(f"invalid_request: None of {len(MODELS)} models can do this; the closest is ")
     assert "nearest: " in refusal
 
 
@@ -237,7 +228,7 @@ async def test_null_and_empty_arguments_count_as_left_out(tmp_path: Path, era: s
         listed = (await session.call("list_videos", state="", cursor="", limit=None)).fields
         assert listed["videos"] == []
         everything = (await session.call("list_models", model=None, mode="")).fields
-        assert len(everything["models"]) == 33
+        assert len(everything["models"]) == len(MODELS)
 
 
 async def test_a_whole_number_may_be_sent_as_a_float(tmp_path: Path, era: str) -> None:

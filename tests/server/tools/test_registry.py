@@ -13,7 +13,8 @@ import pytest
 from mcp.client.extension import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 
-from tests.server.mcp_client import VENDORS, Session, connected, with_keys
+from tests.about import VENDORS
+from tests.server.mcp_client import Session, connected, with_keys
 
 pytestmark = pytest.mark.anyio
 
