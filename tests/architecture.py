@@ -23,6 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "addresses": set(),
     "sanitize": set(),
     "vendors": {"catalog", "errors"},
+    "vendor_kit": {"vendors"},
+    "testing": {"catalog", "errors", "vendors"},
     "environment": {"vendors"},
     "settings": {"addresses", "catalog", "environment", "errors", "vendors"},
     "redaction": {"settings"},
@@ -46,6 +48,8 @@ HOLDS = {
     "addresses": "which addresses may be used: hosts to download from, this machine, the user's bucket",
     "sanitize": "cleaning and repairing text that others wrote",
     "vendors": "one module or package for each vendor: rows, and functions between our terms and the vendor's; pure",
+    "vendor_kit": "the one import for authors of vendors",
+    "testing": "the contract that every vendor must meet",
     "environment": "every setting: name, type, default, meaning",
     "settings": "the settings in force",
     "redaction": "logging, without keys and signed links",
@@ -78,7 +82,7 @@ FOLDERS: dict[str, set[str]] = {
 FACES: dict[str, set[str]] = {
     "jobs": {"jobs/journal/budget", "jobs/journal/model", "jobs/quote", "jobs/service", "jobs/timing"},
     "server": {"server/app", "server/stdio"},
-    "vendors": {"vendors", "vendors/upstream", "vendors/vendor"},
+    "vendors": {"vendors", "vendors/kit", "vendors/upstream", "vendors/vendor"},
 }
 """The parts of a room that other rooms may import. A room without an entry may be imported whole."""
 

@@ -95,7 +95,11 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
 def _fill_in(model: Model, args: Args) -> VideoRequest:
     given = {n: _plain(v) for n, v in args.items() if n in model.rows}
     assumed: dict[str, Any] = {
-        name: value for name in model.rows if name not in given and (value := _default(model, name, args)) is not None
+        name: value
+        for name in model.rows
+        if name not in given
+        and (value := _default(model, name, args)) is not None
+        and not any(rule.broken({**given, name: value}) for rule in model.rules)
     }
     values: dict[str, Any] = {**given, **assumed}
     return VideoRequest(model, **values, assumed=assumed)

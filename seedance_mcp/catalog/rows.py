@@ -137,6 +137,8 @@ class Whole:
     default: int | None = None
     unit: str = ""
     required: bool = False
+    automatic: int | None = None
+    """One more legal value, by which the vendor chooses the number: priced at the largest, and never suggested."""
 
     def problem(self, value: object) -> str | None:
         return None if self._accepts(value) else f"must be {self.allowed()}"
@@ -145,11 +147,17 @@ class Whole:
         if not _is_whole(value):
             return False
         number = int(value)  # pyright: ignore[reportArgumentType]  (`_is_whole` has checked the type)
+        if number == self.automatic:
+            return True
         if self.only:
             return number in self.only
         return (self.least is None or self.least <= number) and (self.most is None or number <= self.most)
 
     def allowed(self) -> str:
+        automatic = "" if self.automatic is None else f", or {self.automatic} (the vendor chooses)"
+        return self._span() + automatic
+
+    def _span(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         if self.only:
             return ", ".join(map(str, self.only[:-1])) + f" or {self.only[-1]}{unit}"
@@ -165,27 +173,30 @@ class Whole:
         if not math.isfinite(number):
             return self.default
         if self.only:
-            # A negative number means something else to a vendor, such as -1 for "automatic".
-            offered = [v for v in self.only if v >= 0] or self.only
+            offered = [v for v in self.only if v >= 0] or self.only  # below 0, a number stands for something else
             return min(offered, key=lambda v: (abs(v - number), v))
         if self.most is not None and number > self.most:
             return self.most
         return round(number) if self.least is None else max(self.least, round(number))
 
     def schema(self) -> Schema:
-        if self.only:
-            return {"type": "integer", "enum": list(self.only)}
         ends = {"minimum": self.least, "maximum": self.most}
-        return {"type": "integer"} | {end: value for end, value in ends.items() if value is not None}
+        span: Schema = {end: value for end, value in ends.items() if value is not None}
+        if self.only:
+            span = {"enum": list(self.only)}
+        if self.automatic is not None:
+            span = {"anyOf": [span, {"const": self.automatic}]}
+        return {"type": "integer"} | span
 
     def merged(self, other: Whole) -> Whole:
         default = self.default if self.default == other.default else None
         required = self.required and other.required
+        automatic = other.automatic if self.automatic is None else self.automatic
         if self.only and self.only == other.only:
-            return replace(self, default=default, required=required)
+            return replace(self, default=default, required=required, automatic=automatic)
         most = None if self.most is None or other.most is None else max(self.most, other.most)
         least = None if self.least is None or other.least is None else min(self.least, other.least)
-        return replace(self, least=least, most=most, only=(), default=default, required=required)
+        return replace(self, least=least, most=most, only=(), default=default, required=required, automatic=automatic)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def _model(models: Sequence[Model]) -> Schema:
 def tool_property(row: Row, description: str) -> Schema:
     """Return a property for `tools/list`: a row's schema without keywords that cost tokens and do not help a caller."""
     schema = dict(row.schema())
-    for keyword in ("pattern", "not", "minLength", "minItems"):
+    for keyword in ("pattern", "not", "anyOf", "properties", "additionalProperties", "minLength", "minItems"):
         schema.pop(keyword, None)
     if isinstance(row, Media):
         schema["items"] = {"type": "string"}
@@ -65,6 +65,8 @@ def _description(name: str, rows: Sequence[Row]) -> str:
         parts += [] if row.least is None else [f"from {row.least}" if row.most is None else f"{row.least}-{row.most}"]
         if only:
             parts.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
+        if row.automatic is not None:
+            parts.append(f"{row.automatic} automatic")
     if isinstance(row, Media | Text) and row.most:
         parts.append(f"max {row.most}" + (" characters" if isinstance(row, Text) else ""))
     if isinstance(row, Media | Link):

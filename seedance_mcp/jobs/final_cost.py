@@ -10,6 +10,7 @@ from seedance_mcp.catalog.price import MICROS
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
     from seedance_mcp.jobs.journal.model import Job
+    from seedance_mcp.vendors.vendor import Snapshot
 
 
 def charged_usd(job: Job, charged: Decimal | None) -> int | None:
@@ -17,6 +18,17 @@ def charged_usd(job: Job, charged: Decimal | None) -> int | None:
     if charged is None or job.unit_usd is None:
         return None
     return int((charged * Decimal(job.unit_usd) * MICROS).to_integral_value(ROUND_CEILING))
+
+
+def charge_of(job: Job, found: Snapshot) -> Decimal | None:
+    """Return what a task was charged in the vendor's own unit, from its tokens where the vendor counts those.
+
+    The price of a token is that of the quote.
+    """
+    quoted = job.price or {}
+    if found.charged is not None or found.tokens is None or not (quoted.get("tokens") and quoted.get("amount")):
+        return found.charged
+    return Decimal(str(quoted["amount"])) * found.tokens / quoted["tokens"]
 
 
 def settlement(job: Job, model: Model | None, state: str, charged: Decimal | None) -> dict[str, Any]:

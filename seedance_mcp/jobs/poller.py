@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 
 from seedance_mcp.errors import SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
-from seedance_mcp.jobs.final_cost import settlement
+from seedance_mcp.jobs.final_cost import charge_of, settlement
 from seedance_mcp.jobs.journal.model import OPEN
 from seedance_mcp.vendors.vendor import read_snapshot
 
@@ -196,7 +196,7 @@ class Poller:
             moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
             await self._plan(moved or job)
             return False
-        changes |= settlement(job, vendor.model(job.model), found.state, found.charged)
+        changes |= settlement(job, vendor.model(job.model), found.state, charge_of(job, found))
         if found.refusal:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:

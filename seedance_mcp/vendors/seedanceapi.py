@@ -176,7 +176,7 @@ _STATES: dict[str, TaskState] = {
 def build_submit(request: VideoRequest) -> Call:
     """POST /generate (SEED: request body)."""
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": in_plain_words(request.prompt),
         "duration": request.duration,
         "resolution": request.resolution,

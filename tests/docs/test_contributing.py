@@ -18,8 +18,8 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client import Client
 
+from seedance_mcp.testing.contract import CHECKS
 from seedance_mcp.vendors import Vendor
-from tests.vendors.contract import CHECKS
 
 PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-8")
 (CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

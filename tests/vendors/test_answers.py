@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.testing.contract import Fixture, fixtures, parsed
 from seedance_mcp.vendors import Answer, known_vendors
 from tests.about import ABOUT, VENDORS, folder
 from tests.facts import FACTS
-from tests.vendors.contract import Fixture, fixtures, parsed
 
 ANSWERS = [pytest.param(slug, f, id=f"{slug}-{f.name}") for slug in VENDORS for f in fixtures(folder(slug))]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from seedance_mcp.testing.contract import CHECKS, no_legal_request_costs_nothing_or_less
 from seedance_mcp.vendors import Vendor, known_vendors
 from tests.about import ABOUT, folder
-from tests.vendors.contract import CHECKS, no_legal_request_costs_nothing_or_less
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -136,4 +136,4 @@ class Fake:
 
     def model(self, name: object) -> Model | None:
         """Return the model with this name in requests, or None."""
-        return next((m for m in self.vendor.models if m.name == name), None)
+        return next((m for m in self.vendor.models if m.wire == name), None)
