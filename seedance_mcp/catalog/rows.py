@@ -126,6 +126,10 @@ def _magnitude(value: str) -> float:
     return 0.0
 
 
+_MANY = 12
+"""More numbers are not listed one by one in a text; they follow a pattern."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A whole number in a range (None: the vendor does not state this limit), or one of `only`."""
@@ -159,6 +163,8 @@ class Whole:
 
     def _span(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
+        if len(self.only) > _MANY:
+            return ", ".join(map(str, self.only[:3])) + f" … {self.only[-1]}{unit}"
         if self.only:
             return ", ".join(map(str, self.only[:-1])) + f" or {self.only[-1]}{unit}"
         if self.least is None or self.most is None:

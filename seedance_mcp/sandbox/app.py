@@ -106,6 +106,10 @@ class Sandbox:
             Route(fake.prefix + fake.create_path, bound(self._create), methods=["POST"]),
             Route(fake.prefix + fake.status_path, bound(self._status)),
         ]
+        if fake.render_list:
+            routes.append(Route(fake.prefix + fake.create_path, bound(self._list), methods=["GET"]))
+        if fake.cancel:
+            routes.append(Route(fake.prefix + fake.status_path, bound(self._cancel), methods=["DELETE"]))
         if fake.content_path:
             routes.append(Route(fake.prefix + fake.content_path, bound(self._content)))
         routes += [self._endpoint(fake, endpoint) for endpoint in fake.endpoints]
@@ -186,6 +190,28 @@ class Sandbox:
             return Decimal(str(directed))
         quoted = price(job, fake.prices).amount
         return self._charge(fake.slug, quoted) if self._charge else quoted
+
+    async def _list(self, fake: Fake, request: Request) -> Response:
+        if fake.render_list is None:
+            raise Rejected(Rejection("unknown_task"))
+        now = self._clock()
+        views = [
+            TaskView(task, task.state(now), task.percent(now)) for task in self.tasks.values() if task.slug == fake.slug
+        ]
+        return _reply(fake.render_list(views, request.query_params))
+
+    async def _cancel(self, fake: Fake, request: Request) -> Response:
+        task = self._find_task(fake, request.path_params["task_id"], "unknown_task")
+        if fake.cancel is None:
+            raise Rejected(Rejection("unknown_task"))
+        now = self._clock()
+        effect, reply = fake.cancel(TaskView(task, task.state(now), task.percent(now)))
+        if effect == "cancelled":
+            task.cancelled = True
+            self.charges = [charge for charge in self.charges if charge.task_id != task.id]
+        elif effect == "erased":
+            del self.tasks[task.id]
+        return _reply(reply)
 
     async def _status(self, fake: Fake, request: Request) -> Response:
         task_id = request.query_params.get(fake.status_query) if fake.status_query else request.path_params["task_id"]

@@ -90,6 +90,7 @@ def parsed(vendor: Vendor, fixture: Fixture) -> dict[str, Any]:
     optional = {"code": str(why.code), "message": why.message, "vendor_code": why.vendor_code} if why else {}
     always = {"state": task.state, "vendor_status": task.vendor_status, "url": task.url, "charged": _text(task.charged)}
     always |= {"progress": task.progress, "code": optional.get("code")}
+    always |= {"tokens": task.tokens, "last_frame_url": task.last_frame_url}
     return _without_nones(always) | {k: v for k, v in optional.items() if k in fixture.expect}
 
 

@@ -47,6 +47,7 @@ def requests_with(model: Model, field: str, value: Any) -> Iterator[dict[str, An
     """Yield requests with a field: alone, and with each other field, since some fields need another."""
     needed = {name: next(iter(_values(row))) for name, row in model.rows.items() if row.required or name == "prompt"}
     yield needed | {field: value}
+    yield {name: v for name, v in needed.items() if model.rows[name].required} | {field: value}
     for other, row in model.rows.items():
         if other not in needed and other != field:
             yield needed | {field: value, other: next(iter(_values(row)))}

@@ -36,7 +36,8 @@ def _call(vendor: Vendor, case: dict[str, Any]) -> Call:
         checked = check(model, case["request"])
         assert checked.request, [p.sentence() for p in checked.problems]
         return vendor.build_submit(checked.request)
-    build = {"status": vendor.build_status, "download": vendor.build_download}[case["call"]]
+    cancel = vendor.cancel.build if vendor.cancel else None
+    build = {"status": vendor.build_status, "download": vendor.build_download, "cancel": cancel}[case["call"]]
     assert build
     return build(case["request"]["task_id"])
 
@@ -82,6 +83,6 @@ def test_no_case_is_missing(slug: str) -> None:
 @pytest.mark.parametrize("path", CASES.values(), ids=CASES.keys())
 def test_a_case_names_its_source(path: Path) -> None:
     case = json.loads(path.read_text("utf-8"))
-    assert case["source"].startswith("SEED")
+    assert case["source"].startswith(("SEED", "PUB"))
     assert case["form"] in ("curl", "json", "python", "http", "text")
     assert "***" in case["sent"]["headers"]["Authorization"]

@@ -12,12 +12,20 @@ import logging
 from functools import cache
 from importlib.metadata import entry_points
 
-from seedance_mcp.sandbox.fakes import aigptimage, jimmyai, ope, seedanceapi, twelveai
+from seedance_mcp.sandbox.fakes import aigptimage, ark, jimmyai, ope, seedanceapi, twelveai
 from seedance_mcp.sandbox.fakes.fake import Fake
 
 log = logging.getLogger(__name__)
 
-OURS = (ope.FAKE, seedanceapi.FAKE, jimmyai.FAKE, twelveai.FAKE, aigptimage.FAKE)
+OURS = (
+    ope.FAKE,
+    seedanceapi.FAKE,
+    jimmyai.FAKE,
+    twelveai.FAKE,
+    aigptimage.FAKE,
+    ark.FAKE,
+    ark.BYTEPLUS_FAKE,
+)
 
 
 @cache
