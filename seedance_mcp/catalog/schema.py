@@ -34,11 +34,11 @@ def merged_schema(models: Sequence[Model]) -> Schema:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-_FEW = 8
+_FEW = 4
 
 
 def _model(models: Sequence[Model]) -> Schema:
-    """List the ids of up to 8 models; more ids would cost more tokens than a call of list_models."""
+    """List the ids of up to 4 models: more of them cost each conversation more than a call of list_models is worth."""
     if len(models) <= _FEW:
         return {"type": "string", "enum": [m.id for m in models]}
     return {"type": "string", "description": "From list_models"}
@@ -53,14 +53,27 @@ def tool_property(row: Row, description: str) -> Schema:
         schema["items"] = {"type": "string"}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
+    if isinstance(row, Whole) and _spans_all(row):
+        schema = {"type": "integer"}
+    if description:  # which states the range
+        for keyword in ("minimum", "maximum", "maxItems", "maxLength"):
+            schema.pop(keyword, None)
     return schema | ({"description": description} if description else {})
+
+
+_HUGE = 10**6
+
+
+def _spans_all(row: Whole) -> bool:
+    """Whether a range is so large that stating it helps nobody, as for a seed."""
+    return row.least is not None and row.most is not None and row.most - row.least > _HUGE
 
 
 def _description(name: str, rows: Sequence[Row]) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
     row = reduce(lambda a, b: a.merged(b), rows)
     parts = [FIELDS[name]] if FIELDS[name] else []
-    if isinstance(row, Whole):
+    if isinstance(row, Whole) and not _spans_all(row):
         only = [r.only for r in rows if isinstance(r, Whole) and r.only]
         parts += [] if row.least is None else [f"from {row.least}" if row.most is None else f"{row.least}-{row.most}"]
         if only:
