@@ -25,6 +25,9 @@ class Setting:
     """A description of the default, where it is computed."""
 
 
+LONGEST_WAIT = 50
+"""Seconds that one check may wait; some clients give a whole call no more than 60."""
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
     Setting(
@@ -66,6 +69,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Your bucket, for local files that a vendor cannot take itself: s3://bucket/prefix (with ?region=…&endpoint=… "
         "where needed), gs://bucket/prefix or az://container/prefix. Credentials come from the provider's own "
         "variables, such as AWS_ACCESS_KEY_ID.",
+    ),
+    Setting(
+        "SEEDANCE_MAX_WAIT",
+        f"Seconds that one check_video may wait, 1 to {LONGEST_WAIT}: less than the client's time limit for a call.",
+        "whole",
+        str(LONGEST_WAIT),
     ),
     Setting("SEEDANCE_POLL_INTERVAL", "Seconds between status checks, instead of the adaptive schedule.", "seconds"),
     Setting(

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from seedance_mcp.addresses import bucket_url_problem, is_loopback
 from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
-from seedance_mcp.environment import SETTINGS, Setting, every_setting, vendor_settings
+from seedance_mcp.environment import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import InvalidRequest, SettingError
 from seedance_mcp.vendors import Vendor, known_vendors
 
@@ -48,6 +48,8 @@ class Settings:
     allow_unpriced: bool = False
     prices: Prices = field(default_factory=dict[str, UnitPrice])
     poll_interval: float | None = None
+    max_wait: int = LONGEST_WAIT
+    """Seconds that one check may wait for a video."""
     retention_days: int | None = None
     media_roots: tuple[Path, ...] = ()
     """Folders whose files may be used in requests; if empty, local files are refused."""
@@ -142,6 +144,7 @@ class _Reader:
             max_open_jobs=self.whole("SEEDANCE_MAX_OPEN_JOBS"),
             allow_unpriced=self.flag("SEEDANCE_ALLOW_UNPRICED"),
             prices=self.prices("SEEDANCE_PRICES"),
+            max_wait=self.wait("SEEDANCE_MAX_WAIT"),
             poll_interval=self.seconds("SEEDANCE_POLL_INTERVAL"),
             retention_days=self.whole("SEEDANCE_RETENTION_DAYS"),
             media_roots=self.folders("SEEDANCE_MEDIA_ROOTS"),
@@ -206,6 +209,12 @@ class _Reader:
     def whole(self, name: str) -> int | None:
         number = self._number(name, "a whole number", whole=True)
         return None if number is None else int(number)
+
+    def wait(self, name: str) -> int:
+        seconds = self.whole(name)
+        if seconds is not None and not 1 <= seconds <= LONGEST_WAIT:
+            self.problems.append(f"{name} must be 1 to {LONGEST_WAIT} seconds, not {seconds}.")
+        return LONGEST_WAIT if seconds is None else seconds
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)

@@ -6,6 +6,7 @@ never null.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
-from seedance_mcp.jobs.service import LONGEST_WAIT
 from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def quoted(quote: Quote, url: str) -> Fields:
 _PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are placeholders for them.'
 
 
-def created(quote: Quote, admission: Admission) -> Fields:
-    """Answer create_video."""
+def created(quote: Quote, admission: Admission, max_wait: int) -> Fields:
+    """Answer create_video; `max_wait` is how many seconds one check may take."""
     job = admission.job
-    step = f"Call check_video with job_id {job.id} and wait_seconds {LONGEST_WAIT} until it is finished."
+    step = f"Call check_video with job_id {job.id} and wait_seconds {max_wait} until it is finished."
     if job.state == "unknown":
         step = NEXT_STEP[Code.UNKNOWN_OUTCOME]
     elif job.terminal:
@@ -252,15 +252,22 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
             lines += [f"{name}: {text}" for name, text in cast("Mapping[str, str]", value).items()]
         elif isinstance(value, Mapping):
             pairs = cast("Mapping[str, Any]", value).items()
-            lines.append(f"{indent}{key}: " + ", ".join(f"{k} {v}" for k, v in pairs))
+            lines.append(f"{indent}{key}: " + ", ".join(f"{k} {_word(v)}" for k, v in pairs))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             items = cast("list[Mapping[str, Any]]", value)
             lines += [f"{indent}- " + "; ".join(x.strip() for x in _lines(item, "")) for item in items]
+        elif isinstance(value, list) and all(isinstance(item, int | float) for item in cast("list[Any]", value)):
+            lines.append(f"{indent}{key}: " + ", ".join(map(_word, cast("list[Any]", value))))
         elif isinstance(value, list):
-            lines += [f"{indent}{key}: {item}" for item in cast("list[Any]", value)]
+            lines += [f"{indent}{key}: {_word(item)}" for item in cast("list[Any]", value)]
         else:
-            lines.append(f"{indent}{key}: {value}")
+            lines.append(f"{indent}{key}: {_word(value)}")
     return lines
+
+
+def _word(value: Any) -> str:
+    """Return a value as plain text, or as JSON where it is not text: models read `true`, not `True`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _money(value: Mapping[str, Any]) -> str:

@@ -160,6 +160,13 @@ def test_flags_have_several_spellings(yes: str, no: str) -> None:
     assert not load({"SEEDANCE_ALLOW_UNPRICED": no}).allow_unpriced
 
 
+def test_a_check_may_wait_1_to_50_seconds() -> None:
+    assert load({}).max_wait == 50
+    assert load({"SEEDANCE_MAX_WAIT": "1"}).max_wait == 1
+    for value in ("0", "51"):
+        assert load_error(SEEDANCE_MAX_WAIT=value) == f"SEEDANCE_MAX_WAIT must be 1 to 50 seconds, not {value}."
+
+
 def test_seconds_may_have_a_fraction() -> None:
     assert load({"SEEDANCE_POLL_INTERVAL": "0.5"}).poll_interval == 0.5
 

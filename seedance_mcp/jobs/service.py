@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from seedance_mcp.uploads.reviews import ReviewStatus
     from seedance_mcp.web import Web
 
-LONGEST_WAIT = 50
-"""Seconds that a check may wait; some clients give a whole call no more than 60."""
 SHORTEST_ID = 4
 """The fewest characters of an id that can name a job; a video's file name ends with as many."""
 _DAY = 86_400
@@ -334,7 +332,7 @@ class JobService:
             return None
         if self.settings.sandbox:
             return 2
-        return check_again_in(job.elapsed(self._now()), await self.expected_seconds(job.model), LONGEST_WAIT)
+        return check_again_in(job.elapsed(self._now()), await self.expected_seconds(job.model), self.settings.max_wait)
 
     async def download(self, job: Job, on_progress: Callable[[int, int | None], None] | None = None) -> Job:
         """Save the video of a succeeded job now; `on_progress` gets the bytes so far and (if known) in all.

@@ -18,7 +18,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import player, prompts, resources, video_files
+from seedance_mcp.server import clients, player, prompts, resources, tasks, video_files
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.registry import tools
@@ -69,6 +69,7 @@ class App:
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
         self._subscriptions = Subscriptions(self.service, most_subscriptions)
+        self._tasks = tasks.Tasks(self.service, self._subscriptions.bus)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
@@ -87,18 +88,19 @@ class App:
             lifespan=self._lifespan,
             get_tool_input_schema=lambda name: tool.input_schema if (tool := self.tools.get(name)) else None,
             on_list_tools=self._list_tools,
-            on_call_tool=self._call_tool,
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
             on_subscribe_resource=self._subscriptions.subscribe,
             on_unsubscribe_resource=self._subscriptions.unsubscribe,
-            on_subscriptions_listen=self._subscriptions.listen,
+            on_subscriptions_listen=self._listen,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
         )
+        server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
         server.extensions[player.EXTENSION] = {}
+        self._tasks.install(server)
         if self.settings.confirm_above is not None:
             from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity  # noqa: PLC0415  (slow import)
 
@@ -172,13 +174,18 @@ class App:
 
     async def _call_tool(
         self, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
         tool = self.tools.get(params.name)
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
         call = Call(_tidy(params.arguments or {}), increasing(ctx.session.report_progress), _asker(ctx, params))
         try:
-            answer = await tool.run(await self.service(), call)
+            service = await self.service()
+            answer = await tool.run(service, call)
+            if tool.starts_job and tasks.declared(ctx) and not isinstance(answer, ImageAnswer):
+                task = await self._tasks.created(service, answer["job_id"]) if "job_id" in answer else None
+                if task is not None:
+                    return task
         except NeedsInput as question:
             return question.request
         except SeedanceError as error:
@@ -190,11 +197,17 @@ class App:
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
             )
-            return types.CallToolResult(content=[image, _text(answer.fields)])
+            fields = None if clients.hides_images(ctx) else answer.fields
+            return types.CallToolResult(content=[image, _text(answer.fields)], structured_content=fields)
         content: list[types.ContentBlock] = [_text({k: v for k, v in answer.items() if k != player.BYTES})]
-        if ctx.protocol_version >= video_files.SINCE and (link := video_files.link(answer)):
+        if clients.takes_links(ctx) and (link := video_files.link(answer)):
             content.append(link)
         return types.CallToolResult(content=content, structured_content=answer)
+
+    async def _listen(
+        self, ctx: Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        return await (self._tasks if tasks.asked(params) else self._subscriptions).listen(ctx, params)
 
     # -- prompts and resources ------------------------------------------------------------------------------------
 
@@ -212,7 +225,11 @@ class App:
         ids: list[str] = []
         if name == "job_id":
             ids = [job.id for job in (await (await self.service()).page(limit=prompts.MOST)).jobs]
-        values = prompts.completed(name, typed, self.settings, ids)
+        chosen = (params.context.arguments if params.context else None) or {}
+        if isinstance(params.ref, types.ResourceTemplateReference) and name in {"vendor", "model"}:
+            values = resources.completed(name, typed, chosen, self.settings)
+        else:
+            values = prompts.completed(name, typed, self.settings, ids)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
     async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
@@ -254,8 +271,12 @@ def _listed(tool: Tool) -> types.Tool:
 
 
 def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Drop what some clients send for "not given": null, and empty texts and lists."""
-    return {name: value for name, value in arguments.items() if value is not None and value not in ("", [])}
+    """Drop what clients add by themselves, and what some send for "not given": null, and empty texts and lists."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if value is not None and value not in ("", []) and name not in clients.ADDED_ARGUMENTS
+    }
 
 
 def _text(fields: Fields) -> types.TextContent:

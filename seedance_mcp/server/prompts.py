@@ -150,7 +150,11 @@ def completed(argument: str, typed: str, settings: Settings, job_ids: Sequence[s
         "job_id": job_ids,
         "motion": _MOTIONS,
     }
-    known = values.get(argument, ())
-    beginning = [v for v in known if v.startswith(typed)]
-    containing = [v for v in known if typed in v]
+    return matching(values.get(argument, ()), typed)
+
+
+def matching(values: Sequence[str], typed: str) -> list[str]:
+    """Return the values that begin with, then those that contain, what was typed; at most as many as MOST."""
+    beginning = [v for v in values if v.startswith(typed)]
+    containing = [v for v in values if typed in v]
     return list(dict.fromkeys(beginning + containing))[:MOST]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -13,7 +13,7 @@ import mcp_types as types
 from seedance_mcp import views
 from seedance_mcp.catalog.schema import exact_schema
 from seedance_mcp.errors import InvalidRequest
-from seedance_mcp.server import video_files
+from seedance_mcp.server import prompts, video_files
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
@@ -48,6 +48,16 @@ def templates() -> list[types.ResourceTemplate]:
             mime_type=video_files.MIME,
         ),
     ]
+
+
+def completed(part: str, typed: str, chosen: Mapping[str, str], settings: Settings) -> list[str]:
+    """Complete the vendor or the model in the URI of a model's schema; `chosen` are the parts that are there."""
+    pairs = [(vendor, name) for vendor, _, name in (m.id.partition("/") for m in settings.models)]
+    if part == "vendor":
+        values = [vendor for vendor, name in pairs if chosen.get("model") in {None, "", name}]
+    else:
+        values = [name for vendor, name in pairs if chosen.get("vendor") in {None, "", vendor}]
+    return prompts.matching(values, typed)
 
 
 async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[JobService]]) -> Contents:

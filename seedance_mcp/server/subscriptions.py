@@ -37,8 +37,9 @@ class Subscriptions:
 
     def __init__(self, service: Callable[[], Awaitable[JobService]], most: int) -> None:
         self._service, self._most = service, most
-        self._bus = InMemorySubscriptionBus()
-        self.listen = ListenHandler(self._bus)
+        self.bus = InMemorySubscriptionBus()
+        """Carries the changes of jobs, as updates of their resources."""
+        self.listen = ListenHandler(self.bus)
         """Serves `subscriptions/listen` (2026-07-28)."""
         self._subscribed: dict[str, list[ServerSession]] = {}
         self._published: dict[str, tuple[str, str | None, str | None]] = {}
@@ -88,7 +89,7 @@ class Subscriptions:
                     await self._notify(VIDEO + job_id)
 
     async def _notify(self, uri: str) -> None:
-        await self._bus.publish(ResourceUpdated(uri=uri))
+        await self.bus.publish(ResourceUpdated(uri=uri))
         for session in tuple(self._subscribed.get(uri, ())):
             try:
                 await session.send_resource_updated(uri)

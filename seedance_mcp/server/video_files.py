@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
 
 MIME = "video/mp4"
-SINCE = "2025-06-18"
-"""The first protocol revision with links in answers; clients of older ones may reject an answer that has one."""
 LARGEST = 24 * 1024**2
 """Bytes of the largest video that is sent in one answer: more would be too much for clients and their logs."""
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))

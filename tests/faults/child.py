@@ -153,7 +153,7 @@ class Child:
             acknowledged=job.script.intent,
             job=admission.job.id,
             state=admission.job.state,
-            text=views.to_text(views.created(quote, admission)),
+            text=views.to_text(views.created(quote, admission, 50)),
         )
         self.killer.reach("reply.after")
         return admission.job

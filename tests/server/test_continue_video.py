@@ -51,9 +51,7 @@ async def preview(client: Client, job_id: str, **arguments: Any) -> tuple[Image.
     assert image.format == "JPEG"
     assert max(image.size) <= 1000
     lines = [line.partition(": ") for line in answer.text.splitlines()]
-    return image, {name: value for name, _, value in lines if name != "times"} | {
-        "times": " ".join(value for name, _, value in lines if name == "times")
-    }
+    return image, {name: value for name, _, value in lines}
 
 
 def first_frame(video: bytes) -> Image.Image:

@@ -79,3 +79,21 @@ async def test_models_and_job_ids_are_completed(tmp_path: Path, era: str) -> Non
     assert middle.completion.values == ["jimmyai/seedance2.0-mini-sp"]
     assert jobs.completion.values == [job["job_id"]]
     assert nothing.completion.values == []
+
+
+async def test_both_parts_of_the_address_of_a_model_are_completed(tmp_path: Path, era: str) -> None:
+    template = types.ResourceTemplateReference(type="ref/resource", uri="seedance://models/{vendor}/{model}")
+    async with connected(tmp_path, era) as session:
+        vendors = await session.client.complete(template, {"name": "vendor", "value": "o"})
+        models = await session.client.complete(
+            template, {"name": "model", "value": ""}, context_arguments={"vendor": "ope"}
+        )
+        owners = await session.client.complete(
+            template, {"name": "vendor", "value": ""}, context_arguments={"model": "seedance-2-0-nsfw"}
+        )
+        for name in models.completion.values:
+            await session.client.read_resource(f"seedance://models/ope/{name}")
+    assert vendors.completion.values[0] == "ope"
+    assert len(vendors.completion.values) == len(set(vendors.completion.values))
+    assert models.completion.values == ["seedance-2-0", "seedance-2-0-fast", "seedance-2-0-nsfw"]
+    assert owners.completion.values == ["ope"]

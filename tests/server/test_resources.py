@@ -98,8 +98,11 @@ async def test_an_unknown_resource_is_a_protocol_error(tmp_path: Path, era: str,
 # -- saved videos -------------------------------------------------------------------------------------------------
 
 
-async def test_a_saved_video_is_linked_with_its_size_and_type_instead_of_sent(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+CLAUDE_CODE = {"client_info": types.Implementation(name="claude-code", version="2.1.330")}
+
+
+async def test_a_saved_video_is_linked_with_its_size_and_type_instead_of_sent(tmp_path: Path) -> None:
+    async with connected(tmp_path, "2026-07-28", client=CLAUDE_CODE) as session:
         job_id = (await session.video(**PRICED))["job_id"]
         answer = await session.call("check_video", job_id=job_id)
     text, link = answer.result.content
@@ -112,8 +115,16 @@ async def test_a_saved_video_is_linked_with_its_size_and_type_instead_of_sent(tm
     assert len(answer.result.model_dump_json()) < 3000
 
 
+async def test_clients_that_are_not_known_to_accept_links_get_none(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        job_id = (await session.video(**PRICED))["job_id"]
+        answer = await session.call("check_video", job_id=job_id)
+    assert [c.type for c in answer.result.content] == ["text"]
+    assert {"path", "size_bytes", "next_step"} <= answer.fields.keys()
+
+
 async def test_a_video_that_is_not_saved_is_not_linked(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era, SEEDANCE_SAVE="off") as session:
+    async with connected(tmp_path, era, client=CLAUDE_CODE, SEEDANCE_SAVE="off") as session:
         job = await session.create(**PRICED)
         answer = await session.call("check_video", job_id=job["job_id"], wait_seconds=20)
     assert [c.type for c in answer.result.content] == ["text"]

@@ -51,3 +51,12 @@ async def test_a_poll_that_fails_unexpectedly_is_repeated(
             while (await session.call("list_videos")).fields["videos"][0]["state"] != "succeeded":
                 await changes.receive()
     assert not failures
+
+
+async def test_an_argument_that_a_client_adds_to_every_call_is_left_out(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        job = await session.create(**PRICED, wait_for_previous=True)
+        checked = await session.call("check_video", job_id=job["job_id"], wait_for_previous=False)
+        refused = await session.call("check_video", job_id=job["job_id"], wait_for_next=False)
+    assert checked.fields["job_id"] == job["job_id"]
+    assert "wait_for_next" in refused.refusal

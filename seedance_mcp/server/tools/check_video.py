@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from seedance_mcp import views
 from seedance_mcp.catalog import Row, Text, Whole
-from seedance_mcp.jobs.service import LONGEST_WAIT
+from seedance_mcp.environment import LONGEST_WAIT
 from seedance_mcp.server.tools.tool import NUMBER, OBJECT, OURS, STRING, Call, Tool, check_args, inputs, outputs
 from seedance_mcp.uploads.reviews import SCHEME
 
 if TYPE_CHECKING:
+    from seedance_mcp.catalog import Schema
     from seedance_mcp.jobs.service import JobService, Progress
+    from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.reviews import ReviewStatus, State
     from seedance_mcp.views import Fields
 
@@ -21,25 +23,24 @@ _ROWS: dict[str, Row] = {
     "wait_seconds": Whole(0, LONGEST_WAIT, OURS, default=0, unit="s"),
 }
 
+FIELDS: dict[str, Schema] = {
+    "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER, "check_again_in": NUMBER,
+    "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING, "size_bytes": NUMBER, "duration": NUMBER,
+    "resolution": STRING, "cost": OBJECT, "error": OBJECT, "note": STRING, "next_step": STRING,
+}  # fmt: skip
+"""What is answered about a job."""
 
-def tool() -> Tool:
-    """Return the tool."""
+
+def tool(settings: Settings) -> Tool:
+    """Return the tool; its description states the longest wait that is in force."""
     return Tool(
         "check_video",
         "Check video",
         "A job's state, and its video once finished",
-        inputs(_ROWS, {"wait_seconds": f"0-{LONGEST_WAIT}, default 0"}, no_choices=frozenset()),
-        outputs(
-            {
-                "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER,
-                "check_again_in": NUMBER, "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING,
-                "size_bytes": NUMBER, "duration": NUMBER, "resolution": STRING, "cost": OBJECT, "error": OBJECT,
-                "note": STRING, "next_step": STRING,
-            },
-            "job_id", "state", "model", "elapsed_seconds", "cost", "next_step",
-        ),
+        inputs(_ROWS, {"wait_seconds": f"0-{settings.max_wait}, default 0"}, no_choices=frozenset()),
+        outputs(FIELDS, "job_id", "state", "model", "elapsed_seconds", "cost", "next_step"),
         check_video,
-    )  # fmt: skip
+    )
 
 
 async def check_video(service: JobService, call: Call) -> Fields:
@@ -51,9 +52,14 @@ async def check_video(service: JobService, call: Call) -> Fields:
     async def report(progress: Progress) -> None:
         await call.report(*_progress(progress))
 
-    job = await service.wait(call.args["job_id"], call.args.get("wait_seconds", 0), report)
+    job = await service.wait(call.args["job_id"], _seconds(service, call), report)
     again_in = await service.check_again_in(job)
     return views.checked(job, service.settings.vendor(job.vendor), autosave=service.autosave, again_in=again_in)
+
+
+def _seconds(service: JobService, call: Call) -> float:
+    """Return how long a call waits; one that asks for more than SEEDANCE_MAX_WAIT gets that."""
+    return min(call.args.get("wait_seconds", 0), service.settings.max_wait)
 
 
 def _progress(progress: Progress) -> tuple[float, float | None, str]:
@@ -85,7 +91,7 @@ async def _check_review(service: JobService, call: Call) -> Fields:
         elapsed = _review_elapsed(review)
         await call.report(elapsed, None, f"reviewing, {elapsed:.0f} s")
 
-    review = await service.wait_for_review(name, call.args.get("wait_seconds", 0), report)
+    review = await service.wait_for_review(name, _seconds(service, call), report)
     fields: Fields = {
         "job_id": name,
         "state": review.state,

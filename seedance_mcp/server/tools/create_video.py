@@ -9,6 +9,7 @@ from seedance_mcp.catalog import schema
 from seedance_mcp.catalog.order import Order
 from seedance_mcp.errors import Code, VendorRefused
 from seedance_mcp.sanitize import clean
+from seedance_mcp.server.tools import check_video
 from seedance_mcp.server.tools.confirm import confirm
 from seedance_mcp.server.tools.tool import OBJECT, STRING, STRINGS, Call, Tool, outputs
 
@@ -28,14 +29,16 @@ def tool(settings: Settings) -> Tool:
         "Start a paid video; then check_video. No model: the cheapest. Media: URLs or paths",
         schema.merged_schema(settings.models),
         outputs(
-            {
-                "job_id": STRING, "state": STRING, "model": STRING, "cost": OBJECT, "chosen": STRING, "size": STRING,
-                "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING, "note": STRING, "request": OBJECT,
-                "next_step": STRING,
+            # As a task, its result is the video.
+            check_video.FIELDS
+            | {
+                "chosen": STRING, "size": STRING, "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING,
+                "request": OBJECT,
             },
             "state", "model", "cost", "next_step",
         ),
         create_video,
+        starts_job=True,
         repeatable=False,
     )  # fmt: skip
 
@@ -51,7 +54,7 @@ async def create_video(service: JobService, call: Call) -> Fields:
     admission = await service.create(quote)
     if admission.job.state == "rejected":
         raise _refused(quote, admission.job)
-    return views.created(quote, admission)
+    return views.created(quote, admission, service.settings.max_wait)
 
 
 def _refused(quote: Quote, job: Job) -> VendorRefused:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def tools(settings: Settings) -> dict[str, Tool]:
     """Return the tools for these settings, by name."""
-    found = [list_models.tool(settings), create_video.tool(settings), check_video.tool(), list_videos.tool()]
+    found = [list_models.tool(settings), create_video.tool(settings), check_video.tool(settings), list_videos.tool()]
     if frames.available():
         found.append(preview_video.tool())
     return {tool.name: tool for tool in found}

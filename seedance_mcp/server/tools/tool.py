@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """An answer with a JPEG. It has no structured content, because some clients show it instead of the image."""
+    """An answer with a JPEG, and fields beside it."""
 
     fields: Fields
     jpeg: bytes
@@ -56,6 +56,8 @@ class Tool:
     run: Callable[[JobService, Call], Awaitable[Fields | ImageAnswer]]
     read_only: bool = False
     """Whether it neither writes, nor downloads, nor pays."""
+    starts_job: bool = False
+    """Whether a call is answered with a task, where the client declares that it takes tasks."""
     repeatable: bool = True
     """Whether calling it again with the same arguments does no harm."""
 

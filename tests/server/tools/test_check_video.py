@@ -49,6 +49,17 @@ class Progress:
 # -- waiting ------------------------------------------------------------------------------------------------------
 
 
+async def test_a_check_waits_no_longer_than_the_operator_allows(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, sandbox=Sandbox(), SEEDANCE_MAX_WAIT="1") as session:
+        listed = {tool.name: tool for tool in (await session.client.list_tools()).tools}
+        job = await session.create(SLOW, **PRICED)
+        with anyio.fail_after(20):
+            checked = await session.call("check_video", job_id=job["job_id"], wait_seconds=50)
+    assert listed["check_video"].input_schema["properties"]["wait_seconds"]["description"].startswith("0-1,")
+    assert "wait_seconds 1 " in job["next_step"]
+    assert checked.fields["state"] in {"submitted", "queued", "running"}
+
+
 async def test_waiting_returns_as_soon_as_the_video_is_saved(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era, sandbox=Sandbox(pace=0.2)) as session:
         job = await session.create(**PRICED)

@@ -29,10 +29,22 @@ async def test_a_video_is_shown_as_frames_with_their_times(tmp_path: Path, era: 
         video = await session.video(**PRICED)
         answer = await session.call("preview_video", job_id=video["job_id"])
     assert max(image(answer).size) <= 1000
-    assert answer.result.structured_content is None
     assert f"path: {video['path']}" in answer.text
-    assert answer.text.count("times: ") == 6
+    fields = answer.fields
+    assert (fields["path"], len(fields["times"])) == (video["path"], 6)
+    assert f"times: {', '.join(map(str, fields['times']))}" in answer.text
+    assert Path(fields["last_frame"]).is_file()
     assert "next_step: To continue from here, give last_frame as first_frame" in answer.text
+
+
+@pytest.mark.parametrize("name", ["claude-code", "codex-mcp-client"])
+async def test_a_client_that_shows_fields_instead_of_images_gets_no_fields(tmp_path: Path, era: str, name: str) -> None:
+    client = {"client_info": types.Implementation(name=name, version="1")}
+    async with connected(tmp_path, era, client=client) as session:
+        video = await session.video(**PRICED)
+        answer = await session.call("preview_video", job_id=video["job_id"])
+    assert max(image(answer).size) <= 1000
+    assert answer.result.structured_content is None
 
 
 async def test_the_caller_can_choose_the_number_of_frames_or_a_single_frame(tmp_path: Path, era: str) -> None:
@@ -41,10 +53,10 @@ async def test_the_caller_can_choose_the_number_of_frames_or_a_single_frame(tmp_
         two = await session.call("preview_video", job_id=job_id, frames=2)
         one = await session.call("preview_video", job_id=job_id, at=1.5)
         after_the_end = await session.call("preview_video", job_id=job_id, at=99)
-    assert two.text.count("times: ") == 2
-    assert "times: 1.5" in one.text
+    assert len(two.fields["times"]) == 2
+    assert one.fields["times"] == [1.5]
     assert image(one).size == (864, 496)
-    assert "times: 4" in after_the_end.text
+    assert after_the_end.fields["times"][0] >= 4
 
 
 async def test_the_last_frame_is_saved_as_an_image_in_full_size(tmp_path: Path, era: str) -> None:
