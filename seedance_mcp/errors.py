@@ -163,6 +163,10 @@ class VendorUnreachable(SeedanceError):
     code = Code.VENDOR_DOWN
 
 
+class NoSuchTask(VendorUnreachable):
+    """The vendor says, in words that it documents, that it does not know the task."""
+
+
 class UnexpectedAnswer(SeedanceError):
     """The vendor's answer does not have a shape that it documents."""
 

@@ -85,7 +85,7 @@ def sandbox_web(settings: Settings, sandbox: Sandbox) -> Web:
     """Return a network that consists of one sandbox."""
     from seedance_mcp.sandbox.transport import SandboxTransport  # noqa: PLC0415  (a real server never loads the fakes)
 
-    origin = "http://sandbox.localhost"
+    origin = "http://sandbox.invalid"
     origins = {vendor.slug: sandbox.base_url(vendor.slug, origin) for vendor in settings.vendors}
     return Web(settings, SandboxTransport(sandbox), origins)
 

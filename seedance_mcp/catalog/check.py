@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA, VideoRequest, max_mentions, mentions
-from seedance_mcp.catalog.rows import Args, OneOf, Row, Source
+from seedance_mcp.catalog.request import CONTROLS, FIELDS, FRAMES, VideoRequest, max_mentions, mentions
+from seedance_mcp.catalog.rows import NEAREST, SAME, Args, OneOf, Row, Source
 from seedance_mcp.catalog.rules import Advice
 
 _LONGEST_SHOWN = 60
@@ -41,8 +41,15 @@ class Checked:
     request: VideoRequest | None = None
 
 
-def check(model: Model, args: Args) -> Checked:
-    """Check the untrusted arguments of a request against a model and the controls."""
+Pixels = tuple[int, int]
+"""Width and height."""
+
+
+def check(model: Model, args: Args, shape: Pixels | None = None) -> Checked:
+    """Check the untrusted arguments of a request against a model and the controls.
+
+    `shape` is the size of the request's first image, where that is known.
+    """
     rows = {**model.rows, **CONTROLS}
     problems = [
         *find_problems(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
@@ -52,7 +59,8 @@ def check(model: Model, args: Args) -> Checked:
     advice = tuple(a for a in model.advice if a.applies(args))
     if problems:
         return Checked(tuple(problems), advice)
-    return Checked((), advice, _fill_in(model, args))
+    request = _fill_in(model, args, shape)
+    return Checked((), advice + _cropped(request, shape), request)
 
 
 def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Problem]:
@@ -92,24 +100,39 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
     return found
 
 
-def _fill_in(model: Model, args: Args) -> VideoRequest:
+def _fill_in(model: Model, args: Args, shape: Pixels | None) -> VideoRequest:
     given = {n: _plain(v) for n, v in args.items() if n in model.rows}
-    assumed: dict[str, Any] = {
-        name: value
-        for name in model.rows
-        if name not in given
-        and (value := _default(model, name, args)) is not None
-        and not any(rule.broken({**given, name: value}) for rule in model.rules)
-    }
+    assumed: dict[str, Any] = {}
+    for name, row in model.rows.items():
+        if name in given or (value := _default(row, args, shape)) is None:
+            continue
+        if not any(rule.broken({**given, name: value}) for rule in model.rules):
+            assumed[name] = value
     values: dict[str, Any] = {**given, **assumed}
     return VideoRequest(model, **values, assumed=assumed)
 
 
-def _default(model: Model, name: str, args: Args) -> Any:
-    row = model.rows[name]
-    if isinstance(row, OneOf) and row.default_with_media != "=" and any(m in args for m in MEDIA):
-        return row.default_with_media
-    return row.default
+_IMAGES = (*FRAMES, "reference_images")
+
+
+def _default(row: Row, args: Args, shape: Pixels | None) -> Any:
+    if not isinstance(row, OneOf) or not any(name in args for name in (*_IMAGES, "reference_videos")):
+        return row.default
+    if row.default_with_media == NEAREST:
+        return (row.nearest_ratio(shape) if shape else None) or row.default
+    return row.default if row.default_with_media == SAME else row.default_with_media
+
+
+def _cropped(request: VideoRequest, shape: Pixels | None) -> tuple[Advice, ...]:
+    """Say that a shape was assumed for an image whose own is not known."""
+    ratio, row = request.assumed.get("aspect_ratio"), request.model.rows.get("aspect_ratio")
+    images = request.first_frame or request.last_frame or request.reference_images
+    if shape or not images or not ratio or not isinstance(row, OneOf) or row.default_with_media != NEAREST:
+        return ()
+    text = (
+        f"The image's shape is not known: {ratio} is assumed, and may crop the image; pass aspect_ratio to change it."
+    )
+    return (Advice(("aspect_ratio",), text, row.source),)
 
 
 def _plain(value: object) -> object:

@@ -9,10 +9,32 @@ from typing import Literal
 
 from seedance_mcp.catalog.rows import Schema, Source
 
-_PRIVATE_HOST = (
-    r"(?:[^/?#]*@)?(?:[lL][oO][cC][aA][lL][hH][oO][sS][tT]\.?(?:[:/?#]|$)|127\.|0\.0\.0\.0|10\.|192\.168\.|169\.254\."
-    r"|172\.(?:1[6-9]|2[0-9]|3[01])\.|\[(?:::1?|[fF][cCdDeE][0-9a-fA-F:]*)\])"
+
+def _any_case(text: str) -> str:
+    """Return a pattern for ASCII text in upper and lower case; ECMA-262 has no flag for that within a pattern."""
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in text)
+
+
+_LETTER = r"A-Za-z\u00c0-\u024f\u0370-\u1fff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+"""Letters of names, without those (such as full-width ones) that programs turn into digits or dots of an address."""
+_LOCAL_ENDING = "|".join(
+    map(_any_case, ("localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "home.arpa"))
 )
+_NAME = rf"(?!(?:[^/?#:]*\.)?(?:{_LOCAL_ENDING})\.?(?:[:/?#]|(?![\s\S])))(?:[{_LETTER}0-9_-]+\.)+"
+_NAME += rf"(?:[xX][nN]--[A-Za-z0-9-]+|[{_LETTER}]{{2,}})\.?"
+_PRIVATE_IPV4 = (
+    r"(?:0|10|127|22[4-9]|2[3-5][0-9])\.|169\.254\.|192\.168\.|192\.0\.[02]\.|192\.88\.99\.|198\.1[89]\.|198\.51\.100\."
+    r"|203\.0\.113\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\."
+)
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"(?!{_PRIVATE_IPV4}){_BYTE}(?:\.{_BYTE}){{3}}"
+# Of 2000::/3, the only public part of IPv6, these are not: 2001:0/23 (Teredo and others), documentation, 6to4.
+_IPV6 = r"\[(?!2001:(?:[01]?[0-9a-fA-F]{0,2}|0?[dD][bB]8):|2002:|3[fF]{3}:)[23][0-9a-fA-F]{3}:[0-9a-fA-F:]+\]"
+_PUBLIC = rf"(?:[^\s/?#@\\]*@)?(?:{_NAME}|{_IPV4}|{_IPV6})(?::[0-9]+)?(?:[/?#]\S*)?"
+"""What follows `https://` where a vendor can fetch it: a name with a dot, or a public address in its usual notation.
+
+Bare names are refused, and addresses as one number, in octal, in hexadecimal or mapped into IPv6.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +53,10 @@ class Link:
     @property
     def pattern(self) -> str:
         """The regular expression for both this row and its JSON Schema (ECMA-262 and `re` agree on it)."""
-        private = f"(?!{_PRIVATE_HOST})" if self.public else ""
+        rest = _PUBLIC if self.public else r"[^\s/]+\S*"
         web = "|".join(s for s in self.schemes if s != "asset")
         ending = f"(?!\\S*\\.(?:{'|'.join(self.never)})(?:[?#]|(?![\\s\\S])))" if self.never else ""
-        forms = [f"(?:{web})://{private}{ending}[^\\s/]+\\S*"] if web else []
+        forms = [f"(?:{web})://{ending}{rest}"] if web else []
         if "asset" in self.schemes:
             forms.append("asset://[A-Za-z0-9._-]+")
         return f"^(?:{'|'.join(forms)})(?![\\s\\S])"  # not "$", which in Python also matches before a final newline

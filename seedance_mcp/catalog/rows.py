@@ -75,6 +75,12 @@ def _is_whole(value: object) -> bool:
     return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
 
 
+SAME = "="
+"""The default, whatever else the request has."""
+NEAREST = "~"
+"""The ratio that is nearest to the shape of the image, or the default where that is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class OneOf:
     """A text from a list, such as a resolution or an aspect ratio."""
@@ -82,8 +88,8 @@ class OneOf:
     values: tuple[str, ...]
     source: Source
     default: str | None = None
-    default_with_media: str | None = "="
-    """What is sent instead of `default` with frames or references ("=": the same, None: nothing)."""
+    default_with_media: str | None = SAME
+    """What is sent instead of `default` with images or videos; SAME, NEAREST, or None: nothing."""
     required: bool = False
 
     def problem(self, value: object) -> str | None:
@@ -102,6 +108,12 @@ class OneOf:
         wanted = _magnitude(value)
         measured = [(abs(size - wanted), v) for v in self.values if wanted and (size := _magnitude(v))]
         return min(measured)[1] if measured else (self.values[0] if len(self.values) == 1 else None)
+
+    def nearest_ratio(self, pixels: tuple[int, int]) -> str | None:
+        """Return the aspect ratio that is nearest to a size in pixels."""
+        shape = pixels[0] / pixels[1]
+        ratios = [(abs(math.log(ratio / shape)), v) for v in self.values if ":" in v and (ratio := _magnitude(v))]
+        return min(ratios)[1] if ratios else None
 
     def schema(self) -> Schema:
         return {"type": "string", "enum": list(self.values)}

@@ -157,8 +157,8 @@ class Advice:
     """A warning before money is spent; the request is still accepted.
 
     It applies when every field of `when` is present, no field of `unless` is, and the first field of `when` meets the
-    condition: it is one of `values`, lies `outside` a range (for a list: its length), or is `wordy`. Without a
-    condition, presence is enough.
+    condition: it is one of `values`, `begins` so, lies `outside` a range (for a list: its length), or is `wordy`.
+    Without a condition, presence is enough.
     """
 
     when: tuple[str, ...]
@@ -169,6 +169,8 @@ class Advice:
     wordy: tuple[int, int] | None = None
     """The limits in (Chinese characters, words) above which a prompt loses details."""
     unless: tuple[str, ...] = ()
+    begins: str = ""
+    """The beginning of a URL, such as asset://: of the value, or of an item of it."""
 
     def applies(self, args: Args) -> bool:
         if not all(present(args, f) for f in self.when) or any(present(args, f) for f in self.unless):
@@ -176,6 +178,9 @@ class Advice:
         value = args.get(self.when[0])
         if self.values:
             return value in self.values
+        if self.begins:
+            items = value if isinstance(value, list | tuple) else [value]  # pyright: ignore[reportUnknownVariableType]  (untrusted)
+            return any(isinstance(item, str) and item.startswith(self.begins) for item in items)  # pyright: ignore[reportUnknownVariableType]  (untrusted)
         if self.outside:
             measure = len(value) if isinstance(value, list | tuple) else value  # pyright: ignore[reportUnknownArgumentType]  (untrusted)
             return isinstance(measure, int | float) and not self.outside[0] <= measure <= self.outside[1]

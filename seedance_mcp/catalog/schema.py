@@ -13,7 +13,7 @@ from typing import Any
 from seedance_mcp.catalog.media import Link, Media
 from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import CONTROL_DESCRIPTIONS, CONTROLS, FIELDS, max_mentions
-from seedance_mcp.catalog.rows import Flag, Row, Schema, Text, Whole
+from seedance_mcp.catalog.rows import SAME, Flag, OneOf, Row, Schema, Text, Whole
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -88,7 +88,8 @@ def _description(name: str, rows: Sequence[Row]) -> str:
             parts.append("asset:// only")
     defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
     if len(defaults) == 1:
-        parts.append(f"default {str(next(iter(defaults))).lower()}")
+        with_image = any(isinstance(r, OneOf) and r.default_with_media != SAME for r in rows)
+        parts.append(f"default {str(next(iter(defaults))).lower()}" + (" without images" if with_image else ""))
     return ", ".join(parts)
 
 

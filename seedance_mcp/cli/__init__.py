@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     save.add_argument("--wait", action="store_true", help="wait for jobs that are still running")
     play = actions.add_parser("open", help="play a video, which is downloaded first if necessary")
     play.add_argument("job", nargs="?", help="as for show (default: the newest video)")
-    resolve = actions.add_parser("resolve", help="settle a job whose outcome is unknown")
+    resolve = actions.add_parser("resolve", help="say what became of a job that is not over, or correct what was said")
     resolve.add_argument("job", help="the whole id of the job")
     truth = resolve.add_mutually_exclusive_group(required=True)
     truth.add_argument("--task-id", help="the vendor accepted it, and its website shows this id")

@@ -6,8 +6,8 @@
 | an answer with the id of a task, whatever else it says | accepted  |                                             |
 | 400-404, 413, 415, 422 in the vendor's own error       | rejected  | no retry                                    |
 |   envelope; such a body code inside 2xx or a 4xx       |           |                                             |
-| 421, 425, 429, likewise                                | rejected  | up to 2 further attempts after Retry-After, |
-|                                                        |           |   if that is at most 30 s                   |
+| 421, 425, 429, likewise; and, in the vendor's own      | rejected  | up to 2 further attempts after Retry-After, |
+|   error envelope, statuses that it documents as "busy" |           |   if that is at most 30 s                   |
 | any other status, in HTTP or in the body; timeout,     | ambiguous | `unknown`; never sent again, except with an |
 |   reset, no whole answer, no id in it                  |           |   idempotency key to a vendor that has them |
 
@@ -54,13 +54,14 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
     if accepted := _accepted(vendor, answer):
         return Outcome(accepted=accepted)
     refusal = vendor.parse_error(answer)
-    statuses = {answer.status} - set(range(200, 300))
+    statuses, waiting = {answer.status} - set(range(200, 300)), ASKING_TO_WAIT
     if refusal is not None:
         statuses.add(refusal.status)
-    if ambiguous := sorted(statuses - REJECTING - ASKING_TO_WAIT):
+        waiting = ASKING_TO_WAIT | vendor.busy_statuses
+    if ambiguous := sorted(statuses - REJECTING - waiting):
         message = refusal.message if refusal is not None else answer.text
         return Outcome(ambiguous=f"HTTP {ambiguous[-1]}: {message or 'no message'}")
-    asks_to_wait = bool(statuses & ASKING_TO_WAIT)
+    asks_to_wait = bool(statuses & waiting)
     if refusal is None and asks_to_wait:
         message = f"{vendor.name} answered HTTP {answer.status}."
         refusal = classify(answer.status, "", message, Code.RATE_LIMITED)

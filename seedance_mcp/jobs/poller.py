@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
-from seedance_mcp.errors import SeedanceError, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.errors import Code, NoSuchTask, SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
 from seedance_mcp.jobs.final_cost import charge_of, settlement
 from seedance_mcp.jobs.journal.model import OPEN
@@ -162,6 +162,9 @@ class Poller:
             answer = await self._web.call(vendor, vendor.build_status(task_id))
             retry_after = answer.retry_after
             snapshot = read_snapshot(vendor, answer)
+        except NoSuchTask as error:
+            self._errors.pop(vendor.slug, None)
+            return await self._record_missing(job, vendor, error)
         except (VendorUnreachable, UnexpectedAnswer) as error:
             # A failed poll says nothing about the job, whose state stays as it is.
             self._errors[vendor.slug] = errors = self._errors.get(vendor.slug, 0) + 1
@@ -174,6 +177,25 @@ class Poller:
             return False
         self._errors.pop(vendor.slug, None)
         return await self._record(job, vendor, snapshot)
+
+    async def _record_missing(self, job: Job, vendor: Vendor, error: NoSuchTask) -> bool:
+        """Write down that the vendor does not know the task; a job of which it says so for long becomes unknown.
+
+        Its reservation stays: the vendor may have made and billed the video, and a person can say what is true.
+        """
+        now = self._now()
+        since = now if job.missing_since is None else min(job.missing_since, now)  # later: the clock was set back
+        changes: dict[str, Any] = {"polled_at": now, "polls": job.polls + 1, "missing_since": since}
+        if now - since < self._timing.missing:
+            await self._journal.note(job.id, error_message=error.sentence, **changes)
+            await self._plan(job)
+            return False
+        minutes = round((now - since) / 60)
+        message = f"{vendor.name} has said for {minutes} minutes that it does not know task {job.task_id} of this job."
+        changes |= {"error_code": Code.UNKNOWN_OUTCOME, "error_message": message}
+        if await self._journal.move(job.id, "unknown", when=OPEN, task=job.task_id, **changes):
+            log.warning("job %s has an unknown outcome: %s", job.id, message)
+        return True
 
     async def _take_turn(self, slug: str) -> None:
         """Keep to the rate of polls that every vendor tolerates."""
@@ -191,9 +213,12 @@ class Poller:
             "progress": found.progress,
             "polled_at": now,
             "polls": job.polls + 1,
+            "missing_since": None,
         }
         if found.state in OPEN:
-            moved = await self._journal.move(job.id, found.state, when=OPEN, error_message=None, **changes)
+            moved = await self._journal.move(
+                job.id, found.state, when=OPEN, task=job.task_id, error_message=None, **changes
+            )
             await self._plan(moved or job)
             return False
         changes |= settlement(job, vendor.model(job.model), found.state, charge_of(job, found))
@@ -201,7 +226,8 @@ class Poller:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:
             changes["error_message"] = None
-        moved = await self._journal.move(job.id, found.state, when=OPEN, url=found.url, finished_at=now, **changes)
+        changes |= {"url": found.url, "finished_at": now}
+        moved = await self._journal.move(job.id, found.state, when=OPEN, task=job.task_id, **changes)
         if moved is not None:
             log.info("job %s %s", job.id, moved.state)
             self._downloader.start(moved)

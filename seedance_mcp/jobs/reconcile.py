@@ -49,7 +49,8 @@ class Reconciler:
         vendor = self._accounts.payer(job)
         has_key = vendor is not None and vendor.idempotency_header is not None
         age = self._now() - job.created_at  # below 0 where the clock was set back, so that nobody knows the age
-        return job.state == "unknown" and has_key and 0 <= age < self._timing.key_lifetime
+        unanswered = job.state == "unknown" and job.task_id is None  # one that the vendor forgot could be made anew
+        return unanswered and has_key and 0 <= age < self._timing.key_lifetime
 
     async def reconcile(self, job: Job) -> Job:
         """Ask the vendor again about a job, unless that was done a moment ago; return the job as it is then.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -207,32 +207,24 @@ class JobService:
         self._events.notify(job.id)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
-        """Settle an unknown job by hand: it is the vendor's task `task_id`, or was not charged (None).
+        """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).
+
+        What was settled by hand can be settled again, so that a mistyped id is not the last word.
 
         Raises:
             UnknownJob: there is no such job.
-            InvalidRequest: its outcome is known.
+            InvalidRequest: its outcome is known or about to be, or the task is another job's.
         """
         await self.recover()
         job = await self.get(job_id)
-        if job.state != "unknown":
-            settled = None
-        elif task_id is not None:
-            if job.account is None and job.vendor in {v.slug for v in self.settings.vendors}:
-                job = replace(job, account=self._accounts.id(job.vendor))
-            settled = await self._journal.accept(job, task_id, submitted_at=job.created_at, account=job.account)
-            if settled is not None and settled.state == "unknown":
-                raise InvalidRequest(str(settled.error_message), next_step="Give the id of this job's own task.")
-        else:
-            settled = await self._journal.move(
-                job_id,
-                "rejected",
-                when=("unknown",),
-                reserved=0,
-                finished_at=self._now(),
-                error_code=None,
-                error_message="Settled by hand: not charged.",
-            )
+        changes: dict[str, Any] = {"finished_at": self._now(), "error_message": "Settled by hand: not charged."}
+        if task_id is not None:
+            known = job.account is not None or job.vendor not in {v.slug for v in self.settings.vendors}
+            account = job.account if known else self._accounts.id(job.vendor)
+            changes = {"submitted_at": job.submitted_at or job.created_at, "account": account}
+        settled = await self._journal.settle(job_id, task_id, **changes)
+        if settled is None and job.state in UNFINISHED:
+            raise InvalidRequest(f"Job {job_id} is being submitted.", next_step="Try again in a few minutes.")
         if settled is None:
             raise InvalidRequest(f"Job {job_id} is {job.state}, so there is nothing to settle.", next_step="")
         await self._poller.track(settled)

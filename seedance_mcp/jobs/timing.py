@@ -42,6 +42,8 @@ class PollTiming:
     error_pause: float = 1.0
     """Before the next poll of a vendor that answered with an error; doubles with each error."""
     longest_error_pause: float = 60.0
+    missing: float = 900.0
+    """How long a vendor has to say that it does not know a task until the job counts as unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ _NO_DURATION = {"aac", "mp3"}
 _PILLOW = {"jpg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "avif": "AVIF"}
 
 
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, {5, 6, 7, 8}
+"""The EXIF tag by which cameras say how to turn a photo, and its values for a quarter turn."""
+
+
 class Undecodable(Exception):
     """The content does not match the format that its first bytes announce."""
 
@@ -54,7 +58,9 @@ def _image_size(data: bytes, ending: str) -> tuple[int, int] | None:
         return None
     try:
         with Image.open(io.BytesIO(data), formats=[_PILLOW[ending]]) as image:
-            size = image.size
+            # No camera writes PNG, whose reader would decode the image to look.
+            turned = ending != "png" and image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+            size = image.size[::-1] if turned else image.size
             image.verify()
     except Exception as error:  # noqa: BLE001  (Pillow's readers raise many kinds)
         raise Undecodable(type(error).__name__) from None

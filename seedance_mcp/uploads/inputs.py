@@ -19,7 +19,7 @@ from anyio import to_thread
 from seedance_mcp.catalog import Advice, Link, Media, Source
 from seedance_mcp.catalog.check import Checked, Problem, check
 from seedance_mcp.catalog.files import FileFacts, FileKind, has_unchecked_limits, limit_problems
-from seedance_mcp.catalog.request import MEDIA
+from seedance_mcp.catalog.request import FRAMES, MEDIA
 from seedance_mcp.uploads import local_files
 from seedance_mcp.uploads.local_files import LocalFile, UnusableFile
 from seedance_mcp.uploads.routes import PURPOSES, UploadRoute, UploadRoutes
@@ -33,6 +33,7 @@ MAX_FILES = 24
 """Files in one request; no model accepts as many."""
 _OURS = Source("OURS", "media")
 _NO_DIGEST = "0" * 64
+_IMAGES = (*FRAMES, "reference_images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,19 @@ class Inputs:
         if not self.named:
             return check(model, args)
         resolved = _Resolved(self, model, args)
-        checked = check(model, {**args, **resolved.placeholders})
+        checked = check(model, {**args, **resolved.placeholders}, self._shape(args))
         problems = (*checked.problems, *resolved.problems)
         advice = (*checked.advice, *resolved.advice)
         return replace(checked, problems=problems, advice=advice, request=None if problems else checked.request)
+
+    def _shape(self, args: Args) -> tuple[int, int] | None:
+        """Return the size of the first image that is a local file, in pixels, where it is known."""
+        for name, value in _media_arguments(args):
+            for item in [value] if isinstance(value, str) else value:
+                named = self.named.get(item) if isinstance(item, str) else None
+                if name in _IMAGES and named and named.file and (pixels := named.file.facts.pixels):
+                    return pixels
+        return None
 
     def uploads(self, model: Model, args: Args) -> dict[str, PendingUpload]:
         """Return the uploads that a request without problems needs, by placeholder."""

@@ -27,6 +27,7 @@ _RATIO = OneOf(
     ("16:9", "9:16", "1:1", "3:4", "4:3", "21:9", "adaptive"),
     Source("SEED:62-67; rest ARK", "params.input.ratio"),
     "16:9",
+    default_with_media=None,
 )
 _COMMON: dict[str, Row] = {
     "duration": Whole(1, None, Source("SEED:74-77 (no range stated)", "params.input.duration"), default=5, unit="s"),
@@ -211,8 +212,6 @@ def parse_error(answer: Answer) -> Refusal | None:
         return None
     code, message = str(envelope.code), envelope.msg or ""
     status = int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
-    if status == 409 and "limit" in message.casefold():
-        status = 429  # "active task limit exceeded" (SEED:174) lasts until running tasks end; it is not a conflict
     return classify(status, code, message)
 
 
@@ -230,6 +229,8 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_error,
+    no_such_task=frozenset({"404"}),
+    busy_statuses=frozenset({409}),  # too many active tasks, or a conflict with another request (SEED:174)
     idempotency_header="X-Request-ID",
     docs="https://aigptimage.com/zh/docs/video-models/seedance/seedance-2.0-reference-to-video",
 )

@@ -10,6 +10,9 @@ from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import Answer, Refusal
 
+NO_SUCH_TASK = frozenset({"task_not_exist"})
+"""The code of a status request for a task that the gateway does not know."""
+
 
 class _Task(BaseModel):
     """`{"code": "...", "message": "...", "data": null}`: the gateway's refusal of a task."""

@@ -26,8 +26,9 @@ from seedance_mcp.catalog import (
     Whole,
 )
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog.rows import NEAREST
 from seedance_mcp.catalog.sizes import SIZES
-from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
+from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,
@@ -45,6 +46,9 @@ _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.c
 _FRAME = replace(_URL, source=Source("SEED:72-75,77-83", "params.item"))
 
 
+_RATIOS = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9")
+
+
 def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, *, seconds: bool = True) -> Media:
     source = Source(f"SEED:{line}", f"reference_limits.{fact}")
     each, total = ((2, 15), 15.0) if seconds else (None, None)
@@ -59,7 +63,7 @@ def _model(name: str, summary: str, line: str, *, high: bool = True) -> Model:
         "prompt": Text(Source("SEED:59; required PUB:zh", "params.prompt"), required=True),
         "duration": Whole(4, 15, Source("SEED:63,89", "params.seconds"), default=5, unit="s"),
         "resolution": resolution,
-        "aspect_ratio": OneOf(("16:9", "4:3", "1:1", "3:4", "9:16", "21:9"), Source("SEED:62", "params.ratio"), "16:9"),
+        "aspect_ratio": OneOf(_RATIOS, Source("SEED:62", "params.ratio"), "16:9", NEAREST),
         "first_frame": _FRAME,
         "last_frame": _FRAME,
         "reference_images": _media("image", 9, "image", "94", 30, seconds=False),
@@ -190,6 +194,7 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_gateway_error,
+    no_such_task=NO_SUCH_TASK,
     build_download=build_download,
     docs="https://p-docs.ope.ai/docs/api/ai-model/videos/seedance/seedance-2-0",
 )

@@ -28,8 +28,8 @@ from seedance_mcp.vendors.vendor import (
     read,
 )
 
-_IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"))
-_VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"))
+_IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"), public=True)
+_VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"), public=True)
 _RATIOS = ("16:9", "9:16", "4:3", "3:4")
 
 _COMMON: dict[str, Row] = {
@@ -126,7 +126,7 @@ def _mini() -> Model:
             (*_RATIOS, "1:1", "21:9", "adaptive"),
             Source("SEED:96", "models.seedance-2-mini"),
             "16:9",
-            default_with_media="adaptive",
+            default_with_media=None,
         ),
         "reference_videos": Media("video", _VIDEO, Source("SEED:102-104", "params.reference_video_urls")),
         "reference_audios": Media("audio", _VIDEO, Source("SEED:106", "params.reference_audio_urls")),
@@ -276,5 +276,6 @@ VENDOR = Vendor(
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_error,
+    no_such_task=frozenset({"task_not_found"}),
     docs="https://seedanceapi.org/zh/docs/v2",
 )

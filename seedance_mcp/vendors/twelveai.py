@@ -26,7 +26,7 @@ from seedance_mcp.catalog import (
     Whole,
 )
 from seedance_mcp.catalog.request import VideoRequest, with_mentions
-from seedance_mcp.vendors.gateway import parse_failure, parse_gateway_error
+from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,
@@ -58,6 +58,7 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
             ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"),
             Source("SEED:32,88; default PUB:new", "params.metadata.ratio"),
             "16:9",
+            default_with_media=None,
         ),
         "first_frame": frame,
         "last_frame": frame,
@@ -71,7 +72,8 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
         "watermark": Flag(Source("SEED:91", "params.metadata.watermark")),
         "callback_url": Link(("https", "http"), Source("SEED:92", "params.metadata.webhook_url"), public=True),
     }
-    return Model("12ai", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, _ADVICE)
+    advice = _ADVICE + (_ASSETS if assets else ())
+    return Model("12ai", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, advice)
 
 
 _BILLING = Billing("second", "USD", Source("SEED:35,548", "pricing"))
@@ -82,6 +84,12 @@ _RULES = (
     Needs("last_frame", ("first_frame",), Source("SEED:222", "requires.1")),
 )
 _ADVICE = (
+    Advice(
+        ("first_frame",),
+        "Without aspect_ratio, 12ai's newer page takes 16:9, which may crop the image; pass aspect_ratio.",
+        Source("PUB:new", "params.metadata.ratio"),
+        unless=("aspect_ratio",),
+    ),
     Advice(
         ("reference_audios",),
         "12ai allows audio as the only reference; the upstream refuses it without an image or video.",
@@ -95,6 +103,17 @@ _ADVICE = (
         Source("SEED:98-106", "contradictions.1"),
         outside=(3, 9),
     ),
+)
+
+_ASSETS = tuple(
+    Advice(
+        (field,),
+        "An asset must be Active at asset.12ai.org, where assets are uploaded and reviewed: one that is still "
+        "Processing, or that Failed, makes the job fail.",
+        Source("SEED:397", "requires.2"),
+        begins="asset://",
+    )
+    for field in _FRAMES + _REFERENCES
 )
 
 _STATES: dict[str, TaskState] = {
@@ -116,15 +135,16 @@ def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos. Here `size` is the resolution, not pixels (SEED: request body)."""
     frames = [url for url in (request.first_frame, request.last_frame) if url]
     images = frames or list(request.reference_images)
-    metadata: dict[str, Any] = {"ratio": request.aspect_ratio, "generate_audio": request.generate_audio}
-    optional = {
+    fields = {
+        "ratio": request.aspect_ratio,
+        "generate_audio": request.generate_audio,
         "web_search": request.web_search,
         "watermark": request.watermark,
         "webhook_url": request.callback_url,
         "video_urls": list(request.reference_videos) or None,
         "audio_urls": list(request.reference_audios) or None,
     }
-    metadata |= {key: value for key, value in optional.items() if value is not None}
+    metadata: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}
     if request.mode == "references" and len(images) < len(_MODE_BY_IMAGES):
         metadata["action"] = "multi_ref"  # otherwise the number of images chooses another mode (SEED:96-106)
     body: dict[str, Any] = {
@@ -179,13 +199,20 @@ VENDOR = Vendor(
     base_url="https://cdn.12ai.org",
     models=(
         _model("seedance-2-official", "Standard", "480p", "29", assets=False),
-        _model("seedance-2-official2-fast", "Fast; reviews images itself, accepts asset://", "720p", "30,34", True),
+        _model(
+            "seedance-2-official2-fast",
+            "Fast; reviews files itself, or takes asset:// from asset.12ai.org",
+            "720p",
+            "30,34",
+            True,
+        ),
     ),
     build_submit=build_submit,
     parse_submit=parse_submit,
     build_status=build_status,
     parse_status=parse_status,
     parse_error=parse_gateway_error,
+    no_such_task=NO_SUCH_TASK,
     video_hosts=("img.12ai.org",),
     docs="https://doc.12ai.org/api/seedance/",
 )

@@ -19,7 +19,7 @@ from seedance_mcp.catalog import Model, Source
 from seedance_mcp.catalog.files import FileKind
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.errors import Code, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.errors import Code, NoSuchTask, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.vendors.abilities import Cancel, Inline, Listing
 from seedance_mcp.vendors.exchange import Answer, Call, TaskState
 
@@ -135,6 +135,10 @@ class Vendor:
     """Parse an error in the vendor's envelope; None if the answer is not an error."""
     build_download: Callable[[str], Call] | None = None
     """How to download the video with the key from the vendor's origin, where the status has no URL."""
+    no_such_task: frozenset[str] = frozenset()
+    """The codes by which the vendor says that it does not know a task, in lower case."""
+    busy_statuses: frozenset[int] = frozenset()
+    """HTTP statuses, besides the usual ones, by which the vendor documents that it takes no job for the moment."""
     idempotency_header: str | None = None
     """The header that makes a repeated submit return the first task, where the vendor documents one."""
     video_hosts: tuple[str, ...] = ()
@@ -245,11 +249,14 @@ def read_snapshot(vendor: Vendor, answer: Answer) -> Snapshot:
     """Parse the answer to a status request.
 
     Raises:
+        NoSuchTask: the vendor does not know the task.
         VendorUnreachable: it is an error of the request, with the vendor's message, and does not show the task's state.
         UnexpectedAnswer: it does not have a documented shape.
     """
     refusal = vendor.parse_error(answer)
     if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
         return vendor.parse_status(answer)
+    if refusal is not None and refusal.vendor_code.casefold() in vendor.no_such_task:
+        raise NoSuchTask(f"{vendor.name} does not know the task of this job: {refusal.message or 'no message'}.")
     message = refusal.message if refusal else f"HTTP {answer.status}"
     raise VendorUnreachable(f"{vendor.name} could not report the status of the job: {message}.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from seedance_mcp.catalog.check import Problem, check
+from seedance_mcp.vendors import known_vendors
 from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, advised, body, checked, model, refused
 
 MINI, STANDARD, OPE = "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0", "ope/seedance-2-0"
@@ -184,6 +186,23 @@ def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None
     assert check(reference, {"reference_images": [IMAGE]}).request
 
 
+NOT_PUBLIC = (
+    "localhost", "LocalHost.", "a.localhost", "nas", "nas:8080", "intranet", "printer.local", "db.internal", "nas.LAN",
+    "router.home.arpa", "127.1", "127.0.1", "2130706433", "017700000001", "0x7f000001", "0x7f.1", "0177.0.0.1",
+    "127.0.0.1.", "010.0.0.1", "256.1.1.1", "1.2.3", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[::]",
+    "[0:0:0:0:0:0:0:1]", "[fe80::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001:db8::1]", "100.64.0.1",
+    "198.18.0.1", "224.0.0.1", "255.255.255.255", "169.254.169.254", "user@10.0.0.1", "a.example@127.0.0.1",
+    "a.example:80@127.0.0.1:9",
+    "127.0.0.1\\@a.example", "１２７．０．０．１", "127。0。0。1", "127%2e0.0.1", "a.example:b",
+)  # fmt: skip
+PUBLIC = (
+    "example.com", "EXAMPLE.com.", "a-b_c.example.co:8443", "me@example.com", "8.8.8.8", "172.32.0.1", "100.128.0.1",
+    "[2606:4700::1111]", "[2001:4860:4860::8888]", "猫.example", "猫.みんな", "xn--zckzah.xn--zckzah",
+    "127.0.0.1.nip.io",
+    "localhost.example.com", "local.example", "home.example.org",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("who", "field", "url", "fits"),
     [
@@ -212,6 +231,12 @@ def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None
         (OPE, "first_frame", "https://[::1]/a.png", False),
         (OPE, "first_frame", "https://[fd00::1]/a.png", False),
         (OPE, "first_frame", "https://0.0.0.0/a.png", False),
+        *((OPE, "first_frame", f"https://{host}/a.png", False) for host in NOT_PUBLIC),
+        *((MINI, "reference_images", [f"https://{host}/a.png"], False) for host in NOT_PUBLIC),
+        *(("jimmyai/seedance2.0-sp", "reference_videos", [f"https://{host}/a.mp4"], False) for host in NOT_PUBLIC),
+        *(("jimmyai/seedance2.0-md", "first_frame", f"https://{host}/a.png", False) for host in NOT_PUBLIC),
+        *((MINI, "callback_url", f"https://{host}/done", False) for host in NOT_PUBLIC),
+        *((OPE, "first_frame", f"https://{host}/a.png", True) for host in PUBLIC),
         ("12ai/seedance-2-official", "first_frame", "asset://asset-1", False),
         ("12ai/seedance-2-official2-fast", "first_frame", "asset://asset-1", True),
         ("12ai/seedance-2-official2-fast", "first_frame", "asset://", False),
@@ -224,7 +249,7 @@ def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None
         ("12ai/seedance-2-official", "callback_url", "https://127.0.0.1/done", False),
     ],
 )
-def test_a_url_must_have_a_scheme_of_the_vendor_and_a_public_host(who: str, field: str, url: str, fits: bool) -> None:
+def test_a_url_must_have_a_scheme_of_the_vendor_and_a_public_host(who: str, field: str, url: Any, fits: bool) -> None:
     assert (field not in refused(who, **{field: url})) is fits
 
 
@@ -317,11 +342,30 @@ def test_fields_that_the_caller_left_open_are_filled_in_and_recorded() -> None:
     assert dict(request.assumed) == {"resolution": "720p", "aspect_ratio": "16:9"}
 
 
-@pytest.mark.parametrize(("who", "ratio"), [(STANDARD, None), (MINI, "adaptive"), (OPE, "16:9")])
-def test_an_image_decides_the_aspect_ratio_where_the_vendor_says_so(who: str, ratio: str | None) -> None:
-    request = checked(who, first_frame=IMAGE).request
+@pytest.mark.parametrize("model_id", [m.id for v in known_vendors().values() for m in v.models])
+@pytest.mark.parametrize(
+    "media", [{"first_frame": IMAGE}, {"first_frame": IMAGE, "last_frame": IMAGE}, {"reference_images": [IMAGE]}]
+)
+def test_an_image_decides_the_shape_where_the_vendor_requires_no_ratio(model_id: str, media: dict[str, Any]) -> None:
+    found = model(model_id)
+    asset = "jimmyai/sd2_mx" in model_id
+    args = {"prompt": "a fox", **media}
+    if asset:
+        args = json.loads(json.dumps(args).replace(IMAGE, "asset://asset-1"))
+    request = check(found, args).request
+    if request is None:  # the model takes no such images
+        return
+    expected = {"ope": "16:9", "jimmyai": "adaptive" if asset else None}.get(found.vendor)
+    assert request.aspect_ratio == expected
+    asked = check(found, {**args, "aspect_ratio": "9:16"}).request
+    assert asked
+    assert asked.aspect_ratio == "9:16"
+
+
+def test_an_audio_file_decides_no_shape() -> None:
+    request = checked("12ai/seedance-2-official", reference_audios=[AUDIO]).request
     assert request
-    assert request.aspect_ratio == ratio
+    assert request.aspect_ratio == "16:9"
 
 
 def test_a_whole_float_becomes_an_integer() -> None:
@@ -345,3 +389,24 @@ def test_a_request_has_a_size_in_pixels_where_it_is_documented() -> None:
     assert request.size == "2206x946"
     assert other
     assert other.size is None
+
+
+# ── advice ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        {"first_frame": "asset://asset-1"},
+        {"reference_images": [IMAGE, "asset://asset-1", IMAGE]},
+        {"reference_images": [IMAGE] * 3, "reference_audios": ["asset://asset-1"]},
+    ],
+)
+def test_12ai_fast_says_that_an_asset_must_be_active_and_where_assets_are_made(media: dict[str, Any]) -> None:
+    (said,) = (a.text for a in checked("12ai/seedance-2-official2-fast", **media).advice if "Active" in a.text)
+    assert "asset.12ai.org" in said
+
+
+def test_12ai_fast_says_nothing_about_assets_to_a_caller_without_one() -> None:
+    advice = checked("12ai/seedance-2-official2-fast", reference_images=[IMAGE] * 3).advice
+    assert not any("Active" in a.text for a in advice)

@@ -39,6 +39,7 @@ from tests.jobs.virtual_time import VIRTUAL, now, wall_clock
 pytestmark = pytest.mark.anyio
 
 RUNNING = status("IN_PROGRESS")
+NO_SUCH_TASK = refused(404, "TASK_NOT_FOUND")
 
 
 @pytest.fixture
@@ -380,6 +381,56 @@ async def test_after_errors_the_pauses_double_up_to_a_minute_and_the_job_stays_a
         job = await scene.job()
         assert (job.state, job.polls, job.polled_at) == ("submitted", 9, wall_clock() - 2)
         assert job.error_message == "seedanceapi.org could not report the status of the job: refused."
+
+
+async def test_a_task_that_the_vendor_does_not_know_for_15_minutes_makes_the_job_unknown(tmp_path: Path) -> None:
+    async with polling(tmp_path, [NO_SUCH_TASK], interval=60) as scene:
+        await scene.start()
+        await scene.until(930)
+        waiting = await scene.job()
+        assert (waiting.state, waiting.reserved) == ("submitted", 570_000)
+        assert "does not know the task" in (waiting.error_message or "")
+        await scene.until(2000)
+        job = await scene.job()
+        assert (job.state, job.reserved, job.error_code) == ("unknown", 570_000, "unknown_outcome")
+        assert job.error_message == (
+            "seedanceapi.org has said for 15 minutes that it does not know task task-job-1 of this job."
+        )
+        assert scene.web.poll_times[-1] == 960
+        assert scene.changed[-1] == "job-1"
+
+
+async def test_the_15_minutes_begin_again_once_the_vendor_knows_the_task(tmp_path: Path) -> None:
+    polls = [*[NO_SUCH_TASK] * 10, RUNNING, *[NO_SUCH_TASK] * 10, RUNNING]
+    async with polling(tmp_path, polls, interval=60) as scene:
+        await scene.start()
+        await scene.until(1321)
+        assert ((job := await scene.job()).state, job.missing_since, job.error_message) == ("running", None, None)
+
+
+async def test_the_15_minutes_go_on_in_another_process(tmp_path: Path) -> None:
+    async with polling(tmp_path, [NO_SUCH_TASK], interval=60) as scene:
+        await scene.start()
+        await scene.until(61)
+    await anyio.sleep(3600)
+    async with polling(tmp_path, [NO_SUCH_TASK], interval=60) as scene:
+        await scene.poller.poll("job-1")
+        assert (await scene.job()).state == "unknown"
+
+
+async def test_a_task_that_a_vendor_does_not_know_holds_up_no_other_job_of_it(tmp_path: Path) -> None:
+    async with polling(tmp_path, [NO_SUCH_TASK, NO_SUCH_TASK, NO_SUCH_TASK, RUNNING], interval=5) as scene:
+        await scene.start()
+        await scene.until(21)
+        assert scene.web.poll_times == [5, 10, 15, 20]
+
+
+@pytest.mark.parametrize("answer", [Answer(404), Answer(404, {"detail": "no such route"}), refused(404, "no")])
+async def test_a_404_that_is_not_the_vendors_documented_one_never_ends_a_job(tmp_path: Path, answer: Answer) -> None:
+    async with polling(tmp_path, [answer], interval=60) as scene:
+        await scene.start()
+        await scene.until(4000)
+        assert (await scene.job()).state == "submitted"
 
 
 async def test_an_answer_without_the_documented_shape_counts_as_an_error(tmp_path: Path) -> None:

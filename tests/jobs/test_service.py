@@ -393,12 +393,86 @@ async def test_a_person_can_say_that_an_unknown_job_was_not_charged(tmp_path: Pa
 
 
 @pytest.mark.parametrize("task_id", ["task-9", None])
-async def test_a_job_whose_outcome_is_known_cannot_be_settled_by_hand(tmp_path: Path, task_id: str | None) -> None:
-    async with scripted_service(tmp_path) as scene:
+async def test_a_job_that_is_over_cannot_be_settled_by_hand(tmp_path: Path, task_id: str | None) -> None:
+    async with scripted_service(tmp_path, polls=[succeeded()]) as scene:
         job = await create(scene.service)
-        with pytest.raises(InvalidRequest, match=f"Job {job.id} is submitted, so there is nothing to settle"):
+        await anyio.sleep(100)
+        job = await scene.service.get(job.id)
+        with pytest.raises(InvalidRequest, match=f"Job {job.id} is succeeded, so there is nothing to settle"):
             await scene.service.resolve(job.id, task_id)
         assert await scene.service.get(job.id) == job
+
+
+async def test_a_job_that_is_being_submitted_is_not_settled_by_hand(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [never]) as scene, anyio.create_task_group() as group:
+        group.start_soon(create, scene.service)
+        await anyio.sleep(1)
+        (job,) = await scene.service.in_states(("submitting",))
+        with pytest.raises(InvalidRequest, match="being submitted") as refusal:
+            await scene.service.resolve(job.id, None)
+        assert "in a few minutes" in refusal.value.next_step
+        group.cancel_scope.cancel()
+
+
+async def test_a_job_that_the_vendor_does_not_finish_can_be_settled_by_hand(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path) as scene:
+        job = await create(scene.service)
+        settled = await scene.service.resolve(job.id, None)
+        assert (settled.state, settled.reserved, settled.spent, settled.task_id) == ("rejected", 0, 0, None)
+        polls = len(scene.web.polls)
+        await anyio.sleep(1000)
+        assert len(scene.web.polls) <= polls + 1
+
+
+async def test_a_mistyped_task_id_can_be_corrected_even_once_the_wrong_video_is_there(tmp_path: Path) -> None:
+    polls = [status("SUCCESS", 12, "https://cdn.example.com/wrong.mp4"), status("IN_PROGRESS"), succeeded()]
+    async with scripted_service(tmp_path, [LOST], polls) as scene:
+        lost = await create(scene.service)
+        await scene.service.resolve(lost.id, "mistyped")
+        await anyio.sleep(100)
+        wrong = await scene.service.get(lost.id)
+        assert (wrong.state, wrong.spent, wrong.url) == ("succeeded", 120_000, "https://cdn.example.com/wrong.mp4")
+        right = await scene.service.resolve(lost.id, "right")
+        assert (right.state, right.task_id, right.url, right.finished_at) == ("submitted", "right", None, None)
+        assert (right.spent, right.reserved, right.unpriced) == (0, 570_000, False)
+        await anyio.sleep(300)
+        done = await scene.service.get(lost.id)
+        assert (done.state, done.url) == ("succeeded", "https://cdn.example.com/1.mp4")
+
+
+async def test_not_charged_can_be_taken_back(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [LOST], [succeeded()]) as scene:
+        lost = await create(scene.service)
+        await scene.service.resolve(lost.id, None)
+        again = await scene.service.resolve(lost.id, "task-7")
+        assert (again.state, again.reserved, again.error_message) == ("submitted", 570_000, None)
+
+
+async def test_the_task_of_another_job_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [accepted("task-1"), LOST]) as scene:
+        other = await create(scene.service)
+        lost = await create(scene.service, "a bear")
+        with pytest.raises(InvalidRequest, match=f"Task task-1 is job {other.id}"):
+            await scene.service.resolve(lost.id, "task-1")
+        assert await scene.service.get(lost.id) == lost
+
+
+async def test_an_answer_about_the_mistyped_task_does_not_end_the_job_of_the_right_one(tmp_path: Path) -> None:
+    answered = anyio.Event()
+
+    async def slowly() -> Answer:
+        await answered.wait()
+        return status("FAILED", 0, task_id="mistyped")
+
+    async with scripted_service(tmp_path, [LOST], [slowly, status("IN_PROGRESS")]) as scene:
+        lost = await create(scene.service)
+        await scene.service.resolve(lost.id, "mistyped")
+        await anyio.sleep(60)
+        await scene.service.resolve(lost.id, "right")
+        answered.set()
+        await anyio.sleep(60)
+        job = await scene.service.get(lost.id)
+        assert (job.state, job.task_id, job.reserved) == ("running", "right", 570_000)
 
 
 # -- housekeeping -------------------------------------------------------------------------------------------------

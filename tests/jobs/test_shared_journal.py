@@ -98,7 +98,7 @@ async def test_a_wait_for_a_video_that_another_server_downloads_ends_when_it_is_
     sandbox = Sandbox()
     transport = HeldVideos(sandbox)
     settings = sandbox_settings(tmp_path)
-    origins = {v.slug: sandbox.base_url(v.slug, "http://sandbox.localhost") for v in settings.vendors}
+    origins = {v.slug: sandbox.base_url(v.slug, "http://sandbox.invalid") for v in settings.vendors}
     held = Web(settings, transport, origins)
     async with (
         sandbox_service(tmp_path, web=held, autosave=True) as one,

@@ -161,24 +161,49 @@ async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "state"),
+    ("code", "message", "state"),
     [
-        ("the upstream timed out", "unknown"),
-        ("request timeout", "unknown"),
-        ("请求超时", "unknown"),
-        ("Connection reset by peer", "unknown"),
-        ("the prompt is too long", "rejected"),
-        ("", "rejected"),
+        (400, "the upstream timed out", "unknown"),
+        (400, "request timeout", "unknown"),
+        ("ERR", "请求超时", "unknown"),
+        (404, "Connection reset by peer", "unknown"),
+        (400, "the prompt is too long", "rejected"),
+        (499, "", "rejected"),
+        ("ERR", "", "rejected"),
+        (500, "", "unknown"),
+        ("502", "bad gateway", "unknown"),
+        (30007, "PROVIDER_MODERATION_ERROR", "unknown"),
+        (77777, "the prompt is too long", "unknown"),
+        (-2, "", "unknown"),
     ],
 )
-async def test_a_body_code_that_jimmyai_does_not_document_is_a_refusal_unless_it_says_that_something_timed_out(
-    tmp_path: Path, message: str, state: str
+async def test_a_body_code_that_jimmyai_does_not_document_is_a_refusal_only_below_500_and_without_a_timeout(
+    tmp_path: Path, code: int | str, message: str, state: str
 ) -> None:
-    answer = Answer(200, {"code": 77777, "msg": message, "data": None})
+    answer = Answer(200, {"code": code, "msg": message, "data": None})
     assert bool(read_outcome(vendor_of(JIMMY), answer).refusal) is (state == "rejected")
     async with posting(tmp_path, [answer]) as post:
         job = await post.one(model=JIMMY)
         assert (job.state, job.reserved) == (state, 570_000 if state == "unknown" else 0)
+
+
+@pytest.mark.parametrize("message", ["active task limit exceeded", "活跃任务数超限", "请求冲突", ""])
+@pytest.mark.parametrize("http_status", [409, 200])
+async def test_the_409_that_aigptimage_documents_means_busy_in_any_language(
+    tmp_path: Path, http_status: int, message: str
+) -> None:
+    busy = Answer(http_status, {"code": 409, "msg": message, "data": None})
+    async with posting(tmp_path, [busy]) as post:
+        job = await post.one(model=WITH_KEY["model"])
+        assert (job.state, job.error_code, job.reserved) == ("rejected", "busy", 0)
+        assert len(post.web.posts) == 3
+
+
+async def test_a_409_that_is_not_aigptimages_own_leaves_the_outcome_unknown(tmp_path: Path) -> None:
+    async with posting(tmp_path, [Answer(409, text="<h1>conflict</h1>")]) as post:
+        job = await post.one(model=WITH_KEY["model"])
+        assert (job.state, job.reserved) == ("unknown", 570_000)
+        assert len(post.web.posts) == 1
 
 
 async def test_a_lost_answer_leaves_the_outcome_unknown_and_the_money_reserved(tmp_path: Path) -> None:

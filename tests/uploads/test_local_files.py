@@ -183,7 +183,10 @@ def test_a_read_error_is_reported_without_the_path(photos: Path, monkeypatch: py
 async def test_a_gif_is_refused_where_the_vendor_refuses_gifs(tmp_path: Path, photos: Path, model: str) -> None:
     (photos / "moving.png").write_bytes(image(form="GIF"))
     refusal = await refused(tmp_path, photos, None, model, reference_images=[str(photos / "moving.png")])
-    assert "- reference_images item 1 must be a URL beginning with https://, not gif" in refusal
+    assert (
+        "- reference_images item 1 must be a URL beginning with https://, reachable from the internet, not gif"
+        in refusal
+    )
 
 
 async def test_every_problem_is_reported_at_once(tmp_path: Path, photos: Path, secret: Path) -> None:

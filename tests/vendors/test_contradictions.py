@@ -260,7 +260,8 @@ def test_12ai_size_is_the_resolution() -> None:
 
 @covers("12ai", 4)
 def test_12ai_requests_have_the_shape_of_the_seed_page() -> None:
-    sent = body(STANDARD, reference_images=[IMAGE] * 3, reference_videos=[VIDEO], reference_audios=[AUDIO])
+    media = {"reference_images": [IMAGE] * 3, "reference_videos": [VIDEO], "reference_audios": [AUDIO]}
+    sent = body(STANDARD, **media, aspect_ratio="16:9")
     assert sent.keys() == {"model", "prompt", "duration", "size", "images", "metadata"}
     assert sent["metadata"].keys() == {"ratio", "generate_audio", "video_urls", "audio_urls"}
     assert refused(STANDARD, resolution="1080p") == {"resolution": "720p"}

@@ -1,5 +1,8 @@
 """The day of the budget: one time zone for every server of a journal, and never an earlier day than before.
 
+A clock that was days ahead is the exception: once it is right again, the date of now counts, and what was spent under
+the wrong date counts for that one day too.
+
 Pure but for `local_zone`, which reads this machine's settings.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -43,13 +47,24 @@ def _zone(name: str) -> tzinfo | None:
         return None
 
 
-def budget_day(now: float, zone: str, latest: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class BudgetDay:
+    """The day that spending counts for, as dates in ISO format."""
+
+    day: str
+    continued: str | None = None
+    """The later day whose spending counts for this day too: it was written while the clock was days ahead."""
+
+
+def budget_day(now: float, zone: str, latest: BudgetDay | None) -> BudgetDay:
     """Return the day that spending at `now` (Unix seconds) counts for: the date in `zone`, or a later `latest`.
 
     Setting the clock back over a midnight opens no second budget. Where `latest` is more than a day ahead, the clock
-    was once wrong, and the date of now counts.
+    was once wrong: the date of now counts, and continues that day.
     """
     today = datetime.fromtimestamp(now, _zone(zone) or UTC).date()
-    if latest is None or latest <= today.isoformat() or date.fromisoformat(latest) - today > _AHEAD:
-        return today.isoformat()
+    if latest is None or latest.day < today.isoformat():
+        return BudgetDay(today.isoformat())
+    if date.fromisoformat(latest.day) - today > _AHEAD:
+        return BudgetDay(today.isoformat(), latest.day)
     return latest

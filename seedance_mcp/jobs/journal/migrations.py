@@ -59,7 +59,14 @@ DROP TABLE latest_day;
 """
 """Accounts, the worth of units, request keys that outlive what users delete, and one time zone for the budget."""
 
-_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH)
+_FIFTH = """
+ALTER TABLE jobs ADD COLUMN missing_since REAL;
+ALTER TABLE jobs ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE budget_day ADD COLUMN continued TEXT;
+"""
+"""Tasks that their vendor does not know, jobs that a person settled, and days that continue one of a wrong clock."""
+
+_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH, _FIFTH)
 """The steps from each format to the next; a released step is never changed."""
 VERSION = len(_STEPS)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 OPEN = ("submitted", "queued", "running")
 """The vendor is working on the job, so it is polled."""
 UNFINISHED = ("intent", "submitting", *OPEN)
+SETTLED_BY_HAND = (*OPEN, "unknown")
+"""States in which a person may say what became of a job."""
 TERMINAL = ("succeeded", "failed", "cancelled", "expired", "rejected", "abandoned")
 STATES = (*UNFINISHED, "unknown", *TERMINAL)
 STOPPED = "The server stopped while it was submitting the job."
@@ -49,6 +51,10 @@ class Job:
     account: str | None = None
     """A hash of the API key and the address it was submitted with; None in journals of older versions."""
     task_id: str | None = None
+    missing_since: float | None = None
+    """Since when the vendor has said, without a break, that it does not know the task."""
+    by_hand: bool = False
+    """Whether a person settled it (`seedance-mcp videos resolve`), and may therefore correct it."""
     price: dict[str, Any] | None = None
     """The quote as it was given: amount, unit, basis."""
     unit_usd: str | None = None
@@ -157,8 +163,10 @@ class Journal(Protocol):
         """
         ...
 
-    async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
-        """Move a job to another state; None if it is no longer in one of the states `when`."""
+    async def move(
+        self, job_id: str, state: str, *, when: Sequence[str], task: str | None = None, **changes: Any
+    ) -> Job | None:
+        """Move a job to another state; None if it is no longer in one of the states `when`, or has another `task`."""
         ...
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
@@ -167,6 +175,17 @@ class Journal(Protocol):
         A job that was given up meanwhile, or whose row is gone (a restored backup), becomes `submitted` with the
         reservation that `job` has. If another job of the account already has the task, this one becomes `unknown`.
         None if it has another task by now.
+        """
+        ...
+
+    async def settle(self, job_id: str, task_id: str | None, **changes: Any) -> Job | None:
+        """Write down what a person says about a job: it is the vendor's task `task_id`, or was not charged (None).
+
+        Whatever a wrong task id has left in the job is cleared, and its price is reserved again. None if the job is
+        being submitted, or is over and was not settled by a person.
+
+        Raises:
+            InvalidRequest: another job of the account already has the task.
         """
         ...
 

@@ -51,5 +51,5 @@ def get_job(db: sqlite3.Connection, job_id: str) -> Job:
 def read_job(row: sqlite3.Row) -> Job:
     """Return the job that a row holds."""
     values: dict[str, Any] = {n: json.loads(row[n]) if n in JSON and row[n] else row[n] for n in COLUMNS}
-    values["unpriced"] = bool(values["unpriced"])
+    values |= {name: bool(values[name]) for name in ("unpriced", "by_hand")}
     return Job(**values)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.errors import Code, KeyReused
+from seedance_mcp.catalog.price import MICROS
+from seedance_mcp.errors import Code, InvalidRequest, KeyReused
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
-from seedance_mcp.jobs.journal.day import budget_day, local_zone
+from seedance_mcp.jobs.journal.day import BudgetDay, budget_day, local_zone
 from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
     FREE,
+    SETTLED_BY_HAND,
     STOPPED,
     TERMINAL,
     UNFINISHED,
@@ -66,15 +68,15 @@ class SqliteJournal:
 
     def _admit(self, new: NewJob, caps: Caps) -> Admission:
         now = self._clock()
+        day = self._begin_day(now)
         with self._file.transaction() as db:
             earlier = _job_of_key(db, new) or _same_request(db, new)
             if earlier is None:
-                day = self._begin_day(db, now)
                 budget.admit(new.reserve, caps, _spending(db, day), new.model)
                 values = {f.name: f.default for f in fields(Job)} | {
                     "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model, "request": new.request,
                     "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
-                    "day": day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
+                    "day": day.day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
                     "reserved": new.reserve or 0, "unpriced": new.reserve is None,
                 }  # fmt: skip
                 insert(db, values)
@@ -87,28 +89,35 @@ class SqliteJournal:
         return await self._file.run(self._readmit, job_id, caps)
 
     def _readmit(self, job_id: str, caps: Caps) -> Job | None:
+        day = self._begin_day(self._clock())
         with self._file.transaction() as db:
             job = find_job(db, job_id)
             if job is None or job.state != "unknown":
                 return None
-            day = self._begin_day(db, self._clock())
             # Its own reservation is not counted twice.
             db.execute("UPDATE jobs SET state = 'rejected' WHERE id = ?", (job_id,))
             so_far = _spending(db, day)
             budget.admit(None if job.unpriced else job.reserved, caps, so_far, job.model)
-            db.execute("UPDATE jobs SET state = 'unknown', day = ? WHERE id = ?", (day, job_id))
+            db.execute("UPDATE jobs SET state = 'unknown', day = ? WHERE id = ?", (day.day, job_id))
             return get_job(db, job_id)
 
     # -- moving ---------------------------------------------------------------------------------------------------
 
-    async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
-        return await self._file.run(self._change, job_id, {"state": state, **changes}, tuple(when))
+    async def move(
+        self, job_id: str, state: str, *, when: Sequence[str], task: str | None = None, **changes: Any
+    ) -> Job | None:
+        return await self._file.run(self._change, job_id, {"state": state, **changes}, tuple(when), task)
 
     async def note(self, job_id: str, **changes: Any) -> Job | None:
         return await self._file.run(self._change, job_id, changes, ())
 
-    def _change(self, job_id: str, changes: dict[str, Any], when: tuple[str, ...]) -> Job | None:
+    def _change(
+        self, job_id: str, changes: dict[str, Any], when: tuple[str, ...], task: str | None = None
+    ) -> Job | None:
         with self._file.transaction() as db:
+            current = find_job(db, job_id) if task is not None else None
+            if current is not None and current.task_id != task:
+                return None
             return self._changed(db, job_id, changes, when)
 
     def _changed(
@@ -140,13 +149,10 @@ class SqliteJournal:
                 current = job
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
-            other = db.execute(
-                "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
-                (task_id, job.account, job.account, job.id),
-            ).fetchone()
+            other = _job_of_task(db, job, task_id)
             reserved = {"reserved": current.reserved or job.reserved}
             if other is not None:
-                message = f"The vendor answered with the id of another task, {task_id}, which is job {other['id']}."
+                message = f"The vendor answered with the id of another task, {task_id}, which is job {other}."
                 code = Code.UNKNOWN_OUTCOME
                 unknown = {"state": "unknown", "error_code": code, "error_message": message, "finished_at": None}
                 return self._changed(db, job.id, unknown | reserved, ())
@@ -154,6 +160,25 @@ class SqliteJournal:
             return self._changed(
                 db, job.id, cleared | reserved | changes | {"state": "submitted", "task_id": task_id}, ()
             )
+
+    async def settle(self, job_id: str, task_id: str | None, **changes: Any) -> Job | None:
+        return await self._file.run(self._settle, job_id, task_id, changes)
+
+    def _settle(self, job_id: str, task_id: str | None, changes: dict[str, Any]) -> Job | None:
+        with self._file.transaction() as db:
+            job = find_job(db, job_id)
+            if job is None or not (job.state in SETTLED_BY_HAND or (job.by_hand and job.terminal)):
+                return None
+            cleared = dict.fromkeys(_OF_A_TASK) | {"spent": 0, "reserved": 0, "by_hand": True}
+            if task_id is None:
+                return self._changed(db, job_id, {"state": "rejected", "task_id": None} | cleared | changes, ())
+            account: str | None = changes.get("account", job.account)
+            if other := _job_of_task(db, replace(job, account=account), task_id):
+                raise InvalidRequest(f"Task {task_id} is job {other}.", next_step="Give the id of this job's own task.")
+            quoted_usd = (job.price or {}).get("usd")
+            reserved = max(job.reserved, round((quoted_usd or 0) * MICROS))
+            cleared |= {"reserved": reserved, "unpriced": quoted_usd is None and not reserved}
+            return self._changed(db, job_id, {"state": "submitted", "task_id": task_id} | cleared | changes, ())
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -200,7 +225,8 @@ class SqliteJournal:
 
     def _read_spending(self) -> Spending:
         with self._file.transaction() as db:  # several queries, which must be about the same moment
-            return _spending(db, _day(db, self._clock()))
+            latest, zone = _latest_day(db)
+            return _spending(db, budget_day(self._clock(), zone, latest))
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
@@ -264,32 +290,49 @@ class SqliteJournal:
                 (before,),
             ).rowcount
 
-    def _begin_day(self, db: sqlite3.Connection, now: float) -> str:
-        """Return the day of the budget, and remember it: it never goes back."""
-        row = db.execute("SELECT day, zone FROM budget_day").fetchone()
-        zone = row["zone"] if row else local_zone()
-        day = budget_day(now, zone, row["day"] if row else None)
-        db.execute("DELETE FROM budget_day")
-        db.execute("INSERT INTO budget_day VALUES (?, ?)", (day, zone))
-        return day
+    def _begin_day(self, now: float) -> BudgetDay:
+        """Return the day of the budget, and remember it even where a cap then refuses the job."""
+        with self._file.transaction() as db:
+            latest, zone = _latest_day(db)
+            day = budget_day(now, zone, latest)
+            if day != latest:
+                db.execute("DELETE FROM budget_day")
+                db.execute("INSERT INTO budget_day VALUES (?, ?, ?)", (day.day, zone, day.continued))
+            return day
 
 
-def _day(db: sqlite3.Connection, now: float) -> str:
-    """Return the day of the budget without changing what the journal remembers."""
-    row = db.execute("SELECT day, zone FROM budget_day").fetchone()
-    return budget_day(now, row["zone"], row["day"]) if row else budget_day(now, local_zone(), None)
+def _latest_day(db: sqlite3.Connection) -> tuple[BudgetDay | None, str]:
+    """Return the day that the journal remembers, and its time zone."""
+    row = db.execute("SELECT day, zone, continued FROM budget_day").fetchone()
+    return (BudgetDay(row["day"], row["continued"]), row["zone"]) if row else (None, local_zone())
 
 
-def _spending(db: sqlite3.Connection, day: str) -> Spending:
-    """Add up a day; days after it count too, because they were written while a clock was ahead."""
+def _spending(db: sqlite3.Connection, day: BudgetDay) -> Spending:
+    """Add up a day, with the one that it continues."""
     spent, reserved, unpriced = db.execute(
         f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
-        f"WHERE day >= ? AND state IN ({quoted(('intent', *CHARGED))})",
-        (day,),
+        f"WHERE day IN (?, ?) AND state IN ({quoted(('intent', *CHARGED))})",
+        (day.day, day.continued),
     ).fetchone()
     states = quoted((*UNFINISHED, "unknown"))
     (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
-    return Spending(day, spent, reserved, open_jobs, unpriced)
+    return Spending(day.day, spent, reserved, open_jobs, unpriced)
+
+
+_OF_A_TASK = (
+    "vendor_status", "progress", "polled_at", "missing_since", "finished_at", "error_code", "error_message", "url",
+    "path", "size", "sha256", "save_error", "delivered",
+)  # fmt: skip
+"""The columns that say something about a job's task, and nothing once the job is another task."""
+
+
+def _job_of_task(db: sqlite3.Connection, job: Job, task_id: str) -> str | None:
+    """Return the id of another job of the account that already is this task."""
+    row = db.execute(
+        "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
+        (task_id, job.account, job.account, job.id),
+    ).fetchone()
+    return row["id"] if row is not None else None
 
 
 def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:

@@ -96,6 +96,14 @@ _LONG_PROMPT = Advice(
 )
 
 
+_WIDE = Advice(
+    ("first_frame",),
+    "Without aspect_ratio, this route makes 16:9 by its own page, which may crop the image; pass aspect_ratio.",
+    Source("PUB:md, PUB:std", "params.ratio"),
+    unless=("aspect_ratio",),
+)
+
+
 def _rows(
     *,
     link: Link,
@@ -151,9 +159,9 @@ _FIVE_TO: dict[str, Any] = {"default": 5, "unit": "s"}
 
 
 def _sp(name: str, summary: str, line: int, *advice: Advice) -> Model:
-    link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"))
+    link = Link(("https", "asset"), Source("SEED:25,32,49; PUB:sp", "media_url_rules.sp"), public=True)
     # "such as 16:9, 9:16, 1:1" is not a closed list, so every ratio of Seedance is accepted.
-    ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9")
+    ratio = OneOf((*_SIX, "adaptive"), Source("SEED:19,45; rest ARK", "params.ratio"), "16:9", None)
     rows = _rows(
         link=link,
         duration=Whole(4, 15, Source("SEED:17,41", "params.duration"), **_FIVE_TO),
@@ -203,8 +211,8 @@ def _fulls() -> Iterable[Model]:
     yield from (_full(f"sd2_mx_video_fast_{r}", r, videos, videos=True) for r in two)
 
 
-_HTTPS = Link(("https",), Source("SEED:44", "media_url_rules.md_std_i2v"))
-_NO_GIF = Link(("https",), Source("SEED:44,46-48; PUB:md", "media_url_rules.gif"), never=("gif",))
+_HTTPS = Link(("https",), Source("SEED:44", "media_url_rules.md_std_i2v"), public=True)
+_NO_GIF = Link(("https",), Source("SEED:44,46-48; PUB:md", "media_url_rules.gif"), public=True, never=("gif",))
 _THREE_RATIOS = ("16:9", "9:16", "1:1")
 
 
@@ -214,7 +222,7 @@ def _mini(name: str, summary: str, resolutions: tuple[str, ...], page: str, per:
         link=_HTTPS,
         duration=Whole(4, 15, Source(f"PUB:{page}", fact), **_FIVE_TO),
         resolution=OneOf(resolutions, Source(f"SEED:2,39; PUB:{page}", fact), "720p"),
-        ratio=OneOf((*_SIX, "adaptive"), Source(f"PUB:{page}; rest ARK", "params.ratio"), "16:9"),
+        ratio=OneOf((*_SIX, "adaptive"), Source(f"PUB:{page}; rest ARK", "params.ratio"), "16:9", None),
         videos=_videos(_HTTPS, f"PUB:{page}") if per == "video" else None,  # for videos, mini has another id
         audios=_audios(_HTTPS, f"PUB:{page}"),
     )
@@ -231,7 +239,7 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
         prompt=Text(Source("SEED:40", "prompt_limits.md"), most=5000, required=True),
         duration=Whole(1, 15, Source("SEED:41", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2,39", fact),
-        ratio=OneOf(_THREE_RATIOS, Source("SEED:45", fact), "16:9"),
+        ratio=OneOf(_THREE_RATIOS, Source("SEED:45", fact), "16:9", None),
         images=4,
         videos=_videos(_HTTPS, videos.where, 3, FileLimits(videos, total_seconds=15, total_mb=200, pixels=(720, 2160))),
     )
@@ -246,7 +254,7 @@ def _md(name: str, summary: str, *advice: Advice) -> Model:
         Source("SEED:41 vs PUB:md", "contradictions.3"),
         outside=(4, 15),
     )
-    return _model(name, summary, rows, "video", Source("SEED:2,39-49", fact), rules, short, *advice)
+    return _model(name, summary, rows, "video", Source("SEED:2,39-49", fact), rules, short, _WIDE, *advice)
 
 
 _TEN_OR_FIFTEEN = Advice(
@@ -264,13 +272,13 @@ def _fast_i2v() -> Model:
         prompt=Text(Source("PUB:i2v", fact), most=5000, required=True),
         duration=Whole(1, 15, Source("PUB:i2v", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2", fact),
-        ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9"),
+        ratio=OneOf(_THREE_RATIOS, Source("PUB:i2v", fact), "16:9", None),
         images=9,  # "9 in total" with frames, which is always true: reference images and frames exclude each other
     )
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
     source = Source("SEED:2,44,48,49", fact)
     prefers = ("first_frame", "last_frame", "reference_images")
-    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, prefers=prefers)
+    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, _WIDE, prefers=prefers)
 
 
 def _std() -> Model:
@@ -279,7 +287,7 @@ def _std() -> Model:
         link=_HTTPS,
         duration=Whole(4, 15, Source("SEED:41", fact), **_FIVE_TO),
         resolution=_fixed("720p", "SEED:2", fact),
-        ratio=OneOf(("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"), Source("SEED:45", fact), "16:9"),
+        ratio=OneOf(("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"), Source("SEED:45", fact), "16:9", None),
         images=9,
         videos=_videos(_HTTPS, "PUB:std"),
         audios=_audios(_HTTPS, "SEED:49", 3),
@@ -287,7 +295,7 @@ def _std() -> Model:
     rules = (_IMAGES_OR_FRAMES, NotTogether(_FRAMES, ("reference_audios",), Source("SEED:49", "exclusions.2")))
     many = tuple(a for a in _MANY if a.when[0] == "reference_videos")
     source = Source("SEED:2,41,44,45,49", fact)
-    return _model("seedance2.0-std", "Standard", rows, "video", source, rules, _AUDIO_ALONE, *many)
+    return _model("seedance2.0-std", "Standard", rows, "video", source, rules, _AUDIO_ALONE, _WIDE, *many)
 
 
 _NO_VIDEOS = Advice(
@@ -393,12 +401,22 @@ def parse_error(answer: Answer) -> Refusal | None:
     if code in _SUCCESS and not refused:
         return None
     message = envelope.msg or ""
-    # An undocumented code is a refusal, unless the message says that the vendor itself does not know the outcome.
-    undocumented = HTTPStatus.GATEWAY_TIMEOUT if _TIMED_OUT.search(message) else HTTPStatus.BAD_REQUEST
-    in_body = _STATUS_OF_CODE.get(code, undocumented)
+    in_body = _STATUS_OF_CODE.get(code) or _undocumented(code, message)
     # With an HTTP error, the body's code only counts where it leaves the outcome open.
     status = answer.status if refused and in_body < HTTPStatus.INTERNAL_SERVER_ERROR else in_body
     return classify(status, code, message)
+
+
+def _undocumented(code: str, message: str) -> int:
+    """Return the HTTP status of a code that no page explains.
+
+    Codes below 500 are read like HTTP statuses, as refusals. Any other number leaves open whether the job was accepted,
+    and so does a message that something timed out.
+    """
+    number, below_500 = re.fullmatch("-?[0-9]+", code), re.fullmatch("[1-4]?[0-9]{1,2}", code)
+    if (number and not below_500) or _TIMED_OUT.search(message):
+        return HTTPStatus.INTERNAL_SERVER_ERROR
+    return HTTPStatus.BAD_REQUEST
 
 
 VENDOR = Vendor(

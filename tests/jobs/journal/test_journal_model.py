@@ -73,7 +73,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.now = datetime(2026, 3, 10, 12).astimezone().timestamp()
         self.journal = self.opened()
         self.rows: dict[str, Row] = {}
-        self.latest = ""
+        self.latest, self.continued = "", ""
         self.keys: dict[str, str] = {}
         """The ids of jobs by request_key."""
         self.living: set[str] = set(OWNERS)
@@ -87,13 +87,19 @@ class JournalMachine(RuleBasedStateMachine):
             self.runner.close()
             self.folder.cleanup()
 
-    def day(self) -> str:
-        """Return the day of the budget: today, or the latest day if that is tomorrow."""
-        today = datetime.fromtimestamp(self.now).astimezone().date()
-        return self.latest if self.latest == (today + timedelta(days=1)).isoformat() else today.isoformat()
+    def days(self) -> tuple[str, str]:
+        """Return the day of the budget (today, or the latest day if that is tomorrow), and the later one it continues.
 
-    def spending(self, day: str) -> tuple[int, int, int, int]:
-        today = [row for row in self.rows.values() if row.day >= day and row.state in {"intent", *CHARGED}]
+        That is one which was more than a day ahead; the day keeps it until the next.
+        """
+        date = datetime.fromtimestamp(self.now).astimezone().date()
+        today, tomorrow = date.isoformat(), (date + timedelta(days=1)).isoformat()
+        if self.latest in {today, tomorrow}:
+            return self.latest, self.continued
+        return today, self.latest if self.latest > tomorrow else ""
+
+    def spending(self, days: tuple[str, str]) -> tuple[int, int, int, int]:
+        today = [row for row in self.rows.values() if row.day in days and row.state in {"intent", *CHARGED}]
         open_jobs = sum(row.state in {*UNFINISHED, "unknown"} for row in self.rows.values())
         return (
             sum(row.spent for row in today),
@@ -102,8 +108,8 @@ class JournalMachine(RuleBasedStateMachine):
             sum(row.unpriced for row in today),
         )
 
-    def over(self, price: int | None, cap: Caps, day: str) -> bool:
-        spent, reserved, open_jobs, _ = self.spending(day)
+    def over(self, price: int | None, cap: Caps) -> bool:
+        spent, reserved, open_jobs, _ = self.spending(self.days())
         if cap.open_jobs is not None and open_jobs >= cap.open_jobs:
             return True
         if price is None:
@@ -128,6 +134,7 @@ class JournalMachine(RuleBasedStateMachine):
     def admit(self, request: str, key: str | None, price: int | None, cap: Caps, again: bool, owner: str) -> str:
         job_id = f"j{len(self.rows):03}"
         new = NewJob(job_id, "v", "v/m", {"prompt": request}, request, owner, price, None, "account", None, key, again)
+        self.latest, self.continued = self.days()  # remembered whatever becomes of the job
         same = self.rows[self.keys[key]] if key in self.keys else None
         if same is not None and same.hash != request:
             with pytest.raises(KeyReused):
@@ -143,14 +150,12 @@ class JournalMachine(RuleBasedStateMachine):
             if key:
                 self.keys.setdefault(key, admission.job.id)
             return admission.job.id
-        day = self.day()
-        if self.over(price, cap, day):
+        if self.over(price, cap):
             with pytest.raises(OverBudget):
                 self.runner.run(self.journal.admit(new, cap))
-            return next(iter(self.rows), job_id)  # a refusal leaves no trace at all: the day is not remembered either
-        self.latest = day
+            return next(iter(self.rows), job_id)
         assert not self.runner.run(self.journal.admit(new, cap)).duplicate
-        self.rows[job_id] = Row(job_id, "intent", request, owner, day, self.now, price or 0, price is None)
+        self.rows[job_id] = Row(job_id, "intent", request, owner, self.latest, self.now, price or 0, price is None)
         if key:
             self.keys[key] = job_id
         return job_id
@@ -252,10 +257,10 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule()
     def spend(self) -> None:
-        day = self.day()
+        days = self.days()
         seen = self.runner.run(self.journal.spending())
-        assert seen.day == day
-        assert (seen.spent, seen.reserved, seen.open_jobs, seen.unpriced) == self.spending(day)
+        assert seen.day == days[0]
+        assert (seen.spent, seen.reserved, seen.open_jobs, seen.unpriced) == self.spending(days)
 
     @rule(state=st.sampled_from(STATES))
     def list_states(self, state: str) -> None:

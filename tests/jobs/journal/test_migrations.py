@@ -165,7 +165,7 @@ def structure(path: Path) -> tuple[dict[str, list[tuple[Any, ...]]], set[str], i
 async def test_a_journal_of_an_older_format_keeps_every_column_of_its_jobs(tmp_path: Path, version: int) -> None:
     assert all(value is not None for value in OLD_ROW.values())
     assert (
-        len(OLD_ROW) == len(fields(Job)) - 3 + 3
+        len(OLD_ROW) == len(fields(Job)) - 5 + 3
     )  # without what is new in Job; with the two of a lease and the request_key
     path = write_old_journal(tmp_path, version)
     with closing(SqliteJournal(tmp_path)) as journal:

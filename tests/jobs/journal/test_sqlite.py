@@ -267,7 +267,19 @@ async def test_a_clock_that_was_days_ahead_is_not_obeyed_and_what_it_spent_still
     assert (await admit(journal, "b")).day == "2026-03-10"
     assert ((spending := await journal.spending()).day, spending.spent) == ("2026-03-10", 5)
     clock.now += DAY
-    assert (await journal.spending()).day == "2026-03-11"
+    assert ((spending := await journal.spending()).day, spending.spent) == ("2026-03-11", 0)
+
+
+async def test_a_clock_that_was_years_ahead_holds_up_the_budget_for_one_day_only(
+    journal: SqliteJournal, clock: Clock
+) -> None:
+    clock.now += 3650 * DAY
+    await put(journal, "a", "succeeded", spent=5)
+    clock.now = NOON
+    with pytest.raises(OverBudget):
+        await admit(journal, "b", Caps(per_day=5), reserve=1)
+    clock.now += DAY
+    assert (await admit(journal, "b", Caps(per_day=5), reserve=1)).day == "2026-03-11"
 
 
 async def test_reading_does_not_move_the_day(journal: SqliteJournal, clock: Clock) -> None:
