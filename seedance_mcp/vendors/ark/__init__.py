@@ -5,14 +5,14 @@ Facts: facts/ark.yaml. The sites differ in origin, currency and the names of mod
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
 
-from seedance_mcp.vendors.ark.models import BYTEPLUS, VOLCENGINE, Site, models
+from seedance_mcp.vendors.ark.models import models
+from seedance_mcp.vendors.ark.prices import BYTEPLUS, VOLCENGINE, Site
 from seedance_mcp.vendors.kit import (
     Accepted,
     Answer,
@@ -190,8 +190,7 @@ def parse_list(answer: Answer) -> list[Listed]:
 
 def mark(job_id: str) -> str:
     """Return a mark of a job: the seconds after which its task expires, which the vendor echoes."""
-    digest = hashlib.sha256(job_id.encode()).digest()
-    return str(_SHORTEST_EXPIRY + int.from_bytes(digest[:8]) % _MARKS)
+    return str(_SHORTEST_EXPIRY + int(job_id, 36) % _MARKS)
 
 
 def marked(call: Call, job_id: str) -> Call:

@@ -5,14 +5,11 @@ Facts: facts/ark.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 
+from seedance_mcp.vendors.ark.prices import RATIOS, SIZES_1, SIZES_2, Site, billing
 from seedance_mcp.vendors.kit import (
-    SIZES,
     Advice,
-    Billing,
     FileLimits,
     Flag,
     Link,
@@ -27,53 +24,14 @@ from seedance_mcp.vendors.kit import (
     Rule,
     Source,
     Text,
-    VideoRequest,
     Whole,
-    counted_in_tokens,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One of the vendor's two sites, each with a currency and names of its own."""
-
-    slug: str
-    unit: str
-    v2: str
-    """What names of 2.x models begin with."""
-    v1: str
-    """What names of 1.x models begin with."""
-
-
-VOLCENGINE = Site("ark", "CNY", "doubao-", "doubao-")
-BYTEPLUS = Site("byteplus", "USD", "dreamina-", "")
 
 FRAMES = ("first_frame", "last_frame")
 REFERENCES = ("reference_images", "reference_videos", "reference_audios")
-_SIX = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9")
-
-Table = Mapping[tuple[str, str], str]
 
 
-def _table(resolution: str, sizes: str) -> Table:
-    return {(resolution, ratio): size for ratio, size in zip(_SIX, sizes.split(), strict=True)}
-
-
-SIZES_2: Table = {**SIZES, **_table("4k", "3840x2160 3326x2494 2880x2880 2494x3326 2160x3840 4398x1886")}
-SIZES_1: Table = {
-    **_table("480p", "864x480 736x544 640x640 544x736 480x864 960x416"),
-    **_table("720p", "1248x704 1120x832 960x960 832x1120 704x1248 1504x640"),
-    **_table("1080p", "1920x1088 1664x1248 1440x1440 1248x1664 1088x1920 2176x928"),
-}
-
-
-def _area(size: str) -> int:
-    width, _, height = size.partition("x")
-    return int(width) * int(height)
-
-
-_LARGEST_1: Table = {shape: max(size, SIZES[shape], key=_area) for shape, size in SIZES_1.items()}
-"""The vendor's own example of 1.0 counts more tokens than its table of sizes gives (contradictions.2)."""
+_FACT_25 = "doubao-seedance-2-5-260628"
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------
@@ -142,7 +100,7 @@ _LAST_NEEDS_FIRST = Needs("last_frame", ("first_frame",), Source("PUB:create", "
 _AUDIO_NEEDS = Needs("reference_audios", ("reference_images", "reference_videos"), Source("PUB:create", "exclusions.1"))
 _ADAPTIVE_NEEDS = Needs("aspect_ratio", FRAMES, _create("ratio"), values=("adaptive",))
 _FRAMES_KEEP_RATIO = NotTogether(
-    ("aspect_ratio",), FRAMES, Source("PUB:bp", "models.doubao-seedance-2-5-260628.ratio"), values=_SIX
+    ("aspect_ratio",), FRAMES, Source("PUB:bp", "models.doubao-seedance-2-5-260628.ratio"), values=RATIOS
 )
 _FRAMES_OR_SECONDS = NotTogether(("options.frames",), ("duration",), _create("frames"))
 _DRAFTS = (
@@ -172,73 +130,6 @@ _LONG = Advice(
 )
 
 
-# -- prices --------------------------------------------------------------------------------------------------------
-
-_FACT_25 = "doubao-seedance-2-5-260628"
-_TWO_TIERS = ("480p", "720p")
-Rates = Mapping[str, tuple[str, str]]
-"""Per million tokens without and with reference videos, by resolution."""
-
-_RATES: dict[str, dict[str, Rates]] = {
-    "2.5": {
-        "CNY": {"": ("70", "42"), "1080p": ("77", "46")},
-        "USD": {"": ("10.7", "6.4"), "1080p": ("11.7", "7.0")},
-    },
-    "2.0": {
-        "CNY": {"": ("46", "28"), "1080p": ("51", "31"), "4k": ("26", "16")},
-        "USD": {"": ("7.0", "4.3"), "1080p": ("7.7", "4.7"), "4k": ("4.0", "2.4")},
-    },
-    "2.0-fast": {"CNY": {"": ("37", "22")}, "USD": {"": ("5.6", "3.3")}},
-    "2.0-mini": {"CNY": {"": ("23", "14")}, "USD": {"": ("3.5", "2.1")}},
-    "1.5-pro": {"CNY": {"": ("16", "16")}, "USD": {"": ("2.4", "2.4")}},
-    "1.0-pro": {"CNY": {"": ("15", "15")}, "USD": {"": ("2.5", "2.5")}},
-    "1.0-pro-fast": {"CNY": {"": ("4.2", "4.2")}, "USD": {"": ("1.0", "1.0")}},
-}
-_HALF = Decimal("0.5")
-
-
-def _discount(request: VideoRequest) -> Decimal:
-    """Return what a rate is multiplied by: flex costs half, and so does a video of 1.5 pro without audio."""
-    flex = _HALF if request.options.get("service_tier") == "flex" else Decimal(1)
-    return flex * (_HALF if request.generate_audio is False else Decimal(1))
-
-
-_LONGEST_1_5 = 12
-
-
-def _tokens_1_5(request: VideoRequest) -> int | None:
-    """Count a film that is made from a draft, whose length and ratio are not in the request, as the largest."""
-    count = counted_in_tokens(_LARGEST_1)
-    return count(replace(request, duration=_LONGEST_1_5) if "draft_task" in request.options else request)
-
-
-def _billing(site: Site, name: str, fact: str, *, first: bool = False, clip_seconds: int = 15) -> Billing:
-    rates = _RATES[name][site.unit]
-    cautions = (
-        Advice(
-            ("reference_videos",),
-            "Reference videos are priced at their longest; the vendor charges for a minimum of tokens with them.",
-            Source("PUB:create", "pricing.minimum"),
-        ),
-        Advice(
-            ("web_search",),
-            "The vendor counts its web searches, and their price is not known.",
-            _create("tools"),
-        ),
-    )
-    return Billing(
-        "million tokens",
-        site.unit,
-        Source("ARK:clients", f"pricing.{fact}"),
-        {resolution: Decimal(without) for resolution, (without, _) in rates.items()},
-        with_video={resolution: Decimal(with_) for resolution, (_, with_) in rates.items()},
-        cautions=() if first else cautions,
-        failure_is_free=True,
-        tokens=_tokens_1_5 if name == "1.5-pro" else counted_in_tokens(_LARGEST_1 if first else SIZES_2, clip_seconds),
-        factor=_discount if first else None,
-    )
-
-
 # -- models --------------------------------------------------------------------------------------------------------
 
 
@@ -258,7 +149,7 @@ def _two(site: Site, name: str, fact: str, summary: str, resolutions: tuple[str,
     rows: dict[str, Row] = {
         "prompt": _PROMPT,
         **_shape(fact, resolutions, "720p", 4, 30 if newest else 15, auto=True),
-        "aspect_ratio": OneOf((*_SIX, "adaptive"), _create("ratio"), "adaptive"),
+        "aspect_ratio": OneOf((*RATIOS, "adaptive"), _create("ratio"), "adaptive"),
         "first_frame": _IMAGE,
         "last_frame": _IMAGE,
         **(_many_references() if newest else _references()),
@@ -278,7 +169,7 @@ def _two(site: Site, name: str, fact: str, summary: str, resolutions: tuple[str,
         name,
         summary,
         rows,
-        _billing(site, name, fact, clip_seconds=30 if newest else 15),
+        billing(site, name, fact, clip_seconds=30 if newest else 15),
         Source("PUB:bp" if newest else "PUB:create", f"models.{fact}"),
         rules=rules,
         advice=(_LONG,),
@@ -294,7 +185,7 @@ def _one(site: Site, name: str, fact: str, summary: str) -> Model:
     rows: dict[str, Row] = {
         "prompt": _PROMPT_1,
         **_shape(fact, ("480p", "720p", "1080p"), default, least, 12, auto=newer),
-        "aspect_ratio": OneOf((*_SIX, "adaptive"), _create("ratio"), "16:9", default_with_media="adaptive"),
+        "aspect_ratio": OneOf((*RATIOS, "adaptive"), _create("ratio"), "16:9", default_with_media="adaptive"),
         "first_frame": _IMAGE,
         **({} if name == "1.0-pro-fast" else {"last_frame": _IMAGE}),
         **({"generate_audio": _AUDIO_SWITCH} if newer else {}),
@@ -316,7 +207,7 @@ def _one(site: Site, name: str, fact: str, summary: str) -> Model:
         name,
         summary,
         rows,
-        _billing(site, name, fact, first=True),
+        billing(site, name, fact, first=True),
         Source("PUB:guide" if newer else "PUB:create", f"models.{fact}"),
         rules=rules,
         advice=(_LONG,),
@@ -328,12 +219,12 @@ def _one(site: Site, name: str, fact: str, summary: str) -> Model:
 
 def models(site: Site) -> tuple[Model, ...]:
     """Return the models of a site, with the names and prices that they have there."""
-    high = (*_TWO_TIERS, "1080p")
+    high = (*("480p", "720p"), "1080p")
     return (
         _two(site, "2.5", _FACT_25, "Newest, up to 30 s", high),
         _two(site, "2.0", "doubao-seedance-2-0-260128", "Standard, up to 4K", (*high, "4k")),
-        _two(site, "2.0-fast", "doubao-seedance-2-0-fast-260128", "Fast, up to 720p", _TWO_TIERS),
-        _two(site, "2.0-mini", "doubao-seedance-2-0-mini-260615", "Cheapest of 2.0", _TWO_TIERS),
+        _two(site, "2.0-fast", "doubao-seedance-2-0-fast-260128", "Fast, up to 720p", ("480p", "720p")),
+        _two(site, "2.0-mini", "doubao-seedance-2-0-mini-260615", "Cheapest of 2.0", ("480p", "720p")),
         _one(site, "1.5-pro", "doubao-seedance-1-5-pro-251215", "Older, with audio"),
         _one(site, "1.0-pro", "doubao-seedance-1-0-pro-250528", "Older, silent"),
         _one(site, "1.0-pro-fast", "doubao-seedance-1-0-pro-fast-251015", "Older, silent, fast"),
