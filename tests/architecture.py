@@ -83,7 +83,7 @@ FOLDERS: dict[str, set[str]] = {
 FACES: dict[str, set[str]] = {
     "jobs": {"jobs/journal/budget", "jobs/journal/model", "jobs/quote", "jobs/service", "jobs/timing"},
     "server": {"server/app", "server/stdio"},
-    "vendors": {"vendors", "vendors/kit", "vendors/upstream", "vendors/vendor"},
+    "vendors": {"vendors", "vendors/abilities", "vendors/kit", "vendors/upstream", "vendors/vendor"},
 }
 """The parts of a room that other rooms may import. A room without an entry may be imported whole."""
 

@@ -12,8 +12,10 @@ import anyio
 
 from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.cancel import Canceller
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
+from seedance_mcp.jobs.find_task import TaskFinder
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
 from seedance_mcp.jobs.journal.model import STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
@@ -88,6 +90,7 @@ class JobService:
             self._submitter.submit,
             self._uploader.as_sent,
             functools.partial(caps, settings),
+            TaskFinder(journal, web, timing.clock, self._submitted),
             timing,
         )
         notify = self._events.notify
@@ -112,6 +115,7 @@ class JobService:
             interval=interval,
             timing=timing,
         )
+        self._canceller = Canceller(web, self._accounts.vendor, self._poller.poll, timing)
         self._housekeeping = Housekeeping(
             settings,
             web,
@@ -205,6 +209,18 @@ class JobService:
     async def _submitted(self, job: Job) -> None:
         await self._poller.track(job)
         self._events.notify(job.id)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job that its vendor has not begun; return it as it is then.
+
+        Raises:
+            UnknownJob: the journal has no such job.
+            InvalidRequest: it has ended or begun, or its vendor cannot cancel.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: it was not cancelled, as far as is known.
+        """
+        await self.recover()
+        await self._canceller.cancel(await self.get(job_id))
+        return await self.get(job_id)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).

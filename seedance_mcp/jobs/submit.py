@@ -97,6 +97,8 @@ class Submitter:
         call = vendor.build_submit(request)
         if vendor.idempotency_header:
             call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
+        if vendor.listing:
+            call = vendor.listing.marked(call, job.id)
         submission = self._under_way[job.id] = _Submission(job, call, vendor, first)
         self._group.start_soon(self._run, submission)
         await submission.done.wait()

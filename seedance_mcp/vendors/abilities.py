@@ -46,6 +46,8 @@ class Listing:
     """Put a mark, made from a job's id, into a submit; the vendor echoes it in its list."""
     mark: Callable[[str], str]
     """Return the mark of a job's id, as `Listed.mark` has it. Different jobs may rarely share one."""
+    own_field: str
+    """The option that carries the mark; a request that sets it itself carries none."""
     days: float
     """How long the vendor lists a task, in days."""
 

@@ -227,7 +227,14 @@ def _vendor(site: Site, name: str, base_url: str, docs: str, console: str, video
             source=Source("PUB:create", "reference_limits.request_body_mb_max"),
         ),
         cancel=Cancel(build=build_cancel),
-        listing=Listing(build=build_list, parse=parse_list, marked=marked, mark=mark, days=7),
+        listing=Listing(
+            build=build_list,
+            parse=parse_list,
+            marked=marked,
+            mark=mark,
+            own_field="execution_expires_after",
+            days=7,
+        ),
     )
 
 
