@@ -21,6 +21,7 @@ RejectionKind = Literal[
     "rate_limited",
     "busy",
     "not_found",
+    "model_not_open",
     "content_policy",
     "real_person",
     "invalid_request",
