@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from seedance_mcp.errors import Code
+from seedance_mcp.sandbox import BEHAVIOURS
 from tests.about import ABOUT
 from tests.sandbox.sandbox_client import SLUGS, URLS, find_model, sandbox_client
 
@@ -122,7 +123,7 @@ async def test_every_odd_value_of_every_field_gets_an_answer(slug: str, value: o
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize(
     "code",
-    ["content_policy", "real_person", "auth", "no_credit", "rate_limited", "busy", "invalid_request", "not_found"],
+    next(behaviour for behaviour in BEHAVIOURS if behaviour.name == "refuse").choices,
 )
 async def test_a_prompt_can_ask_for_each_refusal(slug: str, code: str) -> None:
     async with sandbox_client(slug) as client:
