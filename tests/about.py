@@ -23,23 +23,41 @@ class About:
     facts: str
     """The name of its file in facts/."""
     environment: str
+    """The <VENDOR> in SEEDANCE_<VENDOR>_API_KEY."""
     base_url: str
+    """As its page documents it."""
     models: list[str]
+    """The names of its models, in the order of its module."""
     request: dict[str, Any]
+    """A request with which tests of servers begin: 480p, and as short as can be."""
     status_body: dict[str, Any]
+    """The least answer to a poll; STATUS is replaced by the vendor's word."""
     site_of: str = ""
+    """The slug of the vendor whose second site it is; then only the keys that differ are needed."""
     page_lines: int = 0
+    """The lines of its own page, as SEED counts them."""
     golden_cases: int = 0
+    """The fewest request examples that its pages have."""
     modes: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """What its models start from, by name ("*": all others), where not everything is supported."""
     not_cited: dict[str, str] = field(default_factory=dict[str, str])
+    """Documented facts about a request that no row, rule, advice or price cites, each with its reason."""
     other_numbers: dict[str, str] = field(default_factory=dict[str, str])
+    """Facts whose numbers differ from those of their rows, each with its reason."""
     not_about_a_task: dict[str, str] = field(default_factory=dict[str, str])
+    """Examples of the facts that are not among the answers, each with its reason."""
     states: dict[str, str] = field(default_factory=dict[str, str])
+    """Statuses whose state is not the one that the facts give them."""
     first_state: str = "queued"
+    """The state of a task at its first poll."""
     unknown_model: str = "invalid_request"
+    """The code of its refusal of a model that it does not know."""
     reports_charge: bool = False
+    """Whether the answer to a submit says what the task costs."""
     undocumented_fields: list[str] = field(default_factory=list[str])
+    """Fields of the answer to a submit that its example does not show."""
     forbidden: list[list[Any]] = field(default_factory=list[list[Any]])
+    """Wrong bodies: a field to change (null: leave out), its value, the HTTP status, and what the answer contains."""
 
 
 def folder(slug: str) -> Path:

@@ -191,7 +191,7 @@ class Whole:
         if not math.isfinite(number):
             return self.default
         if self.only:
-            offered = [v for v in self.only if v >= 0] or self.only  # below 0, a number stands for something else
+            offered = [v for v in self.only if v >= 0] or self.only  # below 0, a number means something else
             return min(offered, key=lambda v: (abs(v - number), v))
         if self.most is not None and number > self.most:
             return self.most

@@ -21,11 +21,11 @@ def video_tokens(width: int, height: int, frames: int) -> int:
     return math.ceil(width * height * (frames + 1) / _PIXELS_OF_A_TOKEN)
 
 
-def counted_in_tokens(sizes: Sizes, clip_seconds: int = 0) -> Callable[[VideoRequest], int | None]:
+def counted_in_tokens(sizes: Sizes, video_seconds: int = 0) -> Callable[[VideoRequest], int | None]:
     """Return a function from a request to the most tokens that it can take.
 
     A ratio that the vendor chooses counts as the largest. Reference videos, whose length is not known, count as the
-    `clip_seconds` that they may last together.
+    `video_seconds` that they may last together.
     """
 
     def count(request: VideoRequest) -> int | None:
@@ -37,7 +37,7 @@ def counted_in_tokens(sizes: Sizes, clip_seconds: int = 0) -> Callable[[VideoReq
         if frames is None or not possible:
             return None
         if request.reference_videos:
-            frames += clip_seconds * FRAMES_PER_SECOND
+            frames += video_seconds * FRAMES_PER_SECOND
         areas = [[int(side) for side in size.split("x")] for size in possible]
         return max(video_tokens(width, height, frames) for width, height in areas)
 

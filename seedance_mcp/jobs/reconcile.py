@@ -72,7 +72,7 @@ class Reconciler:
         if vendor is None or not self.can(job) or job.id in self._under_way or recent:
             return job
         if vendor.idempotency_header is None:
-            return await self._look_up(job, vendor)
+            return await self._settle_by_list(job, vendor)
         model = vendor.model(job.model)
         request = check(model, job.request).request if model else None
         request = await self._as_sent(request, vendor) if request else None
@@ -86,7 +86,7 @@ class Reconciler:
         finally:
             self._under_way.discard(job.id)
 
-    async def _look_up(self, job: Job, vendor: Vendor) -> Job:
+    async def _settle_by_list(self, job: Job, vendor: Vendor) -> Job:
         """Find the job's task in the vendor's list, and poll it from then on."""
         self._under_way.add(job.id)
         try:

@@ -216,7 +216,7 @@ BY_TOKEN = Billing(
     PAGE,
     {"": Decimal(46)},
     with_video={"": Decimal(28)},
-    tokens=counted_in_tokens(SIZE, clip_seconds=15),
+    tokens=counted_in_tokens(SIZE, video_seconds=15),
     factor=half_for_flex,
 )
 BY_TOKENS = replace(
@@ -239,7 +239,7 @@ BY_TOKENS = replace(
         ({"duration": -1}, 324_900, "14.9454"),
         ({"resolution": "480p"}, 50_639, "2.329394"),
         ({"aspect_ratio": "adaptive"}, 108_900, "5.0094"),  # the largest of all ratios
-        ({"reference_videos": [IMAGE]}, 432_900, "12.1212"),  # 15 s of clips, at their own rate
+        ({"reference_videos": [IMAGE]}, 432_900, "12.1212"),  # 15 s of reference videos, at their own rate
         ({"options": {"tier": "flex"}}, 108_900, "2.5047"),
         ({"options": {"frames": 29}}, 27_000, "1.242"),
     ],

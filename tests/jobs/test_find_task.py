@@ -38,7 +38,7 @@ async def settled(opened: JobService, job: Job) -> Job:
     return job
 
 
-async def test_a_lost_answer_heals_itself_without_a_key_and_is_paid_once(tmp_path: Path) -> None:
+async def test_a_lost_answer_is_settled_without_a_key_and_paid_once(tmp_path: Path) -> None:
     sandbox = Sandbox(pace=0)
     async with service(tmp_path, sandbox, QUICK) as opened:
         job = await create(opened, LOST, **ARK)

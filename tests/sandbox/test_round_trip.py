@@ -111,7 +111,7 @@ async def test_the_request_read_from_the_body_is_the_request_that_was_sent(slug:
             assert _comparable(task.request.fields()) == _comparable(request.fields()), fields
 
 
-async def test_the_film_of_a_draft_is_ordered_by_the_drafts_task() -> None:
+async def test_the_video_of_a_draft_is_ordered_by_the_drafts_task() -> None:
     async with sandbox_client("ark") as client:
         found = find_model("ark", "1.5-pro")
         request = check(found, {"options": {"draft_task": "cgt-1"}, "resolution": "720p"}).request

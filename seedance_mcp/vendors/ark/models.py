@@ -106,7 +106,7 @@ _FRAMES_OR_SECONDS = NotTogether(("options.frames",), ("duration",), _create("fr
 _DRAFTS = (
     Needs("options.draft", ("resolution",), _create("draft")),
     NotTogether(("resolution",), ("options.draft",), _create("draft"), values=("720p", "1080p")),
-    # The film of a draft has the draft's own prompt, frames, length, ratio and sound.
+    # The video of a draft has the draft's own prompt, frames, length, ratio and audio.
     NotTogether(
         ("options.draft_task",),
         (
@@ -169,7 +169,7 @@ def _two(site: Site, name: str, fact: str, summary: str, resolutions: tuple[str,
         name,
         summary,
         rows,
-        billing(site, name, fact, clip_seconds=30 if newest else 15),
+        billing(site, name, fact, video_seconds=30 if newest else 15),
         Source("PUB:bp" if newest else "PUB:create", f"models.{fact}"),
         rules=rules,
         advice=(_LONG,),

@@ -84,12 +84,12 @@ _LONGEST_1_5 = 12
 
 
 def _tokens_1_5(request: VideoRequest) -> int | None:
-    """Count a film that is made from a draft, whose length and ratio are not in the request, as the largest."""
+    """Count a video that is made from a draft, whose length and ratio are not in the request, as the largest."""
     count = counted_in_tokens(_LARGEST_1)
     return count(replace(request, duration=_LONGEST_1_5) if "draft_task" in request.options else request)
 
 
-def billing(site: Site, name: str, fact: str, *, first: bool = False, clip_seconds: int = 15) -> Billing:
+def billing(site: Site, name: str, fact: str, *, first: bool = False, video_seconds: int = 15) -> Billing:
     """Return the price of a model at a site; `first`: of the 1.x models, which take no references."""
     rates = _RATES[name][site.unit]
     cautions = (
@@ -112,6 +112,6 @@ def billing(site: Site, name: str, fact: str, *, first: bool = False, clip_secon
         with_video={resolution: Decimal(with_) for resolution, (_, with_) in rates.items()},
         cautions=() if first else cautions,
         failure_is_free=True,
-        tokens=_tokens_1_5 if name == "1.5-pro" else counted_in_tokens(_LARGEST_1 if first else SIZES_2, clip_seconds),
+        tokens=_tokens_1_5 if name == "1.5-pro" else counted_in_tokens(_LARGEST_1 if first else SIZES_2, video_seconds),
         factor=_discount if first else None,
     )

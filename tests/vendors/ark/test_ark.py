@@ -17,7 +17,7 @@ CONTRADICTIONS = {
     0: "test_parameters_are_in_the_body_and_commands_in_old_prompts_are_refused",
     1: "test_tokens_are_never_fewer_than_the_vendor_counts",
     2: "test_tokens_are_never_fewer_than_the_vendor_counts",
-    3: "test_a_clip_may_have_200_mb",
+    3: "test_a_reference_video_may_have_200_mb",
     4: "test_only_1_5_pro_makes_drafts",
 }
 SITES = ("ark", "byteplus")
@@ -54,7 +54,7 @@ def test_tokens_are_never_fewer_than_the_vendor_counts(name: str, fields: dict[s
         assert price(request, {}).tokens == tokens
 
 
-def test_a_clip_may_have_200_mb() -> None:
+def test_a_reference_video_may_have_200_mb() -> None:
     row: Any = model("ark/2.0").rows["reference_videos"]
     assert row.files.under_mb == 200
 
@@ -71,7 +71,7 @@ def _options(model_: Any) -> dict[str, Any]:
     return model_.rows["options"].rows
 
 
-def test_the_film_of_a_draft_repeats_nothing_of_it_and_is_priced_as_the_largest() -> None:
+def test_the_video_of_a_draft_repeats_nothing_of_it_and_is_priced_as_the_largest() -> None:
     found = model("byteplus/1.5-pro")
     request = check(found, {"options": {"draft_task": "cgt-1"}, "resolution": "720p"}).request
     assert request
@@ -89,7 +89,11 @@ def test_the_film_of_a_draft_repeats_nothing_of_it_and_is_priced_as_the_largest(
     [
         ("byteplus/2.0", {"aspect_ratio": "16:9"}, "0.7623"),
         ("byteplus/2.0", {"aspect_ratio": "16:9", "resolution": "4k"}, "3.9204"),
-        ("byteplus/2.0", {"aspect_ratio": "16:9", "reference_videos": [VIDEO]}, "1.86147"),  # with 15 s of clips
+        (
+            "byteplus/2.0",
+            {"aspect_ratio": "16:9", "reference_videos": [VIDEO]},
+            "1.86147",
+        ),  # with 15 s of reference videos
         ("byteplus/2.5", {"aspect_ratio": "16:9", "duration": 30}, "6.94323"),
         ("byteplus/2.5", {"aspect_ratio": "16:9", "duration": -1}, "6.94323"),
         ("byteplus/1.5-pro", {}, "0.26136"),
