@@ -22,6 +22,7 @@ from seedance_mcp.settings import load
 from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
+    from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.sandbox import Sandbox
     from seedance_mcp.settings import Settings
 
@@ -42,12 +43,17 @@ def load_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = F
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, *, web: Web | None = None, autosave: bool | None = None, timing: Timing | None = None
+    settings: Settings,
+    *,
+    web: Web | None = None,
+    autosave: bool | None = None,
+    timing: Timing | None = None,
+    inspector: Inspector | None = None,
 ) -> AsyncGenerator[JobService]:
     """Open the journal and the network, and run the service until the block ends.
 
     `web` replaces the network (or the sandbox), `autosave` overrides SEEDANCE_SAVE (the HTTP transport downloads
-    nothing by itself), `timing` the delays and bounds.
+    nothing by itself), `timing` the delays and bounds, `inspector` what opens files.
 
     Raises:
         JournalError: the journal cannot be used.
@@ -62,7 +68,7 @@ async def open_service(
     web = web or open_web(settings)
     autosave = settings.autosave if autosave is None else autosave
     try:
-        service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing)
+        service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing, inspector=inspector)
         async with service.running():
             yield service
     finally:

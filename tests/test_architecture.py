@@ -51,8 +51,8 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         "errors.py:2 imports web, but errors may import no other room.",
     ),
     "a forbidden import of a name": (
-        {"media/probe.py": "from seedance_mcp.jobs.service import JobService", "jobs/service.py": ""},
-        "media/probe.py:1 imports jobs, but media may import only errors.",
+        {"media/boxes.py": "from seedance_mcp.jobs.service import JobService", "jobs/service.py": ""},
+        "media/boxes.py:1 imports jobs, but media may import only errors.",
     ),
     "a forbidden import of a module": (
         {"redaction.py": "from seedance_mcp import web", "web.py": ""},

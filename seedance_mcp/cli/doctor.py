@@ -19,7 +19,8 @@ from rich.markup import escape
 
 from seedance_mcp import version
 from seedance_mcp.errors import SeedanceError
-from seedance_mcp.media import frames
+from seedance_mcp.media.inspector import why_unavailable
+from seedance_mcp.private_files import file_problem, folder_problem, is_open_to_others
 from seedance_mcp.runtime import load_settings, open_web
 from seedance_mcp.sanitize import clean
 from seedance_mcp.settings import every_setting, vendor_settings
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("mcp", "httpx2", "pydantic", "anyio", "rich", "platformdirs")
 _EXTRAS = {"av": "media", "pillow": "media", "obstore": "upload"}
-_FOR = {"media": "previews, sandbox videos, length and size of files", "upload": "a bucket for local files"}
+_FOR = {
+    "media": "previews, sandbox videos, length of audio files and size of images",
+    "upload": "a bucket for local files",
+}
 
 
 async def doctor(as_json: bool, offline: bool) -> int:
@@ -55,7 +59,7 @@ async def doctor(as_json: bool, offline: bool) -> int:
         "videos": _folder(settings.output_dir, "SEEDANCE_OUTPUT_DIR", problems),
     }
     report["files"] = _files(settings, problems)
-    report["journal"] = await _journal(settings, problems)
+    report["journal"] = _journal(settings, problems)
     with Console(stderr=True).status("Asking the vendors …"):  # shown only on a terminal
         if not offline and not settings.sandbox:
             report["reach"] = {v.slug: await _reach(settings, v, problems) for v in settings.vendors}
@@ -100,10 +104,17 @@ def _folder(path: Path, setting: str, problems: list[str]) -> dict[str, Any]:
     return {"path": str(path), "exists": path.exists(), "writable": writable}
 
 
-async def _journal(settings: Settings, problems: list[str]) -> dict[str, Any]:
+def _journal(settings: Settings, problems: list[str]) -> dict[str, Any]:
     path = settings.state_dir / "journal.sqlite3"
-    if not path.exists():
+    if os.path.lexists(settings.state_dir) and (problem := folder_problem(settings.state_dir)):
+        problems.append(f"The state folder cannot be used: {problem}.")
+    if not os.path.lexists(path):
         return {"path": str(path), "exists": False}
+    if problem := file_problem(path):
+        problems.append(f"The journal cannot be used: {problem}.")
+        return {"path": str(path), "exists": True, "readable": False}
+    if is_open_to_others(path):
+        problems.append(f"Other users can open the journal {path}; the next start of the server puts an end to that.")
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5) as db:
             intact = db.execute("PRAGMA quick_check").fetchone()[0]
@@ -146,7 +157,7 @@ def _files(settings: Settings, problems: list[str]) -> dict[str, Any]:
         "media roots": roots or "none (local files are refused)",
         "upload": settings.upload_url or "no bucket",
         "vendors that take files themselves": takers or "none",
-        "seconds and pixels": "checked" if frames.available() else 'not checked (extra "media")',
+        "seconds and pixels": f"checked of mp4 and mov only: {why}" if (why := why_unavailable()) else "checked",
     }
 
 

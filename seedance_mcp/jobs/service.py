@@ -14,6 +14,7 @@ from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceE
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.cancel import Canceller
 from seedance_mcp.jobs.download.downloader import Downloader
+from seedance_mcp.jobs.download.preview import Previewed, preview_video
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.find_task import TaskFinder
 from seedance_mcp.jobs.housekeeping import Housekeeping
@@ -25,6 +26,7 @@ from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.jobs.schedule import check_again_in, expected
 from seedance_mcp.jobs.submit import Submitter
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.uploads.inputs import inspect_files
 from seedance_mcp.uploads.uploader import Uploader
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
+    from seedance_mcp.uploads.inputs import Inputs
     from seedance_mcp.uploads.reviews import ReviewStatus
     from seedance_mcp.web import Web
 
@@ -70,7 +73,15 @@ class JobService:
     """The jobs of one journal, as one process sees them. Its parts are private; every caller uses these methods."""
 
     def __init__(
-        self, settings: Settings, web: Web, journal: Journal, lock: ProcessLock, *, autosave: bool, timing: Timing
+        self,
+        settings: Settings,
+        web: Web,
+        journal: Journal,
+        lock: ProcessLock,
+        *,
+        autosave: bool,
+        timing: Timing,
+        inspector: Inspector | None = None,
     ) -> None:
         self.settings = settings
         self.autosave = autosave
@@ -78,6 +89,7 @@ class JobService:
         """Seconds that submissions under way get when the service closes."""
         self._journal, self._web, self._lock, self._timing = journal, web, lock, timing
         self._now = timing.clock
+        self._inspector = inspector or Inspector()
         self._group: TaskGroup | None = None
         self._accounts = Accounts(settings)
         self._events = JobEvents()
@@ -101,6 +113,7 @@ class JobService:
             lock.id,
             folder=settings.output_dir,
             autosave=autosave,
+            inspector=self._inspector,
             on_change=notify,
             timing=timing.downloads,
         )
@@ -144,12 +157,15 @@ class JobService:
             NotConfigured: no vendor has an API key.
         """
         prices = await self.prices(order.model)
-        return make_quote(self.settings, order, await inspect_files(order.args, self.settings), prices)
+        return make_quote(self.settings, order, await self._files(order), prices)
 
     async def quotes(self, order: Order) -> list[Quote]:
         """Return a quote by every configured model that can do the order, cheapest first."""
         prices = await self.prices()
-        return all_quotes(self.settings, order, await inspect_files(order.args, self.settings), prices)
+        return all_quotes(self.settings, order, await self._files(order), prices)
+
+    async def _files(self, order: Order) -> Inputs:
+        return await inspect_files(order.args, self.settings, self._inspector)
 
     def url(self, quote: Quote) -> str:
         """Return the URL that creating a quote would POST to."""
@@ -352,6 +368,16 @@ class JobService:
         if self._accounts.vendor(job) is None:
             raise SaveError(self._accounts.problem(job), next_step="Set the API key that it was submitted with.")
         return await self._downloader.download(job, on_progress)
+
+    async def preview(self, job: Job, *, frames: int = 6, at: float | None = None) -> Previewed:
+        """Return frames of a saved video as an image, and save its last frame for the next video.
+
+        Raises:
+            NoSavedVideo: it is not on disk (yet).
+            SaveError: its last frame could not be saved.
+            MissingExtra, UnreadableMedia: see `Inspector.preview`.
+        """
+        return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
 
     async def track(self, job: Job) -> None:
         """Poll a job in the background from now on, even if another server created it."""

@@ -1,195 +1,128 @@
-"""Inspects a saved video: its properties, a contact sheet, single frames, the last frame. Needs the extra `media`.
+"""Takes frames from a video. Only the child process imports this; needs the extra `media`."""
 
-Every function decodes and therefore blocks: call it in a worker thread.
-"""
+# PyAV's types are incomplete.
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 
-import importlib.util
 import io
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
-from seedance_mcp.errors import MissingExtra, UnreadableMedia
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+import av
+from PIL import Image, ImageDraw, ImageFont, JpegImagePlugin
 
 WIDEST = 1000
 """Pixels of the longer side of a preview."""
 LARGEST = 150_000
 """Bytes of a preview: about 1,300 tokens of an assistant's context."""
-MOST_FRAMES = 12
-"""Frames on one contact sheet."""
+_DECODERS = "h264,hevc,av1,libdav1d,vp9,mpeg4"
+_THREADS = 2
+"""More would need more memory, a few frames each."""
+_REORDERED = 0.5
+"""Seconds between the decoding of a frame and its showing, at most."""
+_BUFFER = 1024**2
+_JPEG = JpegImagePlugin.JpegImageFile.format
+
+# Load what opening, drawing and saving load when they are first needed: then no file can be opened any more.
+import_module("av.subtitles.stream")
+Image.preinit()
+ImageFont.load_default(12)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The properties of a video, as its file has them."""
-
-    width: int
-    height: int
-    seconds: float
-    audio: bool
+def no_other_file(url: str, *_: object) -> Any:
+    """Refuse to open what a file refers to."""
+    raise PermissionError(url[:80])
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A JPEG image, and the times in seconds of the frames on it."""
+def preview(
+    file: Any, seconds: float, count: int, at: float | None, *, side: int, most: int
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the times of the frames, and as JPEG images the frames and the last frame in full size.
 
-    jpeg: bytes
-    times: tuple[float, ...]
-
-
-def available() -> bool:
-    """Whether the extra `media` is installed."""
-    return all(importlib.util.find_spec(name) for name in ("av", "PIL"))
-
-
-def facts(path: Path) -> Facts:
-    """Return the size in pixels, the duration in seconds, and whether there is an audio track.
-
-    Raises:
-        MissingExtra: the extra `media` is not installed.
-        UnreadableMedia: the file cannot be decoded.
+    Args:
+        file: An mp4 or mov.
+        seconds: How long it is said to last.
+        count: How many frames to show, at equal intervals.
+        at: The time of the one frame to show instead, in seconds.
+        side: The most pixels of its width or height.
+        most: The most frames to decode.
     """
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        return Facts(stream.width, stream.height, _duration(container), bool(container.streams.audio))
+    times = [seconds * (i + 0.5) / count for i in range(count)] if at is None else [max(0.0, min(at, seconds))]
+    options = {"protocol_whitelist": "", "codec_whitelist": _DECODERS, "max_pixels": str(side * side)}
+    with av.open(file, format="mov", options=options, buffer_size=_BUFFER, io_open=no_other_file) as container:
+        frames = _Frames(container, side, most)
+        shown, images = frames.ahead, list[Image.Image]()
+        if shown is None:
+            return {"problem": "it has no frames"}, []
+        columns = 1 if at is not None else min(3 if shown.width >= shown.height else 6, count)
+        for time in times:
+            images.append(_labelled(_scaled(frames.at(time), columns, len(times)), time))
+        last = io.BytesIO()
+        frames.at(math.inf).to_image().save(last, _JPEG, quality=95)
+    return {"times": [round(time, 2) for time in times]}, [_jpeg(_tiled(images, columns)), last.getvalue()]
 
 
-def contact_sheet(path: Path, count: int) -> Preview:
-    """Return one image with `count` frames at equal intervals, each labelled with its time.
+class _Frames:
+    """The frames of a video at ascending times; what no frame depends on is skipped."""
 
-    Raises:
-        MissingExtra: the extra `media` is not installed.
-        UnreadableMedia: the file cannot be decoded.
-    """
-    with _opened(path) as container:
-        duration = _duration(container)
-        times = [duration * (i + 0.5) / count for i in range(count)]
-        frames = list(_frames(container, times))
-    columns = min(3, count) if frames[0][1].width >= frames[0][1].height else min(6, count)
-    return Preview(_jpeg(_tiled(frames, columns)), tuple(round(time, 2) for time, _ in frames))
+    def __init__(self, container: Any, side: int, most: int) -> None:
+        self._container, self._stream = container, container.streams.video[0]
+        self._side, self._left = side, most
+        self._stream.thread_type, self._stream.codec_context.thread_count = "AUTO", _THREADS
+        self._stream.codec_context.options = {"max_pixels": str(side * side)}
+        self._frames = container.decode(self._stream)
+        self.ahead = self._shown = self._next()
+        """The first frame that was not shown yet; None at the end."""
 
+    def _next(self) -> Any:
+        frame = next(self._frames, None)
+        self._left -= frame is not None
+        if self._left < 0 or (frame is not None and max(frame.width, frame.height) > self._side):
+            raise ValueError("too many frames, or too large ones")
+        return frame
 
-def frame_at(path: Path, seconds: float) -> Preview:
-    """Return the frame that a player shows at the given time; a time after the end gives the last frame.
+    def at(self, time: float) -> Any:
+        """Return the frame that a player shows at a time."""
+        self._skip_to_key_frame(time)
+        while self.ahead is not None and (self.ahead.time is None or self.ahead.time <= time):
+            self._shown, self.ahead = self.ahead, self._next()
+        return self._shown
 
-    Raises:
-        MissingExtra: the extra `media` is not installed.
-        UnreadableMedia: the file cannot be decoded.
-    """
-    with _opened(path) as container:
-        time, image = next(_frames(container, [max(0.0, min(seconds, _duration(container)))]))
-    return Preview(_jpeg(_labelled(_fitted(image, WIDEST), time)), (round(time, 2),))
-
-
-def last_frame(path: Path, target: Path) -> Path:
-    """Write the last frame in full size as a JPEG image, which can be the first frame of the next video.
-
-    Raises:
-        MissingExtra: the extra `media` is not installed.
-        UnreadableMedia: the file cannot be decoded.
-        OSError: the target cannot be written.
-    """
-    with _opened(path) as container:
-        last: Image | None = None
-        # Decode from the last key frame 2 s before the end, not from the start.
-        container.seek(max(0, (container.duration or 0) - 2_000_000))
-        for frame in container.decode(video=0):
-            last = frame.to_image()
-    if last is None:
-        raise UnreadableMedia(f"{path.name} has no frames.", next_step=_CHECK_FILE)
-    last.convert("RGB").save(target, "JPEG", quality=95)
-    return target
-
-
-_CHECK_FILE = "Ask the user to open the file in a video player; it may be damaged."
-
-
-@contextmanager
-def _opened(path: Path) -> Generator[Any]:
-    """Yield a decoder for a video file, and close it at the end of the block; a decoding error is `UnreadableMedia`."""
-    try:
-        import av  # noqa: PLC0415  (slow import, and only present with the extra)
-        from av.error import FFmpegError  # noqa: PLC0415  (as above)
-    except ImportError:
-        raise MissingExtra(
-            'Inspecting videos needs the extra "media".', next_step="Install seedance-mcp[media]."
-        ) from None
-    try:
-        container = av.open(str(path), options={"protocol_whitelist": "file"})
-    except (FFmpegError, OSError) as error:
-        raise _undecodable(path, error) from None
-    with container:
-        if not container.streams.video:
-            raise UnreadableMedia(f"{path.name} has no video stream.", next_step=_CHECK_FILE)
-        try:
-            yield container
-        except FFmpegError as error:
-            raise _undecodable(path, error) from None
-
-
-def _undecodable(path: Path, error: BaseException) -> UnreadableMedia:
-    return UnreadableMedia(f"{path.name} cannot be decoded ({type(error).__name__}).", next_step=_CHECK_FILE)
-
-
-def _duration(container: Any) -> float:
-    stream = container.streams.video[0]
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / 1_000_000
-
-
-def _frames(container: Any, times: Sequence[float]) -> Iterator[tuple[float, Image]]:
-    """Yield the frame at each of the ascending times, decoding once from start to end; past the end, the last frame."""
-    wanted = list(times)
-    shown: Any = None
-    for frame in container.decode(video=0):
-        while wanted and frame.time is not None and frame.time > wanted[0] and shown is not None:
-            yield wanted.pop(0), shown.to_image()
-        shown = frame
-        if not wanted:
+    def _skip_to_key_frame(self, time: float) -> None:
+        """Go on from the last key frame before a time, if that is further on."""
+        latest = 2**62 if time == math.inf else int((time - _REORDERED) / self._stream.time_base)
+        index = self._stream.index_entries.search_timestamp(latest, backward=True)
+        if index < 0 or self.ahead is None or self.ahead.pts is None:
             return
-    if shown is None:
-        raise UnreadableMedia("The video has no frames.", next_step=_CHECK_FILE)
-    for time in wanted:
-        yield time, shown.to_image()
+        place = self._stream.index_entries[index].timestamp
+        if place > self.ahead.pts:
+            self._container.seek(place, stream=self._stream, backward=True)
+            self._frames = self._container.decode(self._stream)
+            self.ahead = self._next()
+            self._shown = self._shown if self.ahead is None else self.ahead
 
 
-def _fitted(image: Image, longest: int) -> Image:
-    scale = longest / max(image.size)
-    if scale >= 1:
-        return image
-    return _resized(image, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+def _scaled(frame: Any, columns: int, count: int) -> Image.Image:
+    """Return a frame in the size that it has on a sheet of so many columns and frames."""
+    rows = -(-count // columns)
+    scale = min(WIDEST / (frame.width * columns), WIDEST / (frame.height * rows), 1.0)
+    size = max(1, int(frame.width * scale)), max(1, int(frame.height * scale))
+    return frame.to_image(width=size[0], height=size[1], interpolation="AREA")
 
 
-def _resized(image: Any, size: tuple[int, int]) -> Image:
-    return image.resize(size)
-
-
-def _tiled(frames: Sequence[tuple[float, Image]], columns: int) -> Image:
-    from PIL import Image as Pillow  # noqa: PLC0415  (only present with the extra)
-
-    rows = -(-len(frames) // columns)
-    width, height = frames[0][1].size
-    scale = min(WIDEST / (width * columns), WIDEST / (height * rows), 1.0)
-    tile = (max(1, int(width * scale)), max(1, int(height * scale)))
-    sheet = Pillow.new("RGB", (tile[0] * columns, tile[1] * rows))
-    for index, (time, image) in enumerate(frames):
-        position = (index % columns * tile[0], index // columns * tile[1])
-        sheet.paste(_labelled(_resized(image, tile), time), position)
+def _tiled(images: Sequence[Image.Image], columns: int) -> Image.Image:
+    width, height = images[0].size
+    sheet = Image.new("RGB", (width * columns, height * -(-len(images) // columns)))
+    for index, image in enumerate(images):
+        sheet.paste(image, (index % columns * width, index // columns * height))
     return sheet
 
 
-def _labelled(image: Image, time: float) -> Image:
+def _labelled(image: Image.Image, time: float) -> Image.Image:
     """Write the time in the lower left corner, light on dark."""
-    from PIL import ImageDraw, ImageFont  # noqa: PLC0415  (only present with the extra)
-
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(max(12, image.height // 14))
     label = f"{time:.1f} s"
@@ -200,12 +133,12 @@ def _labelled(image: Image, time: float) -> Image:
     return image
 
 
-def _jpeg(image: Image) -> bytes:
+def _jpeg(image: Image.Image) -> bytes:
     """Encode as JPEG in the best quality that fits into LARGEST bytes."""
     encoded = b""
     for quality in (85, 70, 55, 40, 25, 10):
         buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=quality, optimize=True)
+        image.save(buffer, _JPEG, quality=quality, optimize=True)
         encoded = buffer.getvalue()
         if len(encoded) <= LARGEST:
             break

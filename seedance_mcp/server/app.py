@@ -17,6 +17,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
 from seedance_mcp.server import clients, player, prompts, resources, tasks, video_files
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
@@ -57,11 +58,16 @@ class App:
         web: Web | None = None,
         autosave: bool | None = None,
         timing: Timing | None = None,
+        inspector: Inspector | None = None,
         most_subscriptions: int = MOST_SUBSCRIPTIONS,
     ) -> None:
-        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, the others are delays and limits."""
+        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, `inspector` opens files.
+
+        The others are delays and limits.
+        """
         self.settings = settings
         self._web, self._autosave, self._timing = web, autosave, timing
+        self._inspector = inspector or Inspector()
         self._service: JobService | None = None
         self._failure: SeedanceError | None = None
         self._opened = anyio.Event()
@@ -74,7 +80,7 @@ class App:
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings) | {player.READ_VIDEO: player.tool()}
+        return tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -132,7 +138,11 @@ class App:
     async def _open_once(self) -> None:
         try:
             async with open_service(
-                self.settings, web=self._web, autosave=self._autosave, timing=self._timing
+                self.settings,
+                web=self._web,
+                autosave=self._autosave,
+                timing=self._timing,
+                inspector=self._inspector,
             ) as self._service:
                 self._opened.set()
                 await self._subscriptions.publish(self._service)

@@ -34,7 +34,7 @@ async def serve_stdio(settings: Settings) -> None:
             options = app.server.create_initialization_options(NotificationOptions())
             reader = TolerantReader(read, write, on_end=lambda: _exit_within(_AFTER_END_OF_INPUT))
             await app.server.run(reader, write, options)
-        group.cancel_scope.cancel()
+        os._exit(0)  # everything is written and closed; neither a thread nor the interpreter's own end is waited for
 
 
 async def _exit_on_signal(app: App) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio import to_thread
+
+from seedance_mcp.private_files import make_private_file, make_private_folder
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
@@ -152,9 +153,8 @@ class UploadCache:
             return default
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        make_private_folder(self._path.parent)
+        make_private_file(self._path)
         with contextlib.closing(sqlite3.connect(self._path, timeout=10)) as db, db:
             db.executescript(_TABLES)
             return work(db)

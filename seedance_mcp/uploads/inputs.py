@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio
 from anyio import to_thread
 
 from seedance_mcp.catalog import Advice, Link, Media, Source
@@ -27,6 +29,7 @@ from seedance_mcp.uploads.routes import PURPOSES, UploadRoute, UploadRoutes
 if TYPE_CHECKING:
     from seedance_mcp.catalog import FileLimits, Model
     from seedance_mcp.catalog.rows import Args
+    from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.settings import Settings
 
 MAX_FILES = 24
@@ -62,6 +65,8 @@ class Inputs:
 
     named: Mapping[str, NamedFile] = field(default_factory=dict[str, NamedFile])
     routes: UploadRoutes = field(default_factory=UploadRoutes)
+    unavailable: str = ""
+    """Why only videos could be inspected; an empty text if all files could."""
 
     def check(self, model: Model, args: Args) -> Checked:
         """Check a request as `catalog.check` does, with the limits for its files."""
@@ -143,10 +148,10 @@ class _Resolved:
             Problem(name, None, problem, source=limits.source) for problem in limit_problems(limits, files)
         ]
         if has_unchecked_limits(limits, [facts for _, facts in files]):
-            message = (
-                f"Duration and size in pixels of the files in {name} could not be checked: "
-                'the extra "media" is not installed.'
-            )
+            why = "only mp4 and mov videos are inspected"
+            if all(facts.kind != "video" for _, facts in files):
+                why = self._inputs.unavailable or "they do not state them"
+            message = f"Duration and size in pixels of the files in {name} could not be checked: {why}."
             self.advice.append(Advice((name,), message, _OURS))
 
     def _add_problem(self, name: str, problem: str) -> None:
@@ -183,20 +188,31 @@ def _media_arguments(args: Args) -> Iterator[tuple[str, str | list[Any]]]:
             yield name, list(cast("Sequence[Any]", value))
 
 
-async def inspect_files(args: Args, settings: Settings) -> Inputs:
+async def inspect_files(args: Args, settings: Settings, inspector: Inspector) -> Inputs:
     """Find and inspect every local file that a request names."""
     items = [item for _, value in _media_arguments(args) for item in ([value] if isinstance(value, str) else value)]
     paths = list(dict.fromkeys(item for item in items if isinstance(item, str) and local_files.is_local(item)))
     if not paths:
         return Inputs()
-    named = await to_thread.run_sync(_inspect, paths, settings, abandon_on_cancel=True)
-    return Inputs(named, UploadRoutes.of(settings))
+    named = await to_thread.run_sync(_find, paths, settings, abandon_on_cancel=True, limiter=inspector.threads)
+
+    async def inspect(path: str, found: NamedFile, file: LocalFile) -> None:
+        try:
+            named[path] = replace(found, file=await local_files.inspect(file, inspector))
+        except UnusableFile as error:
+            named[path] = replace(found, file=None, problem=str(error))
+
+    async with anyio.create_task_group() as group:
+        for path, found in tuple(named.items()):
+            if found.file:
+                group.start_soon(inspect, path, found, found.file)
+    return Inputs(named, UploadRoutes.of(settings), inspector.unavailable)
 
 
-def _inspect(paths: Sequence[str], settings: Settings) -> dict[str, NamedFile]:
+def _find(paths: Sequence[str], settings: Settings) -> dict[str, NamedFile]:
     named: dict[str, NamedFile] = {}
-    # Last frames of our own videos are always allowed; before the first one, their folder does not exist.
-    roots = (*settings.media_roots, *([settings.frames_dir] if settings.frames_dir.is_dir() else []))
+    roots = (*settings.media_roots, *_own_frames(settings))
+    resolved = {str(root.resolve()) for root in roots}
     for number, path in enumerate(paths, 1):
         purpose = next((p for p in PURPOSES if path.endswith(f"#{p}")), "")
         if number > MAX_FILES:
@@ -207,5 +223,16 @@ def _inspect(paths: Sequence[str], settings: Settings) -> dict[str, NamedFile]:
         except UnusableFile as error:
             named[path] = NamedFile(purpose, problem=str(error))
         else:
-            named[path] = NamedFile(purpose, file)
+            swapped = file.root not in resolved
+            named[path] = NamedFile(purpose, problem="was swapped") if swapped else NamedFile(purpose, file)
     return named
+
+
+def _own_frames(settings: Settings) -> tuple[Path, ...]:
+    """Return the folder of last frames, whose files are always allowed, unless it is missing or a link."""
+    folder = settings.frames_dir
+    try:
+        own = folder.resolve() == folder.parent.resolve() / folder.name and folder.is_dir()
+    except OSError:
+        own = False
+    return (folder.resolve(),) if own else ()

@@ -1,4 +1,4 @@
-"""Finds, opens and inspects a local file that a caller named. Everything here blocks: call it in a worker thread.
+"""Finds, opens and inspects a local file that a caller named. `find` and `content` block: call them in a worker thread.
 
 A path is resolved first, links included, and must then be below one of the folders in SEEDANCE_MEDIA_ROOTS. The file is
 opened from that folder downwards, one component at a time and without following links, so that a link swapped in after
@@ -8,18 +8,23 @@ bytes that are uploaded later must have the digest of the bytes that were inspec
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from seedance_mcp.catalog.files import MB, FileFacts
-from seedance_mcp.media.probe import Undecodable, probe
+from seedance_mcp.media.inspector import Undecodable
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
+
+if TYPE_CHECKING:
+    from seedance_mcp.media.inspector import Inspector
 
 LARGEST = 200 * MB
 """Bytes: the largest total that any vendor documents, and the limit of the memory that we use for a file."""
@@ -43,6 +48,8 @@ class LocalFile:
     """The resolved folder of SEEDANCE_MEDIA_ROOTS that contains it."""
     sha256: str
     facts: FileFacts
+    stamp: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    """What changes when the file does: see `_stamp`."""
 
 
 def is_local(text: str) -> bool:
@@ -54,7 +61,7 @@ def is_local(text: str) -> bool:
 
 
 def find(text: str, roots: Sequence[Path]) -> LocalFile:
-    """Open, read and inspect the file that a path or file:// URL names.
+    """Open and read the file that a path or file:// URL names, and determine its format; `inspect` does the rest.
 
     Raises:
         UnusableFile: it does not exist, is not allowed, or is not an image, video or audio file.
@@ -66,10 +73,37 @@ def find(text: str, roots: Sequence[Path]) -> LocalFile:
     path, root = _resolve(_path(text), roots)
     name = shown(path)
     try:
-        data = _read(path, root)
+        with _opened(path, root) as handle:
+            stamp, digest, head, size = _stamp(handle), hashlib.sha256(), b"", 0
+            for block in _blocks(handle, path):
+                digest.update(block)
+                head, size = head or block[:HEAD], size + len(block)
     except OSError as error:
-        raise UnusableFile(f"({name}) {_REASONS.get(error.errno or 0, 'cannot be read')}") from None
-    return LocalFile(name, path, root, hashlib.sha256(data).hexdigest(), _facts(name, data))
+        raise _unreadable(name, error) from None
+    ending = sniff(head)
+    if ending is None:
+        raise UnusableFile(f"({name}) is not an image, video or audio file, whatever its name says")
+    kind, mime = MIME[ending]
+    return LocalFile(name, path, root, digest.hexdigest(), FileFacts(kind, ending, mime, size), stamp)
+
+
+async def inspect(file: LocalFile, inspector: Inspector) -> LocalFile:
+    """Return a file that `find` has found with its size in pixels and its duration, as far as they can be known.
+
+    Raises:
+        UnusableFile: it is damaged, or has changed since.
+    """
+    facts = file.facts
+    try:
+        with _opened(file.path, file.root) as handle:
+            probed = await inspector.probe(handle, facts.kind, facts.ending)
+            if _stamp(handle) != file.stamp:
+                raise UnusableFile(f"({file.name}) was changed while it was being inspected")
+    except OSError as error:
+        raise _unreadable(file.name, error) from None
+    except Undecodable as error:
+        raise UnusableFile(f"({file.name}) begins like a {facts.ending} file but cannot be decoded: {error}") from None
+    return replace(file, facts=replace(facts, pixels=probed.pixels, seconds=probed.seconds))
 
 
 def content(file: LocalFile) -> bytes:
@@ -79,7 +113,8 @@ def content(file: LocalFile) -> bytes:
         UnusableFile: the content has changed since.
     """
     try:
-        data = _read(file.path, file.root)
+        with _opened(file.path, file.root) as handle:
+            data = b"".join(_blocks(handle, file.path))
     except OSError:
         data = b""
     if hashlib.sha256(data).hexdigest() != file.sha256:
@@ -139,26 +174,42 @@ def _below(real: str, root: str) -> bool:
     return real != root and real.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def _read(path: str, root: str) -> bytes:
-    """Read a whole regular file of at most LARGEST bytes."""
-    handle = _open(path, root)
-    try:
-        status = os.fstat(handle)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "")
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.ENXIO, "")
-        read = bytearray()
-        while len(read) <= LARGEST and status.st_size <= LARGEST and (block := os.read(handle, _BLOCK)):
-            read += block
-    finally:
-        os.close(handle)
-    if len(read) > LARGEST or status.st_size > LARGEST:
-        size = max(len(read), status.st_size) / MB
-        raise UnusableFile(f"({shown(path)}) is {size:.0f} MB; the limit is {LARGEST // MB} MB")
+def _unreadable(name: str, error: OSError) -> UnusableFile:
+    return UnusableFile(f"({name}) {_REASONS.get(error.errno or 0, 'cannot be read')}")
+
+
+def _stamp(handle: int) -> tuple[int, ...]:
+    """Return which file this is, its size, and when it was changed."""
+    status = os.fstat(handle)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _blocks(handle: int, path: str) -> Iterator[bytes]:
+    """Yield the content of an open file of at most LARGEST bytes."""
+    stated, read = os.fstat(handle).st_size, 0
+    while read <= LARGEST and stated <= LARGEST and (block := os.read(handle, _BLOCK)):
+        read += len(block)
+        if read <= LARGEST:
+            yield block
+    if max(read, stated) > LARGEST:
+        raise UnusableFile(f"({shown(path)}) is {max(read, stated) / MB:.0f} MB; the limit is {LARGEST // MB} MB")
     if not read:
         raise UnusableFile(f"({shown(path)}) is empty")
-    return bytes(read)
+
+
+@contextlib.contextmanager
+def _opened(path: str, root: str) -> Generator[int]:
+    """Open a regular file, and close it at the end of the block."""
+    handle = _open(path, root)
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "")
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.ENXIO, "")
+        yield handle
+    finally:
+        os.close(handle)
 
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -192,18 +243,6 @@ def _open_and_compare(path: str) -> int:
         os.close(handle)
         raise OSError(errno.ELOOP, "")
     return handle
-
-
-def _facts(name: str, data: bytes) -> FileFacts:
-    ending = sniff(data[:HEAD])
-    if ending is None:
-        raise UnusableFile(f"({name}) is not an image, video or audio file, whatever its name says")
-    kind, mime = MIME[ending]
-    try:
-        probed = probe(data, kind, ending)
-    except Undecodable as error:
-        raise UnusableFile(f"({name}) begins like a {ending} file but cannot be decoded: {error}") from None
-    return FileFacts(kind, ending, mime, len(data), probed.pixels, probed.seconds)
 
 
 def shown(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def test_a_damaged_journal_is_a_problem(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state" / "sandbox" / "journal.sqlite3"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
+    path.chmod(0o600)
     result = run(tmp_path, "doctor", "--json")
     assert result.code == 1
     (problem,) = json.loads(result.out)["problems"]
@@ -149,3 +151,23 @@ async def test_balance_and_price_list_are_shown_in_sections_of_their_own(tmp_pat
 def test_problems_are_printed_with_square_brackets(tmp_path: Path) -> None:
     result = run(tmp_path, "doctor", SEEDANCE_MAX_COST="[upload]")
     assert "SEEDANCE_MAX_COST must be an amount in USD such as 2.50, not '[upload]'." in result.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are private there")
+async def test_a_state_that_others_can_get_at_is_a_problem(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy") as session:
+        await session.call("list_videos")
+    folder = tmp_path / "state" / "sandbox"
+    (folder / "journal.sqlite3").chmod(0o644)
+    folder.chmod(0o770)
+    report = json.loads((await run_async(tmp_path, "doctor", "--json")).out)
+    assert [problem.partition(str(tmp_path))[0] for problem in report["problems"]] == [
+        "The state folder cannot be used: other users can write to ",
+        "Other users can open the journal ",
+    ]
+    folder.chmod(0o700)
+    (folder / "journal.sqlite3").rename(tmp_path / "away")
+    (folder / "journal.sqlite3").symlink_to(tmp_path / "away")
+    report = json.loads((await run_async(tmp_path, "doctor", "--json")).out)
+    assert "is a link or not a file" in report["problems"][0]
+    assert report["journal"]["readable"] is False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from seedance_mcp.media.probe import Undecodable, probe
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
 from tests.uploads.samples import audio, image, video
 
@@ -38,12 +37,7 @@ HEADS = {
 
 @pytest.mark.parametrize("ending", WHOLE_FILES)
 def test_the_content_of_a_whole_file_decides_its_format(ending: str) -> None:
-    data = WHOLE_FILES[ending]
-    assert sniff(data[:HEAD]) == ending
-    kind = MIME[ending][0]
-    probed = probe(data, kind, ending)
-    assert probed.pixels == {"image": (640, 360), "video": (1280, 720), "audio": None}[kind]
-    assert probed.seconds is None if kind == "image" else probed.seconds == pytest.approx(2, abs=0.15)
+    assert sniff(WHOLE_FILES[ending][:HEAD]) == ending
 
 
 @pytest.mark.parametrize("ending", HEADS)
@@ -84,33 +78,3 @@ def test_every_known_format_is_tested_here() -> None:
 )
 def test_content_that_only_resembles_a_format_is_not_recognised(content: bytes) -> None:
     assert sniff(content) is None
-
-
-@pytest.mark.parametrize(
-    ("ending", "content"),
-    [
-        ("png", image()[:40] + b"root:x:0:0:root:/root:/bin/bash\n"),
-        ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
-        ("jpg", b"\xff\xd8\xff\xe0root:x:0:0"),
-        ("mp4", b"\0\0\0\x18ftypisom\0\0\0\0isommp42root:x:0:0"),
-        ("wav", b"RIFF\0\0\0\0WAVEroot:x:0:0"),
-        ("mkv", HEADS["webm"].replace(b"webm", b"mkv!") + b"root"),
-    ],
-)
-def test_a_file_with_only_a_valid_beginning_cannot_be_decoded(ending: str, content: bytes) -> None:
-    with pytest.raises(Undecodable):
-        probe(content, MIME[ending][0], ending)
-
-
-def test_a_container_with_only_audio_is_not_a_video() -> None:
-    data = audio(form="mp4", codec="aac")
-    assert sniff(data[:HEAD]) == "mp4"
-    with pytest.raises(Undecodable, match="no video stream"):
-        probe(data, "video", "mp4")
-
-
-def test_an_image_of_a_billion_pixels_is_not_decoded() -> None:
-    data = bytearray(image())
-    data[16:24] = (40_000).to_bytes(4, "big") * 2
-    with pytest.raises(Undecodable):
-        probe(bytes(data), "image", "png")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.server.tools.registry import tools
 from seedance_mcp.settings import load
 from seedance_mcp.vendors import Vendor, known_vendors
@@ -31,7 +32,7 @@ def cost(vendors: tuple[Vendor, ...]) -> dict[str, int]:
     settings = load(with_keys(*(vendor.slug for vendor in vendors)))
     return {
         tool.name: tokens(tool.name + tool.description + json.dumps(tool.input_schema))
-        for tool in tools(settings).values()
+        for tool in tools(settings, Inspector()).values()
     }
 
 

@@ -23,10 +23,17 @@ def image(colour: str = "orange", form: str = "PNG", size: tuple[int, int] = (64
 
 
 @cache
-def video(seconds: float = 2.0, form: str = "mp4", codec: str = "mpeg4", size: tuple[int, int] = (1280, 720)) -> bytes:
-    """Return a grey video."""
+def video(
+    seconds: float = 2.0,
+    form: str = "mp4",
+    codec: str = "mpeg4",
+    size: tuple[int, int] = (1280, 720),
+    options: str = "",
+) -> bytes:
+    """Return a grey video; `options` is one of the container's, as `name=value`."""
     made = io.BytesIO()
-    with av.open(made, "w", format=form) as container:
+    name, _, value = options.partition("=")
+    with av.open(made, "w", format=form, options={name: value} if value else {}) as container:
         stream = cast("Any", container.add_stream(codec, rate=10))
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"

@@ -45,11 +45,17 @@ def upload_timing(*, reconcile: ReconcileTiming | None = None, **changes: Any) -
 
 @asynccontextmanager
 async def with_photos(
-    folder: Path, era: str = LATEST, *, sandbox: Sandbox | None = None, timing: Timing | None = None, **settings: str
+    folder: Path,
+    era: str = LATEST,
+    *,
+    sandbox: Sandbox | None = None,
+    timing: Timing | None = None,
+    app: dict[str, Any] | None = None,
+    **settings: str,
 ) -> AsyncGenerator[Session]:
     """Connect to a server of one's own whose media root is `photos` in the folder."""
     more: dict[str, Any] = {"SEEDANCE_MEDIA_ROOTS": str(folder / "photos"), **settings}
-    async with connected(folder, era, sandbox=sandbox, timing=timing or upload_timing(), **more) as session:
+    async with connected(folder, era, sandbox=sandbox, timing=timing or upload_timing(), app=app, **more) as session:
         yield session
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 
 from seedance_mcp.catalog import FileLimits, Source
 from seedance_mcp.catalog.files import MB, FileFacts, has_unchecked_limits, limit_problems
+from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.uploads import bucket
 from tests.server.mcp_client import Session
 from tests.uploads.samples import audio, image, video
@@ -125,26 +124,30 @@ async def test_a_file_that_is_too_large_for_the_vendors_upload_goes_to_the_bucke
     assert "Jimmy AI cannot accept: its upload accepts at most 100 MB" in answer
 
 
-async def test_without_the_extra_size_and_content_are_still_checked_and_the_rest_is_reported(
-    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+async def test_without_the_extra_what_needs_no_decoder_is_checked_and_the_rest_is_reported(
+    tmp_path: Path, photos: Path
 ) -> None:
     videos = write(photos, a_mp4=video(16), passwd_mp4=b"root:x:0:0")
-    original = builtins.__import__
+    audios = write(photos, a_wav=audio(1))
+    none = {"inspector": Inspector(unavailable="the extra is not installed")}
+    asked: dict[str, Any] = {"prompt": "a fox", "dry_run": True}
+    async with with_photos(tmp_path, app=none, SEEDANCE_UPLOAD_URL=BUCKET) as session:
+        answer = (await session.call("create_video", model=MD, reference_videos=videos, **asked)).text
+        assert "- reference_videos add up to 16.0 s; the limit is 15 s" in answer
+        assert "(passwd.mp4) is not an image, video or audio file" in answer
+        short = {"reference_videos": write(photos, b_mp4=video(3)), "reference_audios": audios}
+        answer = (await session.call("create_video", model="ope/seedance-2-0", **short, **asked)).text
+        assert "the files in reference_audios could not be checked: the extra is not installed." in answer
+        assert "in reference_videos could not" not in answer
+        answer = (
+            await session.call("create_video", model=MD, reference_images=[str(photos / "fox.png")], **asked)
+        ).text
+        assert "could not be checked" not in answer
 
-    def without(name: str, *rest: Any) -> Any:
-        if name in {"av", "PIL"}:
-            raise ImportError(name)
-        return original(name, *rest)
 
-    for name in ("av", "PIL"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(builtins, "__import__", without)
-    answer = await dry_run(tmp_path, photos, MD, reference_videos=videos[:1])
-    assert "Duration and size in pixels of the files in reference_videos could not be checked" in answer
-    assert "(passwd.mp4) is not an image, video or audio file" in await dry_run(
-        tmp_path, photos, MD, reference_videos=videos
-    )
-    assert "could not be checked" not in await dry_run(tmp_path, photos, MD, reference_images=[str(photos / "fox.png")])
+async def test_a_video_in_another_container_is_not_inspected_and_that_is_said(tmp_path: Path, photos: Path) -> None:
+    answer = await dry_run(tmp_path, photos, MD, reference_videos=write(photos, a_mkv=video(3, "matroska")))
+    assert "in reference_videos could not be checked: only mp4 and mov videos are inspected." in answer
 
 
 async def test_files_beyond_the_limit_are_not_read(tmp_path: Path, photos: Path) -> None:

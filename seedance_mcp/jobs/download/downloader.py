@@ -22,7 +22,6 @@ from seedance_mcp.errors import (
 )
 from seedance_mcp.jobs.download.timing import DEFAULT
 from seedance_mcp.jobs.download.transfer import download_video
-from seedance_mcp.media import frames
 from seedance_mcp.vendors.vendor import read_snapshot
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.download.timing import DownloadTiming
     from seedance_mcp.jobs.download.transfer import OnProgress
     from seedance_mcp.jobs.journal.model import Job, Journal
+    from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.vendors.vendor import Vendor
     from seedance_mcp.web import Web
 
@@ -45,7 +45,7 @@ _FAILED = "The video could not be saved; the server's log says why."
 class Downloader:
     """Downloads the videos of one journal's jobs into one folder."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts that it puts together)
         self,
         journal: Journal,
         web: Web,
@@ -54,11 +54,15 @@ class Downloader:
         *,
         folder: Path,
         autosave: bool,
+        inspector: Inspector | None = None,
         on_change: Callable[[str], None],
         timing: DownloadTiming = DEFAULT,
     ) -> None:
-        """`autosave` says whether `start` does anything; `on_change` gets the id of each job that `start` tried."""
-        self.autosave = autosave
+        """`autosave` says whether `start` does anything; `on_change` gets the id of each job that `start` tried.
+
+        Without an `inspector`, it is not recorded what was delivered.
+        """
+        self.autosave, self._inspector = autosave, inspector
         self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
         self._folder, self._on_change, self._timing = folder, on_change, timing
         self._limit = anyio.CapacityLimiter(timing.concurrent)
@@ -136,8 +140,19 @@ class Downloader:
             raise
         saved = {"path": str(video.path), "size": video.size, "sha256": video.sha256}
         job = await self._journal.note(job.id, save_error=None, **saved) or job
-        delivered = await to_thread.run_sync(_inspect, video.path)
-        return await self._journal.note(job.id, delivered=delivered) or job
+        return await self._journal.note(job.id, delivered=await self._inspect(video.path)) or job
+
+    async def _inspect(self, video: Path) -> dict[str, Any] | None:
+        """Return what was delivered (width, height, seconds, audio), or why it is unreadable; None if unknown."""
+        if self._inspector is None:
+            return None
+        try:
+            return asdict(await self._inspector.facts(video))
+        except UnreadableMedia as error:
+            return {"unreadable": error.sentence}
+        except Exception:
+            log.exception("inspecting %s failed", video.name)  # it is saved all the same
+            return None
 
     async def _transfer(self, job: Job, vendor: Vendor | None, on_progress: OnProgress) -> SavedVideo:
         if vendor is None:
@@ -157,16 +172,3 @@ class Downloader:
         except (VendorUnreachable, UnexpectedAnswer) as error:
             raise SaveError(f"The video's link no longer works, and {error.sentence}") from None
         return await self._journal.note(job.id, url=snapshot.url) or job
-
-
-def _inspect(video: Path) -> dict[str, Any] | None:
-    """Return what was delivered (width, height, seconds, audio); None without the extra `media`."""
-    if not frames.available():
-        return None
-    try:
-        return asdict(frames.facts(video))
-    except UnreadableMedia as error:
-        return {"unreadable": error.sentence}
-    except Exception:
-        log.exception("inspecting %s failed", video.name)  # it is saved all the same
-        return None

@@ -22,15 +22,33 @@ _NO_LINKS = {errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSU
 class VideoFolder:
     """An open folder, created if it is missing. Its files are reached by plain names, and no link is followed."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the folder.
+    def __init__(self, path: Path, within: VideoFolder | None = None) -> None:
+        """Open the folder; one `within` another one may not be a link.
 
         Raises:
             OSError: it cannot be created or opened.
         """
-        path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY) if _BY_HANDLE else None
+        self._handle: int | None = None
+        if within is None:
+            path.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY) if _BY_HANDLE else None
+            return
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(within._at(path.name), dir_fd=within._handle)  # noqa: SLF001  (a Path has no handle)
+        if within._handle is not None:  # noqa: SLF001  (another one of this class)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            self._handle = os.open(path.name, flags, dir_fd=within._handle)  # noqa: SLF001  (as above)
+        elif path.resolve() != within.path.resolve() / path.name:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+    def inner(self, name: str) -> VideoFolder:
+        """Open a folder in it, which is created if it is missing.
+
+        Raises:
+            OSError: it cannot be created or opened, or is a link.
+        """
+        return VideoFolder(self.path / name, self)
 
     def close(self) -> None:
         """Close the handle."""

@@ -8,6 +8,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from seedance_mcp.private_files import make_private_folder
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -49,7 +51,7 @@ class ProcessLock:
         self._fd = self._create()
 
     def _create(self) -> int:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._folder)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with contextlib.suppress(OSError):
             lock(fd)

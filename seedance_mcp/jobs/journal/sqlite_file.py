@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import sqlite3
 import threading
 import time
@@ -22,6 +21,7 @@ import anyio
 from anyio import to_thread
 
 from seedance_mcp.errors import JournalError
+from seedance_mcp.private_files import make_private_file, make_private_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,9 +45,8 @@ class SqliteFile:
         self._one_at_a_time = anyio.CapacityLimiter(1)
         self._in_use = threading.Lock()
         self._give_up_at = math.inf
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        make_private_folder(path.parent)
+        make_private_file(path)
         self._db = sqlite3.connect(path, timeout=_ATTEMPT, isolation_level=None, check_same_thread=False)
         try:
             self._db.row_factory = sqlite3.Row

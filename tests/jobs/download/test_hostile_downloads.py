@@ -211,8 +211,8 @@ class Stage:
     # -- the two ways to download -------------------------------------------------------------------------------------
 
     def downloader(self, *args: Any, **options: Any) -> Downloader:
-        """Return a downloader with the row's limits."""
-        return Downloader(*args, **{**options, "timing": self.row.timing})
+        """Return a downloader with the row's limits; it inspects nothing, for these videos have no frames in them."""
+        return Downloader(*args, **{**options, "inspector": None, "timing": self.row.timing})
 
     async def by_assistant(self) -> tuple[Path | None, str]:
         """Let an assistant create the video; return its path, or the message why it is not saved."""
@@ -279,7 +279,6 @@ async def staged(row: Row, folder: Path) -> AsyncGenerator[Stage]:
         patch.setattr(anyio, "getaddrinfo", stage.resolve)
         patch.setattr(anyio, "connect_tcp", stage.connect)
         patch.setattr(httpx2, "AsyncClient", functools.partial(httpx2.AsyncClient, verify=client_tls))
-        patch.setattr("seedance_mcp.media.frames.available", lambda: False)  # these videos have no frames in them
         patch.setattr(service, "Downloader", stage.downloader)  # App passes no limits on to it
         if row.free is not None:
             patch.setattr(shutil, "disk_usage", stage.disk_usage)

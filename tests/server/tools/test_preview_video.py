@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from pathlib import Path
 
 import mcp_types as types
 import pytest
 from PIL import Image
 
+from seedance_mcp.media.inspector import Inspector
 from tests.server.mcp_client import PRICED, ToolAnswer, connected
 
 pytestmark = pytest.mark.anyio
@@ -22,6 +24,12 @@ def image(answer: ToolAnswer) -> Image.Image:
     jpeg = base64.b64decode(content.data)
     assert len(jpeg) <= 150_000
     return Image.open(io.BytesIO(jpeg))
+
+
+def last_frame(answer: ToolAnswer) -> Path:
+    """Return the path of the last frame that an answer names."""
+    (path,) = [line.removeprefix("last_frame: ") for line in answer.text.splitlines() if line.startswith("last_frame")]
+    return Path(path)
 
 
 async def test_a_video_is_shown_as_frames_with_their_times(tmp_path: Path, era: str) -> None:
@@ -63,8 +71,7 @@ async def test_the_last_frame_is_saved_as_an_image_in_full_size(tmp_path: Path, 
     async with connected(tmp_path, era) as session:
         video = await session.video(**PRICED)
         answer = await session.call("preview_video", job_id=video["job_id"])
-    (path,) = [line.removeprefix("last_frame: ") for line in answer.text.splitlines() if line.startswith("last_frame")]
-    with Image.open(path) as last:
+    with Image.open(last_frame(answer)) as last:
         assert (last.format, last.size) == ("JPEG", (864, 496))
 
 
@@ -88,9 +95,58 @@ async def test_a_broken_or_deleted_video_is_refused(tmp_path: Path, era: str) ->
         assert "has no saved video" in (await session.call("preview_video", job_id=video["job_id"])).refusal
 
 
-async def test_without_the_media_extra_the_tool_is_absent(
-    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seedance_mcp.media.frames.available", lambda: False)
-    async with connected(tmp_path, era) as session:
+async def test_without_the_media_extra_the_tool_is_absent(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, app={"inspector": Inspector(unavailable="there is no decoder")}) as session:
         assert "preview_video" not in [tool.name for tool in (await session.client.list_tools()).tools]
+
+
+async def test_the_last_frame_never_replaces_another_file(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        taken = tmp_path / "videos" / "last-frames" / f"{Path(video['path']).stem}.jpg"
+        taken.parent.mkdir()
+        taken.write_bytes(b"mine")
+        paths = {last_frame(await session.call("preview_video", job_id=video["job_id"])) for _ in range(2)}
+        assert taken.read_bytes() == b"mine"
+        (path,) = paths
+        assert {*taken.parent.iterdir()} == {taken, path}
+        taken.unlink()
+        assert last_frame(await session.call("preview_video", job_id=video["job_id"])) in {taken, path}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges on Windows")
+async def test_a_folder_of_last_frames_that_is_a_link_is_neither_written_nor_read(tmp_path: Path, era: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        (tmp_path / "videos" / "last-frames").symlink_to(elsewhere)
+        refusal = (await session.call("preview_video", job_id=video["job_id"])).refusal
+        assert "The last frame could not be saved in" in refusal
+        assert list(elsewhere.iterdir()) == []
+        Image.new("RGB", (640, 360)).save(elsewhere / "secret.png")
+        for path in (tmp_path / "videos" / "last-frames" / "secret.png", elsewhere / "secret.png"):
+            assert "local files are not allowed" in await session.refused(**PRICED, first_frame=str(path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges on Windows")
+async def test_a_link_in_the_place_of_a_last_frame_is_not_followed(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        link = tmp_path / "videos" / "last-frames" / f"{Path(video['path']).stem}.jpg"
+        link.parent.mkdir()
+        link.symlink_to(tmp_path / "target")
+        path = last_frame(await session.call("preview_video", job_id=video["job_id"]))
+    assert path != link
+    assert not path.is_symlink()
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges on Windows")
+async def test_a_link_in_the_place_of_a_saved_video_is_not_followed(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        video = await session.video(**PRICED)
+        path = Path(video["path"])
+        path.rename(tmp_path / "away.mp4")
+        path.symlink_to(tmp_path / "away.mp4")
+        assert "has no saved video" in (await session.call("preview_video", job_id=video["job_id"])).refusal

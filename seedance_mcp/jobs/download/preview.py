@@ -1,0 +1,95 @@
+"""Shows a saved video as one image, and saves its last frame, from which the next video can continue."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+
+from seedance_mcp.errors import NoSavedVideo, SaveError
+from seedance_mcp.jobs.download.folder import VideoFolder
+
+if TYPE_CHECKING:
+    from seedance_mcp.jobs.journal.model import Job
+    from seedance_mcp.media.inspector import Inspector
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """Frames of a video as one JPEG image, their times in seconds, and the file with its last frame."""
+
+    jpeg: bytes
+    times: tuple[float, ...]
+    last_frame: Path
+
+
+async def preview_video(
+    job: Job, frames_dir: Path, inspector: Inspector, *, frames: int = 6, at: float | None = None
+) -> Previewed:
+    """Show frames of a job's video, and save its last frame in a folder of the one for videos."""
+    video = Path(job.path or "")
+    try:
+        if not job.path:
+            raise FileNotFoundError
+        shown = await inspector.preview(video, frames, at)
+    except OSError:
+        problem = "has no saved video" if job.terminal else "is not finished"
+        raise NoSavedVideo(f"Job {job.id} {problem}.", next_step="Call check_video until it gives a path.") from None
+    path = await to_thread.run_sync(
+        save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
+    )
+    return Previewed(shown.jpeg, shown.times, path)
+
+
+def save_last_frame(frames_dir: Path, stem: str, jpeg: bytes) -> Path:
+    """Save a frame as `stem`.jpg, or under a longer name where another file has that one; return its path.
+
+    Raises:
+        SaveError: it could not be saved, or its folder is a link.
+    """
+    digest = hashlib.sha256(jpeg).digest()
+    names = (f"{stem}.jpg", f"{stem}-{digest.hex()[:12]}.jpg")
+    try:
+        with (
+            contextlib.closing(VideoFolder(frames_dir.parent)) as videos,
+            contextlib.closing(videos.inner(frames_dir.name)) as folder,
+        ):
+            for name in names:
+                if _is_at(folder, name, digest):
+                    return folder.path / name
+            working = f".{secrets.token_hex(8)}.part"
+            file = folder.open(working, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            try:
+                with os.fdopen(file, "wb", closefd=False) as writer:
+                    writer.write(jpeg)
+                os.fsync(file)
+                for name in names:
+                    with contextlib.suppress(FileExistsError):
+                        folder.publish(working, name, file)
+                        return folder.path / name
+            finally:
+                os.close(file)
+                folder.remove(working)
+    except OSError as error:
+        raise SaveError(
+            f"The last frame could not be saved in {frames_dir} ({error.strerror or error}).",
+            next_step="Tell the user; the folder must be a real one, not a link, and writable.",
+        ) from None
+    raise SaveError(f"{frames_dir} already has other files named {names[0]} and {names[1]}.")
+
+
+def _is_at(folder: VideoFolder, name: str, digest: bytes) -> bool:
+    """Whether a file is this very frame, which an earlier call has saved."""
+    try:
+        with os.fdopen(folder.open(name, os.O_RDONLY), "rb") as file:
+            found = os.fstat(file.fileno())
+            return stat.S_ISREG(found.st_mode) and hashlib.file_digest(file, "sha256").digest() == digest
+    except OSError:
+        return False
