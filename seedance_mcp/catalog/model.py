@@ -54,6 +54,8 @@ class Model:
     prefers: tuple[str, ...] = ()
     """The model is meant for requests with at least one of these fields, although it accepts others."""
 
+    takes_seconds: tuple[float, float] | None = None
+    """How long its videos usually take, and how long slow ones do, where that is known to differ from other models."""
     sent_as: str = ""
     """The name that the vendor's API has for the model, where callers use a shorter one."""
 

@@ -96,7 +96,10 @@ class Poller:
             pause = self._interval
         if pause is None:
             durations = await self._journal.durations(job.model)
-            pause = schedule.next_poll(job.elapsed(self._now()), durations, self._jitter(-1, 1))
+            vendor = self._accounts.vendor(job)
+            model = vendor.model(job.model) if vendor else None
+            known = model.takes_seconds if model else None
+            pause = schedule.next_poll(job.elapsed(self._now()), durations, self._jitter(-1, 1), known)
         self._push(job.id, pause)
 
     def _push(self, job_id: str, pause: float) -> None:

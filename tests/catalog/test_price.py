@@ -66,7 +66,7 @@ def test_seedanceapi_credit_is_worth_what_the_facts_say_and_a_failure_is_free() 
 
 
 def test_other_vendors_do_not_promise_that_a_failure_is_free() -> None:
-    assert {m.vendor for m in MODELS if m.billing.failure_is_free} == {"seedanceapi"}
+    assert {m.vendor for m in MODELS if m.billing.failure_is_free} == {"seedanceapi", "ark", "byteplus"}
 
 
 @pytest.mark.parametrize(("resolution", "per_second"), [("480p", 40), ("720p", 80), ("1080p", 160)])

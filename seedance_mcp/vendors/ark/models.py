@@ -174,6 +174,7 @@ def _two(site: Site, name: str, fact: str, summary: str, resolutions: tuple[str,
         rules=rules,
         advice=(_LONG,),
         sizes=SIZES_2,
+        takes_seconds=(275, 480) if newest else None,  # measured in public, for videos of 30 s
         sent_as=site.v2 + fact.removeprefix("doubao-"),
     )
 
