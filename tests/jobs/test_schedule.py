@@ -98,7 +98,7 @@ def test_another_check_is_worth_it_about_when_the_video_should_be_finished(elaps
 
 
 def test_a_slow_model_is_polled_later_until_its_own_durations_are_known() -> None:
-    assert schedule.expected([], (275, 480)) == (275, 480)
-    assert schedule.next_poll(0, [], 0, (275, 480)) == 137.5
-    assert schedule.next_poll(300, [], 0, (275, 480)) == schedule.STEADY
-    assert schedule.expected([60.0] * 5, (275, 480)) == (60, 60)
+    assert expected([], (275, 480)) == (275, 480)
+    assert next_poll(0, [], 0, (275, 480)) == 137.5
+    assert next_poll(300, [], 0, (275, 480)) == 5.0
+    assert expected([60.0] * 5, (275, 480)) == (60, 60)
