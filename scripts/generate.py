@@ -37,9 +37,11 @@ from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
-from seedance_mcp.vendors import OURS, Vendor, kit
+from seedance_mcp.vendors import OURS, Vendor, kit, known_vendors
+from tests import coverage
 from tests.about import About
 from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
+from tests.cli import captures
 from tests.jobs.download import hostile
 
 ROOT = Path(__file__).parent.parent
@@ -139,7 +141,7 @@ def commands(*path: str) -> Iterator[tuple[str, str]]:
 
 def _help(*path: str) -> str:
     printed = io.StringIO()
-    wide = mock.patch.dict(os.environ, {"COLUMNS": "200", "NO_COLOR": "1"})
+    wide = mock.patch.dict(os.environ, {"COLUMNS": "1000", "NO_COLOR": "1"})
     with wide, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         cli.main([*path, "--help"])
     return printed.getvalue()
@@ -285,6 +287,43 @@ def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
         yield "caution", caution.text, caution.source.where
 
 
+# -- docs/coverage.md ------------------------------------------------------------------------------------------------
+
+_COVERAGE_HEAD = """\
+# The vendors' pages, line by line
+
+Printed by `scripts/generate.py` from `facts/coverage/*.yaml`. Each row is a statement of a vendor's own API page, by
+its lines there; `tests/docs/test_coverage.py` carries out every check of the third column against the program, and
+checks that each line of a page is in the table or states nothing about the API.
+
+| Verdict | Meaning |
+| --- | --- |
+| same | the program does what the line says |
+| stronger | the program refuses, or decides, more than the line says |
+| weaker | the program lets through what the line excludes, or cannot check it |
+| missing, wrong | the program does not do it, or does something else |
+| n/a | there is nothing for the program to do |
+"""
+
+
+def coverage_page() -> str:
+    """Return docs/coverage.md: the totals, then a table for each vendor's page."""
+    totals = coverage.totals()
+    counts = [
+        (known_vendors()[slug].name, *map(str, found.values()), str(sum(found.values())))
+        for slug, found in totals.items()
+    ]
+    sums = [sum(found[verdict] for found in totals.values()) for verdict in coverage.VERDICTS]
+    parts = [
+        _COVERAGE_HEAD,
+        table(("Page", *coverage.VERDICTS, "all"), [*counts, ("all", *map(str, [*sums, sum(sums)]))]),
+    ]
+    for page in coverage.pages().values():
+        head = ("Lines", "What the page says", "Where it is held", "Verdict", "Why")
+        parts += [f"\n## {page.vendor.name}\n\n{page.vendor.docs}\n", table(head, coverage.rows(page))]
+    return "\n".join(parts) + "\n"
+
+
 # -- server.json -----------------------------------------------------------------------------------------------------
 
 _FORMATS = {"flag": "boolean", "usd": "number", "seconds": "number", "whole": "number", "path": "filepath"}
@@ -388,12 +427,14 @@ GENERATED: dict[str, Callable[[], str]] = {
     "CONTRIBUTING.md": contributing,
     "docs/design.md": design,
     "docs/models.md": models_page,
+    "docs/coverage.md": coverage_page,
     "docs/hostile-downloads.md": hostile.page,
     "server.json": registry_entry,
     **{
         f"tests/snapshots/tools-{name}.json": functools.partial(snapshot, name)
         for name in (*(vendor.slug for vendor in OURS), "all")
     },
+    **{f"tests/cli/captures/{name}.txt": functools.partial(captures.capture, name) for name in captures.COMMANDS},
 }
 """The generated files, by their paths from the root, and the function that returns the text of each."""
 

@@ -38,6 +38,28 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def base_url_problem(url: str) -> str | None:  # noqa: PLR0911  (one sentence for each)
+    """Say what a base URL must be and is not, without repeating what may be a secret; None if it can be used."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.casefold() not in {"http", "https"}:
+        return "be a whole URL that begins with https:// (http:// is for loopback addresses only)"
+    if "@" in rest:
+        return "not contain a user name or a password: the key has a setting of its own"
+    if {*"?#"} & {*rest}:
+        return "end before the first ? or #: it is the base of other URLs"
+    if any(character.isspace() for character in rest):
+        return "not contain spaces"
+    try:
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+    except ValueError:
+        return "have a host and, after a colon, a port from 1 to 65535"
+    if not host or port == 0:
+        return f"name a host after {scheme}://" if not host else "have a port from 1 to 65535"
+    if scheme.casefold() == "http" and not is_loopback(host):
+        return "begin with https:// (http:// is for loopback addresses only)"
+    return None
+
+
 _BUCKET_OPTIONS = {
     "s3": {"region", "endpoint", "virtual_hosted_style_request"},
     "gs": set[str](),
@@ -62,10 +84,10 @@ def bucket_url_problem(url: str) -> str | None:
         return "must begin with s3://, gs:// or az://"
     if "@" in parts.netloc or not re.fullmatch(r"[A-Za-z0-9._-]+", parts.netloc) or parts.fragment:
         return f"must name a bucket, such as {parts.scheme}://my-bucket/seedance"
-    if unknown := sorted(options.keys() - _BUCKET_OPTIONS[parts.scheme]):
+    if options.keys() - _BUCKET_OPTIONS[parts.scheme]:
         allowed = ", ".join(sorted(_BUCKET_OPTIONS[parts.scheme])) or "none"
         return (
-            f"has the option {unknown[0]!r}; the options are: {allowed}. Credentials belong in the environment: "
+            f"has an option that is not known; the options are: {allowed}. Credentials belong in the environment: "
             f"{BUCKET_CREDENTIALS[parts.scheme]}"
         )
     endpoint = options.get("endpoint", "https://")

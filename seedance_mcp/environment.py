@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from seedance_mcp.vendors import Vendor, known_vendors
@@ -29,6 +30,13 @@ LONGEST_WAIT = 50
 """Seconds that one check may wait; some clients give a whole call no more than 60."""
 
 SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "SEEDANCE_SETTINGS_FILE",
+        "File with further settings, one NAME=value a line; the environment takes precedence. "
+        "`seedance-mcp keys set` writes keys there.",
+        "path",
+        default_text="settings.env in your user configuration folder",
+    ),
     Setting("SEEDANCE_SANDBOX", "1 = every vendor is an embedded fake: no key, no cost, no network.", "flag"),
     Setting(
         "SEEDANCE_OUTPUT_DIR", "Folder for finished videos.", "path", default_text="Seedance in your videos folder"
@@ -102,3 +110,17 @@ def every_setting() -> Iterator[Setting]:
     yield from SETTINGS
     for vendor in known_vendors().values():
         yield from vendor_settings(vendor)
+
+
+def user_state() -> Path:
+    """Return the default of SEEDANCE_STATE_DIR."""
+    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
+
+    return platformdirs.user_state_path("seedance-mcp", appauthor=False)
+
+
+def user_videos() -> Path:
+    """Return the default of SEEDANCE_OUTPUT_DIR."""
+    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
+
+    return platformdirs.user_videos_path() / "Seedance"

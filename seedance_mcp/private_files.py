@@ -1,6 +1,6 @@
 """The folder and the files of the state: no links, this user's own, and closed to others.
 
-Whoever can replace the journal decides what was paid for, and whoever can read it knows every prompt. On Windows, a
+A user who can replace the journal decides what was paid for, and one who can read it knows every prompt. On Windows, a
 user's folders are private already; only links are refused there.
 """
 

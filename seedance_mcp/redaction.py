@@ -7,6 +7,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from seedance_mcp.sanitize import Secrets
+
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
@@ -18,13 +20,11 @@ class Redaction(logging.Filter):
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         super().__init__()
-        self._secrets = tuple(s for s in secrets if len(s) > 6)  # noqa: PLR2004  (shorter ones occur by chance)
+        self._secrets = Secrets(secrets)
 
     def redact(self, text: str) -> str:
         """Return the text without keys and URL queries."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return _QUERY.sub(r"\1?***", text)
+        return _QUERY.sub(r"\1?***", self._secrets.remove(text))
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self.redact(record.getMessage()), ()

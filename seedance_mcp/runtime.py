@@ -18,13 +18,20 @@ from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import Timing
-from seedance_mcp.settings import load
+from seedance_mcp.settings import load, read
 from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
     from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.sandbox import Sandbox
     from seedance_mcp.settings import Settings
+
+_SANDBOX_TASKS = "vendors.sqlite3"
+"""The file beside the sandbox's journal in which its vendors keep their tasks."""
+_CORRECT = (
+    "Nothing can be created until then. Ask the user to correct it where this server gets its settings (the client's "
+    "configuration, or the settings file), and to restart the client; `seedance-mcp doctor` checks all settings."
+)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
@@ -33,7 +40,15 @@ def load_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = F
     Raises:
         SettingError: names every value that cannot be used.
     """
-    settings = load(environ, sandbox=sandbox)
+    return _without_unknown_vendors(load(environ, sandbox=sandbox))
+
+
+def read_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
+    """Read the settings as `load_settings` does; values that cannot be used are left out, and are in `problems`."""
+    return _without_unknown_vendors(read(environ, sandbox=sandbox))
+
+
+def _without_unknown_vendors(settings: Settings) -> Settings:
     if not settings.sandbox:
         return settings
     from seedance_mcp.sandbox import known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
@@ -48,16 +63,21 @@ async def open_service(
     web: Web | None = None,
     autosave: bool | None = None,
     timing: Timing | None = None,
+    background: bool = True,
     inspector: Inspector | None = None,
 ) -> AsyncGenerator[JobService]:
     """Open the journal and the network, and run the service until the block ends.
 
     `web` replaces the network (or the sandbox), `autosave` overrides SEEDANCE_SAVE (the HTTP transport downloads
-    nothing by itself), `timing` the delays and bounds, `inspector` what opens files.
+    nothing by itself), `timing` the delays and bounds, `inspector` what opens files. Without `background`, no job is
+    taken up: the journal is read.
 
     Raises:
         JournalError: the journal cannot be used.
+        SettingError: a setting cannot be used, so that nobody knows what may be spent.
     """
+    if settings.problems:
+        raise SettingError(" ".join(settings.problems), next_step=_CORRECT)
     timing = timing or Timing()
     journal = SqliteJournal(settings.state_dir, timing.clock)
     try:
@@ -69,7 +89,7 @@ async def open_service(
     autosave = settings.autosave if autosave is None else autosave
     try:
         service = JobService(settings, web, journal, lock, autosave=autosave, timing=timing, inspector=inspector)
-        async with service.running():
+        async with service.running(background=background):
             yield service
     finally:
         with anyio.CancelScope(shield=True):
@@ -84,7 +104,7 @@ def open_web(settings: Settings) -> Web:
         return Web(settings)
     from seedance_mcp.sandbox import Sandbox  # noqa: PLC0415  (a real server never loads the fakes)
 
-    return sandbox_web(settings, Sandbox())
+    return sandbox_web(settings, Sandbox(store=settings.state_dir / _SANDBOX_TASKS))
 
 
 def sandbox_web(settings: Settings, sandbox: Sandbox) -> Web:
@@ -114,7 +134,9 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
     from seedance_mcp.sandbox import Sandbox, known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
     from seedance_mcp.sandbox.serve import serve  # noqa: PLC0415  (as above)
 
-    sandbox = Sandbox()
+    # A journal of its own, so that its play money and its tasks never meet those of real vendors.
+    state_dir = read(sandbox=True).state_dir.with_name("sandbox-server")
+    sandbox = Sandbox(store=state_dir / _SANDBOX_TASKS)
     problem = ""
     async with anyio.create_task_group() as group:
         try:
@@ -122,8 +144,6 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
         except (OSError, OverflowError) as error:  # raised again below: the task group would wrap it
             problem = getattr(error, "strerror", None) or str(error)
         else:
-            # A journal of its own, so that its play money and its tasks never meet those of real vendors.
-            state_dir = load(sandbox=True).state_dir.with_name("sandbox-server")
             environ = {"SEEDANCE_STATE_DIR": str(state_dir)}
             for slug, fake in known_fakes().items():
                 name = fake.vendor.env_name

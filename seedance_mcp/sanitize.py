@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 MAX_LENGTH = 500
 """Characters of a vendor's text that are shown."""
+LONGEST_LINK = 1000
+"""Characters of a link that are shown: a longer one fills the context of a conversation, and terminals break it."""
 
-_INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+"
+_IGNORABLE = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
-"""Control, bidirectional, zero-width and tag characters: people do not see them, but models read them."""
+"""The default-ignorable characters (Unicode, DerivedCoreProperties) that `_HIDDEN` has not by their category."""
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Control, format (bidirectional, zero-width, tags), unassigned, private, surrogates, separators of lines."""
 
 
 def clean(text: str) -> str:
-    """Make a vendor's text safe to show: invisible characters become spaces, and at most 500 characters remain."""
-    visible = _INVISIBLE.sub(" ", text).strip()
+    """Make a vendor's text safe to show: invisible characters become spaces, and at most 500 characters remain.
+
+    People do not see control, default-ignorable, private and unassigned characters, but models read them.
+    """
+    visible = _visible(text[: 20 * MAX_LENGTH]).strip()
     return visible if len(visible) <= MAX_LENGTH else visible[: MAX_LENGTH - 1] + "…"
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = [unicodedata.category(c) in _HIDDEN or _IGNORABLE.match(c) is not None for c in text]
+    # One space for each run of them.
+    return "".join(
+        (" " if not i or not hidden[i - 1] else "") if hidden[i] else character for i, character in enumerate(text)
+    )
 
 
 def repair_text(value: Any) -> Any:
@@ -25,8 +45,54 @@ def repair_text(value: Any) -> Any:
 
     JSON can carry half of a surrogate pair (`"\ud83d"`), but databases and strict clients reject it.
     """
+    return map_text(value, lambda text: text.encode("utf-8", "replace").decode())
+
+
+def map_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every string in it changed, the names of fields included."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return change(value)
     if isinstance(value, dict):
-        return {repair_text(k): repair_text(v) for k, v in cast("dict[str, Any]", value).items()}
-    return [repair_text(v) for v in cast("list[Any]", value)] if isinstance(value, list) else value
+        return {change(k): map_text(v, change) for k, v in cast("dict[str, Any]", value).items()}
+    return [map_text(v, change) for v in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+class Secrets:
+    """API keys, and how to remove them from text that others wrote.
+
+    A vendor that quotes the key it was sent must not bring it into answers, the journal or the terminal.
+    """
+
+    SHORTEST = 7
+    """Characters of the shortest key that is removed: shorter ones occur by chance."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        values = [v for v in values if len(v) >= self.SHORTEST]
+        forms = [form for value in values for form in (_escaped(value), *map(re.escape, _base64_forms(value)))]
+        self._pattern = re.compile("|".join(sorted(set(forms), key=len, reverse=True))) if forms else None
+
+    def remove(self, text: str) -> str:
+        """Return the text with every key in it, also percent- or base64-coded, replaced by `***`."""
+        return self._pattern.sub("***", text) if self._pattern else text
+
+
+def _escaped(value: str) -> str:
+    """Return a pattern for a text of which any character may be percent-coded, once or more, or escaped as in JSON."""
+
+    def character(c: str) -> str:
+        coded = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(c):02x}")
+        return rf"(?:{re.escape(c)}|%(?:25)*{coded}|\\u00{coded})"
+
+    return "".join(map(character, value))
+
+
+def _base64_forms(value: str) -> set[str]:
+    """Return what the base64 of any text that contains the value contains, in both alphabets."""
+    found: set[str] = set()
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + value.encode()).decode().rstrip("=")
+        # Characters that also depend on what stands before and behind are left out.
+        behind = -1 if (before + len(value.encode())) % 3 else None
+        inner = coded[(0, 2, 3)[before] : behind]
+        found |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return found

@@ -1,9 +1,10 @@
-"""The settings in force, read from the environment. `seedance_mcp.environment` lists every setting."""
+"""The settings in force, read from the environment and the settings file. `environment.py` lists every setting."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from seedance_mcp.addresses import bucket_url_problem, is_loopback
+from seedance_mcp import environment, settings_file
+from seedance_mcp.addresses import base_url_problem, bucket_url_problem
 from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
 from seedance_mcp.environment import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import InvalidRequest, SettingError
@@ -24,7 +25,7 @@ from seedance_mcp.vendors import Vendor, known_vendors
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
 
-__all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "load", "vendor_settings"]
+__all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "load", "read", "vendor_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,13 @@ class Settings:
     unfilled: tuple[str, ...] = ()
     """Settings of API keys that hold a placeholder which the client did not fill in, such as ${env:OPE_KEY}."""
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Where each setting that is set comes from: "environment", or the file it was read from."""
+    """Where each setting that is set comes from: "environment", "keyring", or the file it was read from."""
+    values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The text of each setting that is set, API keys left out."""
+    settings_file: Path = Path()
+    """Where the settings file is, or would be."""
+    problems: tuple[str, ...] = ()
+    """A sentence for each value that cannot be used. No job service is opened while there are any."""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -77,7 +84,7 @@ class Settings:
             InvalidRequest: there is no such model; names the closest ids.
         """
         models = {model.id: model for model in self.models}
-        name = str(model_id)
+        name = _as_text(model_id)[:100]
         if name in models:
             return models[name]
         close = difflib.get_close_matches(name, models, n=3, cutoff=0.4)
@@ -102,40 +109,58 @@ class Settings:
         return next(v for v in self.vendors if v.slug == model.vendor)
 
 
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
+        return "…"
+
+
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 _CAPS = {"SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE", "SEEDANCE_MAX_OPEN_JOBS"}
 
 
 def load(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment and the settings file.
 
     Raises:
-        SettingError: names every value that cannot be used.
+        SettingError: names every setting that cannot be used, and never repeats a value: it may be a key in the wrong
+            place.
     """
-    return _Reader(os.environ if environ is None else environ).settings(sandbox)
+    settings = read(environ, sandbox=sandbox)
+    if settings.problems:
+        raise SettingError(" ".join(settings.problems))
+    return settings
+
+
+def read(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
+    """Read the settings as `load` does; values that cannot be used are left out, and are in `problems`."""
+    environ = os.environ if environ is None else environ
+    return _Reader(environ, settings_file.read(settings_file.find(environ))).settings(sandbox)
 
 
 class _Reader:
     """Reads values one by one and collects their problems."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.problems: list[str] = []
+    def __init__(self, environ: Mapping[str, str], file: settings_file.SettingsFile) -> None:
+        self.environ, self.file = environ, file
+        self.problems: list[str] = list(file.problems)
         self.unfilled: list[str] = []
         self.sources: dict[str, str] = {}
+        self.values: dict[str, str] = {}
 
     def settings(self, sandbox: bool) -> Settings:
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
         keys = dict.fromkeys(known_vendors(), SecretStr("key-of-the-sandbox")) if sandbox else dict(self._keys())
         # The sandbox has a journal of its own, so that its play money never counts against a real budget.
-        state = self.path("SEEDANCE_STATE_DIR") or _user_state()
+        state = self.path("SEEDANCE_STATE_DIR") or environment.user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
-        settings = Settings(
+        return Settings(
             vendors=tuple(v for v in known_vendors().values() if v.slug in keys),
             keys=keys,
             base_urls=base_urls,
             state_dir=state / "sandbox" if sandbox else state,
-            output_dir=self.path("SEEDANCE_OUTPUT_DIR") or _user_videos(),
+            output_dir=self.path("SEEDANCE_OUTPUT_DIR") or environment.user_videos(),
             sandbox=sandbox,
             autosave=self.choice("SEEDANCE_SAVE") == "auto",
             max_cost=self.usd("SEEDANCE_MAX_COST"),
@@ -152,21 +177,25 @@ class _Reader:
             log=self.choice("SEEDANCE_LOG"),
             unfilled=tuple(self.unfilled),
             sources=self.sources,
+            values={name: value for name, value in self.values.items() if not name.endswith("_API_KEY")},
+            settings_file=self.file.path,
+            problems=tuple(self.problems),
         )
-        if self.problems:
-            raise SettingError(" ".join(self.problems))
-        return settings
 
     def text(self, name: str) -> str:
-        value = self.environ.get(name, "").strip()
+        value = self._text(name, self.environ, "environment")
+        return value or self._text(name, self.file.values, str(self.file.path))
+
+    def _text(self, name: str, values: Mapping[str, str], source: str) -> str:
+        value = values.get(name, "").strip()
         if _PLACEHOLDER.search(value):
             if name in _CAPS:  # a cap that is not understood is not the same as no cap
-                self.problems.append(f"{name} holds the placeholder {value!r}, which the client did not fill in.")
+                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
             elif name.endswith("_API_KEY"):
                 self.unfilled.append(name)
             return ""
         if value:
-            self.sources[name] = "environment"
+            self.sources[name], self.values[name] = source, value
         return value
 
     def flag(self, name: str) -> bool:
@@ -174,7 +203,7 @@ class _Reader:
         if value in {"1", "true", "yes", "on"}:
             return True
         if value not in {"", "0", "false", "no", "off"}:
-            self.problems.append(f"{name} must be 1 or 0, not {value!r}.")
+            self.problems.append(f"{name} must be 1 or 0.")
         return False
 
     def choice(self, name: str) -> str:
@@ -182,7 +211,7 @@ class _Reader:
         value = self.text(name).casefold() or setting.default
         if value in setting.choices:
             return value
-        self.problems.append(f"{name} must be one of {', '.join(setting.choices)}, not {value!r}.")
+        self.problems.append(f"{name} must be one of {', '.join(setting.choices)}.")
         return setting.default
 
     def _number(self, name: str, what: str, *, whole: bool = False) -> Decimal | None:
@@ -195,7 +224,7 @@ class _Reader:
             number = Decimal(-1)
         if number.is_finite() and number >= 0 and not (whole and number != number.to_integral_value()):
             return number
-        self.problems.append(f"{name} must be {what}, not {value!r}.")
+        self.problems.append(f"{name} must be {what}.")
         return None
 
     def usd(self, name: str) -> int | None:
@@ -221,17 +250,18 @@ class _Reader:
         try:
             return Path(value).expanduser().absolute() if value else None
         except RuntimeError:
-            self.problems.append(f"{name}: the home folder that {value!r} begins with does not exist.")
+            self.problems.append(f"{name}: the home folder that it begins with does not exist.")
             return None
 
     def folders(self, name: str) -> tuple[Path, ...]:
         folders: list[Path] = []
-        for part in filter(None, map(str.strip, self.text(name).split(os.pathsep))):
+        parts = [part.strip() for part in self.text(name).split(os.pathsep)]
+        for number, part in enumerate([part for part in parts if part], 1):
             folder = Path(os.path.expanduser(part))  # noqa: PTH111  (Path raises where there is no such home)
             if folder.is_absolute():
                 folders.append(folder)
             else:
-                self.problems.append(f"{name}: {part!r} is not an absolute path.")
+                self.problems.append(f"{name}: folder {number} is not an absolute path.")
         return tuple(folders)
 
     def bucket(self, name: str) -> str:
@@ -242,37 +272,43 @@ class _Reader:
 
     def url(self, vendor: Vendor) -> str:
         name = vendor_settings(vendor)[2].name
-        value = self.text(name).rstrip("/") or vendor.base_url
-        try:
-            parts = urlsplit(value)
-            host = None if parts.port == 0 or {*"@?#"} & {*value} else parts.hostname
-        except ValueError:
-            host = None
-        if host is None:
-            self.problems.append(f"{name} must be a plain URL without a user name or a query.")
-        elif not re.match("https://" if not is_loopback(host) else "https?://", value, re.IGNORECASE):
-            self.problems.append(f"{name} must begin with https:// (http:// is for loopback addresses only).")
-        return value
+        value = self.text(name) or vendor.base_url
+        if problem := base_url_problem(value):
+            self.problems.append(f"{name} must {problem}. The vendor's own is {vendor.base_url}.")
+        return value.rstrip("/")
 
     def _keys(self) -> Iterator[tuple[str, SecretStr]]:
         for vendor in known_vendors().values():
             key_name, file_name, _ = (s.name for s in vendor_settings(vendor))
             key = self.text(key_name)
+            if key == settings_file.IN_KEYRING and self.sources[key_name] == str(self.file.path):
+                key = self._key_in_keyring(key_name)
             if not key and (file := self.path(file_name)):
                 try:
                     key = file.read_text(encoding="utf-8").strip()
                 except (OSError, UnicodeDecodeError) as error:
-                    self.problems.append(f"{file_name}: cannot read {file} ({type(error).__name__}).")
+                    self.problems.append(f"{file_name}: cannot read this file ({type(error).__name__}).")
                 else:
                     self.sources[key_name] = str(file)
                     if not key:
-                        self.problems.append(f"{file_name}: {file} is empty.")
+                        self.problems.append(f"{file_name}: this file is empty.")
             if not key:
                 continue
-            if key.isascii() and key.isprintable() and " " not in key:
-                yield vendor.slug, SecretStr(key)
+            if problem := settings_file.key_problem(key):
+                self.problems.append(f"{key_name} {problem}.")
             else:
-                self.problems.append(f"{key_name} has characters that an HTTP header cannot carry.")
+                yield vendor.slug, SecretStr(key)
+
+    def _key_in_keyring(self, name: str) -> str:
+        key, problem = settings_file.key_in_keyring(name)
+        if key:
+            self.sources[name] = "keyring"
+        else:
+            again = "Run `seedance-mcp keys set VENDOR` again, with --file to store the key in the settings file."
+            self.problems.append(
+                f"{name}: {self.file.path} says that the key is in the keyring, but {problem}. {again}"
+            )
+        return key
 
     def prices(self, name: str) -> Prices:
         value = self.text(name)
@@ -282,20 +318,9 @@ class _Reader:
             if not value.startswith("{"):
                 value = Path(value).expanduser().read_text(encoding="utf-8")
             return parse_prices(value)
-        except (OSError, ValueError, RuntimeError) as error:
-            self.problems.append(
-                f"{name} must be JSON in the form that the README shows ({type(error).__name__}: {error})."
-            )
-            return {}
-
-
-def _user_state() -> Path:
-    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
-
-    return platformdirs.user_state_path("seedance-mcp", appauthor=False)
-
-
-def _user_videos() -> Path:
-    import platformdirs  # noqa: PLC0415  (only needed when no folder is set)
-
-    return platformdirs.user_videos_path() / "Seedance"
+        except (OSError, UnicodeError, json.JSONDecodeError, RuntimeError, RecursionError) as error:
+            # The message of such an error quotes the value.
+            self.problems.append(f"{name} must be JSON in the form that the README shows ({type(error).__name__}).")
+        except ValueError as error:
+            self.problems.append(f"{name} must be JSON in the form that the README shows ({error}).")
+        return {}

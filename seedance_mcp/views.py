@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
-from seedance_mcp.sanitize import clean
+from seedance_mcp.sanitize import LONGEST_LINK, clean
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice
@@ -114,7 +114,7 @@ def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | 
             "check_again_in": again_in,
             "progress": job.progress if job.open else None,
             "path": job.path,
-            "url": _link(job),
+            "url": link(job),
             "expires_at": _expires_at(job, vendor),
             "size_bytes": job.size,
             "duration": job.request.get("duration") if job.state == "succeeded" else None,
@@ -139,7 +139,13 @@ def record(job: Job) -> Fields:
 def _note(job: Job) -> str | None:
     if job.open:
         return clean(job.error_message or "")
-    return " ".join(differences(job.request, job.delivered or {})) if job.path else job.save_error
+    if job.path:
+        return " ".join(differences(job.request, job.delivered or {}))
+    hidden = f"{_HIDDEN_LINK} {job.id}`." if job.url and not link(job) else None
+    return clean(job.save_error) if job.save_error else hidden
+
+
+_HIDDEN_LINK = "The vendor's link is too long or too odd to be shown; the user can run `seedance-mcp videos save"
 
 
 def expires_at(job: Job, vendor: Vendor | None) -> float | None:
@@ -157,16 +163,17 @@ def _expires_at(job: Job, vendor: Vendor | None) -> str | None:
 def video(job: Job, vendor: Vendor | None) -> Fields:
     """Return what list_videos leaves out about a job's video, for readers who pay no tokens for it."""
     return _known(
-        {"url": _link(job), "expires_at": _expires_at(job, vendor), "size_bytes": job.size, "sha256": job.sha256}
+        {"url": link(job), "expires_at": _expires_at(job, vendor), "size_bytes": job.size, "sha256": job.sha256}
     )
 
 
-_LINK = re.compile(r"https?://[!-~]{1,4000}", re.IGNORECASE)
+_LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
-def _link(job: Job) -> str | None:
-    """Return the link to a video if it is a plain URL, which is safe to show."""
-    return job.url if _LINK.fullmatch(job.url or "") else None
+def link(job: Job) -> str | None:
+    """Return the link to a video if it is a plain URL of at most 1,000 characters, which is safe to show."""
+    url = job.url or ""
+    return url if len(url) <= LONGEST_LINK and _LINK.fullmatch(url) else None
 
 
 def _error(job: Job) -> Fields:
@@ -228,7 +235,7 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "created_at": _iso(job.created_at),
                 "prompt": _shorten(job.prompt),
                 "path": job.path,
-                "url": None if job.path else _link(job),
+                "url": None if job.path else link(job),
             }
         )
         for job in page.jobs

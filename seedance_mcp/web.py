@@ -24,7 +24,7 @@ import httpx2
 
 from seedance_mcp.addresses import is_loopback, may_be_fetched
 from seedance_mcp.errors import SaveError, SettingError, VendorUnreachable, VideoUnreachable
-from seedance_mcp.sanitize import clean, repair_text
+from seedance_mcp.sanitize import Secrets, clean, map_text, repair_text
 from seedance_mcp.vendors.vendor import Answer
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Web:
         self._base_urls = {**settings.base_urls, **(origins or {})}
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self._opening = threading.Lock()
+        self._secrets = Secrets(key.get_secret_value() for key in settings.keys.values())
 
     async def prepare(self) -> None:
         """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
@@ -137,8 +138,8 @@ class Web:
                     trust_env=purpose != "download",
                     timeout=httpx2.Timeout(read, connect=self._timeouts.connect),
                     headers={"user-agent": "seedance-mcp"},
-                    # Hosts that share a verified address would share their cookies.
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())) if purpose == "download" else None,
+                    # None are kept: they would tie calls together, and hosts that share an address would share them.
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 )
             return self._clients[purpose]
 
@@ -162,26 +163,24 @@ class Web:
             sent = sent or (event.endswith("send_request_headers.started") and not connecting)
 
         client = self._client("submit")
-        request = client.build_request(
-            "POST",
-            self.url(vendor, call),
-            json=call.body,
-            headers=self._headers(vendor, call),
-            params=call.query or None,
-        )
+        headers, params = self._headers(vendor, call), call.query or None
+        request = client.build_request("POST", self.url(vendor, call), json=call.body, headers=headers, params=params)
         request.extensions["trace"] = trace
         try:
-            with anyio.fail_after(self._timeouts.submit):
-                response = await client.send(request, stream=True)
-                try:
-                    return await _answer(response)
-                finally:
-                    await response.aclose()
+            return await self._send(client, request, self._timeouts.submit)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # Both conditions are needed: connecting failed, and the trace never saw the request begin.
             if isinstance(error, _WHILE_CONNECTING) and not sent:
                 raise NotSent(_reason(error)) from None
             raise OutcomeUnknown(_reason(error)) from None
+
+    async def _send(self, client: httpx2.AsyncClient, request: httpx2.Request, seconds: float | None) -> Answer:
+        with anyio.fail_after(seconds):
+            response = await client.send(request, stream=True)
+            try:
+                return await _answer(response, self._secrets)
+            finally:
+                await response.aclose()
 
     async def call(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
         """Send a call that is free and may be repeated, with a file if one is given.
@@ -190,21 +189,21 @@ class Web:
             VendorUnreachable: no whole answer came back.
         """
         client = self._client("call" if file is None else "submit")
-        request = client.build_request(
-            call.method,
-            self.url(vendor, call),
-            headers=self._headers(vendor, call),
-            params=call.query or None,
-            json=call.body,
-            files={call.file_field: (file.name, file.content, file.mime)} if file else None,
-        )
         try:
-            with anyio.fail_after(self._timeouts.call if file is None else None):
-                response = await client.send(request, stream=True)
-                try:
-                    return await _answer(response)
-                finally:
-                    await response.aclose()
+            request = client.build_request(
+                call.method,
+                self.url(vendor, call),
+                headers=self._headers(vendor, call),
+                params=call.query or None,
+                json=call.body,
+                files={call.file_field: (file.name, file.content, file.mime)} if file else None,
+            )
+        except (httpx2.InvalidURL, ValueError):
+            raise VendorUnreachable(
+                f"{vendor.name} cannot be asked: its own id of the job or the file does not fit into a URL."
+            ) from None
+        try:
+            return await self._send(client, request, self._timeouts.call if file is None else None)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 
@@ -281,18 +280,18 @@ def _joined(url: str, location: str) -> str:
         return ""
 
 
-async def _answer(response: httpx2.Response) -> Answer:
-    """Read a whole answer; its body is None if it is not JSON or longer than MAX_ANSWER."""
+async def _answer(response: httpx2.Response, secrets: Secrets) -> Answer:
+    """Read a whole answer without the keys in it; its body is None if it is not JSON or longer than MAX_ANSWER."""
     read = bytearray()
     async for chunk in response.aiter_bytes():
         read += chunk
         if len(read) > MAX_ANSWER:
             break
     try:
-        body = repair_text(json.loads(read)) if len(read) <= MAX_ANSWER else None
+        body = map_text(repair_text(json.loads(read)), secrets.remove) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
-    text = clean(bytes(read[:_TEXT]).decode("utf-8", "replace"))[:_SHOWN]
+    text = clean(secrets.remove(bytes(read[:_TEXT]).decode("utf-8", "replace")))[:_SHOWN]
     return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")), text)
 
 

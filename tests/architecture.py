@@ -27,8 +27,9 @@ ROOMS: dict[str, set[str]] = {
     "vendor_kit": {"vendors"},
     "testing": {"catalog", "errors", "vendors"},
     "environment": {"vendors"},
-    "settings": {"addresses", "catalog", "environment", "errors", "vendors"},
-    "redaction": {"settings"},
+    "settings_file": {"errors"},
+    "settings": {"addresses", "catalog", "environment", "errors", "settings_file", "vendors"},
+    "redaction": {"sanitize", "settings"},
     "web": {"addresses", "errors", "sanitize", "settings", "vendors"},
     "media": {"errors"},
     "uploads": {"addresses", "catalog", "errors", "media", "private_files", "sanitize", "settings", "vendors", "web"},
@@ -53,6 +54,7 @@ HOLDS = {
     "vendor_kit": "the one import for authors of vendors",
     "testing": "the contract that every vendor must meet",
     "environment": "every setting: name, type, default, meaning",
+    "settings_file": "the file with settings that servers and commands share, and keys in the system's keyring",
     "settings": "the settings in force",
     "redaction": "logging, without keys and signed links",
     "web": "every HTTP request",
@@ -83,7 +85,14 @@ FOLDERS: dict[str, set[str]] = {
 """The parts of its own room, besides itself, that a folder may import. The fakes do not know what runs them."""
 
 FACES: dict[str, set[str]] = {
-    "jobs": {"jobs/journal/budget", "jobs/journal/model", "jobs/quote", "jobs/service", "jobs/timing"},
+    "jobs": {
+        "jobs/journal/budget",
+        "jobs/journal/migrations",
+        "jobs/journal/model",
+        "jobs/quote",
+        "jobs/service",
+        "jobs/timing",
+    },
     "server": {"server/app", "server/stdio"},
     "vendors": {"vendors", "vendors/abilities", "vendors/kit", "vendors/upstream", "vendors/vendor"},
 }
@@ -106,8 +115,8 @@ PRIVATE: dict[str, set[str]] = {
     "jobs/price_lists": {"jobs/service"},
     "jobs/reconcile": {"jobs/housekeeping", "jobs/service"},
     "jobs/submit": {"jobs/housekeeping", "jobs/service"},
-    "server/tools": {"server/app", "server/player"},
-    "web": {"cli/doctor", "jobs", "runtime", "server/app", "uploads"},
+    "server/tools": {"server/app", "server/player", "server/sandbox_mark"},
+    "web": {"cli/accounts", "cli/doctor", "jobs", "runtime", "server/app", "uploads"},
 }
 """The only parts of the package, besides itself, that may import a part. `server/app` only passes a `Web` on."""
 
@@ -193,9 +202,9 @@ def drawing() -> str:
     """Draw the rooms and their folders; a room imports only rooms below it."""
     lines = [f"{PACKAGE.name}/"]
     for room in reversed(ROOMS):
-        lines.append(f"  {file_name(room):<16}{HOLDS[room]}")
+        lines.append(f"  {file_name(room):<18}{HOLDS[room]}")
         inner = [name for name in HOLDS if name.startswith(f"{room}/")]
-        lines += [f"    {name.removeprefix(room)[1:] + '/':<14}{HOLDS[name]}" for name in inner]
+        lines += [f"    {name.removeprefix(room)[1:] + '/':<16}{HOLDS[name]}" for name in inner]
     return "\n".join(lines)
 
 

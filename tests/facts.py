@@ -17,4 +17,6 @@ def load(name: str) -> dict[str, Any]:
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))
 
 
+FILES = {slug: about.facts for slug, about in ABOUT.items() if about.page_lines}
+"""The files of vendors whose own page is held line by line."""
 FACTS = {slug: load(about.facts) for slug, about in ABOUT.items()}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from seedance_mcp.addresses import is_loopback
 from seedance_mcp.errors import SettingError
-from seedance_mcp.settings import SETTINGS, every_setting, is_loopback, load, vendor_settings
+from seedance_mcp.settings import SETTINGS, every_setting, load, vendor_settings
 from seedance_mcp.vendors import known_vendors
 from tests.about import ABOUT
 
@@ -107,7 +108,7 @@ def test_a_placeholder_that_the_client_did_not_fill_in_counts_as_unset(value: st
 )
 @pytest.mark.parametrize("value", ["${env:CAP}", "${input:cap}", "${CAP:-2}", "$${CAP}"])
 def test_a_cap_with_a_placeholder_that_the_client_did_not_fill_in_is_an_error(name: str, value: str) -> None:
-    assert load_error(**{name: value}) == f"{name} holds the placeholder {value!r}, which the client did not fill in."
+    assert load_error(**{name: value}) == f"{name} holds a placeholder that the client did not fill in."
 
 
 def test_a_cap_that_is_empty_counts_as_unset() -> None:
@@ -150,7 +151,7 @@ def test_amounts_are_exact(name: str, value: str, micros: int) -> None:
 def test_counts_are_whole_numbers(name: str) -> None:
     assert getattr(load({name: "3"}), name.removeprefix("SEEDANCE_").lower()) == 3
     for value in ("2.5", "-1", "three", "NaN"):
-        assert load_error(**{name: value}) == f"{name} must be a whole number, not {value!r}."
+        assert load_error(**{name: value}) == f"{name} must be a whole number."
 
 
 @pytest.mark.parametrize("yes", ["1", "true", "YES", "on"])
@@ -342,3 +343,39 @@ def test_each_setting_has_one_name_and_a_description() -> None:
             f"SEEDANCE_{name}_{what}" for what in ("API_KEY", "API_KEY_FILE", "BASE_URL")
         )
         assert key.secret
+
+
+# -- what a refusal says ------------------------------------------------------------------------------------------
+
+
+def refusal(name: str, value: str) -> str:
+    """Return all that the error about a setting holds; empty if the setting can be used."""
+    try:
+        load({name: value})
+    except SettingError as error:
+        return f"{error} {error.__cause__} {error.__context__}"
+    return ""
+
+
+NAMES = [s.name for s in every_setting() if not s.name.endswith("_API_KEY")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", ["sk-secret-0123", "~sk-secret-0123/x", "s3://sk-secret-0123?sk-secret-0123=1"])
+def test_a_refused_setting_never_repeats_its_value(name: str, value: str) -> None:
+    said = refusal(name, value)
+    assert "secret" not in said
+    assert not said or name in said
+
+
+def test_a_text_is_refused_by_every_setting_with_a_form_of_its_own() -> None:
+    accept_any_text = {"SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR"}
+    assert {name for name in NAMES if not refusal(name, "sk-secret-0123")} <= accept_any_text
+
+
+@pytest.mark.parametrize(
+    "prices",
+    ['{"sk-secret": 1}', '{"x": {"sk-secret": 1}}', '{"sk-secret": {"per": "sk-secret"}}', '{"sk-secret"', "[]"],
+)
+def test_refused_prices_are_named_by_their_number(prices: str) -> None:
+    assert "secret" not in refusal("SEEDANCE_PRICES", prices)

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from seedance_mcp.addresses import may_be_fetched
-from seedance_mcp.errors import SaveError, VendorUnreachable
+from seedance_mcp.errors import SaveError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
 from seedance_mcp.web import MAX_ANSWER, NotSent, OutcomeUnknown, Timeouts, Web
 from tests.http_host import KEY, Reply, Request, hosting, settings_for
@@ -368,3 +368,30 @@ async def test_a_reason_never_holds_the_key_or_the_address(tmp_path: Path) -> No
     assert "secret-word" not in str(caught.value)
     assert KEY not in str(caught.value)
     assert host.origin not in str(caught.value)
+
+
+async def test_no_cookie_of_a_vendor_is_kept(tmp_path: Path) -> None:
+    seen: list[str | None] = []
+
+    def answer(asked: Request) -> Reply:
+        seen.append(asked.headers.get("cookie"))
+        return Reply(b"{}", headers={"set-cookie": "session=1; Path=/", "content-type": "application/json"})
+
+    async with hosting(answer) as host, opened(tmp_path, host.origin) as (web, vendor):
+        for _ in range(2):
+            await web.post_once(vendor, POST)
+            await web.call(vendor, GET)
+    assert seen == [None] * 4
+
+
+@pytest.mark.parametrize("path", ["/v1/videos/" + "x" * 70_000, "/v1/videos/\x00"], ids=["long", "control"])
+async def test_an_id_that_makes_no_url_is_an_error_that_says_so(tmp_path: Path, path: str) -> None:
+    async with opened(tmp_path) as (web, vendor):
+        with pytest.raises(VendorUnreachable, match="its own id of the job or the file does not fit into a URL"):
+            await web.call(vendor, Call("GET", path))
+
+
+@pytest.mark.parametrize("task_id", ["", ".", ".."])
+def test_an_id_that_is_a_folder_is_not_put_into_a_path(task_id: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match="cannot be part of a URL"):
+        known_vendors()["ope"].build_status(task_id)

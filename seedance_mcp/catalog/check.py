@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from seedance_mcp.catalog.model import Model
-from seedance_mcp.catalog.request import CONTROLS, FIELDS, FRAMES, VideoRequest, max_mentions, mentions
-from seedance_mcp.catalog.rows import NEAREST, SAME, Args, OneOf, Row, Source
+from seedance_mcp.catalog.request import (
+    CONTROLS,
+    FIELDS,
+    FRAMES,
+    VideoRequest,
+    max_mentions,
+    mentions,
+    with_mentions,
+)
+from seedance_mcp.catalog.rows import NEAREST, SAME, Args, OneOf, Row, Source, Text
 from seedance_mcp.catalog.rules import Advice
 
 _LONGEST_SHOWN = 60
+MOST_SHOWN = 10
+"""The most problems that one answer lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +38,26 @@ class Problem:
 
     def sentence(self) -> str:
         """Return the problem as text from which the caller can correct the request."""
-        shown = "" if self.value is None or len(repr(self.value)) > _LONGEST_SHOWN else f" {self.value!r}"
+        shown = _shown(self.value)
         hint = "" if self.nearest is None else f"; nearest: {self.nearest!r}"
-        return f"{self.field}{shown} {self.message}{hint}"
+        return f"{self.field}{shown and ' '}{shown} {self.message}{hint}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as text; empty if there is none, or if it is too long to be shown."""
+    if value is None or (isinstance(value, str | list | dict) and len(value) > _LONGEST_SHOWN):  # pyright: ignore[reportUnknownArgumentType]  (untrusted items)
+        return ""
+    try:
+        text = repr(cast("object", value))
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
+        return ""
+    return text if len(text) <= _LONGEST_SHOWN else ""
+
+
+def sentences(problems: Sequence[Problem]) -> list[str]:
+    """Return the first ten problems as text, and how many more there are."""
+    more = len(problems) - MOST_SHOWN
+    return [p.sentence() for p in problems[:MOST_SHOWN]] + ([f"and {more} more"] if more > 0 else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +96,30 @@ def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Probl
     found: list[Problem] = []
     for name, value in args.items():
         if row := rows.get(name):
-            if problem := row.problem(value):
+            if problem := row.problem(value) or _too_long_as_sent(row, value):
                 found.append(Problem(name, value, problem, row.nearest(value), row.source))
         elif name in FIELDS:
             found.append(Problem(name, None, f"is not supported by {owner}; leave it out"))
         else:
-            close = difflib.get_close_matches(name, rows, n=1)
-            found.append(Problem(name, None, "is not a parameter" + (f"; did you mean {close[0]}?" if close else "")))
+            close = _closest(name[:_LONGEST_SHOWN], tuple(rows))
+            found.append(Problem(name[:_LONGEST_SHOWN], None, "is not a parameter" + close))
     missing = [(name, row) for name, row in rows.items() if row.required and name not in args]
     return found + [Problem(n, None, f"is required: {r.allowed()}", source=r.source) for n, r in missing]
+
+
+@lru_cache(maxsize=4096)
+def _closest(name: str, known: tuple[str, ...]) -> str:
+    """Return the question whether the closest known name is meant; empty if none is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _too_long_as_sent(row: Row, value: object) -> str | None:
+    """Say that a prompt exceeds its limit once its mentions are written as the vendor does."""
+    if not (isinstance(row, Text) and row.mentions and isinstance(value, str)):
+        return None
+    problem = row.problem(with_mentions(value, row.mentions))
+    return f"{problem}, where each @image1 counts as {row.mentions['image'].format(1)}" if problem else None
 
 
 def _broken_rules(model: Model, args: Args) -> list[Problem]:
@@ -90,7 +133,13 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
     if not isinstance(prompt, str):
         return []
     found: list[Problem] = []
-    for kind, number in dict.fromkeys(mentions(prompt)):
+    seen: set[tuple[str, int]] = set()
+    for kind, number in mentions(prompt):
+        if (kind, number) in seen:
+            continue
+        if len(found) > MOST_SHOWN:
+            break
+        seen.add((kind, number))
         given = args.get(f"reference_{kind}s")
         count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]  (untrusted items)
         last = min(count, max_mentions(model, f"reference_{kind}s"))

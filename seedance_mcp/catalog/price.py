@@ -84,28 +84,29 @@ def parse_prices(text: str) -> Prices:
     """Parse the operator's prices, the JSON of SEEDANCE_PRICES.
 
     Raises:
-        ValueError: an entry cannot be used; the message names it.
+        ValueError: an entry cannot be used; the message gives its number, and repeats nothing of it.
     """
     entries = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     if not isinstance(entries, dict):
         raise ValueError("expected an object keyed by model id or vendor")  # noqa: TRY004  (callers catch ValueError)
-    return {name: _unit_price(name, entry) for name, entry in cast("dict[str, Any]", entries).items()}
+    named = cast("dict[str, Any]", entries).items()
+    return {name: _unit_price(f"entry {number}", entry) for number, (name, entry) in enumerate(named, 1)}
 
 
-def _unit_price(name: str, entry: Any) -> UnitPrice:
+def _unit_price(which: str, entry: Any) -> UnitPrice:
     if not isinstance(entry, dict):
-        raise ValueError(f"{name}: expected an object")  # noqa: TRY004  (callers catch ValueError)
+        raise ValueError(f"{which}: expected an object")  # noqa: TRY004  (callers catch ValueError)
     given = cast("dict[str, Any]", entry)
-    if unknown := given.keys() - _UNIT_PRICE_KEYS:
-        raise ValueError(f"{name}: {min(unknown)!r} is not one of {', '.join(sorted(_UNIT_PRICE_KEYS))}")
+    if given.keys() - _UNIT_PRICE_KEYS:
+        raise ValueError(f"{which}: expected only {', '.join(sorted(_UNIT_PRICE_KEYS))}")
     rates = given.get("rates")
     by_resolution = cast("dict[str, Any] | None", rates if rates is None or isinstance(rates, dict) else {"": rates})
     usd_per_unit, per, unit = given.get("usd_per_unit"), given.get("per"), given.get("unit")
     for number in (*(by_resolution or {}).values(), *(() if usd_per_unit is None else (usd_per_unit,))):
         if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
-            raise ValueError(f"{name}: prices must be numbers of 0 or more")
+            raise ValueError(f"{which}: prices must be numbers of 0 or more")
     if per not in (None, "second", "video", "million tokens") or not isinstance(unit, str | None):
-        raise ValueError(f'{name}: per must be "second", "video" or "million tokens", and unit a text such as "USD"')
+        raise ValueError(f'{which}: per must be "second", "video" or "million tokens", and unit a text such as "USD"')
     return UnitPrice(usd_per_unit, by_resolution, per, unit)
 
 

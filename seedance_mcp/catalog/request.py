@@ -116,13 +116,18 @@ _MENTION = re.compile(r"@(image|video|audio)([0-9]+)(?![0-9A-Za-z_])")
 
 def mentions(prompt: str) -> Iterator[tuple[str, int]]:
     """Yield each (kind, number) that the prompt mentions, such as ("image", 1) for @image1."""
-    for kind, number in _MENTION.findall(prompt):
-        yield kind, int(number)
+    for found in _MENTION.finditer(prompt):
+        yield found[1], _number(found[2])
+
+
+def _number(digits: str) -> int:
+    """Return the number of a mention; of an absurdly long one, the beginning, which is absurd as well."""
+    return int(digits.lstrip("0")[:9] or "0")
 
 
 def with_mentions(prompt: str, style: Mapping[str, str]) -> str:
     """Write @image1, @video1 and @audio1 as the vendor does; `style` maps a kind to a pattern such as "image {}"."""
-    return _MENTION.sub(lambda m: style[m[1]].format(int(m[2])), prompt)
+    return _MENTION.sub(lambda m: style[m[1]].format(_number(m[2])), prompt)
 
 
 def max_mentions(model: Model, field: str) -> int:

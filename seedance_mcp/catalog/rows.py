@@ -257,6 +257,8 @@ class Text:
     """A regular expression (the same in ECMA-262 and `re`) for what the vendor would take for a command."""
     instead: str = ""
     """What to do about such a text: "give the duration as a field"."""
+    mentions: Mapping[str, str] | None = None
+    """How the vendor writes mentions of references, by kind, where that makes a prompt longer than it was written."""
 
     default = None
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
 
+from seedance_mcp.cli.jobs import LIST, find_job, is_blocked, no_key_here, on_disk
 from seedance_mcp.cli.opener import play
 from seedance_mcp.cli.progress_bars import Bars
 from seedance_mcp.errors import SaveError, SeedanceError, UnknownJob
@@ -21,37 +20,13 @@ from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from seedance_mcp.jobs.journal.model import Job
     from seedance_mcp.jobs.service import JobService, Progress
+    from seedance_mcp.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_LIST = "`seedance-mcp videos` lists the jobs."
-
-
-async def find_job(service: JobService, text: str) -> Job:
-    """Return the job with this id, or the only one whose id begins or ends with the text.
-
-    Raises:
-        UnknownJob: there is none, or more than one.
-    """
-    try:
-        return await service.find(text)
-    except UnknownJob as error:
-        ambiguous = "could be any of" in error.sentence
-        raise UnknownJob(error.sentence, next_step=error.next_step if ambiguous else _LIST) from None
-
-
-def on_disk(job: Job) -> Path | None:
-    """Return the path of a job's saved video, if the file is there."""
-    path = Path(job.path) if job.path else None
-    return path if path and path.is_file() else None
-
-
-def _is_blocked(job: Job) -> bool:
-    """Whether something that is not a file is in the place of a job's saved video."""
-    return bool(job.path) and not on_disk(job) and os.path.lexists(job.path or "")
 
 
 async def download(service: JobService, ids: Sequence[str], *, wait: bool) -> int:
@@ -95,7 +70,7 @@ async def open_video(service: JobService, text: str | None) -> int:
     if text is None:
         newest = (await service.page(("succeeded",), 1)).jobs
         if not newest:
-            raise UnknownJob("No job has succeeded yet, so there is no video to open.", next_step=_LIST)
+            raise UnknownJob("No job has succeeded yet, so there is no video to open.", next_step=LIST)
         job = newest[0]
     else:
         job = await find_job(service, text)
@@ -151,38 +126,35 @@ class _Downloads:
             else:
                 job = await self._service.wait(job.id, 0)
             if job.state != "succeeded":
-                raise _no_video(job, configured=configured)
+                raise _no_video(job, self._service.settings)
             job = await self._saved(job)
         finally:
             self._bars.ended(job.id)
         if path := on_disk(job):
             return path
-        if _is_blocked(job):
+        if is_blocked(job):
             raise SaveError(f"{job.path} is no longer a video.", next_step="Move what is there out of the way.")
         raise SaveError(
             "Another seedance-mcp is downloading it.", next_step="`seedance-mcp videos` shows when it is saved."
         )
 
     async def _show(self, progress: Progress) -> None:
-        self._bars.waiting(progress.job.id, progress.job.state, progress.elapsed)
+        self._bars.waiting(progress.job.id, progress.job.state, progress.elapsed, progress.expected)
 
     async def _saved(self, job: Job) -> Job:
         try:
             job = await self._service.download(job, partial(self._bars.downloading, job.id))
         except SaveError as error:
-            again = f"`seedance-mcp videos save {job.id}` tries again."
-            if self._service.settings.sandbox:
-                again = "The embedded sandbox forgets its videos when a process ends."
-            raise SaveError(error.sentence, next_step=again) from None
+            raise SaveError(error.sentence, next_step=f"`seedance-mcp videos save {job.id}` tries again.") from None
         return job if on_disk(job) else await self._service.get(job.id)
 
 
-def _no_video(job: Job, *, configured: bool) -> SaveError:
+def _no_video(job: Job, settings: Settings) -> SaveError:
     """Say why a job has no video, and what to do."""
-    if job.state in UNFINISHED and not configured:
+    if job.state in UNFINISHED and settings.vendor(job.vendor) is None:
         return SaveError(
-            f"It was {job.state}, and no API key for {job.vendor} is set here, so it cannot be polled.",
-            next_step="Set the key; `seedance-mcp doctor` shows which settings are set.",
+            f"It was {job.state} and cannot be polled, because {no_key_here(job.vendor, settings)}.",
+            next_step=f"`seedance-mcp keys set {job.vendor}` stores the key for both.",
         )
     if job.state in UNFINISHED:
         wait = f"`seedance-mcp videos save {job.id} --wait` waits for it."

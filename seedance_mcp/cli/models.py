@@ -1,24 +1,35 @@
-"""`seedance-mcp models`: the models of every vendor, as a table for people or JSON for programs."""
+"""`seedance-mcp models`: the models of every vendor, one line each for people, or JSON for programs."""
 
 from __future__ import annotations
 
-import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Column, Table
+from rich.cells import cell_len
 
-from seedance_mcp.catalog.price import dollars
+from seedance_mcp.catalog import Media, OneOf, Whole
+from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.price import dollars, price
 from seedance_mcp.catalog.schema import field_descriptions
+from seedance_mcp.cli import output
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog import Model
+    from collections.abc import Sequence
+
+    from seedance_mcp.catalog import Model, Source
+    from seedance_mcp.catalog.price import Prices
     from seedance_mcp.settings import Settings
 
+_MODES = {"text": "text", "first_frame": "first", "first_last_frame": "last", "references": "refs"}
+_LEGEND = """
+* a key for this vendor is set here. The price is that of a video with the model's defaults, as PRICE/SECONDS.
+starts from: text, a first frame, first and last frame, refs: reference images (i), videos (v), audios (a).
+`seedance-mcp models MODEL` shows every limit and its source; --wide shows the rates too."""
 
-def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
+
+def models(settings: Settings, name: str | None, *, as_json: bool, wide: bool) -> int:
     """Print every model of every vendor, configured or not; or all that is known about one."""
     everything = [m for v in known_vendors().values() for m in v.models]
     if name is not None:
@@ -27,31 +38,60 @@ def models(settings: Settings, name: str | None, *, as_json: bool) -> int:
             raise InvalidRequest(f"There is no model {name!r}.", next_step="`seedance-mcp models` lists them.")
         everything = chosen
     if as_json:
-        print(json.dumps([_as_json(m, settings) for m in everything], ensure_ascii=False, indent=2))
-        return 0
-    console = Console(highlight=False)
-    if name is not None:
+        output.print_json([_as_json(m, settings) for m in everything])
+    elif name is not None:
         for model in everything:
-            _print_model(console, model)
-        return 0
-    whole = Column("model", no_wrap=True)
-    table = Table(whole, "key", "seconds", "resolution", "starts from", "price", box=None, header_style="bold")
-    for model in everything:
-        configured = "yes" if settings.vendor(model.vendor) else ""
-        row = model.rows["resolution"]
-        resolutions = " ".join(getattr(row, "values", ()))
-        duration = model.rows["duration"].allowed().removesuffix(" s")
-        table.add_row(model.id, configured, duration, resolutions, ", ".join(model.modes), rate_text(model))
-    console.print(table)
+            _print_model(model, None if wide else output.width())
+    else:
+        _print_list(everything, settings, None if wide else output.width())
     return 0
 
 
+def _print_list(everything: Sequence[Model], settings: Settings, columns: int | None) -> None:
+    """Print one line for each model: as a table where that fits, with all that is known where the width is free."""
+    head = ["  model", "price", "length", "resolution", "starts from"]
+    rows = [_row(model, settings) for model in everything]
+    if columns is None:
+        head, rows = [*head, "rates"], [[*row, rate_text(m)] for row, m in zip(rows, everything, strict=True)]
+    lines = list(output.table(head, rows, None))
+    if columns is not None and any(cell_len(line) > columns for line in lines):
+        lines = [output.cut(f"{name}: {', '.join(rest)}", columns) for name, *rest in rows]
+    print("\n".join(lines))
+    if columns is not None:
+        output.remark(_LEGEND)
+
+
+def _row(model: Model, settings: Settings) -> list[str]:
+    mark = "* " if settings.vendor(model.vendor) else "  "
+    duration, resolution = model.rows["duration"], model.rows["resolution"]
+    seconds = duration.allowed()
+    if isinstance(duration, Whole):
+        ends = f"{duration.least}-{duration.most} s" if duration.most else f"{duration.least} s or more"
+        seconds = "/".join(map(str, duration.only)) + " s" if duration.only else ends
+    values = resolution.values if isinstance(resolution, OneOf) else ()
+    lines = "/".join([*(v.removesuffix("p") for v in values[:-1]), *values[-1:]])
+    kinds = "".join(kind[0] for kind in ("image", "video", "audio") if f"reference_{kind}s" in model.rows)
+    starts = " ".join(_MODES[mode] + (f":{kinds}" if mode == "references" else "") for mode in model.modes)
+    return [mark + model.id, _typical_price(model, settings.prices), seconds, lines, starts]
+
+
+def _typical_price(model: Model, prices: Prices) -> str:
+    """Return the price of a video with the model's defaults, such as "$1.54/5s"."""
+    sample: dict[str, Any] = {"prompt": "x"}
+    for name, row in model.rows.items():
+        if row.required and name not in sample:
+            sample[name] = "asset://x" if isinstance(row, Media) else "https://example.com/x"
+    request = check(model, sample).request
+    cost = price(request, prices) if request else None
+    return f"{cost.brief()}/{request.duration}s" if request and cost and cost.amount is not None else "no price"
+
+
 def rate_text(model: Model) -> str:
-    """Return a model's published rates as text, such as "48 credits/second"."""
+    """Return what a model costs, in the unit in which it is billed."""
     billing = model.billing
-    if billing.per is None:
-        return "not published"
     if not billing.rates:
+        if billing.per is None:
+            return "not published"
         listed = known_vendors()[model.vendor].price_list is not None
         return f"per {billing.per}, rate " + ("in the vendor's price list" if listed else "not published")
     rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.rates.items())
@@ -76,16 +116,48 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
         "advice": [{"says": a.text, "source": a.source.where} for a in model.advice],
         "price": rate_text(model),
         "price_source": model.billing.source.where,
+        "page": known_vendors()[model.vendor].docs,
     }
 
 
-def _print_model(console: Console, model: Model) -> None:
-    table = Table("field", "takes", "source", box=None, header_style="bold", title=model.id, title_justify="left")
-    for name, allowed in field_descriptions(model):
-        table.add_row(name, allowed, model.rows[name].source.where)
-    for rule in model.rules:
-        table.add_row("rule", rule.describe(), rule.source.where)
-    for advice in model.advice:
-        table.add_row("advice", advice.text, advice.source.where)
-    table.add_row("price", rate_text(model), model.billing.source.where)
-    console.print(table)
+# -- one model ----------------------------------------------------------------------------------------------------
+
+
+def _print_model(model: Model, columns: int | None) -> None:
+    rows = [(name, allowed, _source(model.rows[name].source, name)) for name, allowed in field_descriptions(model)]
+    rows += [("rule", rule.describe(), _source(rule.source)) for rule in model.rules]
+    rows += [("advice", advice.text, _source(advice.source)) for advice in model.advice]
+    rows.append(("price", rate_text(model), _source(model.billing.source)))
+    rows = list(dict.fromkeys(rows))
+    print(f"{model.id}: {model.summary}\n")
+    if columns is None:
+        print("\n".join(output.table(("field", "takes", "source"), rows, None)))
+    else:
+        print("\n".join(_paragraphs(rows, columns)))
+    print(f"\nThe vendor's page: {known_vendors()[model.vendor].docs}")
+
+
+def _paragraphs(rows: Sequence[tuple[str, str, str]], columns: int) -> list[str]:
+    """Return the rows as paragraphs that end at the edge of the terminal, with nothing left out."""
+    indent = max(len(name) for name, _, _ in rows) + 2
+    lines: list[str] = []
+    for name, text, source in rows:
+        wrapped = textwrap.wrap(f"{text}  [{source}]", columns - indent) or [""]
+        lines += [f"{name:{indent}}{wrapped[0]}", *(" " * indent + line for line in wrapped[1:])]
+    return lines
+
+
+_SECTIONS = {"models", "modes", "pricing"}
+_ORIGINS = {"SEED": "page", "PUB": "another page of the vendor", "ARK": "upstream", "KIE": "another reseller"}
+
+
+def _source(source: Source, field: str = "") -> str:
+    """Say where a fact comes from, in terms of what a reader can open: the vendor's page and the part of it."""
+    origin, _, rest = source.where.partition(":")
+    if origin in {"INF", "GAP"}:
+        how = "inferred" if origin == "INF" else "not documented"
+        return f"{how}: {rest.strip()}" if "SEED" not in rest else how
+    kind = next((text for name, text in _ORIGINS.items() if source.where.startswith(name)), origin)
+    first, _, parameter = source.fact.partition(".")
+    section = parameter if first == "params" else first if first in _SECTIONS else field
+    return f"{kind}, {section}" if kind == "page" and section else kind

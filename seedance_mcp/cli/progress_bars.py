@@ -36,7 +36,7 @@ class _Bytes(ProgressColumn):
         self._column = column
 
     def render(self, task: Task) -> RenderableType:
-        return self._column(task) if task.completed else Text("")
+        return self._column(task) if task.fields.get("bytes") else Text("")
 
 
 class Bars:
@@ -70,11 +70,12 @@ class Bars:
         """Print a line above the bars."""
         self._console.print(sentence)
 
-    def waiting(self, job_id: str, state: str, elapsed: float) -> None:
-        """Show that a job is still running."""
+    def waiting(self, job_id: str, state: str, elapsed: float, expected: float) -> None:
+        """Show that a job is still running, `elapsed` seconds of the `expected` ones after it was sent."""
         if self._live:
-            task = self._task(job_id)
-            self._progress.update(task, description=f"{job_id} {state}, {elapsed:.0f} s")
+            description = f"{job_id} {state}, {elapsed:.0f} s of about {expected:.0f}"
+            share = min(elapsed, 0.95 * expected)
+            self._progress.update(self._task(job_id), description=description, completed=share, total=expected)
         elif self._shown.get(job_id) != state:
             self.print(f"{job_id}: {state}, waiting for it.")
         self._shown[job_id] = state
@@ -85,7 +86,7 @@ class Bars:
             task = self._task(job_id)
             if self._shown.get(job_id) != "downloading":
                 # What an earlier attempt left behind counts for the bar, but not for the speed.
-                self._progress.reset(task, description=job_id)
+                self._progress.reset(task, description=job_id, total=total, bytes=True)
             self._progress.update(task, completed=received, total=total)
             self._shown[job_id] = "downloading"
             return

@@ -36,7 +36,7 @@ class Accounts:
     def problem(self, job: Job) -> str:
         """Say why `vendor` returns nothing for a job."""
         if job.vendor not in self._vendors:
-            return f"{job.vendor} has no API key any more, so the job cannot be polled."
+            return f"No API key for {job.vendor} is set here, so the job cannot be polled."
         return (
             f"The job was submitted with another API key or base URL of {job.vendor}, so it cannot be polled with the "
             "current ones."

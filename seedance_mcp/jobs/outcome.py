@@ -71,7 +71,7 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
         return Outcome(
             ambiguous=f"HTTP {answer.status} without the vendor's own error message: {answer.text or 'it is empty'}"
         )
-    return Outcome(ambiguous=f"the answer has no task id: {answer.text or 'it is empty'}")
+    return Outcome(ambiguous=f"the answer has no usable task id: {answer.text or 'it is empty'}")
 
 
 def _accepted(vendor: Vendor, answer: Answer) -> Accepted | None:

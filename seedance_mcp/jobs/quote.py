@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import choose
+from seedance_mcp.catalog.check import sentences
 from seedance_mcp.catalog.price import price
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.uploads.inputs import Inputs, PendingUpload
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 """The most models that a refusal names as alternatives."""
+_LONGEST_SHOWN = 1000
+"""Characters of the longest argument that a refusal repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,12 @@ def _refusal(
     count = len(checked.problems)
     head = f"{model} cannot do this" if of is None else f"None of {of} models can do this; the closest is {model}"
     lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
-    lines += [f"- {problem.sentence()}" for problem in checked.problems]
+    lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
     if nearest is not None:
-        lines.append(f"This would work: {json.dumps(nearest, ensure_ascii=False)}")
+        shown = {name: value for name, value in nearest.items() if len(str(value)) <= _LONGEST_SHOWN}
+        unchanged = " and ".join(name for name in nearest if name not in shown)
+        with_it = f", with {unchanged} as it is" if unchanged else ""
+        lines.append(f"This would work{with_it}: {json.dumps(shown, ensure_ascii=False)}")
     if others:
         shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
         lines.append(f"Unchanged, the request would be accepted by: {shown}.")

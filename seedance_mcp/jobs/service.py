@@ -29,6 +29,7 @@ from seedance_mcp.jobs.submit import Submitter
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.uploads.inputs import inspect_files
 from seedance_mcp.uploads.uploader import Uploader
+from seedance_mcp.vendors.vendor import is_task_id
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -185,7 +186,8 @@ class JobService:
     async def create(self, quote: Quote) -> Admission:
         """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
 
-        Cancelling this call does not cancel the submission; the journal still gets its outcome.
+        Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
+        submission goes on, and the journal gets its outcome.
 
         Raises:
             OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
@@ -193,6 +195,7 @@ class JobService:
             Stopping: the server stops before the outcome is known.
         """
         await self.recover()
+        await self._downloader.check_folder()
         await self._web.prepare()  # what cannot be sent is refused before anything is written
         request = quote.request
         if quote.uploads:
@@ -249,6 +252,8 @@ class JobService:
         """
         await self.recover()
         job = await self.get(job_id)
+        if task_id is not None and not is_task_id(task_id):
+            raise InvalidRequest("That is not the id of a task.", next_step="Copy it from the vendor's site.")
         changes: dict[str, Any] = {"finished_at": self._now(), "error_message": "Settled by hand: not charged."}
         if task_id is not None:
             known = job.account is not None or job.vendor not in {v.slug for v in self.settings.vendors}
@@ -430,14 +435,18 @@ class JobService:
         await self._housekeeping.recover()
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[JobService]:
-        """Poll and download in the background while the block runs; then submissions get a moment to finish."""
+    async def running(self, *, background: bool = True) -> AsyncGenerator[JobService]:
+        """Poll and download in the background while the block runs; then submissions get a moment to finish.
+
+        Without `background`, only what is called happens: jobs are read, and none of them is taken up.
+        """
         failed: SeedanceError | None = None
         async with anyio.create_task_group() as self._group, self._prices.renewed(self._group):
             self._submitter.open(self._group)
-            await self._group.start(self._downloader.run)
-            await self._group.start(self._poller.run)
-            await self._group.start(self._housekeeping.run)
+            if background:
+                await self._group.start(self._downloader.run)
+                await self._group.start(self._poller.run)
+                await self._group.start(self._housekeeping.run)
             try:
                 yield self
             except SeedanceError as error:  # raised again below: the task group would wrap it

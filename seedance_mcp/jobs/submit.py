@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CANCELLED = "The call was cancelled before anything was sent."
+
 _LAST_WRITE = 0.25
 """Seconds for writing "unknown" to the journal, once the grace of a stop is over."""
 
@@ -46,6 +48,8 @@ class _Submission:
     """Whether this is the job's first POST, and not a repeat with its idempotency key."""
     done: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=lambda: anyio.CancelScope(shield=True))
+    withdrawn: bool = False
+    """Whether its caller has given up. A job whose first POST has not begun is then abandoned."""
     submitted: Job | None = None
     error: Exception | None = None
 
@@ -79,7 +83,8 @@ class Submitter:
     async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
         """Send an admitted job and write down what became of it. Returns the job in its new state.
 
-        Cancelling this call does not cancel the submission. A job whose outcome is unknown is sent again only to a
+        Where this call is cancelled before the POST begins, the job is abandoned and nothing is sent; after that, the
+        submission goes on. A job whose outcome is unknown is sent again only to a
         vendor with an idempotency key and with the account of the job, where the repeat returns the first task. If
         such a repeat is refused, that says nothing about the first POST, so the job stays unknown.
 
@@ -101,7 +106,11 @@ class Submitter:
             call = vendor.listing.marked(call, job.id)
         submission = self._under_way[job.id] = _Submission(job, call, vendor, first)
         self._group.start_soon(self._run, submission)
-        await submission.done.wait()
+        try:
+            await submission.done.wait()
+        except anyio.get_cancelled_exc_class():
+            submission.withdrawn = True
+            raise
         if submission.error is not None:
             raise submission.error
         if submission.submitted is None:
@@ -135,7 +144,9 @@ class Submitter:
                 submission.submitted = await self._begin(submission)
                 if submission.submitted is None:
                     outcome = await self._send(submission)
-                    submission.submitted = await self._record(submission, outcome)
+                    submission.submitted = await (
+                        self._abandon(submission) if outcome is None else self._record(submission, outcome)
+                    )
                 await self._on_submitted(submission.submitted)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
             submission.error = error
@@ -162,6 +173,16 @@ class Submitter:
         submission.job = moved
         return None
 
+    async def _abandon(self, submission: _Submission) -> Job:
+        job = submission.job
+        log.info("job %s was cancelled before it was sent", job.id)
+        return (
+            await self._journal.move(
+                job.id, "abandoned", when=("submitting",), reserved=0, finished_at=self._now(), error_message=CANCELLED
+            )
+            or job
+        )
+
     async def abandon_unsent(self) -> None:
         """Abandon the jobs that this process admitted and could not move on, because the journal was locked."""
         for job_id in list(self._not_sent):
@@ -172,10 +193,13 @@ class Submitter:
 
     # -- the POST -------------------------------------------------------------------------------------------------
 
-    async def _send(self, submission: _Submission) -> Outcome:
-        vendor = submission.vendor
+    async def _send(self, submission: _Submission) -> Outcome | None:
+        """Send the POST and return what became of it; None if it was withdrawn before it began."""
+        vendor, begun = submission.vendor, False
         unsent, busy = iter(self._timing.unsent_pauses), iter(self._timing.busy_pauses)
         while True:
+            if submission.withdrawn and submission.first and not begun:
+                return None
             try:
                 answer = await self._web.post_once(vendor, submission.call)
             except NotSent as error:
@@ -189,6 +213,7 @@ class Submitter:
             except BaseException:  # most likely cancelled at shutdown: the request may have been sent
                 await self._write_unknown(submission.job, STOPPED)
                 raise
+            begun = True
             outcome = read_outcome(vendor, answer)
             wait = outcome.retry_after or 0.0
             if not outcome.asks_to_wait or wait > self._timing.longest_retry_after:

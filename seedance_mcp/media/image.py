@@ -11,6 +11,8 @@ from typing import Any
 from PIL import Image
 
 _READERS = {"jpg": "Jpeg", "png": "Png", "gif": "Gif", "webp": "WebP", "bmp": "Bmp", "tiff": "Tiff", "avif": "Avif"}
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, {5, 6, 7, 8}
+"""The EXIF tag by which cameras say how to turn a photo, and its values for a quarter turn."""
 
 
 def prepare(ending: str) -> None:
@@ -31,8 +33,10 @@ def inspect_image(file: Any, ending: str) -> dict[str, Any]:
         return {"problem": "UnidentifiedImageError"}
     file.seek(0)
     with opener(file, "") as image:
+        # No camera writes PNG, whose reader would have to decode the image for this.
+        turned = ending != "png" and image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
         size = image.size
         if Image.MAX_IMAGE_PIXELS and size[0] * size[1] > 2 * Image.MAX_IMAGE_PIXELS:
             return {"problem": "it has too many pixels"}
         image.verify()
-    return {"pixels": size}
+    return {"pixels": size[::-1] if turned else size}

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -30,6 +31,7 @@ from seedance_mcp.sandbox.fakes.fake import (
     Reply,
     StoredFile,
 )
+from seedance_mcp.sandbox.store import Store, fingerprint
 from seedance_mcp.sandbox.tasks import TOTAL_SECONDS, Charge, Task, TaskView, new_id
 from seedance_mcp.sandbox.validation import (
     EMPTY_KEY,
@@ -57,6 +59,7 @@ class Sandbox:
         pace: Stretches the time that a task takes: 2.5 s at 1; at 0 it is done at the first poll.
         clock: Replaces the monotonic clock, so that a test does not have to wait.
         review_seconds: How long a vendor reviews an uploaded file, at pace 1.
+        store: A file in which tasks and uploaded files are kept, so that they outlive the process; None: nowhere.
         charge: What a vendor charges for each job, instead of the quoted price; with None as its answer, the vendor
             does not say. Such a charge stays when the task fails. The directive `charge N` in a prompt wins over it.
     """
@@ -68,6 +71,7 @@ class Sandbox:
         clock: Callable[[], float] = time.monotonic,
         review_seconds: float = 1.0,
         charge: ChargeRule | None = None,
+        store: Path | None = None,
     ) -> None:
         self.pace = pace
         self.review_seconds = review_seconds
@@ -77,7 +81,8 @@ class Sandbox:
         """The files that were uploaded to each vendor, by URL or asset id."""
         self._clock = clock
         self._charge = charge
-        self._tasks_by_request_id: dict[tuple[str, str, str], Task] = {}
+        self._store = Store(store, clock) if store else None
+        self._tasks_by_request_id: dict[str, Task] = {}
         self._attempts: Counter[str] = Counter()
         self.app = Starlette(routes=[route for fake in known_fakes().values() for route in self._routes(fake)])
         self.app.router.routes.append(Route("/videos/{task_id}.mp4", self._video))
@@ -127,10 +132,16 @@ class Sandbox:
                 body: Mapping[str, Any] = parse_json(request, await request.body()) if has_json else {}
             except Rejected as rejected:
                 return _rejection(fake, rejected)
+            self._read_new_files()
             spent = float(sum(c.amount or 0 for c in self.charges if c.slug == fake.slug))
             review_seconds = self.review_seconds * self.pace
             stored = self.stored[fake.slug]
-            return _reply(endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent)))
+            known = set(stored)
+            reply = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
+            if self._store:
+                for file_id in stored.keys() - known:
+                    self._store.add_file(fake.slug, file_id, stored[file_id])
+            return _reply(reply)
 
         return Route(fake.prefix + endpoint.path, handler, methods=[endpoint.method])
 
@@ -148,11 +159,13 @@ class Sandbox:
         if directives.applies("refuse", attempt):
             kind = cast("RejectionKind", directives.choice("refuse"))
             return _reply(fake.render_error(Rejection(kind)), {"retry-after": "1"} if kind == "rate_limited" else {})
-        key = (fake.slug, bearer_key(request), request_id)
-        task = self._tasks_by_request_id.get(key) if request_id else None
+        key = fingerprint(fake.slug, bearer_key(request), request_id) if request_id else ""
+        task = self._task_of_request(key) if key else None
         if task is None:
             task = self._accept(fake, job, body, directives, ignored)
-        if request_id:
+            if self._store:
+                self._store.add(task, raw.decode(errors="replace"), key)
+        if key:
             self._tasks_by_request_id[key] = task
         # With an idempotency key, a repeated request gets the answer in the end; without one, every request is new.
         default = 1 if request_id else float("inf")
@@ -163,6 +176,7 @@ class Sandbox:
         self, fake: Fake, job: VideoRequest, body: Mapping[str, Any], directives: Directives, ignored: tuple[str, ...]
     ) -> Task:
         """Accept a job and charge for it."""
+        self._read_new_files()
         seconds = 0.0 if "instant" in directives else directives.number("slow")
         first_frame = self.stored[fake.slug].get((job.first_frame or "").removeprefix("asset://"))
         task = Task(
@@ -211,6 +225,8 @@ class Sandbox:
             self.charges = [charge for charge in self.charges if charge.task_id != task.id]
         elif effect == "erased":
             del self.tasks[task.id]
+        if effect and self._store:
+            self._store.remove(task.id)
         return _reply(reply)
 
     async def _status(self, fake: Fake, request: Request) -> Response:
@@ -238,7 +254,7 @@ class Sandbox:
         return await _deliver(task, request)
 
     async def _video(self, request: Request) -> Response:
-        task = self.tasks.get(request.path_params["task_id"])
+        task = self._task(request.path_params["task_id"])
         if task is None or task.state(self._clock()) != "succeeded":
             return Response(status_code=404)
         if "expired-link" in task.directives and request.query_params.get("link") == "1":
@@ -246,10 +262,27 @@ class Sandbox:
         return await _deliver(task, request)
 
     def _find_task(self, fake: Fake, task_id: str | None, otherwise: RejectionKind) -> Task:
-        task = self.tasks.get(task_id or "")
+        task = self._task(task_id or "")
         if task is None or task.slug != fake.slug:
             raise Rejected(Rejection(otherwise))
         return task
+
+    def _task(self, task_id: str) -> Task | None:
+        """Return a task of this process, or one that is stored."""
+        if task_id not in self.tasks and self._store and (task := self._store.task(task_id)):
+            self.tasks[task_id] = task
+        return self.tasks.get(task_id)
+
+    def _task_of_request(self, key: str) -> Task | None:
+        if key not in self._tasks_by_request_id and self._store and (task := self._store.task_of_request(key)):
+            self._tasks_by_request_id[key] = self.tasks.setdefault(task.id, task)
+        return self._tasks_by_request_id.get(key)
+
+    def _read_new_files(self) -> None:
+        """Read the files that other processes have uploaded."""
+        if self._store:
+            for slug, file_id, file in self._store.new_files():
+                self.stored.setdefault(slug, {}).setdefault(file_id, file)
 
     def _attempt(self, purpose: str, body: bytes) -> int:
         """Count how often the same body was sent for a purpose, this time included."""

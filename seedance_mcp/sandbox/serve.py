@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seedance_mcp.sandbox.app import Sandbox
 from seedance_mcp.sandbox.connection import CONNECTION
+from seedance_mcp.sandbox.guard import Guard
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -62,7 +63,7 @@ async def serve(
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=512) as listener:
         config = uvicorn.Config(
-            (sandbox or Sandbox()).app,
+            Guard((sandbox or Sandbox()).app, host),
             http=_Protocol,
             ws="none",
             lifespan="off",

@@ -13,15 +13,16 @@ import anyio
 import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import clients, player, prompts, resources, tasks, video_files
+from seedance_mcp.server import clients, player, prompts, resources, sandbox_mark, tasks, video_files
+from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text, tidy
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
+from seedance_mcp.server.tools.questions import Questions
 from seedance_mcp.server.tools.registry import tools
 from seedance_mcp.server.tools.tool import Call, ImageAnswer, increasing
 from seedance_mcp.views import to_text
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.jobs.timing import Timing
-    from seedance_mcp.server.tools.tool import Ask, Tool
+    from seedance_mcp.server.tools.tool import Tool
     from seedance_mcp.settings import Settings
     from seedance_mcp.views import Fields
     from seedance_mcp.web import Web
@@ -45,7 +46,6 @@ INSTRUCTIONS = (
     "video. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
     "or unknown. A refusal says what would work and costs nothing."
 )
-_CONFIRM = {"type": "object", "properties": {"ok": {"type": "boolean", "title": "Spend it"}}, "required": ["ok"]}
 
 
 class App:
@@ -61,10 +61,7 @@ class App:
         inspector: Inspector | None = None,
         most_subscriptions: int = MOST_SUBSCRIPTIONS,
     ) -> None:
-        """`web` replaces the network, `autosave` overrides SEEDANCE_SAVE, `inspector` opens files.
-
-        The others are delays and limits.
-        """
+        """`web` replaces the network, `autosave` SEEDANCE_SAVE, `inspector` what opens files; the rest are limits."""
         self.settings = settings
         self._web, self._autosave, self._timing = web, autosave, timing
         self._inspector = inspector or Inspector()
@@ -74,13 +71,15 @@ class App:
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
+        self._questions = Questions(sandbox=settings.sandbox)
         self._subscriptions = Subscriptions(self.service, most_subscriptions)
         self._tasks = tasks.Tasks(self.service, self._subscriptions.bus)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        return tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
+        found = tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
+        return {name: sandbox_mark.tool(tool) for name, tool in found.items()} if self.settings.sandbox else found
 
     @cached_property
     def server(self) -> Server[Any]:
@@ -138,11 +137,7 @@ class App:
     async def _open_once(self) -> None:
         try:
             async with open_service(
-                self.settings,
-                web=self._web,
-                autosave=self._autosave,
-                timing=self._timing,
-                inspector=self._inspector,
+                self.settings, web=self._web, autosave=self._autosave, timing=self._timing, inspector=self._inspector
             ) as self._service:
                 self._opened.set()
                 await self._subscriptions.publish(self._service)
@@ -188,8 +183,10 @@ class App:
         tool = self.tools.get(params.name)
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
-        call = Call(_tidy(params.arguments or {}), increasing(ctx.session.report_progress), _asker(ctx, params))
         try:
+            check_arguments(params.arguments or {}, tool.name)
+            ask = self._questions.asker(ctx, params)
+            call = Call(tidy(params.arguments or {}), increasing(ctx.session.report_progress), ask)
             service = await self.service()
             answer = await tool.run(service, call)
             if tool.starts_job and tasks.declared(ctx) and not isinstance(answer, ImageAnswer):
@@ -199,20 +196,26 @@ class App:
         except NeedsInput as question:
             return question.request
         except SeedanceError as error:
-            return _error(str(error))
+            play_money = self.settings.sandbox and "$" in str(error)
+            return _error(f"{error} (Sandbox: {sandbox_mark.MARK}.)" if play_money else str(error))
         except Exception:
             log.exception("%s failed", params.name)
             return _error(str(InternalError(f"{params.name} failed unexpectedly.")))
+        if self.settings.sandbox:
+            answer = sandbox_mark.answer(answer)
         if isinstance(answer, ImageAnswer):
             image = types.ImageContent(
                 type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
             )
-            fields = None if clients.hides_images(ctx) else answer.fields
-            return types.CallToolResult(content=[image, _text(answer.fields)], structured_content=fields)
-        content: list[types.ContentBlock] = [_text({k: v for k, v in answer.items() if k != player.BYTES})]
+            fields = fitted(answer.fields)
+            shown = None if clients.hides_images(ctx) else fields
+            return types.CallToolResult(content=[image, _text(fields)], structured_content=shown)
+        piece = {player.BYTES: answer.pop(player.BYTES)} if player.BYTES in answer else {}
+        answer = fitted(answer)
+        content: list[types.ContentBlock] = [_text(answer)]
         if clients.takes_links(ctx) and (link := video_files.link(answer)):
             content.append(link)
-        return types.CallToolResult(content=content, structured_content=answer)
+        return types.CallToolResult(content=content, structured_content=answer | piece)
 
     async def _listen(
         self, ctx: Context, params: types.SubscriptionsListenRequestParams
@@ -226,6 +229,7 @@ class App:
 
     async def _get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         try:
+            check_arguments(params.arguments or {}, params.name[:60])
             return prompts.written(params.name, params.arguments or {}, self.settings)
         except SeedanceError as error:
             raise MCPError(code=types.INVALID_PARAMS, message=str(error)) from None
@@ -258,7 +262,7 @@ class App:
         try:
             contents = await resources.read(uri, self.settings, self.service)
         except SeedanceError as error:
-            raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri}) from None
+            raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri[:200]}) from None
         return types.ReadResourceResult(contents=[contents])
 
 
@@ -280,46 +284,9 @@ def _listed(tool: Tool) -> types.Tool:
     )
 
 
-def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Drop what clients add by themselves, and what some send for "not given": null, and empty texts and lists."""
-    return {
-        name: value
-        for name, value in arguments.items()
-        if value is not None and value not in ("", []) and name not in clients.ADDED_ARGUMENTS
-    }
-
-
 def _text(fields: Fields) -> types.TextContent:
     return types.TextContent(type="text", text=to_text(fields))
 
 
 def _error(text: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
-
-
-def _asker(ctx: Context, params: types.CallToolRequestParams) -> Ask:
-    """Return the way to ask the user in this client's protocol revision."""
-
-    async def ask(message: str, about: str) -> bool | None:
-        form = types.ElicitationCapability()
-        if not ctx.session.check_client_capability(types.ClientCapabilities(elicitation=form)):
-            return None
-        if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            try:
-                return _agreed(await ctx.session.elicit_form(message, _CONFIRM, related_request_id=ctx.request_id))
-            except (MCPError, ValueError):
-                return None  # it declares that it can ask, and cannot
-        reply = (params.input_responses or {}).get("confirm")
-        if reply is not None and params.request_state == about:
-            try:
-                return _agreed(types.ElicitResult.model_validate(reply, from_attributes=True))
-            except ValueError:
-                return None
-        request = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=_CONFIRM))
-        raise NeedsInput(types.InputRequiredResult(input_requests={"confirm": request}, request_state=about))
-
-    return ask
-
-
-def _agreed(result: types.ElicitResult) -> bool:
-    return result.action == "accept" and (result.content or {}).get("ok") is True
+    return types.CallToolResult(content=[types.TextContent(type="text", text=fitted_text(text))], is_error=True)

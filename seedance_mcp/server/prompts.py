@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import mcp_types as types
 
 from seedance_mcp.catalog import OneOf, Whole
+from seedance_mcp.catalog.check import MOST_SHOWN
 from seedance_mcp.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ PROMPTS: Mapping[str, Prompt] = {
 }
 
 
+_LONGEST = 5000
+"""Characters of an argument: a prompt repeats it."""
+
+
 def listed() -> list[types.Prompt]:
     """Return the prompts as a client lists them."""
     return [
@@ -123,9 +128,14 @@ def written(name: str, given: Mapping[str, str], settings: Settings) -> types.Ge
         raise InvalidRequest(f"There is no prompt {name[:60]!r}.", next_step=f"There are {', '.join(PROMPTS)}.")
     missing = [n for n, (_, needed) in prompt.arguments.items() if needed and not given.get(n)]
     unknown = [n for n in given if n not in prompt.arguments]
-    problems = [f"{n} is required" for n in missing] + [f"{n} is not an argument" for n in unknown]
+    problems = [f"{n} is required" for n in missing] + [f"{n[:60]} is not an argument" for n in unknown]
+    problems += [
+        f"{n} has {len(text)} characters; the limit is {_LONGEST}" for n, text in given.items() if len(text) > _LONGEST
+    ]
     if problems:
-        raise InvalidRequest(f"{name}: {', '.join(problems)}.", next_step="")
+        more = len(problems) - MOST_SHOWN
+        shown = problems[:MOST_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+        raise InvalidRequest(f"{name}: {', '.join(shown)}.", next_step="")
     text = prompt.write(given, settings)
     message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
     return types.GetPromptResult(description=prompt.description, messages=[message])

@@ -14,6 +14,7 @@ from seedance_mcp import views
 from seedance_mcp.catalog.schema import exact_schema
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server import prompts, video_files
+from seedance_mcp.server.bounds import fitted
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
@@ -75,7 +76,8 @@ async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[Job
     job_id, slash, part = name.partition("/")
     if kind == "videos" and job_id and not slash:
         job = await (await service()).get(job_id)
-        return _json(uri, views.record(job) | {"request": job.request})
+        mark = {"sandbox": True} if settings.sandbox else {}
+        return _json(uri, fitted(mark | views.record(job) | {"request": job.request}))
     if kind == "videos" and part == "content":
         content = await video_files.whole(await (await service()).get(job_id))
         return types.BlobResourceContents(uri=uri, mime_type=video_files.MIME, blob=base64.b64encode(content).decode())

@@ -33,8 +33,22 @@ async def serve_stdio(settings: Settings) -> None:
         async with stdio.stdio_server() as (read, write):
             options = app.server.create_initialization_options(NotificationOptions())
             reader = TolerantReader(read, write, on_end=lambda: _exit_within(_AFTER_END_OF_INPUT))
-            await app.server.run(reader, write, options)
+            try:
+                async with anyio.create_task_group() as session:
+                    session.start_soon(_bound_cancellation)
+                    await app.server.run(reader, write, options)
+                    session.cancel_scope.cancel()
+            except anyio.get_cancelled_exc_class():  # the client has closed our output, perhaps without hanging up
+                os._exit(0)  # the thread that reads standard input cannot be cancelled
         os._exit(0)  # everything is written and closed; neither a thread nor the interpreter's own end is waited for
+
+
+async def _bound_cancellation() -> None:
+    """Once this is cancelled, which it is with the session, end the process within the bound of an end of input."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        _exit_within(_AFTER_END_OF_INPUT)
 
 
 async def _exit_on_signal(app: App) -> None:

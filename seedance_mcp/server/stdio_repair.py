@@ -53,10 +53,7 @@ class TolerantReader:
                 raise
             if not isinstance(item, ValidationError):
                 return item
-            line: Any = item.errors()[0]["input"]
-            if not isinstance(line, str | bytes):  # JSON, but not a message
-                line = json.dumps(line, default=str)
-            text = line if isinstance(line, str) else line.decode(errors="replace")
+            text = _line(item)
             if (message := _message(text)) is not None:
                 return SessionMessage(message)
             if text.strip():
@@ -84,6 +81,19 @@ class TolerantReader:
         await self.aclose()
 
 
+def _line(error: ValidationError) -> str:
+    """Return the line that could not be parsed: a text if it is not JSON, otherwise the whole of what it holds."""
+    details = error.errors(include_url=False, include_context=False)
+    # Of a message of no kind, some details are about a part of it, and others say what is missing in all of it.
+    whole: Any = next((d["input"] for d in details if d["type"] == "missing"), details[0]["input"])
+    if isinstance(whole, str | bytes):
+        return whole if isinstance(whole, str) else whole.decode(errors="replace")
+    try:
+        return json.dumps(whole, default=str)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
+        return "…"
+
+
 def _message(line: str) -> types.JSONRPCMessage | None:
     """Parse a line after replacing lone surrogates, which JSON can carry and a strict parser refuses."""
     try:
@@ -94,21 +104,29 @@ def _message(line: str) -> types.JSONRPCMessage | None:
 
 def _refusal(line: str) -> types.JSONRPCError:
     """Return the error for a line that cannot be parsed, with its id if that can be found."""
-    error = types.ErrorData(
-        code=types.PARSE_ERROR,
-        message="This line is not a JSON-RPC message, or is nested too deeply; nothing was done.",
-    )
-    return types.JSONRPCError(jsonrpc="2.0", id=_id(line), error=error)
+    request_id, params = _parts(line)
+    if params is not None and not isinstance(params, dict):
+        error = types.ErrorData(code=types.INVALID_PARAMS, message="params must be an object; nothing was done.")
+    else:
+        error = types.ErrorData(
+            code=types.PARSE_ERROR,
+            message="This line is not a JSON-RPC message, or is nested too deeply; nothing was done.",
+        )
+    return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
 
 
-def _id(line: str) -> str | int | None:
-    """Return the id of a request that cannot be parsed. The ids of other messages, and inner ids, do not count."""
+def _parts(line: str) -> tuple[str | int | None, object]:
+    """Return the id and the params of a request that cannot be parsed, as far as they can be found.
+
+    The ids of other messages, and inner ids, do not count.
+    """
     if '"method"' not in line:
-        return None
+        return None, None
     try:
         read = json.loads(line)
     except (ValueError, RecursionError):
         found = _ID.match(line)
-        return json.loads(found[1]) if found else None
-    given = cast("dict[str, Any]", read).get("id") if isinstance(read, dict) else None
-    return given if isinstance(given, str | int) and not isinstance(given, bool) else None
+        return (json.loads(found[1]) if found else None), None
+    message = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+    given = message.get("id")
+    return (given if isinstance(given, str | int) and not isinstance(given, bool) else None), message.get("params")

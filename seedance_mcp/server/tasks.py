@@ -23,6 +23,7 @@ from pydantic import ConfigDict, Field
 
 from seedance_mcp import views
 from seedance_mcp.errors import SeedanceError, UnknownJob
+from seedance_mcp.server import sandbox_mark
 from seedance_mcp.server.subscriptions import VIDEO
 
 if TYPE_CHECKING:
@@ -227,6 +228,8 @@ def _ended(service: JobService, job: Job) -> bool:
 
 def _result(service: JobService, job: Job) -> types.CallToolResult:
     fields = views.checked(job, service.settings.vendor(job.vendor), autosave=service.autosave, again_in=None)
+    if service.settings.sandbox:
+        fields = {"sandbox": sandbox_mark.MARK} | fields
     text = types.TextContent(type="text", text=views.to_text(fields))
     if job.state != "succeeded":
         return types.CallToolResult(content=[text], is_error=True)

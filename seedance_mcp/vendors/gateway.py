@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -43,8 +44,14 @@ def parse_gateway_error(answer: Answer) -> Refusal | None:
             task = _Task.model_validate(answer.body)
         except ValidationError:
             return None
-        return classify(answer.status, task.code, task.message)
-    return classify(answer.status, str(inner.code or ""), inner.message)
+        return classify(_status(answer, task.code), task.code, task.message)
+    code = str(inner.code or "")
+    return classify(_status(answer, code), code, inner.message)
+
+
+def _status(answer: Answer, code: str) -> int:
+    """Return the HTTP status that a code is, as of an error that is passed on; otherwise that of the answer."""
+    return int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
 
 
 def parse_failure(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:

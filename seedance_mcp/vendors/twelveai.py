@@ -40,6 +40,7 @@ from seedance_mcp.vendors.vendor import (
     read,
 )
 
+_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
 _FRAMES = ("first_frame", "last_frame")
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 
@@ -51,7 +52,7 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
     frame = replace(url, source=Source("SEED:81", "params.images"))
     videos = Source("SEED:274,545", "reference_limits.videos")
     rows = {
-        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True),
+        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True, mentions=_NAMES),
         "duration": Whole(4, 15, Source("SEED:33,79", "params.duration"), default=5, unit="s"),
         "resolution": OneOf(("480p", "720p"), Source("SEED:80", "params.size"), default_resolution),
         "aspect_ratio": OneOf(
@@ -127,7 +128,6 @@ _STATES: dict[str, TaskState] = {
     "cancelled": "cancelled",
     "canceled": "cancelled",
 }
-_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
 _MODE_BY_IMAGES = ("text", "first_frame", "first_last_frame")
 
 
@@ -198,12 +198,12 @@ VENDOR = Vendor(
     env="TWELVEAI",
     base_url="https://cdn.12ai.org",
     models=(
-        _model("seedance-2-official", "Standard", "480p", "29", assets=False),
+        _model("seedance-2-official", "Standard", "480p", "30", assets=False),
         _model(
             "seedance-2-official2-fast",
             "Fast; reviews files itself, or takes asset:// from asset.12ai.org",
             "720p",
-            "30,34",
+            "31,34",
             True,
         ),
     ),

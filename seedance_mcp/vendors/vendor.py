@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
 from seedance_mcp.catalog import Model, Source
 from seedance_mcp.catalog.files import FileKind
@@ -197,11 +197,26 @@ Amount = Annotated[Decimal | None, BeforeValidator(_amount)]
 """A charge or price that a vendor reports: an invalid value is dropped, and the rest of the answer is still read."""
 
 
+LONGEST_TASK_ID = 512
+"""Characters of the longest id of a task that is accepted; every known one is shorter than 64."""
+
+
 def _task_id(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-TaskId = Annotated[str, BeforeValidator(_task_id), Field(min_length=1)]
+def is_task_id(value: object) -> bool:
+    """Whether a value can be the id of a task: a text of at most 512 characters that can be a segment of a path."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_TASK_ID and value not in {".", ".."}
+
+
+def _checked_id(value: str) -> str:
+    if not is_task_id(value):
+        raise ValueError("not the id of a task")
+    return value
+
+
+TaskId = Annotated[str, BeforeValidator(_task_id), AfterValidator(_checked_id)]
 """The id of a task; some vendors write a whole number."""
 
 
@@ -217,13 +232,19 @@ def find_task_id(body: Any) -> str | None:
     data = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
     candidates = [outer.get("task_id"), outer.get("taskId"), data.get("task_id"), data.get("taskId"), data.get("id")]
     for value in map(_task_id, candidates):
-        if isinstance(value, str) and value:
-            return value
+        if is_task_id(value):
+            return cast("str", value)
     return None
 
 
 def in_path(task_id: str) -> str:
-    """Quote a vendor's id as one segment of a path."""
+    """Quote a vendor's id as one segment of a path.
+
+    Raises:
+        UnexpectedAnswer: it cannot be one: HTTP clients take "." and ".." for folders.
+    """
+    if task_id in {"", ".", ".."}:
+        raise UnexpectedAnswer(f"The vendor's id {task_id!r} cannot be part of a URL.")
     return quote(task_id, safe="")
 
 

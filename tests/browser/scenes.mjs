@@ -101,7 +101,7 @@ export const scenes = {
       await show(create("sandbox: lose-answer a fox"));
       await hasHeading(view, "Outcome unknown");
       await hasText(view, /Do not create it again yet: .* seedance-mcp videos resolve [2-9a-z]{12}/);
-      await hasText(view, /\(reserved\)/);
+      await hasText(view, /\(reserved, sandbox\)/);
       await view.getByRole("button", { name: "Check again" }).click();
       await hasHeading(view, "Outcome unknown");
       assert.equal(await view.getByRole("button", { name: "Create again with changes" }).isVisible(), false);

@@ -411,3 +411,16 @@ def test_12ai_fast_says_that_an_asset_must_be_active_and_where_assets_are_made(m
 def test_12ai_fast_says_nothing_about_assets_to_a_caller_without_one() -> None:
     advice = checked("12ai/seedance-2-official2-fast", reference_images=[IMAGE] * 3).advice
     assert not any("Active" in a.text for a in advice)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(2494, True), (2495, False)])
+def test_12ai_counts_a_prompt_as_it_is_sent(length: int, fits: bool) -> None:
+    prompt = "@image1 ".ljust(length, "a")
+    args = {"prompt": prompt, "reference_images": [IMAGE] * 3}
+    result = check(model("12ai/seedance-2-official"), args)
+    assert (result.request is not None) is fits
+    if fits:
+        assert len(body("12ai/seedance-2-official", **args)["prompt"]) == 2500
+    else:
+        (problem,) = result.problems
+        assert problem.message == "has 2501 characters; the limit is 2500, where each @image1 counts as @image_file_1"

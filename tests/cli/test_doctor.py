@@ -23,7 +23,8 @@ KEY = "sk-live-0123456789"
 
 def test_the_sandbox_has_no_problems(tmp_path: Path) -> None:
     result = run(tmp_path, "doctor")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert f"Settings were read from this environment, and {tmp_path}" in result.err
     assert "All is well." in result.out
     for title in ("versions", "settings", "vendors", "folders", "journal"):
         assert f"\n{title}\n" in f"\n{result.out}"
@@ -38,7 +39,8 @@ def test_a_missing_key_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_keys_are_never_shown(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").write_text(f"{KEY}-2")
+    (tmp_path / "key").chmod(0o600)
     keys: dict[str, Any] = {"SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_JIMMYAI_API_KEY_FILE": str(tmp_path / "key")}
     for arguments in (["doctor", "--offline"], ["doctor", "--offline", "--json"]):
         result = run(tmp_path, *arguments, SEEDANCE_SANDBOX="0", **keys)
@@ -103,11 +105,12 @@ def test_a_journal_without_its_table_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_created_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "videos").write_text("in the way")
+    path = tmp_path / "videos"
+    path.write_text("in the way")
     result = run(tmp_path, "doctor", "--json")
     assert result.code == 1
     assert json.loads(result.out)["problems"] == [
-        f"The folder {tmp_path / 'videos'} cannot be written to. Choose another with SEEDANCE_OUTPUT_DIR."
+        f"The folder {path} cannot be written to ({path} is not a folder). Choose another with SEEDANCE_OUTPUT_DIR."
     ]
 
 

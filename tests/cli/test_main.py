@@ -44,12 +44,19 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 def test_help_names_every_command(tmp_path: Path) -> None:
     result = run(tmp_path, "--help")
     assert result.code == 0
-    for command in ("serve", "demo", "doctor", "models", "videos", "config", "sandbox"):
+    commands = "serve demo create check videos open models balance keys doctor config sandbox completion"
+    for command in commands.split():
         assert re.search(rf"^    {command}\b", result.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["make-coffee"], ["--fast"], ["config"], ["config", "emacs"], ["videos", "resolve"]]
+    "arguments",
+    [
+        *(["make-coffee"], ["--fast"], ["config"], ["config", "emacs"], ["videos", "resolve"], ["create"]),
+        *(["videos", "--limit", "0"], ["videos", "--limit", "-3"], ["videos", "purge", "--days", "-1"]),
+        *(["create", "x", "--max-cost", "-1"], ["demo", "--duration", "0"], ["sandbox", "--port", "99999"]),
+    ],
+    ids=" ".join,
 )
 def test_wrong_usage_ends_with_exit_code_2_and_the_usage(tmp_path: Path, arguments: list[str]) -> None:
     result = run(tmp_path, *arguments)
@@ -81,9 +88,9 @@ def test_without_a_command_on_a_terminal_it_explains_itself_instead_of_hanging(t
         assert f"seedance-mcp {command}" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["models", "videos", "demo", "serve"])
+@pytest.mark.parametrize("command", ["models", "videos", "demo", "create x", "check abcd", "balance"])
 def test_every_command_names_the_settings_that_cannot_be_used(tmp_path: Path, command: str) -> None:
-    result = run(tmp_path, command, SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud")
+    result = run(tmp_path, *command.split(), SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud")
     assert result.code == 1
     assert "SEEDANCE_MAX_COST must be" in result.err
     assert "SEEDANCE_LOG must be" in result.err

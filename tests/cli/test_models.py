@@ -26,13 +26,26 @@ def test_json_has_every_model_and_the_source_of_each_row(tmp_path: Path) -> None
             assert isinstance(row["documented"], bool)
 
 
-@pytest.mark.parametrize("columns", ["80", "200"])
-def test_the_table_shows_every_model_with_its_whole_id(tmp_path: Path, columns: str) -> None:
-    result = run(tmp_path, "models", sandbox=False, SEEDANCE_OPE_API_KEY="sk-test-123456", COLUMNS=columns)
+@pytest.mark.parametrize("columns", [60, 80, 120, 200, None])
+def test_each_model_has_one_line_at_any_width(tmp_path: Path, columns: int | None) -> None:
+    result = run(tmp_path, "models", sandbox=False, columns=columns, SEEDANCE_OPE_API_KEY="sk-test-123456")
     assert result.code == 0
+    lines = result.out.splitlines()
+    assert len(lines) == (33 if columns in {60, 80} else 34)
     for model in (m for v in known_vendors().values() for m in v.models):
-        (line,) = [line for line in result.out.splitlines() if line.startswith(f" {model.id} ")]
-        assert (" yes " in line) is (model.vendor == "ope")
+        (line,) = [line for line in lines if line[2:].startswith((f"{model.id} ", f"{model.id}: "))]
+        assert line.startswith("* ") is (model.vendor == "ope")
+    if columns is not None:
+        assert max(map(len, lines)) <= columns
+        assert "--wide shows the rates too" in result.err
+    else:
+        assert "…" not in result.out
+        assert "48 credits/second (1 = $0.01)" in result.out
+        assert result.err == ""
+
+
+def test_a_wide_list_is_whole_on_a_terminal_too(tmp_path: Path) -> None:
+    assert run(tmp_path, "models", "--wide", columns=60).out == run(tmp_path, "models").out
 
 
 def test_one_model_is_shown_with_its_limits_and_their_sources(tmp_path: Path) -> None:
@@ -40,7 +53,12 @@ def test_one_model_is_shown_with_its_limits_and_their_sources(tmp_path: Path) ->
     assert result.code == 0
     assert "seedanceapi/seedance-2-mini" in result.out
     assert "4–15 s" in result.out
-    assert "SEED" in result.out
+    assert "page, duration" in result.out
+    assert "https://seedanceapi.org/zh/docs/v2" in result.out
+    assert "SEED:" not in result.out
+    narrow = run(tmp_path, "models", "seedanceapi/seedance-2-mini", columns=60).out
+    assert max(map(len, narrow.splitlines()[:-1])) <= 60
+    assert " ".join(narrow.split()).count("[page, duration]") == 1
     (only,) = json.loads(run(tmp_path, "models", "seedance-2-mini", "--json").out)
     assert only["id"] == "seedanceapi/seedance-2-mini"
 

@@ -14,7 +14,7 @@ from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import NewJob
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
-from tests.cli.command import run
+from tests.cli.command import run, run_async
 from tests.cli.vendors_over_http import LASTING, VIDEO, Vendors
 from tests.server.mcp_client import PRICED, connected, inspect_video
 
@@ -29,25 +29,27 @@ async def test_videos_are_listed_with_what_they_cost(tmp_path: Path) -> None:
         failed = await session.video("a hare. sandbox: fail content_policy", **PRICED)
         cost = finished["cost"]["usd"]
         listed = (await session.call("list_videos")).fields
-    printed = json.loads(run(tmp_path, "videos", "--json").out)
+    printed = json.loads((await run_async(tmp_path, "videos", "--json")).out)
     more = {"url", "size_bytes", "sha256"}
+    assert printed.pop("sandbox") is True
+    assert listed.pop("sandbox")
     assert printed | {"videos": [{k: v for k, v in x.items() if k not in more} for x in printed["videos"]]} == listed
-    table = run(tmp_path, "videos")
+    table = await run_async(tmp_path, "videos")
     assert table.code == 0
     assert finished["job_id"] in table.out
-    assert failed["job_id"] in run(tmp_path, "videos", COLUMNS="80").out
+    assert failed["job_id"] in (await run_async(tmp_path, "videos", columns=80)).out
     assert f"${cost:.2f}" in table.out
-    (only,) = json.loads(run(tmp_path, "videos", "--json", "--limit", "1").out)["videos"]
+    (only,) = json.loads((await run_async(tmp_path, "videos", "--json", "--limit", "1")).out)["videos"]
     assert only["job_id"] == failed["job_id"]
-    (total,) = json.loads(run(tmp_path, "videos", "--spend", "--json").out)
+    (total,) = json.loads((await run_async(tmp_path, "videos", "--spend", "--json")).out)
     assert (total["model"], total["jobs"]) == (PRICED["model"], 2)
     assert total["spent"] >= cost * 1_000_000
-    assert str(PRICED["model"]) in run(tmp_path, "videos", "--spend").out
+    assert str(PRICED["model"]) in (await run_async(tmp_path, "videos", "--spend")).out
 
 
 def test_an_empty_journal_is_reported_as_empty(tmp_path: Path) -> None:
-    assert "No videos yet." in run(tmp_path, "videos").out
-    assert "Nothing has been spent yet." in run(tmp_path, "videos", "--spend").out
+    assert "No videos yet." in run(tmp_path, "videos").err
+    assert "Nothing has been spent yet." in run(tmp_path, "videos", "--spend").err
     assert json.loads(run(tmp_path, "videos", "--json").out)["videos"] == []
 
 
@@ -87,20 +89,27 @@ async def test_the_list_shows_how_long_links_last_and_where_videos_are(vendors: 
     assert " unknown " in (await lines())[saved]
 
 
-async def test_in_80_columns_the_list_stays_a_table(vendors: Vendors) -> None:
-    jobs = await vendors.create_videos("[/red] a fox :fox: \x1b[31m", "a long way home over the hills", **PRICED)
+async def test_each_job_has_one_line_with_its_prompt_at_any_width(vendors: Vendors) -> None:
+    prompts = ("[/red] a fox :fox: \x1b[31m\nin two lines", "a long way home over the hills and far away " * 5)
+    jobs = await vendors.create_videos(*prompts, **PRICED)
     await vendors.run("save", jobs[0])
-    narrow = await vendors.run(COLUMNS="80")
-    assert narrow.code == 0
-    assert all(len(line) <= 80 for line in narrow.out.splitlines() if not line.startswith("Videos "))
-    assert "\x1b" not in narrow.out
-    head, *rows = narrow.out.splitlines()
-    assert head.split() == ["job", "when", "state", "cost", "expires", "video"]
-    assert [row.split()[0] for row in rows if row.split() and row.split()[0] in jobs] == jobs[::-1]
-    assert f"Videos shown without a folder are in {vendors.videos}" in narrow.out
-    wide = await vendors.run(COLUMNS="200")
-    assert {"model", "prompt"} <= set(wide.out.splitlines()[0].split())
-    assert "[/red] a fox :fox:" in wide.out
+    for columns in (60, 80, 120, 200):
+        result = await vendors.run(columns=columns)
+        head, *rows = result.out.splitlines()
+        assert [row.split()[0] for row in rows] == jobs[::-1]
+        assert max(map(len, (head, *rows))) <= columns
+        assert "\x1b" not in result.out
+        assert {"job", "state", "cost", "expires", "prompt"} <= set(head.split())
+        assert ("model" in head.split()) is (columns >= 120)
+        assert "a long way home" in rows[0]
+        assert "[/red] a fox" in rows[1]
+        assert f"The videos are in {vendors.videos}" in result.err
+    assert rows[1].split()[-1] in {path.name for path in vendors.videos.iterdir()}
+    whole = await vendors.run()
+    assert prompts[1].strip() in whole.out
+    assert "[/red] a fox :fox:" in whole.out
+    assert "…" not in whole.out
+    assert (await vendors.run("--wide", columns=60)).out == whole.out
 
 
 # -- one job ------------------------------------------------------------------------------------------------------
@@ -127,12 +136,12 @@ async def test_the_error_about_an_ambiguous_id_names_every_job_it_could_mean(tmp
     journal.close()
     owner.release()
     for arguments in (["save", "kite"], ["open", "kite"], ["show", "kite"]):
-        result = run(tmp_path, "videos", *arguments)
+        result = await run_async(tmp_path, "videos", *arguments)
         assert result.code == 1
         assert re.search(
             r"'kite' could be any of (kite23456789, kite98765432|kite98765432, kite23456789)\.", result.err
         )
-    assert "It ended as abandoned" in run(tmp_path, "videos", "save", "kite9").err
+    assert "It ended as abandoned" in (await run_async(tmp_path, "videos", "save", "kite9")).err
 
 
 # -- resolve and purge --------------------------------------------------------------------------------------------
@@ -142,18 +151,25 @@ async def test_a_job_with_an_unknown_outcome_is_settled_by_hand(tmp_path: Path) 
     async with connected(tmp_path, "legacy") as session:
         lost = [(await session.create(f"{n}. sandbox: lose-answer", **PRICED))["job_id"] for n in ("one", "two")]
         running = (await session.create("a fox. sandbox: slow 3600", **PRICED))["job_id"]
-    assert run(tmp_path, "videos", "resolve", lost[0], "--not-charged").out == f"{lost[0]} is now rejected.\n"
-    found = run(tmp_path, "videos", "resolve", lost[1], "--task-id", "task-42")
+    assert (
+        await run_async(tmp_path, "videos", "resolve", lost[0], "--not-charged")
+    ).out == f"{lost[0]} is now rejected.\n"
+    found = await run_async(tmp_path, "videos", "resolve", lost[1], "--task-id", "task-42")
     assert (found.code, found.out) == (0, f"{lost[1]} is now submitted.\n")
-    states = {v["job_id"]: v["state"] for v in json.loads(run(tmp_path, "videos", "--json").out)["videos"]}
+    states = {
+        v["job_id"]: v["state"] for v in json.loads((await run_async(tmp_path, "videos", "--json")).out)["videos"]
+    }
     assert states[lost[0]] == "rejected"
     assert states[lost[1]] in {"submitted", "queued", "running"}
     for job, sentence in ((lost[0], "is rejected, so there is nothing to settle"), (running, "nothing to settle")):
-        again = run(tmp_path, "videos", "resolve", job, "--not-charged")
+        again = await run_async(tmp_path, "videos", "resolve", job, "--not-charged")
         assert again.code == 1
         assert sentence in again.err
-    assert "There is no job 'nosuchjob'" in run(tmp_path, "videos", "resolve", "nosuchjob", "--not-charged").err
-    assert run(tmp_path, "videos", "resolve", lost[0], "--not-charged", "--task-id", "1").code == 2
+    assert (
+        "There is no job 'nosuchjob'"
+        in (await run_async(tmp_path, "videos", "resolve", "nosuchjob", "--not-charged")).err
+    )
+    assert (await run_async(tmp_path, "videos", "resolve", lost[0], "--not-charged", "--task-id", "1")).code == 2
 
 
 async def test_purging_deletes_what_users_wrote_and_keeps_the_costs(tmp_path: Path) -> None:
@@ -161,13 +177,50 @@ async def test_purging_deletes_what_users_wrote_and_keeps_the_costs(tmp_path: Pa
         finished = await session.video("a very private fox", **PRICED)
         running = await session.create("another private fox. sandbox: slow 3600", **PRICED)
     journal = tmp_path / "state" / "sandbox" / "journal.sqlite3"
-    assert run(tmp_path, "videos", "purge", "--days", "30").out.startswith(
+    would = await run_async(tmp_path, "videos", "purge", "--dry-run")
+    assert would.out == "Prompts and links of 1 finished job would be deleted; their costs and videos stay.\n"
+    nobody = await run_async(tmp_path, "videos", "purge")
+    assert nobody.code == 1
+    assert "there is nobody to ask. --yes agrees to it." in nobody.err
+    asked = await run_async(tmp_path, "videos", "purge", columns=80, typed="n\n")
+    assert asked.code == 1
+    assert "Delete prompts and links of 1 finished job? Costs and saved videos stay. [y/N] " in asked.err
+    assert b"a very private fox" in journal.read_bytes()
+    assert (await run_async(tmp_path, "videos", "purge", "--days", "30", "--yes")).out.startswith(
         "Deleted prompts and links of 0 finished jobs;"
     )
-    assert run(tmp_path, "videos", "purge").out == "Deleted prompts and links of 1 finished job; their costs stay.\n"
-    videos = {v["job_id"]: v for v in json.loads(run(tmp_path, "videos", "--json").out)["videos"]}
+    assert (
+        await run_async(tmp_path, "videos", "purge", "--yes")
+    ).out == "Deleted prompts and links of 1 finished job; their costs stay.\n"
+    videos = {v["job_id"]: v for v in json.loads((await run_async(tmp_path, "videos", "--json")).out)["videos"]}
     assert videos[finished["job_id"]].keys().isdisjoint({"prompt", "url"})
     assert videos[finished["job_id"]]["cost"] == finished["cost"]
     assert videos[running["job_id"]]["prompt"].startswith("another private fox")
     assert b"a very private fox" not in journal.read_bytes()
     assert inspect_video(finished["path"]).codec == "h264"
+
+
+async def test_listing_takes_up_none_of_the_jobs(tmp_path: Path, vendors: Vendors) -> None:
+    """The journal is read, and no vendor is asked about a running job."""
+    async with vendors.server() as session:
+        job = await session.create("a fox. sandbox: slow 3600", **PRICED)
+    (task,) = vendors.sandbox.tasks.values()
+    before = task.polls
+    for arguments in ((), ("--json",), ("--spend",), ("show", job["job_id"])):
+        assert (await vendors.run(*arguments)).code == 0
+    assert task.polls == before
+
+
+async def test_a_link_that_is_too_long_is_not_shown(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy", SEEDANCE_SAVE="off") as session:
+        job = await session.video(**PRICED)
+        with session.journal() as journal:
+            for length, shown in ((1000, True), (1001, False)):
+                url = "https://cdn.example.com/" + "x" * (length - 24)
+                await journal.note(job["job_id"], url=url)
+                checked = (await session.call("check_video", job_id=job["job_id"])).fields
+                assert (checked.get("url") == url) is shown
+                assert ("too long" in checked.get("note", "")) is not shown
+                listed = run(tmp_path, "videos", COLUMNS="2000").out
+                assert (url in listed) is shown
+                assert "x" * 900 in listed if shown else "x" * 100 not in listed

@@ -133,10 +133,10 @@ class Vendors:
         assert not self.videos.exists()
         return [fields["job_id"] for fields in finished]
 
-    async def run(self, *arguments: str, **settings: str) -> Result:
+    async def run(self, *arguments: str, columns: int | None = None, **settings: str) -> Result:
         """Run `seedance-mcp videos` with these arguments."""
         env: dict[str, Any] = self.env | settings
-        return await run_async(self.folder, "videos", *arguments, **env)
+        return await run_async(self.folder, "videos", *arguments, columns=columns, **env)
 
     def started(self, *arguments: str, stderr: int = subprocess.PIPE) -> AbstractAsyncContextManager[anyio.abc.Process]:
         """Start `seedance-mcp videos` with these arguments."""

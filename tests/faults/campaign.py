@@ -12,10 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from tests.faults.behaviours import CODED, POSTS, PRICE, coded
+from tests.faults.histories import HISTORIES
 from tests.faults.kill_points import POINTS
 from tests.faults.mutants import MUTANTS
+from tests.faults.plan import ORDERLY
 from tests.faults.scenarios import Result, Runner, Scenario, draw, posts_for
-from tests.faults.vendor import POSTS, PRICE
 
 _T = TypeVar("_T")
 
@@ -61,7 +63,13 @@ class Tally:
     overspent: int = 0
     races: list[int] = field(default_factory=list[int])
     recoveries: list[float] = field(default_factory=list[float])
+    histories: int = 0
+    ends: Counter[str] = field(default_factory=Counter[str])
+    slowest: dict[str, float] = field(default_factory=dict[str, float])
     killed_at: Counter[str] = field(default_factory=Counter[str])
+    ended_at: Counter[str] = field(default_factory=Counter[str])
+    codes: set[str] = field(default_factory=set[str])
+    """The combinations of HTTP status, body code and id that were tried."""
     pairs: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     violations: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     """The scenario, the violation, and the end of the log."""
@@ -81,7 +89,9 @@ class Tally:
         self.reconciled += found.reconciled
         self.overspent = max(self.overspent, found.overspent)
         self.recoveries += found.recoveries
-        self.killed_at.update(result.killed_at)
+        self.ends.update(result.ends)
+        for how, seconds in result.slowest.items():
+            self.slowest[how] = max(seconds, self.slowest.get(how, 0.0))
         self.violations += [(scenario, each, result.log) for each in result.violations]
 
     @property
@@ -97,14 +107,20 @@ class Tally:
             violations += f" (95 % bound: {3 / self.kills:.2%} of kills, {3 / self.jobs:.4%} of jobs)"
         recoveries = sorted(self.recoveries) or [math.nan]
         races = Counter(self.races)
-        yield "kills (SIGKILL)", f"{self.kills:,} at {len(self.killed_at)} of {len(POINTS)} kill points and at random"
+        yield "kills (SIGKILL)", f"{self.kills:,} at {len(self.killed_at)} of {len(POINTS)} points and at random"
+        how = ", ".join(f"{times:,} {how} (slowest {self.slowest[how]:.2f} s)" for how, times in self.ends.items())
+        yield "orderly ends", f"{self.ends.total():,} at {len(self.ended_at)} points and at random: {how or 'none'}"
         if left := [point for point in POINTS if point not in self.killed_at]:
             yield "points without a kill", ", ".join(left)
         yield "vendor behaviours", f"{len(POSTS)}; {len(self.pairs):,} pairs of point and behaviour"
-        yield "scenarios", f"{self.scenarios:,}, of them {self.crowds} crowds of 3 servers × 4 workers"
+        yield "HTTP status × body code × id × charged", f"{len(self.codes)} of {len(CODED)} tried at a point"
+        yield (
+            "scenarios",
+            f"{self.scenarios:,}, of them {self.crowds} crowds of 3 servers × 4 workers and {self.histories} histories",
+        )
         yield "jobs", f"{self.jobs:,}"
         yield "charges", f"{self.charges:,}"
-        yield "violations of I1–I7", violations
+        yield "violations of I1–I10", violations
         yield "unknown in the end, no idempotency key", _share(self.unknown_unkeyed, self.unkeyed)
         yield "unknown at a vendor with a key: reconciled", _share(self.reconciled, self.unknown_keyed)
         yield "recovery p50 / p99", f"{_quantile(recoveries, 0.5):.1f} / {_quantile(recoveries, 0.99):.1f} ms"
@@ -146,7 +162,7 @@ class Campaign:
         self.tally.seconds = time.monotonic() - self._began
 
     def kill(self, scenarios: Iterable[Scenario]) -> None:
-        """Run scenarios with kills."""
+        """Run scenarios in which a server ends at a point."""
 
         def one(scenario: Scenario) -> None:
             result = self._runner.run(scenario)
@@ -154,8 +170,11 @@ class Campaign:
                 self._report(f"VIOLATION {violation}: {scenario}")
             with self._lock:
                 self.tally.add(f"{scenario}", result)
+                reached = self.tally.killed_at if scenario.end == "kill" else self.tally.ended_at
+                reached.update(result.killed_at)
                 if scenario.kill in result.killed_at:
                     self.tally.pairs.add((str(scenario.kill), scenario.post))
+                    self.tally.codes |= {scenario.post} & set(CODED)
 
         self._run_all(one, scenarios)
 
@@ -172,6 +191,19 @@ class Campaign:
 
         first = self.tally.crowds
         self._run_all(one, range(first, first + times))
+
+    def histories(self, times: int) -> None:
+        """Run each history so many times."""
+
+        def one(work: tuple[str, int]) -> None:
+            history, number = work
+            name = f"h{self._seed}-{history.replace('_', '-')}-{number}"
+            result = HISTORIES[history](self._runner, name, random.Random(f"{self._seed}/{name}"), None)
+            with self._lock:
+                self.tally.add(name, result)
+                self.tally.histories += 1
+
+        self._run_all(one, [(history, number) for number in range(times) for history in HISTORIES])
 
     def races(self, times: int) -> None:
         """Let processes race for a budget."""
@@ -215,6 +247,13 @@ def drawn(seed: int, count: int) -> Iterator[Scenario]:
         yield draw(random.Random(f"{seed}/{number}"), f"k{seed}-{number}", point, post)
 
 
+def drawn_ends(seed: int, count: int) -> Iterator[Scenario]:
+    """Yield scenarios in which a whole server ends in order, at each point in each way."""
+    for number, scenario in enumerate(drawn(seed + 1_000_000, count)):
+        how = ORDERLY[(POINTS.index(str(scenario.kill)) + number // len(POINTS)) % len(ORDERLY)]
+        yield replace(scenario, name=f"e{seed}-{number}", end=how)
+
+
 _TRAPS: dict[str, Scenario] = {
     "resend_like_an_sdk": Scenario("m", post="accept_then_reset"),
     "journal_after_the_answer": Scenario("m", kill="post.answer_body"),
@@ -226,22 +265,48 @@ _TRAPS: dict[str, Scenario] = {
     "key_in_the_request": Scenario("m"),
     "recovery_does_nothing": Scenario("m", kill="submitting.after"),
     "answer_before_the_journal": Scenario("m", kill="post.body"),
+    "any_key_will_do": Scenario("m", vendor="aigptimage", kill="post.answer_head", stranger="second"),
+    "stops_interrupt_submissions": Scenario("m", post="slow", kill="post.body", end="eof"),
+    "reconciling_ignores_caps": Scenario("m", vendor="aigptimage", kill="post.before", broke=True),
+    "nobody_reconciles_unasked": Scenario("m", vendor="aigptimage", kill="post.body", passive=True),
+    "refusals_have_no_ids": Scenario("m", post=coded(402, 402, charges=True, task_id=True)),
+    "the_body_code_decides": Scenario("m", post=coded(500, 402, charges=True)),
+    "unsent_is_unknown": Scenario("m", post="refuse_connection", kill="post.before", end="eof"),
 }
-"""Scenarios that a mutant cannot survive; two mutants have their own in `judge`."""
+"""Scenarios that a mutant cannot survive."""
+_HISTORIES = {
+    "yesterday_comes_back": "turning_clocks",
+    "purging_forgets_request_keys": "repeated_keys",
+    "duplicates_within_ten_minutes": "repeated_requests",
+    "unreadable_caps_are_none": "unreadable_caps",
+    "settled_at_the_prices_of_today": "other_prices",
+    "late_truths_are_dropped": "lost_lock_files",
+    "each_server_has_its_own_day": "turning_clocks",
+    "lock_file_is_not_renewed": "lost_lock_files",
+}
+"""Histories that a mutant cannot survive for long."""
+_TRIES = 10
+"""How often a mutant may be lucky."""
 
 
 def judge(runner: Runner, mutant: str) -> Verdict:
     """Try to catch a mutant."""
     if mutant == "check_then_write":
         never_called: set[str] = set()
-        for number in range(10):
+        for number in range(_TRIES):
             race = runner.race(f"m{mutant}{number}", mutant=mutant)
             never_called = race.never_called
             if race.admitted > PLACES:
                 return Verdict(f"I4 {race.admitted} admitted", never_called)
         return Verdict(None, never_called)
-    if mutant == "yesterday_comes_back":
-        return _verdict(runner.turn_back_the_clock(f"m{mutant}", mutant))
+    if history := _HISTORIES.get(mutant):
+        verdict = Verdict(None, set())
+        for number in range(_TRIES):
+            name = f"m{mutant}{number}"
+            verdict = _verdict(HISTORIES[history](runner, name, random.Random(name), mutant))
+            if verdict.caught:
+                break
+        return verdict
     return judge_by(runner, replace(_TRAPS[mutant], name=f"m{mutant}", mutant=mutant))
 
 

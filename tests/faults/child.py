@@ -11,13 +11,12 @@ import gc
 import importlib
 import json
 import os
-import random
 import select
 import signal
 import sys
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,22 +30,19 @@ from seedance_mcp import views
 from seedance_mcp.catalog.order import Order
 from seedance_mcp.errors import SeedanceError
 from seedance_mcp.jobs.download.timing import DownloadTiming
-from seedance_mcp.jobs.journal.budget import Caps
-from seedance_mcp.jobs.journal.model import OPEN, Job, NewJob
-from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import PollTiming, ReconcileTiming, SubmitTiming, Timing
 from seedance_mcp.redaction import log_to_stderr
 from seedance_mcp.runtime import load_settings, open_service
-from seedance_mcp.server import stdio
-from seedance_mcp.server.tools import create_video
-from seedance_mcp.server.tools.tool import Call
+from seedance_mcp.settings import Settings
 from seedance_mcp.web import Timeouts, Web
 from tests.faults import plan as plans
-from tests.faults.kill_points import Killer, install, patch
+from tests.faults.behaviours import read_script, repeatable
+from tests.faults.kill_points import Killer, dial, install, patch
 from tests.faults.mutants import apply_mutant
 from tests.faults.plan import Folder, Plan
-from tests.faults.vendor import BASE_PATH, POLLS, POSTS, PRICE, SLOW_POSTS, Script
+from tests.faults.roles import ROLES
 
 if sys.platform != "win32":
     import resource
@@ -61,16 +57,19 @@ _CHECKS = 3
 
 
 def _timing(plan: Plan) -> Timing:
-    """Return short pauses: they are not what is tested here."""
+    """Return short pauses: they are not what is tested here, but for those in which an orderly end can fall."""
+    pauses = SubmitTiming(unsent_pauses=(0.02, 0.04, 0.08), busy_pauses=(0.04, 0.04))
+    if plan.role == "session":
+        pauses = SubmitTiming(unsent_pauses=(0.5, 0.5, 0.5), busy_pauses=(0.5, 0.5))
     timing = Timing(
-        submit=SubmitTiming(
-            unsent_pauses=(0.02, 0.04, 0.08), busy_pauses=(0.04, 0.04), write_pauses=(0.01, 0.02, 0.04, 0.08)
-        ),
+        submit=replace(pauses, write_pauses=(0.01, 0.02, 0.04, 0.08)),
         poll=PollTiming(fresh=0.01, per_second=1000, after_failure=0.6, error_pause=0.02, longest_error_pause=0.02),
         reconcile=ReconcileTiming(pauses=(0.05, 0.2, 1.0), fresh=0.01),
         downloads=DownloadTiming(block=16 * 1024, retry_pause=0.01, poll_other_server=0.05),
         clock=lambda: time.time() + plan.clock,
     )
+    if plan.housekeeping is not None:
+        timing = replace(timing, housekeeping=plan.housekeeping)
     if plan.lease is None:
         return timing
     return replace(
@@ -123,19 +122,26 @@ class Child:
         if plan.mutant:
             apply_mutant(plan.mutant, self.report)
         install(self.killer)
+        if plan.dial is not None:
+            dial(plan.dial)
+
+        self.timing = _timing(plan)
+
+    def web(self, settings: Settings) -> Web:
+        """Return the network, with short timeouts."""
+        return Web(settings, timeouts=_TIMEOUTS)
 
     async def run(self) -> int:
         """Do what the plan says; return the exit code."""
-        return await _ROLES[self.plan.role](self)
+        return await ROLES[self.plan.role](self)
 
     @asynccontextmanager
     async def service(self) -> AsyncGenerator[JobService]:
         """Open the job service, and report how long that and the recovery took."""
         settings = load_settings()
         log_to_stderr(settings)
-        web = Web(settings, timeouts=_TIMEOUTS)
         began = time.perf_counter()
-        async with open_service(settings, web=web, timing=_timing(self.plan)) as service:
+        async with open_service(settings, web=self.web(settings), timing=self.timing) as service:
             await service.recover()
             self.report(recovered=(time.perf_counter() - began) * 1000)
             yield service
@@ -165,10 +171,11 @@ class Child:
         settled = False
         while not settled and time.monotonic() < ends:
             jobs = await service.in_states(("intent", "submitting", *OPEN, "unknown", "succeeded"))
-            unsettled = [job for job in jobs if _is_unsettled(service, job, checks.get(job.id, 0))]
+            unsettled = [job for job in jobs if self._is_unsettled(service, job, checks.get(job.id, 0))]
             for job in unsettled:
-                with suppress(SeedanceError):
-                    await service.check(job.id)
+                if not (self.plan.passive and job.state == "unknown"):
+                    with suppress(SeedanceError):
+                        await service.check(job.id)
                 checks[job.id] = checks.get(job.id, 0) + 1
             settled = not unsettled
             if unsettled:
@@ -176,125 +183,24 @@ class Child:
         self.report(settled=settled)
         return 0 if settled else _UNSETTLED
 
+    def is_mine(self, job: Job) -> bool:
+        """Whether this process has created the job, or another one with the same account at the same address."""
+        script = read_script(job.prompt)
+        return script is not None and script.account == self.plan.account
 
-def _is_unsettled(service: JobService, job: Job, checks: int) -> bool:
-    if not service.is_final(job):
-        return True
-    if job.state == "succeeded":
-        return service.autosave and not job.path and (not job.save_error or checks < _CHECKS)
-    vendor = service.settings.vendor(job.vendor)
-    can_reconcile = job.state == "unknown" and vendor is not None and vendor.idempotency_header is not None
-    return can_reconcile and checks < _CHECKS
-
-
-# -- roles --------------------------------------------------------------------------------------------------------
-
-
-async def _work(child: Child) -> int:
-    """Create the jobs of the plan, and wait until all have settled."""
-    async with child.service() as service:
-        left = list(child.plan.jobs)
-
-        async def worker() -> None:
-            while left:
-                await child.create(service, left.pop(0))
-
-        async with anyio.create_task_group() as group:
-            for _ in range(child.plan.workers):
-                group.start_soon(worker)
-        return await child.settle(service)
-
-
-async def _recover(child: Child) -> int:
-    """Wait until everything that earlier processes left has settled."""
-    async with child.service() as service:
-        child.report(unknown=[job.id for job in await service.in_states(("unknown",))])
-        return await child.settle(service)
-
-
-_USUALLY = ("normal",) * 24
-_QUICK = tuple(name for name, each in POSTS.items() if not each.own_port and name not in SLOW_POSTS)
-
-
-async def _crowd(child: Child) -> int:
-    """Let several assistants create one video after another until the signal is given."""
-    plan = child.plan
-    rng = random.Random(f"{plan.seed}")
-    async with child.service() as service:
-
-        async def assistant(number: int) -> None:
-            created = 0
-            while not child.folder.signal.exists():
-                created += 1
-                post = rng.choice((*_USUALLY, *_QUICK))
-                poll = rng.choice((*_USUALLY, *POLLS[:-1])) if post != "accept_with_an_earlier_id" else "normal"
-                script = Script(f"{plan.name}.{plan.seed}-{number}-{created}", post, poll)
-                job = await child.create(service, plans.Job(rng.choice(tuple(BASE_PATH)), script))
-                if job is not None and rng.random() < 0.1:
-                    with suppress(SeedanceError):
-                        await service.check(job.id)
-
-        async with anyio.create_task_group() as group:
-            for number in range(plan.workers):
-                group.start_soon(assistant, number)
-    return 0
-
-
-async def _race(child: Child) -> int:
-    """Reserve as much as the cap allows, as fast as possible."""
-    plan = child.plan
-    caps = Caps(per_day=int(plan.caps["SEEDANCE_DAILY_BUDGET"]))
-    journal = SqliteJournal(child.folder.state)
-    child.report(ready=True)
-    while not child.folder.signal.exists():  # noqa: ASYNC110  (another process creates it)
-        await anyio.sleep(0.001)
-    admitted = 0
-    for number in range(plan.nth):
-        name = f"{plan.seed}-{number}"
-        new = NewJob(name, "seedanceapi", "m", {"prompt": name}, name, "nobody", PRICE, None, "account")
-        with suppress(SeedanceError):
-            await journal.admit(new, caps)
-            admitted += 1
-    child.report(admitted=admitted)
-    return 0
-
-
-async def _just_open(child: Child) -> int:
-    """Open the service and report how that went."""
-    try:
-        async with child.service():
-            child.report(opened=True)
-    except SeedanceError as error:
-        child.report(refused="", code=error.code, text=str(error))
-        return _NOT_OPENED
-    return 0
-
-
-async def _serve(child: Child) -> int:
-    """Run the whole MCP server, with pipes of the folder as its standard input and output."""
-    create = create_video.create_video
-
-    async def creating(service: JobService, call: Call) -> views.Fields:
-        fields = await create(service, call)
-        child.killer.reach("reply.before")
-        return fields
-
-    patch(create_video, "create_video", creating)
-    settings = load_settings()
-    log_to_stderr(settings)
-    with child.folder.input.open() as sys.stdin, child.folder.output.open("w") as sys.stdout:
-        await stdio.serve_stdio(settings)
-    return 0
-
-
-_ROLES: Mapping[str, Callable[[Child], Any]] = {
-    "work": _work,
-    "recover": _recover,
-    "crowd": _crowd,
-    "race": _race,
-    "open": _just_open,
-    "serve": _serve,
-}
+    def _is_unsettled(self, service: JobService, job: Job, checks: int) -> bool:
+        if not self.is_mine(job):
+            return False
+        if not service.is_final(job):
+            return True
+        if job.state == "succeeded":
+            return service.autosave and not job.path and (not job.save_error or checks < _CHECKS)
+        vendor = service.settings.vendor(job.vendor)
+        can_reconcile = job.state == "unknown" and vendor is not None and vendor.idempotency_header is not None
+        if not can_reconcile:
+            return False
+        script = read_script(job.prompt)
+        return checks < _CHECKS or (self.plan.reconciles and script is not None and repeatable(script.post))
 
 
 # -- the fork server ----------------------------------------------------------------------------------------------
@@ -332,7 +238,7 @@ def _fork(plan: Plan) -> int:
         os._exit(status)
 
 
-def _write(**fields: int) -> None:
+def _write(**fields: float) -> None:
     os.write(1, json.dumps(fields).encode() + b"\n")
 
 
@@ -377,7 +283,7 @@ def _reap(running: set[int]) -> None:
         if not pid:
             return
         running.discard(pid)
-        _write(ended=pid, code=os.waitstatus_to_exitcode(status))
+        _write(ended=pid, code=os.waitstatus_to_exitcode(status), at=time.monotonic())
 
 
 if __name__ == "__main__":

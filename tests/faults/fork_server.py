@@ -14,8 +14,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.faults.behaviours import ROOT
 from tests.faults.plan import Plan
-from tests.faults.vendor import ROOT
 
 KILLED = -9
 """The exit code of a process that was ended by SIGKILL."""
@@ -42,6 +42,7 @@ class ForkServer:
         self._starting = threading.Lock()
         self._started: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._codes: dict[int, int] = {}
+        self._ended_at: dict[int, float] = {}
         self._changed = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -56,6 +57,7 @@ class ForkServer:
             else:
                 with self._changed:
                     self._codes[answer["ended"]] = answer["code"]
+                    self._ended_at[answer["ended"]] = answer["at"]
                     self._changed.notify_all()
 
     def start(self, plan: Plan) -> int:
@@ -72,6 +74,11 @@ class ForkServer:
             self._changed.wait_for(lambda: pid in self._codes, seconds)
             return self._codes.get(pid)
 
+    def ended_at(self, pid: int) -> float:
+        """Return when a child has ended, on the monotonic clock that all processes share."""
+        with self._changed:
+            return self._ended_at[pid]
+
     def kill(self, pid: int) -> int | None:
         """Kill a child and return its exit code."""
         with suppress(ProcessLookupError):
@@ -80,7 +87,10 @@ class ForkServer:
 
     def run(self, plan: Plan) -> int | None:
         """Run a child to its end and return its exit code; None means that it hung and was killed."""
-        pid = self.start(plan)
+        return self.end(self.start(plan), plan)
+
+    def end(self, pid: int, plan: Plan) -> int | None:
+        """Wait for the end of a child that was started; None means that it hung and was killed."""
         code = self.wait(pid, plan.patience + 20)
         if code is None:
             self.kill(pid)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
+from httpcore2._backends.auto import AutoBackend
 
 from seedance_mcp.jobs import submit
 from seedance_mcp.jobs.download.partial_file import PartialFile
@@ -66,7 +67,17 @@ RECOVERY = (
     "recover.change.after",
     "recover.after",
 )
-RECONCILIATION = ("reconcile.before", "reconcile.post.body", "reconcile.submitted.in")
+RECONCILIATION = (
+    "reconcile.before",
+    "readmit.before",
+    "readmit.in",
+    "readmit.commit",
+    "readmit.after",
+    "reconcile.post.body",
+    "reconcile.submitted.before",
+    "reconcile.submitted.in",
+    "reconcile.submitted.after",
+)
 POINTS = (*JOURNAL, *POST, *REPLY, *POLL, *DOWNLOAD, *LOCK, *MIGRATION, *RECOVERY, *RECONCILIATION)
 
 _EVENTS = {
@@ -80,12 +91,13 @@ _EVENTS = {
 
 
 class Killer:
-    """Kills this process when a point is reached for the n-th time."""
+    """Ends this process when a point is reached for the n-th time; `end` says how."""
 
     def __init__(self, point: str | None = None, nth: int = 1, delay: float = 0.0) -> None:
         """`delay` is how many seconds into a COMMIT a `.commit` point kills."""
         self.point, self._left, self._delay = point, nth, delay
         self.reconciling = False
+        self.end: Callable[[], None] = _kill
 
     def _due(self, point: str) -> bool:
         if point != self.point:
@@ -94,9 +106,9 @@ class Killer:
         return self._left == 0
 
     def reach(self, point: str) -> None:
-        """Take note that a point is reached, and kill the process if it is its turn."""
+        """Take note that a point is reached, and end the process if it is its turn."""
         if self._due(point):
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.end()
 
     def reach_soon(self, point: str) -> None:
         """Take note that the step which a point names begins: the process dies somewhere in it, or shortly after."""
@@ -105,7 +117,11 @@ class Killer:
 
     def _kill_later(self) -> None:
         time.sleep(self._delay)
-        os.kill(os.getpid(), signal.SIGKILL)
+        self.end()
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def patch(owner: object, name: str, value: object) -> None:
@@ -118,6 +134,16 @@ def patch(owner: object, name: str, value: object) -> None:
     if not callable(getattr(owner, name)):
         raise TypeError(f"{name} of {owner!r} is not a function")
     setattr(owner, name, value)
+
+
+def dial(port: int) -> None:
+    """Let every connection of this process reach another port than the one that it asks for."""
+    connect = cast("Callable[..., Awaitable[Any]]", AutoBackend.connect_tcp)
+
+    async def connecting(self: AutoBackend, **how: Any) -> Any:
+        return await connect(self, **{**how, "port": port})
+
+    patch(AutoBackend, "connect_tcp", connecting)
 
 
 def private(owner: object, name: str) -> Any:
@@ -203,6 +229,7 @@ def _wrap_journal(killer: Killer) -> None:
 
     wrap("_admit", lambda *_: "intent")
     wrap("_change", of_change)
+    wrap("_readmit", lambda *_: "readmit")
     wrap("_accept", lambda *_: "reconcile.submitted" if killer.reconciling else "submitted")
     wrap("_claim", lambda *_: "lease")
     wrap("__init__", lambda *_: "migrate")

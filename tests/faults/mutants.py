@@ -1,19 +1,18 @@
 """Mutants: deliberate bugs, each the way real programs get this wrong. A campaign that misses one proves nothing.
 
 Each mutant replaces functions of the product, and reports which of them are called: a mutant whose functions are never
-called does not count as caught.
+called does not count as caught. Those of the decisions about money are in `decision_mutants`.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from seedance_mcp.catalog.check import check
@@ -29,36 +28,12 @@ from seedance_mcp.jobs.quote import Quote
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import OutcomeUnknown, Web
+from tests.faults.decision_mutants import DECISION_MUTANTS
 from tests.faults.kill_points import patch, private
+from tests.faults.surgeon import Surgeon
 
 _Admit = Callable[[SqliteJournal, NewJob, Caps], Admission]
 _Change = Callable[[SqliteJournal, str, dict[str, Any], tuple[str, ...]], Job | None]
-
-
-@dataclass(slots=True)
-class Surgeon:
-    """Replaces functions, and reports each replacement and its first call."""
-
-    report: Callable[..., None]
-    _called: set[str] = field(default_factory=set[str])
-
-    def replace(self, owner: Any, name: str, value: Callable[..., Any]) -> None:
-        """Replace a function or a method.
-
-        Raises:
-            AttributeError: there is none of this name.
-        """
-        title = f"{owner.__name__}.{name}"
-
-        @functools.wraps(value)
-        def replacement(*args: Any, **kwargs: Any) -> Any:
-            if title not in self._called:
-                self._called.add(title)
-                self.report(called=title)
-            return value(*args, **kwargs)
-
-        patch(owner, name, replacement)
-        self.report(replaced=title)
 
 
 def resend_like_an_sdk(surgeon: Surgeon) -> None:
@@ -261,6 +236,7 @@ MUTANTS: Mapping[str, Callable[[Surgeon], None]] = {
         recovery_does_nothing,
         answer_before_the_journal,
         yesterday_comes_back,
+        *DECISION_MUTANTS,
     )
 }
 

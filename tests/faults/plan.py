@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.faults.vendor import ACCOUNTS, BASE_PATH, MODELS, PRICE, Script
+from tests.faults.behaviours import ACCOUNTS, BASE_PATH, ELSEWHERE, MODELS, PRICE, Script
 
 KEYS = {account: key for key, account in ACCOUNTS.items()}
 """The API keys, by account; the same key is used for every vendor."""
+KEYS[ELSEWHERE] = KEYS["first"]
 
-Role = Literal["work", "recover", "crowd", "race", "open", "serve"]
+Role = Literal["work", "recover", "stranger", "purge", "crowd", "race", "open", "serve", "session"]
+End = Literal["kill", "term", "eof", "pipe"]
+"""How a process ends: SIGKILL, SIGTERM, the end of its input, or the end of both its input and its output."""
+ORDERLY: tuple[End, ...] = ("term", "eof", "pipe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,13 @@ class Job:
 
     vendor: str
     script: Script
+    request_key: str | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of create_video."""
         shape = {"duration": 4, "resolution": "480p"}
-        return {"model": MODELS[self.vendor], "prompt": self.script.prompt(), **shape}
+        key = {"request_key": self.request_key} if self.request_key else {}
+        return {"model": MODELS[self.vendor], "prompt": self.script.prompt(), **shape, **key}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,13 +103,32 @@ class Plan:
     jobs: Sequence[Job] = ()
     workers: int = 1
     kill: str | None = None
+    """The point at which it ends."""
+    end: End = "kill"
     nth: int = 1
     delay: float = 0.0
     mutant: str | None = None
     disk_full: bool = False
     """The disk fills up at the point `kill`, in place of a kill."""
     save: bool = True
-    caps: dict[str, str] = field(default_factory=dict[str, str])
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    """Further environment variables."""
+    dial: int | None = None
+    """The port that connections to the vendor reach in place of its own: what fails is the network, not the address."""
+    settle: bool = True
+    """Whether it waits until its jobs have ended."""
+    reconciles: bool = True
+    """Whether it waits until no job is unknown that its vendor accepts when it is asked again."""
+    passive: bool = False
+    """Whether it leaves unknown jobs to the background work."""
+    resolve: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    """What a person knows about unknown jobs, by intent: the task, or None if nothing was charged."""
+    housekeeping: float | None = None
+    """Seconds between two rounds of background work."""
+    locks: bool = False
+    """Whether another connection locks the journal at the point."""
+    await_signal: bool = False
+    """Whether it creates its jobs only after the signal."""
     clock: float = 0.0
     """Seconds by which this child's clock is ahead."""
     lease: float | None = None
@@ -123,13 +148,13 @@ class Plan:
             "SEEDANCE_POLL_INTERVAL": "0.02",
             "SEEDANCE_LOG": "debug",
             "SEEDANCE_PRICES": json.dumps(prices),
-            **self.caps,
         }
+        elsewhere = f"/{ELSEWHERE}" if self.account == ELSEWHERE else ""
         for vendor, base in BASE_PATH.items():
             settings[f"SEEDANCE_{vendor.upper()}_API_KEY"] = KEYS[self.account]
-            settings[f"SEEDANCE_{vendor.upper()}_BASE_URL"] = self.origin + base
+            settings[f"SEEDANCE_{vendor.upper()}_BASE_URL"] = self.origin + elsewhere + base
         kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("SEEDANCE_")}
-        return {k: v for k, v in kept.items() if not k.upper().endswith("_PROXY")} | settings
+        return {k: v for k, v in kept.items() if not k.upper().endswith("_PROXY")} | settings | self.settings
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -137,5 +162,5 @@ class Plan:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Plan:
         plan = Plan(**data)
-        plan.jobs = [Job(job["vendor"], Script(**job["script"])) for job in data["jobs"]]
+        plan.jobs = [replace(Job(**job), script=Script(**job["script"])) for job in data["jobs"]]
         return plan

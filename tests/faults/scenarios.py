@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import signal
 import time
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.faults.behaviours import (
+    BASE_PATH,
+    CHARGES,
+    CODED,
+    DOWNLOADS,
+    ELSEWHERE,
+    LATE,
+    POLLS,
+    POSTS,
+    PRICE,
+    SLOW_POSTS,
+    Script,
+    behaviour,
+)
 from tests.faults.fork_server import KILLED, ForkServer, open_fork_server
-from tests.faults.invariants import Findings, Ledger, inspect
+from tests.faults.invariants import Findings, Ledger, OrderlyEnd, inspect, inspect_end
 from tests.faults.kill_points import POINTS, commit_delay
-from tests.faults.plan import Folder, Job, Plan
-from tests.faults.vendor import BASE_PATH, DOWNLOADS, POLLS, POSTS, PRICE, SLOW_POSTS, Ports, Script, open_vendor
+from tests.faults.plan import End, Folder, Job, Plan
+from tests.faults.vendor import Ports, open_vendor
 
 VENDORS = tuple(BASE_PATH)
-_OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "reconcile": "unknown"}
+_OUTCOMES = {"rejected": "rejected", "unknown": "unknown", "reconcile": "unknown", "readmit": "unknown"}
 _NEEDS_A_TASK = ("submitted", "running", "ended", "lease", "saved", "poll", "download")
 _SILENT = {
     "reset_on_connect",
@@ -37,11 +54,14 @@ _NEVER_AT: dict[str, set[str]] = {
     "post.answer_head": _SILENT,
     "post.answer_body": _NEVER_COMPLETE,
     "post.read": _NEVER_COMPLETE,
+    "reconcile.submitted.before": {*_OWN_PORT, *_EARLIER_ID},
     "reconcile.submitted.in": {*_OWN_PORT, *_EARLIER_ID},
+    "reconcile.submitted.after": {*_OWN_PORT, *_EARLIER_ID},
     # Unknown only where the account has an earlier job, which a scenario of one job has not.
     "running": _EARLIER_ID,
     "unknown": _EARLIER_ID,
     "reconcile": _EARLIER_ID,
+    "readmit": _EARLIER_ID,
 }
 """Behaviours under which a point, or any point of a part, is never reached."""
 _LEFTOVERS = {
@@ -52,22 +72,43 @@ _LEFTOVERS = {
 """Where an earlier server is killed, so that the next one has something to do at a point of its recovery."""
 
 
+_LATER = 7200.0
+"""Seconds by which clocks are ahead, or set back, once the life of every idempotency key is over."""
+_BY_OUTCOME = {
+    outcome: tuple(name for name in CODED if behaviour(name).outcome == outcome)
+    for outcome in ("submitted", "rejected", "unknown")
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One or more jobs at a vendor that behaves in some way, and where the server is killed."""
+    """One or more jobs at a vendor that behaves in some way, where their server ends, and what comes after it."""
 
     name: str
     vendor: str = "seedanceapi"
     post: str = "normal"
     poll: str = "normal"
     download: str = "whole"
+    charge: str = "quoted"
     jobs: int = 1
     kill: str | None = None
+    """The point at which the server ends."""
+    end: End = "kill"
     nth: int = 1
     delay: float = 0.0
     before: str | None = None
     """Where an earlier process is killed, so that there is something to recover."""
     recoverers: int = 1
+    passive: bool = False
+    """Whether these leave unknown jobs to the background work."""
+    stranger: str | None = None
+    """Another account, with which a server runs before them."""
+    informed: bool = False
+    """Whether a person tells it what the vendor's records say of unknown jobs."""
+    later: float = 0.0
+    """Seconds by which their clocks differ, once the vendor has forgotten all idempotency keys."""
+    broke: bool = False
+    """Whether their daily budget is 0."""
     mutant: str | None = None
     disk_full: bool = False
 
@@ -78,6 +119,10 @@ class Result:
 
     findings: Findings
     kills: int = 0
+    ends: Counter[str] = field(default_factory=Counter[str])
+    """Orderly ends, by how."""
+    slowest: dict[str, float] = field(default_factory=dict[str, float])
+    """Seconds of the slowest of them, by how."""
     killed_at: list[str] = field(default_factory=list[str])
     never_called: set[str] = field(default_factory=set[str])
     """The functions of a mutant that no process has called."""
@@ -129,24 +174,33 @@ def draw(rng: random.Random, name: str, point: str | None = None, post: str | No
     poll = rng.choice(("normal", "normal", *_polls_for(point)))
     if post == "accept_with_an_earlier_id":
         poll = "normal"
+    elif post not in _OWN_PORT and part not in {"post", "reply"} and rng.random() < 0.3:
+        post = rng.choice(_BY_OUTCOME[behaviour(post).outcome])
     nth = 1
     if part in {"download", "running", "lease", "poll"} or rng.random() < 0.2:
         nth = rng.choice((1, 1, 2, 3))
     if part in {"migrate", "lock"}:
         nth = rng.randrange(1, 9) if point == "migrate.statement" else 1
-    return Scenario(
+    scenario = Scenario(
         name,
-        vendor="aigptimage" if part == "reconcile" else rng.choice(VENDORS),
+        vendor="aigptimage" if part in {"reconcile", "readmit"} else rng.choice(VENDORS),
         post=post,
         poll=poll,
         download=rng.choice(("whole", *DOWNLOADS)),
+        charge=rng.choice(("quoted", "quoted", *CHARGES)),
         jobs=min(3, nth + rng.randrange(2)),
         kill=point,
         nth=nth,
         delay=commit_delay(rng),
         before=rng.choice(_LEFTOVERS.get(point, _LEFTOVERS["recover"])) if part == "recover" else None,
         recoverers=rng.choice((1, 1, 2)),
+        passive=rng.random() < 0.3,
     )
+    if rng.random() < 0.3:
+        scenario = replace(scenario, stranger=rng.choice(("second", ELSEWHERE)), informed=rng.random() < 0.3)
+    if rng.random() < 0.2:
+        return replace(scenario, later=rng.choice((_LATER, -_LATER)))
+    return replace(scenario, broke=rng.random() < 0.2)
 
 
 @dataclass(slots=True)
@@ -163,21 +217,30 @@ class Runner:
     def plan(self, scenario: Scenario, folder: Folder, **changes: object) -> Plan:
         """Return the plan of a server that creates the jobs of a scenario."""
         jobs = [
-            Job(scenario.vendor, Script(f"{scenario.name}.{n}", scenario.post, scenario.poll, scenario.download))
+            Job(
+                scenario.vendor,
+                Script(f"{scenario.name}.{n}", scenario.post, scenario.poll, scenario.download, scenario.charge),
+            )
             for n in range(scenario.jobs)
         ]
         plan = Plan(
             folder=str(folder.path),
-            origin=self.ports.origin(scenario.post),
+            origin=self.ports.origin,
+            role="work" if scenario.end == "kill" else "session",
+            dial=self.ports.dial(scenario.post),
+            reconciles=self.ports.dial(scenario.post) is None,
             jobs=jobs,
             mutant=scenario.mutant,
+            kill=scenario.kill,
+            end=scenario.end,
+            nth=scenario.nth,
             delay=scenario.delay,
         )
         return replace(plan, **changes)
 
     def recovery(self, folder: Folder, mutant: str | None = None, **changes: object) -> Plan:
         """Return the plan of a server that only recovers."""
-        plan = Plan(folder=str(folder.path), origin=self.ports.origin(), role="recover", mutant=mutant)
+        plan = Plan(folder=str(folder.path), origin=self.ports.origin, role="recover", mutant=mutant)
         if mutant:  # what it leaves undone stays undone
             plan.patience = 1.5
         return replace(plan, **changes)
@@ -191,37 +254,89 @@ class Runner:
     def run(self, scenario: Scenario) -> Result:
         """Run one scenario to its end and inspect what is left."""
         folder = self.new_folder(scenario.name)
-        killed: list[str] = []
+        result = Result(Findings())
         problems: list[str] = []
         for plan in self._doomed(scenario, folder):
-            code = self.fork_server.run(plan)
-            if code == KILLED:
-                killed.append(str(plan.kill))
-            elif code != 0 and not (scenario.disk_full and code is not None):
-                problems.append(f"H {plan.role} ended with {code}")
-        problems += self._recover([self.recovery(folder, scenario.mutant) for _ in range(scenario.recoverers)])
-        findings = inspect(folder, self.ledger, scenario.name)
-        return self._finish(folder, Result(findings, len(killed), killed), problems)
+            problems += self.doom(plan, folder, result, fails=scenario.disk_full)
+        if scenario.stranger:
+            problems += self.recover([self._stranger(scenario, folder)])
+        problems += self._recover_by(scenario, folder)
+        reconciles = not (scenario.later or scenario.broke or scenario.disk_full)
+        result.findings = inspect(folder, self.ledger, scenario.name, reconciles=reconciles)
+        return self.finish(folder, result, problems)
 
     def _doomed(self, scenario: Scenario, folder: Folder) -> list[Plan]:
-        """Return the plans of the servers that are killed."""
+        """Return the plans of the servers that end at the point."""
         if scenario.before:
-            last = self.recovery(folder, scenario.mutant, kill=scenario.kill, delay=scenario.delay)
-            return [self.plan(scenario, folder, kill=scenario.before), last]
-        plan = self.plan(scenario, folder, kill=scenario.kill, nth=scenario.nth)
+            last = self.recovery(folder, scenario.mutant, kill=scenario.kill, delay=scenario.delay, end=scenario.end)
+            if scenario.end != "kill":
+                last.role = "session"
+            return [self.plan(scenario, folder, kill=scenario.before, nth=1, role="work", end="kill"), last]
+        plan = self.plan(scenario, folder)
         return [replace(plan, disk_full=True, patience=1.0) if scenario.disk_full else plan]
 
-    def _recover(self, plans: Sequence[Plan]) -> list[str]:
+    def doom(
+        self, plan: Plan, folder: Folder, result: Result, *, fails: bool = False, locked: bool = False
+    ) -> list[str]:
+        """Run a server that ends at a point; count it, and return what is wrong with its end.
+
+        `fails` says that it may fail, `locked` that another program keeps the journal locked.
+        """
+        reported = len(folder.reports())
+        pid = self.fork_server.start(plan)
+        code = self.fork_server.end(pid, plan)
+        if code == KILLED:
+            result.kills += 1
+            result.killed_at.append(str(plan.kill))
+            return []
+        if code != 0:
+            return [] if fails and code is not None else [f"H {plan.role} ended with {code}"]
+        began = next((line["at"] for line in folder.reports()[reported:] if "ending" in line), None)
+        if began is None:
+            return []
+        seconds = self.fork_server.ended_at(pid) - began
+        result.ends[plan.end] += 1
+        result.slowest[plan.end] = max(seconds, result.slowest.get(plan.end, 0.0))
+        result.killed_at.append(str(plan.kill))
+        intents = tuple(job.script.intent for job in plan.jobs)
+        end = OrderlyEnd(plan.end, seconds, folder.path.name, intents, locked)
+        return inspect_end(folder, self.ledger, end)
+
+    def _stranger(self, scenario: Scenario, folder: Folder) -> Plan:
+        """Return the plan of a server with another account, which must leave the jobs of a scenario alone."""
+        self.ports.forget("nobody")  # whatever a killed server has sent has arrived
+        known: dict[str, str | None] = {f"{scenario.name}.{n}": None for n in range(scenario.jobs)}
+        known |= {charge.intent: charge.task for charge in self.ledger.charges(scenario.name)}
+        informed = known if scenario.informed and scenario.charge not in LATE else {}
+        account = str(scenario.stranger)
+        return self.recovery(folder, scenario.mutant, role="stranger", account=account, resolve=informed)
+
+    def _recover_by(self, scenario: Scenario, folder: Folder) -> list[str]:
+        """Let the servers of a scenario recover what is left; return the problems."""
+        settings = {"SEEDANCE_DAILY_BUDGET": "0"} if scenario.broke else {}
+        if scenario.later or scenario.broke:
+            self.ports.forget(scenario.name if scenario.later else "nobody")
+        before = len(self.ledger.charges(scenario.name))
+        reconciles = not (scenario.later or scenario.broke)
+        changes = {"clock": scenario.later, "settings": settings, "reconciles": reconciles, "passive": scenario.passive}
+        plans = [self.recovery(folder, scenario.mutant, **changes) for _ in range(scenario.recoverers)]
+        problems = self.recover(plans)
+        bought = len(self.ledger.charges(scenario.name)) - before
+        if scenario.broke and scenario.charge not in LATE and bought:
+            problems.append(f"I4 {bought} charges under a budget of 0")
+        return problems
+
+    def recover(self, plans: Sequence[Plan]) -> list[str]:
         """Let servers that are not killed recover, all at once; return the problems."""
         pids = [self.fork_server.start(plan) for plan in plans]
         problems: list[str] = []
         for pid, plan in zip(pids, plans, strict=True):
-            if (code := self.fork_server.wait(pid, plan.patience + 20)) != 0:
-                self.fork_server.kill(pid)
-                problems.append(f"H recovery ended with {code}")
+            if (code := self.fork_server.end(pid, plan)) != 0:
+                problems.append(f"H {plan.role} ended with {code}")
         return problems
 
-    def _finish(self, folder: Folder, result: Result, problems: list[str]) -> Result:
+    def finish(self, folder: Folder, result: Result, problems: Iterable[str]) -> Result:
+        """Add the problems to what was found, and remove the files unless they are of interest."""
         result.violations.extend(problems)
         result.never_called = folder.never_called()
         if result.violations:
@@ -233,61 +348,75 @@ class Runner:
     def crowd(
         self, name: str, rng: random.Random, *, kills: int, servers: int = 3, workers: int = 4, cap: int | None = None
     ) -> Result:
-        """Let several servers work on one journal, and kill them at random moments."""
+        """Let several servers of two accounts work on one journal, and end them at random moments."""
         folder = self.new_folder(name)
-        caps = {} if cap is None else {"SEEDANCE_DAILY_BUDGET": str(cap / 1e6)}
-        started = 0
+        settings = {} if cap is None else {"SEEDANCE_DAILY_BUDGET": str(cap / 1e6)}
+        result = Result(Findings())
+        plans: dict[int, Plan] = {}
+        problems: list[str] = []
 
         def start() -> int:
-            nonlocal started
-            started += 1
+            number = len(plans) + 1
             plan = Plan(
-                folder=str(folder.path), origin=self.ports.origin(), role="crowd", name=name, seed=started,
-                workers=workers, caps=caps, save=started % 2 == 0,
+                folder=str(folder.path), origin=self.ports.origin, role="crowd", name=name, seed=number,
+                workers=workers, settings=settings, save=number % 2 == 0, end=rng.choice(("kill", "kill", "term")),
+                account="second" if number % 3 == 0 else "first",
             )  # fmt: skip
-            return self.fork_server.start(plan)
+            pid = self.fork_server.start(plan)
+            plans[pid] = plan
+            return pid
+
+        def end(victim: int) -> None:
+            working = any(line.get("working") and line["pid"] == victim for line in folder.reports())
+            if plans[victim].end == "term" and working:
+                problems.extend(self._end_in_order(folder, plans[victim], victim, result))
+            elif (code := self.fork_server.kill(victim)) == KILLED:
+                result.kills += 1
+            else:
+                problems.append(f"H a server ended by itself with {code}")
 
         running = [start() for _ in range(servers)]
-        problems: list[str] = []
         for _ in range(kills):
             _await_lines(folder.reports_file, rng.randrange(12))
             time.sleep(rng.uniform(0, 0.02))
-            victim = running.pop(rng.randrange(len(running)))
-            code = self.fork_server.kill(victim)
-            if code != KILLED:
-                problems.append(f"H a server ended by itself with {code}")
+            end(running.pop(rng.randrange(len(running))))
             running.append(start())
-        folder.signal.touch()
-        last = running.pop()
         for victim in running:
-            self.fork_server.kill(victim)
-        if (code := self.fork_server.wait(last, 30)) != 0:
-            self.fork_server.kill(last)
-            problems.append(f"H the last server ended with {code}")
-        problems += self._recover([self.recovery(folder, caps=caps, patience=60.0) for _ in range(2)])
-        findings = inspect(folder, self.ledger, name, cap)
-        return self._finish(folder, Result(findings, kills + len(running)), problems)
+            end(victim)
+        accounts = ("first", "second", "first")
+        problems += self.recover(
+            [
+                self.recovery(folder, settings=settings, patience=60.0, account=account, reconciles=cap is None)
+                for account in accounts
+            ]
+        )
+        result.findings = inspect(folder, self.ledger, name, cap, reconciles=cap is None)
+        return self.finish(folder, result, problems)
 
-    def turn_back_the_clock(self, name: str, mutant: str | None = None) -> Result:
-        """Spend a day's budget, set the clock back by a day, and try to spend it again."""
-        folder = self.new_folder(name)
-        caps = {"SEEDANCE_DAILY_BUDGET": str(2 * PRICE / 1e6)}
-        problems: list[str] = []
-        for number, clock in enumerate((0.0, -86_400.0, 0.0)):
-            plan = self.plan(Scenario(f"{name}.{number}", jobs=3), folder, mutant=mutant, clock=clock, caps=caps)
-            if (code := self.fork_server.run(plan)) != 0:
-                problems.append(f"H a server ended with {code}")
-        return self._finish(folder, Result(inspect(folder, self.ledger, name, 2 * PRICE)), problems)
+    def _end_in_order(self, folder: Folder, plan: Plan, pid: int, result: Result) -> list[str]:
+        """Send SIGTERM to a server of a crowd, and check what its end has left."""
+        began = time.monotonic()
+        os.kill(pid, signal.SIGTERM)
+        if (code := self.fork_server.wait(pid, 20)) != 0:
+            self.fork_server.kill(pid)
+            return [f"H a server ended with {code}"]
+        result.ends[plan.end] += 1
+        seconds = self.fork_server.ended_at(pid) - began
+        result.slowest[plan.end] = max(seconds, result.slowest.get(plan.end, 0.0))
+        end = OrderlyEnd(plan.end, seconds, plan.name, (f"{plan.name}.{plan.seed}-",))
+        return inspect_end(folder, self.ledger, end)
 
     def race(
         self, name: str, *, processes: int = 8, tries: int = 20, places: int = 50, mutant: str | None = None
     ) -> Race:
         """Let processes race for a budget that has room for so many jobs."""
         folder = self.new_folder(name)
-        caps = {"SEEDANCE_DAILY_BUDGET": str(places * PRICE)}
+        settings = {"SEEDANCE_DAILY_BUDGET": str(places * PRICE)}
         pids = [
             self.fork_server.start(
-                Plan(folder=str(folder.path), origin="", role="race", nth=tries, seed=n, caps=caps, mutant=mutant)
+                Plan(
+                    folder=str(folder.path), origin="", role="race", nth=tries, seed=n, settings=settings, mutant=mutant
+                )
             )
             for n in range(processes)
         ]

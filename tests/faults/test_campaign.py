@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from seedance_mcp.web import Web
 from tests.faults.__main__ import run
-from tests.faults.campaign import PLACES, Campaign, drawn, judge, judge_by
+from tests.faults.behaviours import ACCOUNTS, CHARGES, CODED, ELSEWHERE, MODELS, POSTS, PRICE, Script
+from tests.faults.campaign import PLACES, Campaign, drawn, drawn_ends, judge, judge_by
 from tests.faults.fork_server import KILLED
+from tests.faults.histories import HISTORIES
 from tests.faults.kill_points import POINTS, patch
 from tests.faults.mcp_client import McpClient
 from tests.faults.mutants import MUTANTS
-from tests.faults.plan import Job, Plan
+from tests.faults.plan import ORDERLY, Job, Plan
 from tests.faults.scenarios import VENDORS, Runner, Scenario
-from tests.faults.vendor import ACCOUNTS, MODELS, POSTS, PRICE, Script
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork do not exist there")
 
 SEED = 156
-SAMPLE = tuple(drawn(SEED, 2 * len(POINTS)))
+SAMPLE = tuple(drawn(SEED, len(POINTS)))
 LONG_SAMPLE = tuple(drawn(SEED + 1, 1000))
-SLICES = 6
+ENDS = tuple(drawn_ends(SEED, 3 * len(POINTS)))
+SLICES = 4
 """Parts of a sample, which are tests of their own so that they run in parallel."""
 THREADS = 4
 
@@ -35,8 +39,18 @@ THREADS = 4
 
 def test_the_sample_covers_every_kill_point_and_every_behaviour() -> None:
     assert {scenario.kill for scenario in SAMPLE} == set(POINTS)
-    assert {scenario.post for scenario in SAMPLE} == set(POSTS)
     assert {scenario.vendor for scenario in SAMPLE} == set(VENDORS)
+    assert {scenario.post for scenario in LONG_SAMPLE} >= set(POSTS)
+    assert len({scenario.post for scenario in LONG_SAMPLE} & set(CODED)) > len(CODED) / 4
+    assert {scenario.stranger for scenario in SAMPLE} == {None, "second", ELSEWHERE}
+    assert {(scenario.later > 0, scenario.later < 0, scenario.broke) for scenario in SAMPLE} == {
+        (False, False, False), (True, False, False), (False, True, False), (False, False, True),
+    }  # fmt: skip
+    assert {scenario.charge for scenario in SAMPLE} == set(CHARGES)
+
+
+def test_the_orderly_ends_cover_every_point_in_every_way() -> None:
+    assert {(scenario.kill, scenario.end) for scenario in ENDS} == set(product(POINTS, ORDERLY))
 
 
 def _check_kills(runner: Runner, scenarios: Sequence[Scenario]) -> None:
@@ -44,13 +58,37 @@ def _check_kills(runner: Runner, scenarios: Sequence[Scenario]) -> None:
     campaign = Campaign(runner, SEED, THREADS)
     campaign.kill(scenarios)
     assert campaign.tally.violations == []
-    missed = [scenario for scenario in scenarios if not campaign.tally.killed_at[str(scenario.kill)]]
+    reached = campaign.tally.killed_at + campaign.tally.ended_at
+    missed = [scenario for scenario in scenarios if not reached[str(scenario.kill)]]
     assert len(missed) <= 0.05 * len(scenarios), missed
 
 
 @pytest.mark.parametrize("part", range(SLICES))
 def test_no_kill_breaks_a_promise(runner: Runner, part: int) -> None:
     _check_kills(runner, SAMPLE[part::SLICES])
+
+
+def test_no_orderly_end_breaks_a_promise(runner: Runner) -> None:
+    _check_ends(runner, ENDS[:: len(ENDS) // 18])
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("part", range(SLICES))
+def test_no_orderly_end_of_many_breaks_a_promise(runner: Runner, part: int) -> None:
+    _check_ends(runner, ENDS[part::SLICES])
+
+
+def _check_ends(runner: Runner, scenarios: Sequence[Scenario]) -> None:
+    campaign = Campaign(runner, SEED, THREADS)
+    campaign.kill(scenarios)
+    assert campaign.tally.violations == []
+    assert campaign.tally.ends.total() >= 0.85 * len(scenarios)
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_no_longer_history_breaks_a_promise(runner: Runner, history: str) -> None:
+    result = HISTORIES[history](runner, f"short-{history}", random.Random(f"{SEED}"), None)
+    assert result.violations == []
 
 
 @pytest.mark.campaign
@@ -85,7 +123,7 @@ def _check_crowds(runner: Runner, seed: int, kills: int) -> None:
     campaign = Campaign(runner, seed, 2)
     campaign.crowds(2, kills=kills)
     assert campaign.tally.violations == []
-    assert campaign.tally.kills == 2 * (kills + 2)
+    assert campaign.tally.kills + campaign.tally.ends.total() == 2 * (kills + 3)
     assert campaign.tally.jobs > 4 * kills
 
 
@@ -105,7 +143,7 @@ def test_racing_processes_are_admitted_as_far_as_the_budget_goes(runner: Runner)
 def test_many_servers_can_start_at_the_same_moment(runner: Runner) -> None:
     folder = runner.new_folder("together")
     pids = [
-        runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin(), role="open"))
+        runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin, role="open"))
         for _ in range(8)
     ]
     assert [runner.fork_server.wait(pid, 40) for pid in pids] == [0] * 8
@@ -154,7 +192,14 @@ def test_each_behaviour_has_the_outcome_that_a_careful_client_can_know(runner: R
         # The vendor can repeat an earlier id only once it gave one.
         for part in ([post for post in posts if post != _LAST], [post for post in posts if post == _LAST]):
             jobs = [Job(vendor, Script(f"{vendor}-{port}.{post}", post)) for post in part]
-            plan = Plan(folder=str(folder.path), origin=runner.ports.origin(port), jobs=jobs, workers=len(jobs))
+            plan = Plan(
+                folder=str(folder.path),
+                origin=runner.ports.origin,
+                dial=runner.ports.dial(port),
+                reconciles=False,
+                jobs=jobs,
+                workers=len(jobs),
+            )
             assert not jobs or runner.fork_server.run(plan) == 0
         states |= {
             line["acknowledged"].partition(".")[2]: line["state"] for line in folder.reports() if "acknowledged" in line
@@ -177,7 +222,7 @@ def test_each_behaviour_has_the_outcome_that_a_careful_client_can_know(runner: R
 def test_a_whole_server_that_is_killed_in_a_call_is_repaired_by_the_next_one(runner: Runner, point: str) -> None:
     name = "mcp-" + point.replace(".", "-")
     folder = runner.new_folder(name)
-    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), role="serve", kill=point, save=False)
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin, role="serve", kill=point, save=False)
     arguments = Job("seedanceapi", Script(f"{name}.0", poll="drip_once")).arguments()  # it does not end meanwhile
     first = McpClient(runner.fork_server, folder, plan)
     assert first.call("create_video", **arguments) is None
@@ -201,7 +246,27 @@ def test_a_whole_server_that_is_killed_in_a_call_is_repaired_by_the_next_one(run
 
 
 def test_the_campaign_prints_its_table(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(runner, ["--kills", "2", "--jobs", "0", "--races", "1", "--no-mutants", "--seed", "3"]) == 0
+    assert (
+        run(
+            runner,
+            [
+                "--kills",
+                "2",
+                "--ends",
+                "2",
+                "--histories",
+                "0",
+                "--jobs",
+                "0",
+                "--races",
+                "1",
+                "--no-mutants",
+                "--seed",
+                "3",
+            ],
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
-    assert "| violations of I1–I7 | 0" in printed
+    assert "| violations of I1–I10 | 0" in printed
     assert "| budget race, 8 processes for 50 places | 50 admitted, 1 times |" in printed

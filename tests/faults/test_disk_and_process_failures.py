@@ -29,10 +29,10 @@ from seedance_mcp.jobs.timing import SubmitTiming, Timing
 from seedance_mcp.settings import load
 from seedance_mcp.web import Web
 from tests.faults import plan as plans
+from tests.faults.behaviours import Script, video
 from tests.faults.invariants import inspect
 from tests.faults.plan import Folder, Plan
 from tests.faults.scenarios import Runner, Scenario
-from tests.faults.vendor import Script, video
 
 forking = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork do not exist there")
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ def test_a_journal_that_cannot_be_used_is_reported_and_left_alone(runner: Runner
         else:
             path.write_bytes(b"\x00garbage" * 2000)
     before = path.read_bytes()
-    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), role="open", jobs=[])
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin, role="open", jobs=[])
     assert runner.fork_server.run(plan) == 4
     [report] = folder.reports()
     assert report["code"] == "journal"
@@ -138,7 +138,7 @@ def test_two_servers_download_a_video_once(runner: Runner) -> None:
     name = "twice"
     folder = runner.new_folder(name)
     jobs = [plans.Job("seedanceapi", Script(f"{name}.0", download="slow"))]
-    first = runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs))
+    first = runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin, jobs=jobs))
     _until(lambda: any(charge.task in runner.ledger.downloads for charge in runner.ledger.charges(name)))
     assert runner.fork_server.run(runner.recovery(folder)) == 0
     assert runner.fork_server.wait(first, 40) == 0
@@ -226,11 +226,6 @@ async def test_a_task_id_that_cannot_be_written_down_is_in_the_error(tmp_path: P
 
 
 @forking
-def test_a_clock_that_is_set_back_does_not_open_a_second_budget(runner: Runner) -> None:
-    assert runner.turn_back_the_clock("clock").violations == []
-
-
-@forking
 @pytest.mark.parametrize(("lease", "overtaken"), [(0.3, True), (30.0, False)])
 def test_the_lease_of_a_stopped_server_on_polling_a_job_ends_when_its_time_is_up(
     runner: Runner, lease: float, overtaken: bool
@@ -238,7 +233,7 @@ def test_the_lease_of_a_stopped_server_on_polling_a_job_ends_when_its_time_is_up
     name = f"lease-{overtaken}"
     folder = runner.new_folder(name)
     jobs = [plans.Job("seedanceapi", Script(f"{name}.0", poll="drip_once"))]
-    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs, save=False, lease=lease)
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin, jobs=jobs, save=False, lease=lease)
     stopped = runner.fork_server.start(plan)
     _until(lambda: "lease_owner" in _row(folder))
     os.kill(stopped, signal.SIGSTOP)
@@ -258,7 +253,7 @@ def test_a_server_stopped_during_a_download_is_overtaken_and_does_no_harm_later(
     name = "stopped"
     folder = runner.new_folder(name)
     jobs = [plans.Job("ope", Script(f"{name}.{n}", download="slow")) for n in range(4)]
-    plan = Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs, workers=4, lease=0.5)
+    plan = Plan(folder=str(folder.path), origin=runner.ports.origin, jobs=jobs, workers=4, lease=0.5)
     stopped = runner.fork_server.start(plan)
     _until(lambda: any(path.stat().st_size for path in folder.videos.glob(".*.part")))
     os.kill(stopped, signal.SIGSTOP)
@@ -283,7 +278,7 @@ def test_a_stopped_server_keeps_the_job_that_it_is_submitting(runner: Runner) ->
     name = "asleep"
     folder = runner.new_folder(name)
     jobs = [plans.Job("seedanceapi", Script(f"{name}.0", "slow"))]
-    sleeper = runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin(), jobs=jobs))
+    sleeper = runner.fork_server.start(Plan(folder=str(folder.path), origin=runner.ports.origin, jobs=jobs))
     _until(lambda: len(runner.ledger.charges(name)) == 1)
     os.kill(sleeper, signal.SIGSTOP)
     try:

@@ -12,10 +12,11 @@ import pytest
 from seedance_mcp.jobs.submit import read_outcome
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.vendors.vendor import Answer
+from tests.faults.behaviours import PRICE, Script, behaviour, coded
 from tests.faults.fork_server import scratch
 from tests.faults.invariants import Ledger
 from tests.faults.plan import KEYS
-from tests.faults.vendor import PRICE, Script, behaviour, coded, open_vendor
+from tests.faults.vendor import open_vendor
 
 PATHS = {"seedanceapi": "/v2/generate", "aigptimage": "/api/v1/jobs/createTask", "ope": "/v1/videos"}
 
@@ -52,7 +53,7 @@ def _headers(account: str) -> dict[str, str]:
 def client() -> Generator[Client]:
     with scratch() as folder:
         records = folder / "charges.jsonl"
-        with open_vendor(records) as ports, httpx2.Client(base_url=ports.origin(), trust_env=False) as http:
+        with open_vendor(records) as ports, httpx2.Client(base_url=ports.origin, trust_env=False) as http:
             yield Client(http, records)
 
 

@@ -1,18 +1,20 @@
 """A fake vendor on loopback that records what it charges, and misbehaves on request.
 
 It uses raw sockets, because no HTTP library lets a server reset, truncate, hang or drip. The prompt of a job carries
-its script, `[intent-NAME POST POLL DOWNLOAD CHARGE]`, so the vendor needs no other configuration. Each charge is in a
+its script (`tests.faults.behaviours`), so the vendor needs no other configuration. Each charge is in a
 file before any answer is sent: whichever server dies later, the charge is recorded.
 
 It imitates three APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
 task) and ope (videos are downloaded with the key). Each API key in `ACCOUNTS` is an account with tasks of its own.
+Requests about a job by anybody but the account that created it are recorded as foreign. GET /faults/forget?job=NAME
+makes it forget the idempotency keys of a scenario, as a vendor does once their life is over.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
+import http.client
 import json
 import os
 import re
@@ -25,72 +27,28 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-ROOT = Path(__file__).parents[2]
-ACCOUNTS = {
-    "sk-faults-4f1c9a7be2d08356-do-not-show": "first",
-    "sk-faults-93b7e05d1ca24f68-do-not-show": "second",
-}
-"""The accounts that every vendor here knows, by API key. The keys may be in no log, no journal and no answer."""
-PRICE = 570_000
-"""What each video is quoted at, in micro-USD, at every vendor."""
-VIDEO_BYTES = 96 * 1024
-SLOW = 0.6
-"""Seconds that a slow answer takes; less than the timeout of the children."""
-HANG = 20.0
-"""Seconds after which the vendor ends a connection that it let hang."""
-_MICROS_PER_CREDIT = 10_000
-"""The worth of a credit of seedanceapi."""
+from tests.faults.answers import accepted, error, progress
+from tests.faults.behaviours import (
+    ACCOUNTS,
+    ELSEWHERE,
+    HANG,
+    LATE,
+    ROOT,
+    SLOW,
+    SLOW_POSTS,
+    Script,
+    behaviour,
+    coded_parts,
+    read_script,
+    video,
+)
 
-Outcome = Literal["submitted", "rejected", "unknown"]
+_JSON = {"content-type": "application/json"}
+_PAGE = b"<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>"
 
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """How a POST is answered: whether it is charged first, and what a careful client can know of it."""
-
-    charges: bool
-    outcome: Outcome
-    own_port: bool = False
-    """It happens before a request can be read, so it has a port of its own."""
-
-
-POSTS: dict[str, Behaviour] = {
-    "normal": Behaviour(True, "submitted"),
-    "slow": Behaviour(True, "submitted"),
-    "accept_then_drip": Behaviour(True, "submitted"),
-    "accept_with_an_earlier_id": Behaviour(True, "unknown"),
-    "busy_once_then_accept": Behaviour(True, "submitted"),
-    "accept_then_reset": Behaviour(True, "unknown"),
-    "accept_then_close": Behaviour(True, "unknown"),
-    "accept_then_half_a_head": Behaviour(True, "unknown"),
-    "accept_then_truncate": Behaviour(True, "unknown"),
-    "accept_then_half_json": Behaviour(True, "unknown"),
-    "accept_then_hang": Behaviour(True, "unknown"),
-    "accept_then_drip_without_end": Behaviour(True, "unknown"),
-    "accept_then_500": Behaviour(True, "unknown"),
-    "accept_then_502_page": Behaviour(True, "unknown"),
-    "accept_then_504_page": Behaviour(True, "unknown"),
-    "accept_then_200_page": Behaviour(True, "unknown"),
-    "accept_without_id": Behaviour(True, "unknown"),
-    "accept_then_307": Behaviour(True, "unknown"),
-    "accept_then_408": Behaviour(True, "unknown"),
-    "refuse_408": Behaviour(False, "unknown"),
-    "refuse_409": Behaviour(False, "unknown"),
-    "refuse_503_page": Behaviour(False, "unknown"),
-    "refuse_400": Behaviour(False, "rejected"),
-    "refuse_402": Behaviour(False, "rejected"),
-    "refuse_402_inside_200": Behaviour(False, "rejected"),
-    "busy_always": Behaviour(False, "rejected"),
-    "reset_on_connect": Behaviour(False, "unknown", own_port=True),
-    "close_on_connect": Behaviour(False, "unknown", own_port=True),
-    "refuse_connection": Behaviour(False, "rejected", own_port=True),
-}
-"""The behaviours that the campaign draws; `behaviour` knows further ones."""
-SLOW_POSTS = {"slow", "accept_then_hang", "accept_then_drip_without_end"}
-"""They take more than half a second each."""
 _ERRORS = {
     "accept_then_500": 500,
     "accept_then_408": 408,
@@ -105,90 +63,6 @@ _ERRORS = {
 _PAGES = {"accept_then_502_page": 502, "accept_then_504_page": 504, "accept_then_200_page": 200, "refuse_503_page": 503}
 _BROKEN = {"accept_then_reset": 0, "accept_then_close": 0, "accept_then_half_a_head": 20, "accept_then_truncate": -5}
 """How much of the answer is sent before the connection ends."""
-_CODED = re.compile(r"(charge|free)_([1-5]\d\d)_([1-5]\d\d)(_id)?")
-
-POLLS = ("normal", "fails", "error_once", "page_once", "strange_status_once", "drip_once")
-DOWNLOADS = ("whole", "cut_once", "cut_without_range", "slow")
-CHARGES = ("quoted", "more", "less", "late", "failures_too")
-"""What a task costs: the quoted price; half more or half less; nothing until it ends; also if it fails."""
-_FACTORS = {"more": 1.5, "less": 0.5}
-
-BASE_PATH = {"seedanceapi": "/v2", "aigptimage": "", "ope": ""}
-MODELS = {
-    "seedanceapi": "seedanceapi/seedance-2-mini",
-    "aigptimage": "aigptimage/seedance-2.0-text-to-video",
-    "ope": "ope/seedance-2-0-fast",
-}
-_SCRIPT = re.compile(r"\[intent-(\S+) (\w+) (\w+) (\w+) (\w+)\]")
-_JSON = {"content-type": "application/json"}
-_PAGE = b"<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>"
-
-
-def coded(status: int, code: int, *, charges: bool, task_id: bool = False) -> str:
-    """Name the behaviour that answers with an HTTP status and another code in the error's body.
-
-    `charges` says whether the job is charged first, `task_id` whether the error holds the id of its task.
-    """
-    return f"{'charge' if charges else 'free'}_{status}_{code}{'_id' if task_id else ''}"
-
-
-def behaviour(post: str) -> Behaviour:
-    """Return a behaviour by its name, which may be one made by `coded`."""
-    if (found := _CODED.fullmatch(post)) is None:
-        return POSTS[post]
-    status, code = int(found[2]), int(found[3])
-    outcome: Outcome = "submitted" if found[4] else _careful(status, code)
-    return Behaviour(found[1] == "charge" or found[4] is not None, outcome)
-
-
-def _careful(status: int, code: int) -> Outcome:
-    """Return what a careful client knows: a refusal, only where nothing in the answer speaks against it."""
-    refusals = {400, 401, 402, 403, 404, 413, 415, 422, 421, 425, 429}
-    return "rejected" if code in refusals and (status in refusals or 200 <= status < 300) else "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """How the vendor treats one job."""
-
-    intent: str
-    post: str = "normal"
-    poll: str = "normal"
-    download: str = "whole"
-    charge: str = "quoted"
-
-    def prompt(self) -> str:
-        """Return a prompt that carries the script."""
-        return f"Rain on a tin roof [intent-{self.intent} {self.post} {self.poll} {self.download} {self.charge}]"
-
-    @property
-    def micros(self) -> int:
-        """What the task costs, in micro-USD."""
-        return round(PRICE * _FACTORS.get(self.charge, 1))
-
-
-def read_script(text: str) -> Script | None:
-    """Find a job's script in its prompt."""
-    found = _SCRIPT.search(text)
-    return Script(*found.groups()) if found else None
-
-
-def video(task: str) -> bytes:
-    """Return the video of a task: always the same bytes for the same task."""
-    head = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
-    block = hashlib.sha256(task.encode()).digest()
-    return (head + block * (VIDEO_BYTES // len(block)))[:VIDEO_BYTES]
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A charge, as one line of the vendor's records."""
-
-    intent: str
-    task: str
-    vendor: str
-    micros: int
-    account: str = "first"
 
 
 class Records:
@@ -207,10 +81,15 @@ class _Task:
     id: str
     vendor: str
     account: str
+    payer: str
     script: Script
     charged: bool = False
     polls: int = 0
     downloads: int = 0
+
+    @property
+    def scenario(self) -> str:
+        return self.script.intent.partition(".")[0]
 
 
 @dataclass(slots=True)
@@ -222,6 +101,13 @@ class _Request:
     body: bytes
     writer: asyncio.StreamWriter
     reader: asyncio.StreamReader
+    elsewhere: bool = False
+    """Whether it came to the vendor's other address."""
+
+    @property
+    def payer(self) -> str | None:
+        """Who pays for what the request creates: the account, at the address."""
+        return ELSEWHERE if self.elsewhere and self.account else self.account
 
     @property
     def vendor(self) -> str:
@@ -259,8 +145,8 @@ class FakeVendor:
     """Tasks by account and idempotency key."""
     posts: dict[str, int] = field(default_factory=dict[str, int])
     """How many POSTs each intent has sent."""
-    latest: dict[str, str] = field(default_factory=dict[str, str])
-    """The latest ordinary task of each account."""
+    latest: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    """The latest ordinary task of each account in each scenario."""
 
     # -- connections ------------------------------------------------------------------------------------------------
 
@@ -282,17 +168,34 @@ class FakeVendor:
         if request.path.startswith("/videos/"):  # a link that works without a key
             await self._download(request, self.tasks[request.task])
             return
+        if request.path.startswith("/faults/"):
+            scenario = request.query.get("job", [""])[0]
+            self.by_key = {key: task for key, task in self.by_key.items() if task.scenario != scenario}
+            _json(request, 200, {})
+            return
         account = request.account
         if account is None:
-            _json(request, 401, _error(request.vendor, 401, "Invalid API key"))
+            _json(request, 401, error(request.vendor, 401, "Invalid API key"))
         elif request.method == "POST":
             await self._create(request, account)
-        elif (task := self.tasks.get(request.task)) is None or task.account != account:
-            _json(request, 404, _error(request.vendor, 404, "Task not found"))
+        elif (task := self._known(request)) is None or task.account != account:
+            _json(request, 404, error(request.vendor, 404, "Task not found"))
         elif request.path.endswith("/content"):
             await self._download(request, task)
         else:
             await self._poll(request, task)
+
+    def _known(self, request: _Request) -> _Task | None:
+        """Return the task that a request names."""
+        task = self.tasks.get(request.task)
+        if task is not None:
+            self._record_foreign(request, task.script)
+        return task
+
+    def _record_foreign(self, request: _Request, script: Script) -> None:
+        """Record a request about a job by anybody but the account that has created it."""
+        if request.payer != script.account:
+            self.records.write(foreign=script.intent, account=request.payer, method=request.method)
 
     # -- creating ---------------------------------------------------------------------------------------------------
 
@@ -301,9 +204,10 @@ class FakeVendor:
         body = json.loads(request.body)
         script = read_script(body["input"]["prompt"] if vendor == "aigptimage" else body["prompt"])
         assert script is not None
+        self._record_foreign(request, script)
         key = request.headers.get("x-request-id", "") if vendor == "aigptimage" else ""
         if (account, key) in self.by_key:
-            _json(request, 200, _accepted(vendor, self.by_key[account, key].id))
+            _json(request, 200, accepted(vendor, self.by_key[account, key].id))
             return
         nth = self.posts[script.intent] = self.posts.get(script.intent, 0) + 1
         post = "normal" if behaviour(script.post).own_port else script.post
@@ -311,15 +215,16 @@ class FakeVendor:
             post = "normal"
         task: _Task | None = None
         if post != "busy_once_then_accept" and behaviour(post).charges:
-            task = self._accept(vendor, account, script, key)
+            task = self._accept(request, account, script, key)
         if post in SLOW_POSTS:
             await self._take_long(request, post, task)
         else:
             await self._reply(request, post, task)
 
-    def _accept(self, vendor: str, account: str, script: Script, key: str) -> _Task:
-        task = _Task(f"task-{script.intent}-{os.urandom(3).hex()}", vendor, account, script)
-        if script.charge != "late":
+    def _accept(self, request: _Request, account: str, script: Script, key: str) -> _Task:
+        task_id = f"task-{script.intent}-{os.urandom(3).hex()}"
+        task = _Task(task_id, request.vendor, account, request.payer or account, script)
+        if script.charge not in LATE:
             self._charge(task)
         self.tasks[task.id] = task
         if key:
@@ -330,19 +235,19 @@ class FakeVendor:
         task.charged = True
         script = task.script
         self.records.write(
-            intent=script.intent, task=task.id, vendor=task.vendor, micros=script.micros, account=task.account
+            intent=script.intent, task=task.id, vendor=task.vendor, micros=script.micros, account=task.payer
         )
 
     async def _reply(self, request: _Request, post: str, task: _Task | None) -> None:
         vendor, task_id = request.vendor, task.id if task else ""
-        whole = _whole(200, json.dumps(_accepted(vendor, task_id)).encode(), _JSON)
-        if found := _CODED.fullmatch(post):
-            error = _error(vendor, int(found[3]), f"Code {found[3]}", task_id if found[4] else None)
-            _json(request, int(found[2]), error)
+        whole = _whole(200, json.dumps(accepted(vendor, task_id, _reported(task))).encode(), _JSON)
+        if parts := coded_parts(post):
+            status, code, has_id = parts
+            _json(request, status, error(vendor, code, f"Code {code}", task_id if has_id else None))
         elif post in _ERRORS:
             status = _ERRORS[post]
             wait = {"retry-after": "0"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
-            _json(request, status, _error(vendor, status, HTTPStatus(status).phrase), wait)
+            _json(request, status, error(vendor, status, HTTPStatus(status).phrase), wait)
         elif post in _PAGES:
             request.writer.write(_whole(_PAGES[post], _PAGE, {"content-type": "text/html"}))
         elif post in _BROKEN:
@@ -350,7 +255,7 @@ class FakeVendor:
             raise _HangUp(reset=post == "accept_then_reset")
         elif task and post == "normal":
             if task.script.poll == "normal":
-                self.latest[task.account] = task.id
+                self.latest[task.account, task.scenario] = task.id
             request.writer.write(whole)
         else:
             await self._misbehave(request, post, task)
@@ -358,7 +263,7 @@ class FakeVendor:
     async def _take_long(self, request: _Request, post: str, task: _Task | None) -> None:
         if post == "slow":
             await asyncio.sleep(SLOW)
-            _json(request, 200, _accepted(request.vendor, task.id if task else ""))
+            _json(request, 200, accepted(request.vendor, task.id if task else "", _reported(task)))
         elif post == "accept_then_hang":
             await asyncio.wait_for(request.reader.read(1), HANG)
             raise _HangUp
@@ -367,7 +272,7 @@ class FakeVendor:
 
     async def _misbehave(self, request: _Request, post: str, task: _Task | None) -> None:
         vendor, task_id = request.vendor, task.id if task else ""
-        answer = _accepted(vendor, task_id)
+        answer = accepted(vendor, task_id)
         match post:
             case "accept_then_drip":
                 whole = _whole(200, json.dumps(answer).encode(), _JSON)
@@ -376,7 +281,11 @@ class FakeVendor:
                     await request.writer.drain()
                     await asyncio.sleep(0.01)
             case "accept_with_an_earlier_id":
-                _json(request, 200, _accepted(vendor, self.latest.get(task.account, task_id) if task else ""))
+                _json(
+                    request,
+                    200,
+                    accepted(vendor, self.latest.get((task.account, task.scenario), task_id) if task else ""),
+                )
             case "accept_then_half_json":
                 request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], _JSON))
             case "accept_without_id":
@@ -384,7 +293,7 @@ class FakeVendor:
             case "accept_then_307":
                 request.writer.write(_whole(307, b"", {"location": request.path}))
             case "refuse_402_inside_200":
-                _json(request, 402 if vendor == "ope" else 200, _error(vendor, 402, "Insufficient credits"))
+                _json(request, 402 if vendor == "ope" else 200, error(vendor, 402, "Insufficient credits"))
             case _:
                 raise AssertionError(post)
 
@@ -394,21 +303,22 @@ class FakeVendor:
         task.polls += 1
         vendor, poll = request.vendor, task.script.poll
         if task.polls == 1 and poll == "error_once":
-            _json(request, 500, _error(vendor, 500, "Internal error"))
+            _json(request, 500, error(vendor, 500, "Internal error"))
         elif task.polls == 1 and poll == "drip_once":
             await _drip(request)
         elif task.polls == 1 and poll == "page_once":
             request.writer.write(_whole(200, _PAGE, {"content-type": "text/html"}))
-        elif task.polls == 1:
+        elif task.polls == 1 or poll == "endless":
             status = "dreaming" if poll == "strange_status_once" else "processing"
-            _json(request, 200, _status(vendor, task.id, status))
+            early = 0 if task.script.charge in LATE else None
+            _json(request, 200, progress(vendor, task.id, status, charged=early))
         elif poll == "fails":
-            _json(request, 200, _status(vendor, task.id, "failed", charged=self._fail(task)))
+            _json(request, 200, progress(vendor, task.id, "failed", charged=self._fail(task)))
         else:
             if not task.charged:
                 self._charge(task)
             url = f"http://{request.headers['host']}/videos/{task.id}.mp4?signature=s3cr3t"
-            _json(request, 200, _status(vendor, task.id, "completed", url, charged=task.script.micros))
+            _json(request, 200, progress(vendor, task.id, "completed", url, charged=task.script.micros))
 
     def _fail(self, task: _Task) -> int | None:
         """Refund a failed task unless its script says otherwise; return what the vendor reports as charged."""
@@ -445,49 +355,6 @@ class FakeVendor:
         request.writer.write(_whole(status, whole[start:], head))
 
 
-# -- bodies ---------------------------------------------------------------------------------------------------------
-
-
-def _accepted(vendor: str, task: str) -> dict[str, Any]:
-    match vendor:
-        case "seedanceapi":
-            data = {"task_id": task, "status": "IN_PROGRESS"}
-            return {"code": 200, "message": "success", "data": data}
-        case "aigptimage":
-            return {"code": 200, "msg": "success", "data": {"taskId": task}}
-        case _:
-            return {"id": task, "task_id": task, "object": "video", "status": "queued", "progress": 0}
-
-
-def _error(vendor: str, code: int, message: str, task: str | None = None) -> dict[str, Any]:
-    """Return an error in the vendor's envelope; `task` is an id that it holds all the same."""
-    match vendor:
-        case "seedanceapi":
-            return {"code": code, "message": message, "data": None if task is None else {"task_id": task}}
-        case "aigptimage":
-            return {"code": code, "msg": message, "data": None if task is None else {"taskId": task}}
-        case _:
-            error = {"error": {"message": message, "type": "api_error", "code": str(code)}}
-            return error if task is None else {"id": task, "task_id": task, **error}
-
-
-def _status(vendor: str, task: str, status: str, url: str | None = None, charged: int | None = None) -> dict[str, Any]:
-    """Return a status answer; only seedanceapi reports what it has `charged`."""
-    match vendor:
-        case "seedanceapi":
-            data: dict[str, Any] = {"task_id": task, "status": status.upper()}
-            if url:
-                data |= {"response": [url]}
-            if charged is not None:
-                data |= {"consumed_credits": charged / _MICROS_PER_CREDIT}
-            return {"code": 200, "message": "success", "data": data}
-        case "aigptimage":
-            result = json.dumps({"resultUrls": [url]}) if url else ""
-            return {"code": 200, "msg": "success", "data": {"taskId": task, "state": status, "resultJson": result}}
-        case _:
-            return {"id": task, "status": status, "progress": 100 if url else 30}
-
-
 # -- HTTP -----------------------------------------------------------------------------------------------------------
 
 
@@ -520,7 +387,15 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> _
     headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
-    return _Request(method, url.path, parse_qs(url.query), headers, body, writer, reader)
+    path = url.path.removeprefix(f"/{ELSEWHERE}")
+    return _Request(method, path, parse_qs(url.query), headers, body, writer, reader, path != url.path)
+
+
+def _reported(task: _Task | None) -> int | None:
+    """Return what the vendor reports as charged when it accepts a job: nothing of a job at the quoted price."""
+    if task is None or task.script.charge in {"quoted", "failures_too"}:
+        return None
+    return 0 if task.script.charge in LATE else task.script.micros
 
 
 def _reset_on_close(writer: asyncio.StreamWriter) -> None:
@@ -539,10 +414,22 @@ class Ports:
     close_on_connect: int
     refuse_connection: int
 
-    def origin(self, post: str = "normal") -> str:
-        """Return the origin to which a job with this behaviour must be sent."""
-        port = getattr(self, post) if behaviour(post).own_port else self.normal
-        return f"http://127.0.0.1:{port}"
+    @property
+    def origin(self) -> str:
+        """The vendor's origin."""
+        return f"http://127.0.0.1:{self.normal}"
+
+    def dial(self, post: str) -> int | None:
+        """Return the port that connections to the vendor must reach in place of its own, if a behaviour needs that."""
+        return getattr(self, post) if behaviour(post).own_port else None
+
+    def forget(self, scenario: str = "") -> None:
+        """Let the vendor forget the idempotency keys of a scenario; it has answered earlier requests by then."""
+        for _ in range(2):
+            connection = http.client.HTTPConnection("127.0.0.1", self.normal, timeout=20)
+            with contextlib.closing(connection):
+                connection.request("GET", f"/faults/forget?job={scenario}")
+                connection.getresponse().read()
 
 
 @asynccontextmanager

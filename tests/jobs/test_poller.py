@@ -357,7 +357,7 @@ async def test_a_job_whose_vendor_has_no_key_any_more_says_so_and_is_not_polled(
         job = await scene.job()
         assert (job.state, job.error_message) == (
             "submitted",
-            "jimmyai has no API key any more, so the job cannot be polled.",
+            "No API key for jimmyai is set here, so the job cannot be polled.",
         )
         assert scene.changed == ["job-1"]
 

@@ -16,7 +16,7 @@ import pytest
 from seedance_mcp.errors import JournalError, Stopping
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.journal.budget import Caps
-from seedance_mcp.jobs.journal.model import STATES, STOPPED, Job
+from seedance_mcp.jobs.journal.model import STATES, STOPPED, Admission, Job, NewJob
 from seedance_mcp.jobs.outcome import read_outcome
 from seedance_mcp.jobs.submit import Submitter
 from seedance_mcp.vendors.vendor import Answer
@@ -149,15 +149,27 @@ async def test_an_answer_without_a_task_leaves_the_outcome_unknown(tmp_path: Pat
     body: dict[str, Any] = {"code": 200, "message": "success", "data": {}}
     async with posting(tmp_path, [Answer(http_status, body, text="{...}"), Answer(http_status)]) as post:
         job = await post.one()
-        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: {...}")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no usable task id: {...}")
         job = await post.one(job_id="job-2")
-        assert (job.state, job.error_message) == ("unknown", "the answer has no task id: it is empty")
+        assert (job.state, job.error_message) == ("unknown", "the answer has no usable task id: it is empty")
 
 
 async def test_a_refusal_inside_http_200_is_a_refusal(tmp_path: Path) -> None:
     async with posting(tmp_path, [Answer(200, {"code": 402, "message": "INSUFFICIENT_CREDITS"})]) as post:
         job = await post.one()
         assert (job.state, job.error_code, job.reserved) == ("rejected", "no_credit", 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "refused"),
+    [(400, "408", False), (402, "503", False), (500, "402", False), (400, "402", True), (402, "no_credit", True)],
+)
+@pytest.mark.parametrize("model", ["ope/seedance-2-0-fast", "12ai/seedance-2-official"])
+def test_a_code_in_text_that_a_gateway_passes_on_counts_as_a_status(
+    model: str, status: int, code: str, refused: bool
+) -> None:
+    answer = Answer(status, {"error": {"message": "it failed", "type": "api_error", "code": code}})
+    assert bool(read_outcome(vendor_of(model), answer).refusal) is refused
 
 
 @pytest.mark.parametrize(
@@ -673,3 +685,64 @@ async def test_an_unknown_job_of_another_account_is_never_sent_again(tmp_path: P
         with pytest.raises(ValueError, match="could pay twice"):
             await post.submit(noted, WITH_KEY["model"])
         assert post.web.posts == []
+
+
+# -- a call that is cancelled -------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_is_cancelled_before_its_post_begins_abandons_the_job(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [NO_ROUTE, accepted("task-7")]) as scene:
+        with anyio.move_on_after(0.01) as scope:  # within the pause after the first attempt, which never left
+            await create(scene.service)
+        assert scope.cancelled_caught
+        await anyio.sleep(20)
+        (job,) = (await scene.service.page()).jobs
+        assert (job.state, job.reserved) == ("abandoned", 0)
+        assert job.error_message == "The call was cancelled before anything was sent."
+        assert len(scene.web.posts) == 1
+        assert (await scene.service.spending()).open_jobs == 0
+
+
+async def test_a_call_that_is_cancelled_while_its_job_is_admitted_sends_nothing(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [accepted("task-7")]) as scene:
+        admit = scene.journal.admit
+
+        async with anyio.create_task_group() as group:
+
+            async def admit_and_cancel(new: NewJob, caps: Caps) -> Admission:
+                admission = await admit(new, caps)
+                group.cancel_scope.cancel()
+                return admission
+
+            scene.journal.admit = admit_and_cancel  # pyright: ignore[reportAttributeAccessIssue]  (the seam of this test)
+            group.start_soon(create, scene.service)
+        await anyio.sleep(20)
+        (job,) = (await scene.service.page()).jobs
+        assert (job.state, job.reserved) == ("abandoned", 0)
+        assert scene.web.posts == []
+
+
+async def test_a_call_that_is_cancelled_after_a_refusal_that_asks_to_wait_goes_on(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [refused(429), accepted("task-7")]) as scene:
+        with anyio.move_on_after(0.01):
+            await create(scene.service)
+        await anyio.sleep(20)
+        (job,) = (await scene.service.page()).jobs
+        assert (job.task_id, len(scene.web.posts)) == ("task-7", 2)
+
+
+# -- ids ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task_id", ["", ".", "..", "x" * 513], ids=["empty", "dot", "dots", "long"])
+async def test_an_id_that_cannot_be_polled_leaves_the_outcome_unknown(tmp_path: Path, task_id: str) -> None:
+    async with scripted_service(tmp_path, [accepted(task_id)]) as scene:
+        job = await create(scene.service)
+        assert job.state == "unknown"
+        assert str(job.error_message).startswith("the answer has no usable task id")
+        assert job.reserved > 0
+
+
+async def test_the_longest_id_is_polled(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [accepted("x" * 512)]) as scene:
+        assert (await create(scene.service)).task_id == "x" * 512

@@ -71,4 +71,4 @@ async def test_a_cancelled_preview_leaves_no_process_and_stops_no_other(tmp_path
             group.cancel_scope.cancel()
         assert all(map(ended, started))
         assert (await inspector.preview(honest, frames=2)).times == (0.25, 0.75)
-    assert children(os.getpid()) == before
+    assert children(os.getpid()) <= before

@@ -11,8 +11,12 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from seedance_mcp.sandbox import Sandbox
+from seedance_mcp.sandbox.guard import Guard
 from seedance_mcp.sandbox.serve import serve
 from tests.about import ABOUT
 from tests.sandbox.sandbox_client import SLUGS, SandboxClient, download_until_cut, inspect_video
@@ -78,3 +82,40 @@ def test_each_vendors_base_url_is_below_its_slug(slug: str) -> None:
     url = f"http://localhost:8080/{slug}{urlsplit(ABOUT[slug].base_url).path}"
     assert Sandbox().base_url(slug, "http://localhost:8080") == url
     assert Sandbox().base_url(slug, "http://localhost:8080/") == url
+
+
+# -- what it accepts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200), ("localhost:80", 200), ("LOCALHOST", 200), ("[::1]:80", 200), ("evil.example", 421),
+        ("evil.example:80", 421), ("127.0.0.1.evil.example", 421), ("localhost.evil.example", 421), ("", 421),
+    ],
+)  # fmt: skip
+async def test_only_the_names_of_this_machine_are_answered(host: str, status: int) -> None:
+    async with _served_client("seedanceapi") as client:
+        task_id = (await client.create()).task_id
+        call = client.vendor.build_status(task_id)
+        headers = {"host": host, "authorization": "Bearer key"}
+        answer = await client.http.get(client.base_url + call.path, params=dict(call.query), headers=headers)
+    assert answer.status_code == status
+
+
+async def _chunks(count: int) -> AsyncGenerator[bytes]:
+    for _ in range(count):
+        yield b"x" * 1000
+
+
+async def test_a_body_of_any_size_is_not_read_to_its_end() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(str(len(await Request(scope, receive).body())))(scope, receive, send)
+
+    guarded = Guard(app, "127.0.0.1", largest_body=10_000)
+    transport = httpx2.ASGITransport(guarded, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType]  (types of its own)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        assert (await http.post("/", content=b"x" * 10_000)).text == "10000"
+        assert (await http.post("/", content=b"x" * 10_001)).status_code == 413
+        assert (await http.post("/", content=_chunks(10))).text == "10000"
+        assert (await http.post("/", content=_chunks(11))).status_code == 500

@@ -11,15 +11,17 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import Timing
+from seedance_mcp.runtime import read_settings
 from seedance_mcp.sandbox import Sandbox
-from seedance_mcp.server import app
+from seedance_mcp.server import app, player
 from seedance_mcp.server.tools.tool import Call
 from seedance_mcp.views import Fields
-from tests.server.mcp_client import PRICED, connected
+from tests.server.mcp_client import PRICED, ToolAnswer, connected, server_environ, with_keys
 from tests.server.transports import HeldTransport
 
 pytestmark = pytest.mark.anyio
@@ -172,3 +174,49 @@ async def test_a_submission_that_a_stop_interrupts_is_never_to_be_repeated(tmp_p
         f"stopping: The server is stopping, and job {job.id} may be running and billed. "
         f"Do NOT call create_video again; call check_video with job_id {job.id}."
     )
+
+
+# -- settings that cannot be used ---------------------------------------------------------------------------------
+
+
+async def test_a_wrong_setting_does_not_end_the_server_and_each_call_answers_with_the_sentence(
+    tmp_path: Path, era: str
+) -> None:
+    environ = server_environ(tmp_path, SEEDANCE_MAX_COST="much", SEEDANCE_LOG="loud")
+    async with Client(app.App(read_settings(environ)).server, mode=era) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        assert {"create_video", "list_models", "check_video", "list_videos"} <= names
+        for name, arguments in (
+            ("create_video", {"prompt": "a fox"}),
+            ("list_models", {}),
+            ("check_video", {"job_id": "k4tmv4h6kacz"}),
+            ("list_videos", {}),
+            ("create_video", {"prompt": "a fox", "dry_run": True}),
+        ):
+            answer = ToolAnswer(await client.call_tool(name, arguments)).refusal
+            assert answer.startswith("setting: ")
+            assert "SEEDANCE_MAX_COST must be an amount in USD such as 2.50, not 'much'." in answer
+            assert "SEEDANCE_LOG must be one of debug, info, warning, error, not 'loud'." in answer
+            assert "Ask the user to correct it" in answer
+    assert not (tmp_path / "state").exists()
+
+
+async def test_every_answer_in_the_sandbox_says_so(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, SEEDANCE_MAX_COST="0.60") as session:
+        created = await session.call("create_video", prompt="a fox", **PRICED)
+        finished = await session.finish(created.fields["job_id"])
+        listed = await session.call("list_videos")
+        refused = await session.refused("a fox", model=PRICED["model"], duration=15)
+        assert 'name="sandbox" content="yes"' in player.view(session.settings).text
+    for fields in (created.fields, finished, listed.fields):
+        assert fields["sandbox"] == "no real video, no real money"
+    assert created.text.startswith("sandbox: no real video, no real money\n")
+    assert refused.startswith("over_budget: ")
+    assert refused.endswith("(Sandbox: no real video, no real money.)")
+
+
+async def test_outside_the_sandbox_nothing_mentions_it(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, **with_keys("seedanceapi")) as session:
+        created = await session.call("create_video", prompt="a fox", **PRICED)
+        assert "sandbox" not in created.fields
+        assert 'name="sandbox" content=""' in player.view(session.settings).text

@@ -80,12 +80,19 @@ def _closed_pipes(server: Process) -> None:
     _end_of_input(server)
 
 
+def _closed_output(server: Process) -> None:
+    """Close the output alone, which the server notices when it answers."""
+    assert server.process.stdout
+    server.process.stdout.close()
+
+
 @pytest.mark.parametrize(
     "stop",
     [
         _end_of_input,
         pytest.param(_sigterm, marks=pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")),
         _closed_pipes,
+        _closed_output,
     ],
 )
 def test_a_stop_during_a_post_keeps_the_id_of_the_task(tmp_path: Path, stop: Callable[[Process], None]) -> None:

@@ -32,7 +32,9 @@ async def listed(session: Session) -> dict[str, types.Tool]:
 
 
 async def read(session: Session, **arguments: Any) -> dict[str, Any]:
-    return (await session.call("read_video", **arguments)).fields
+    fields = (await session.call("read_video", **arguments)).fields
+    assert fields.pop("sandbox")
+    return fields
 
 
 # -- what clients see ---------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ KEYS = {f"SEEDANCE_{name}_API_KEY": "key" for name in ("OPE", "SEEDANCEAPI", "JI
         ),
         # This would end the directive and begin another one.
         (
-            {"SEEDANCE_SEEDANCEAPI_API_KEY": "key", "SEEDANCE_SEEDANCEAPI_BASE_URL": "https://a.example; script-src *"},
+            {"SEEDANCE_SEEDANCEAPI_API_KEY": "key", "SEEDANCE_SEEDANCEAPI_BASE_URL": "https://a.example;script-src"},
             [],
         ),
     ],

@@ -8,7 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import jsonschema
 import pytest
 from mcp.client import Client
 
-from tests.server.mcp_client import PRICED, inspect_video, process_environ
-from tests.server.stdio_client import COMMAND, STOP_BOUND, call, running, started
+from tests.server.mcp_client import ERAS, PRICED, inspect_video, process_environ
+from tests.server.stdio_client import COMMAND, STOP_BOUND, Process, call, running, started
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +85,13 @@ def recorded_states(folder: Path) -> dict[str, str]:
         db.close()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Process]]:
+    """Return one server for each era, for tests that leave no trace in it."""
+    with ExitStack() as stack:
+        yield {era: stack.enter_context(running(tmp_path_factory.mktemp(era), era)) for era in ERAS}
+
+
 def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path, era: str) -> None:
     with running(tmp_path, era, SEEDANCE_LOG="debug") as server:
         job = server.create("a fox. sandbox: status-500 1, instant")
@@ -114,7 +122,7 @@ def test_a_lone_surrogate_in_a_prompt_is_replaced(tmp_path: Path, era: str) -> N
         ('{"jsonrpc": "2.0", "id": 71, "method": "ping", "params": {', 71),
         ('{"jsonrpc": "2.0", "id": 72, "method": "ping", "params": {}', 72),
         ("not JSON at all", None),
-        ('{"jsonrpc": "1.0", "id": 73, "method": 7}', None),
+        ('{"jsonrpc": "1.0", "id": 73, "method": 7}', 73),
         ("[]", None),
         (r'"\ud83e"', None),
     ],
@@ -128,6 +136,17 @@ def test_a_line_that_is_not_a_message_is_answered_with_an_error(
         assert answer["error"]["code"] == -32700
         assert answer["id"] == request_id
         server.create("a fox. sandbox: instant")
+
+
+@pytest.mark.parametrize("params", [[1], [], "x", 7, True])
+@pytest.mark.parametrize("method", ["ping", "tools/call", "server/discover"])
+def test_a_request_whose_params_are_not_an_object_is_answered_under_its_id(
+    shared: dict[str, Process], era: str, method: str, params: object
+) -> None:
+    line = json.dumps({"jsonrpc": "2.0", "id": "one", "method": method, "params": params})
+    answer = shared[era].send_line(line)
+    assert answer["id"] == "one"
+    assert answer["error"] == {"code": -32602, "message": "params must be an object; nothing was done."}
 
 
 def test_the_process_ends_when_the_client_stops_reading(tmp_path: Path, era: str) -> None:

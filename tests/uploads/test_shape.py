@@ -57,7 +57,8 @@ async def test_the_nearest_ratio_of_a_local_image_is_sent_where_a_ratio_is_requi
     tmp_path: Path, photos: Path, size: tuple[int, int], nearest: str, field: str
 ) -> None:
     (photos / "fox.png").write_bytes(image(size=size))
-    result = await checked(tmp_path, **{field: "fox.png" if field == "first_frame" else ["fox.png"]})
+    media: dict[str, Any] = {field: "fox.png" if field == "first_frame" else ["fox.png"]}
+    result = await checked(tmp_path, **media)
     assert ratio(result) == nearest
     assert result.request
     assert result.request.assumed["aspect_ratio"] == nearest

@@ -16,10 +16,12 @@ from seedance_mcp.errors import (
     LinkExpired,
     SaveError,
     SeedanceError,
+    SettingError,
     UnexpectedAnswer,
     UnreadableMedia,
     VendorUnreachable,
 )
+from seedance_mcp.jobs.download.folder import VideoFolder
 from seedance_mcp.jobs.download.timing import DEFAULT
 from seedance_mcp.jobs.download.transfer import download_video
 from seedance_mcp.vendors.vendor import read_snapshot
@@ -71,15 +73,36 @@ class Downloader:
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run the downloads that `start` begins, until cancelled."""
-        async with anyio.create_task_group() as self._group:
+        async with anyio.create_task_group() as group:
+            self._group = group
             task_status.started()
-            await anyio.sleep_forever()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._group = None  # what still runs while the server stops starts no more downloads
 
     def start(self, job: Job) -> None:
         """Download the video of a succeeded job in the background, unless that is under way, done or switched off."""
         if self.autosave and job.state == "succeeded" and not job.path and job.id not in self._active and self._group:
             self._active[job.id] = (0, None)
             self._group.start_soon(self._download_in_background, job)
+
+    async def check_folder(self) -> None:
+        """Write to the folder before money is spent on a video that is to be saved there.
+
+        Raises:
+            SettingError: the folder cannot be written to.
+        """
+        if not self.autosave:
+            return
+        try:
+            await to_thread.run_sync(_try_to_write, self._folder)
+        except OSError as error:
+            raise SettingError(
+                f"The folder for videos, {self._folder}, cannot be written to ({error.strerror or error}), so nothing "
+                "was sent.",
+                next_step="Ask the user to correct that, or to choose another folder with SEEDANCE_OUTPUT_DIR.",
+            ) from None
 
     def progress(self, job_id: str) -> tuple[int, int | None] | None:
         """Return the bytes so far and, where known, in all; None if no background download is under way."""
@@ -156,7 +179,7 @@ class Downloader:
 
     async def _transfer(self, job: Job, vendor: Vendor | None, on_progress: OnProgress) -> SavedVideo:
         if vendor is None:
-            raise SaveError(f"{job.vendor} no longer has an API key, so its video cannot be downloaded.")
+            raise SaveError(f"No API key for {job.vendor} is set here, so its video cannot be downloaded.")
         if job.url is None and vendor.build_download is None:
             job = await self._with_fresh_link(job, vendor)
         try:
@@ -172,3 +195,11 @@ class Downloader:
         except (VendorUnreachable, UnexpectedAnswer) as error:
             raise SaveError(f"The video's link no longer works, and {error.sentence}") from None
         return await self._journal.note(job.id, url=snapshot.url) or job
+
+
+def _try_to_write(folder: Path) -> None:
+    home = VideoFolder(folder)
+    try:
+        home.try_to_write()
+    finally:
+        home.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import stat
 from pathlib import Path
@@ -55,6 +56,20 @@ class VideoFolder:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def try_to_write(self) -> None:
+        """Write a small file and remove it.
+
+        Raises:
+            OSError: a video could not be written either.
+        """
+        name = f".seedance-{secrets.token_hex(6)}.try"
+        file = self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            os.write(file, b"seedance-mcp tries whether videos can be written here\n")
+        finally:
+            os.close(file)
+            self.remove(name)
 
     def _at(self, name: str) -> str | Path:
         return name if self._handle is not None else self.path / name

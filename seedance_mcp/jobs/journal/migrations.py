@@ -70,6 +70,14 @@ _STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH,
 """The steps from each format to the next; a released step is never changed."""
 VERSION = len(_STEPS)
 
+_INDEXES = """
+CREATE INDEX IF NOT EXISTS jobs_by_creation ON jobs (created_at, id);
+CREATE INDEX IF NOT EXISTS jobs_by_state_and_creation ON jobs (state, created_at, id);
+CREATE INDEX IF NOT EXISTS jobs_by_cost ON jobs (day, state, spent, reserved, unpriced);
+CREATE INDEX IF NOT EXISTS jobs_by_duration ON jobs (model, finished_at, submitted_at) WHERE state = 'succeeded';
+"""
+"""Indexes that only make queries fast. They belong to no format: every version can use a journal with or without."""
+
 
 def hash_of_key(request_key: str) -> str:
     """Return what the journal stores of a request_key, which may hold what users write."""
@@ -88,11 +96,19 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
             f"The journal {path} was written by a newer seedance-mcp (format {version}, this one knows {VERSION}).",
             next_step="Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder.",
         )
-    if version == VERSION:
-        return
+    if version < VERSION:
+        _migrate(db, version)
+    _run(db, _INDEXES)
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
     db.create_function("hash_of_key", 1, hash_of_key, deterministic=True)
     db.create_function("local_zone", 0, local_zone)
     for step in _STEPS[version:]:
-        for statement in filter(str.strip, step.split(";\n")):
-            db.execute(statement)
+        _run(db, step)
     db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _run(db: sqlite3.Connection, statements: str) -> None:
+    for statement in filter(str.strip, statements.split(";\n")):
+        db.execute(statement)

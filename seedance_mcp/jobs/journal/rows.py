@@ -13,6 +13,8 @@ from seedance_mcp.jobs.journal.model import Job
 COLUMNS = tuple(f.name for f in fields(Job))
 JSON = {"request", "price", "delivered"}
 """The columns that hold JSON."""
+LONGEST = {"vendor_status": 2000, "error_message": 2000, "save_error": 2000, "url": 8000}
+"""The most characters of what vendors say, by column; a link that is cut is refused by its host like an expired one."""
 
 
 def quoted(states: Sequence[str]) -> str:
@@ -31,6 +33,8 @@ def stored(name: str, value: Any) -> Any:
     """Return a value of a job as its column stores it."""
     if name in JSON:
         return json.dumps(value, ensure_ascii=False) if value is not None else None
+    if name in LONGEST and isinstance(value, str):
+        return value[: LONGEST[name]]
     return int(value) if isinstance(value, bool) else value
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.catalog.price import MICROS
-from seedance_mcp.errors import Code, InvalidRequest, KeyReused
+from seedance_mcp.errors import Code, KeyReused
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
-from seedance_mcp.jobs.journal.day import BudgetDay, budget_day, local_zone
+from seedance_mcp.jobs.journal.day import BudgetDay, budget_day
 from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
@@ -28,6 +27,7 @@ from seedance_mcp.jobs.journal.model import (
     Page,
     Total,
 )
+from seedance_mcp.jobs.journal.queries import job_of_task, latest_day, settlement_by_hand, spending_of
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -72,7 +72,7 @@ class SqliteJournal:
         with self._file.transaction() as db:
             earlier = _job_of_key(db, new) or _same_request(db, new)
             if earlier is None:
-                budget.admit(new.reserve, caps, _spending(db, day), new.model)
+                budget.admit(new.reserve, caps, spending_of(db, day), new.model)
                 values = {f.name: f.default for f in fields(Job)} | {
                     "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model, "request": new.request,
                     "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
@@ -94,11 +94,9 @@ class SqliteJournal:
             job = find_job(db, job_id)
             if job is None or job.state != "unknown":
                 return None
-            # Its own reservation is not counted twice.
-            db.execute("UPDATE jobs SET state = 'rejected' WHERE id = ?", (job_id,))
-            so_far = _spending(db, day)
-            budget.admit(None if job.unpriced else job.reserved, caps, so_far, job.model)
-            db.execute("UPDATE jobs SET state = 'unknown', day = ? WHERE id = ?", (day.day, job_id))
+            others = spending_of(db, day, without=job_id)
+            budget.admit(None if job.unpriced else job.reserved, caps, others, job.model)
+            db.execute("UPDATE jobs SET day = ? WHERE id = ?", (day.day, job_id))
             return get_job(db, job_id)
 
     # -- moving ---------------------------------------------------------------------------------------------------
@@ -149,7 +147,7 @@ class SqliteJournal:
                 current = job
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
-            other = _job_of_task(db, job, task_id)
+            other = job_of_task(db, job, task_id)
             reserved = {"reserved": current.reserved or job.reserved}
             if other is not None:
                 message = f"The vendor answered with the id of another task, {task_id}, which is job {other}."
@@ -169,16 +167,7 @@ class SqliteJournal:
             job = find_job(db, job_id)
             if job is None or not (job.state in SETTLED_BY_HAND or (job.by_hand and job.terminal)):
                 return None
-            cleared = dict.fromkeys(_OF_A_TASK) | {"spent": 0, "reserved": 0, "by_hand": True}
-            if task_id is None:
-                return self._changed(db, job_id, {"state": "rejected", "task_id": None} | cleared | changes, ())
-            account: str | None = changes.get("account", job.account)
-            if other := _job_of_task(db, replace(job, account=account), task_id):
-                raise InvalidRequest(f"Task {task_id} is job {other}.", next_step="Give the id of this job's own task.")
-            quoted_usd = (job.price or {}).get("usd")
-            reserved = max(job.reserved, round((quoted_usd or 0) * MICROS))
-            cleared |= {"reserved": reserved, "unpriced": quoted_usd is None and not reserved}
-            return self._changed(db, job_id, {"state": "submitted", "task_id": task_id} | cleared | changes, ())
+            return self._changed(db, job_id, settlement_by_hand(db, job, task_id, changes), ())
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -200,7 +189,7 @@ class SqliteJournal:
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:
         marks = ", ".join("?" * len(states))
-        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at", tuple(states))
+        return await self._file.run(self._select, f"WHERE state IN ({marks}) ORDER BY created_at, rowid", tuple(states))
 
     def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
         return [read_job(row) for row in self._file.read(f"SELECT {', '.join(COLUMNS)} FROM jobs {rest}", values)]
@@ -225,8 +214,8 @@ class SqliteJournal:
 
     def _read_spending(self) -> Spending:
         with self._file.transaction() as db:  # several queries, which must be about the same moment
-            latest, zone = _latest_day(db)
-            return _spending(db, budget_day(self._clock(), zone, latest))
+            latest, zone = latest_day(db)
+            return spending_of(db, budget_day(self._clock(), zone, latest))
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
@@ -293,46 +282,12 @@ class SqliteJournal:
     def _begin_day(self, now: float) -> BudgetDay:
         """Return the day of the budget, and remember it even where a cap then refuses the job."""
         with self._file.transaction() as db:
-            latest, zone = _latest_day(db)
+            latest, zone = latest_day(db)
             day = budget_day(now, zone, latest)
             if day != latest:
                 db.execute("DELETE FROM budget_day")
                 db.execute("INSERT INTO budget_day VALUES (?, ?, ?)", (day.day, zone, day.continued))
             return day
-
-
-def _latest_day(db: sqlite3.Connection) -> tuple[BudgetDay | None, str]:
-    """Return the day that the journal remembers, and its time zone."""
-    row = db.execute("SELECT day, zone, continued FROM budget_day").fetchone()
-    return (BudgetDay(row["day"], row["continued"]), row["zone"]) if row else (None, local_zone())
-
-
-def _spending(db: sqlite3.Connection, day: BudgetDay) -> Spending:
-    """Add up a day, with the one that it continues."""
-    spent, reserved, unpriced = db.execute(
-        f"SELECT coalesce(sum(spent), 0), coalesce(sum(reserved), 0), coalesce(sum(unpriced), 0) FROM jobs "
-        f"WHERE day IN (?, ?) AND state IN ({quoted(('intent', *CHARGED))})",
-        (day.day, day.continued),
-    ).fetchone()
-    states = quoted((*UNFINISHED, "unknown"))
-    (open_jobs,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({states})").fetchone()
-    return Spending(day.day, spent, reserved, open_jobs, unpriced)
-
-
-_OF_A_TASK = (
-    "vendor_status", "progress", "polled_at", "missing_since", "finished_at", "error_code", "error_message", "url",
-    "path", "size", "sha256", "save_error", "delivered",
-)  # fmt: skip
-"""The columns that say something about a job's task, and nothing once the job is another task."""
-
-
-def _job_of_task(db: sqlite3.Connection, job: Job, task_id: str) -> str | None:
-    """Return the id of another job of the account that already is this task."""
-    row = db.execute(
-        "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
-        (task_id, job.account, job.account, job.id),
-    ).fetchone()
-    return row["id"] if row is not None else None
 
 
 def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:

@@ -1,4 +1,4 @@
-"""What the sandbox's videos show: a sun over a moving sea, a clock and a bar, as the three planes of yuv420p.
+"""What the sandbox's videos show: a sun over a moving sea, a clock, their mark and a bar, as planes of yuv420p.
 
 Rows of bytes are cut from larger ones and joined, which is as fast as Python gets without numpy.
 """
@@ -19,8 +19,17 @@ _DOTS: dict[str, tuple[int, ...]] = {
     "8": (7, 5, 7, 5, 7),
     "9": (7, 5, 7, 1, 7),
     ":": (0, 2, 0, 2, 0),
+    "A": (2, 5, 7, 5, 5),
+    "B": (6, 5, 6, 5, 6),
+    "D": (6, 5, 5, 5, 6),
+    "N": (5, 7, 7, 5, 5),
+    "O": (7, 5, 5, 5, 7),
+    "S": (7, 4, 7, 1, 7),
+    "X": (5, 5, 2, 5, 5),
 }
-"""The clock's characters, each five rows of three dots, one bit for each dot."""
+"""The characters of the clock and the mark, each five rows of three dots, one bit for each dot."""
+_MARK = "SANDBOX"
+"""What every video says below its clock, so that none is taken for a real one."""
 
 _WHITE, _DARK = b"\xeb", b"\x28"
 _SUN = (b"\xe6", b"\x50", b"\x9c")
@@ -52,7 +61,8 @@ class Scene:
         done = time / self.seconds
         luma = list(self.sky[0])
         self._draw_sun(luma, 0, done)
-        self._draw_clock(luma, time)
+        self._draw_text(luma, f"{int(time) // 60}:{int(time) % 60:02d}", line=0)
+        self._draw_text(luma, _MARK, line=1)
         luma += self._waves(time)
         self._draw_bar(luma, done)
         return b"".join(luma), self._colour(1, done), self._colour(2, done)
@@ -86,13 +96,13 @@ class Scene:
             rows += [self.sea[shift : shift + stride]] * min(step, depth - y)
         return rows
 
-    def _draw_clock(self, rows: list[bytes], time: float) -> None:
-        """Draw the elapsed time at the top left, as 0:03."""
-        text = f"{int(time) // 60}:{int(time) % 60:02d}"
+    def _draw_text(self, rows: list[bytes], text: str, line: int) -> None:
+        """Write a line of text at the top left."""
         dot, margin = self.dot, 4 * self.dot
-        for line in range(5):
-            bits = "".join(f"{_DOTS[c][line]:03b}0" for c in text)
-            for y in range(margin + line * dot, margin + (line + 1) * dot):
+        top = margin + line * 8 * dot
+        for part in range(5):
+            bits = "".join(f"{_DOTS[c][part]:03b}0" for c in text)
+            for y in range(top + part * dot, top + (part + 1) * dot):
                 row = rows[y]
                 dots = (_WHITE * dot if b == "1" else row[:dot] for b in bits)
                 written = row[:margin] + b"".join(dots)

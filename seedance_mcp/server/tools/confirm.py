@@ -7,10 +7,12 @@ the only gate: caps are.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.price import dollars
 from seedance_mcp.errors import NotConfirmed
+from seedance_mcp.server.tools.tool import Question
 
 if TYPE_CHECKING:
     import mcp_types as types
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.server.tools.tool import Ask
     from seedance_mcp.settings import Settings
+
+    Requote = Callable[[], Awaitable[Quote]]
 
 
 class NeedsInput(Exception):
@@ -28,27 +32,36 @@ class NeedsInput(Exception):
         self.request = request
 
 
-async def confirm(quote: Quote, settings: Settings, ask: Ask) -> None:
-    """Return if the quote is cheap enough or the user agrees.
+async def confirm(quote: Quote, requote: Requote, settings: Settings, ask: Ask) -> Quote:
+    """Return the quote to pay for: this one if it is cheap enough, or one at a price that the user has agreed to.
+
+    An answer can take hours, so `requote` gives the price again after it; the user is asked anew where it has risen.
 
     Raises:
         NotConfirmed: with what to do instead. Nothing was sent.
         NeedsInput: the client has to call again with the user's reply.
     """
     limit = settings.confirm_above
-    cost = quote.price.usd_micros
-    if limit is None or (cost is not None and cost <= limit):
-        return
-    amount = "an unknown amount" if cost is None else f"up to {dollars(cost)}"
+    agreed: Question | None = None
+    while limit is not None and ((cost := quote.price.usd_micros) is None or cost > limit):
+        amount = "an unknown amount" if cost is None else f"up to {dollars(cost)}"
+        question = _question(quote, amount)
+        if agreed is not None and agreed.covers(question):
+            break
+        answer = await ask(question)
+        if answer is None:
+            raise NotConfirmed(
+                f"This video may cost {amount}. The user must approve anything above {dollars(limit)}, and this client "
+                "cannot ask.",
+                next_step="Ask in the chat: the user can raise SEEDANCE_CONFIRM_ABOVE, or choose something cheaper.",
+            )
+        if not answer:
+            raise NotConfirmed("The user did not agree, so nothing was sent.", next_step="Propose something cheaper.")
+        agreed, quote = question, await requote()
+    return quote
+
+
+def _question(quote: Quote, amount: str) -> Question:
     length = f"{quote.request.duration} s " if quote.request.duration else ""
-    question = f"Spend {amount} on one {length}video with {quote.model.id}?"
-    answer = await ask(question, quote.fingerprint)
-    if answer:
-        return
-    if answer is None:
-        raise NotConfirmed(
-            f"This video may cost {amount}. The user must approve anything above {dollars(limit)}, and this client "
-            "cannot ask.",
-            next_step="Ask in the chat: the user can raise SEEDANCE_CONFIRM_ABOVE, or choose something cheaper.",
-        )
-    raise NotConfirmed("The user did not agree, so nothing was sent.", next_step="Propose something cheaper.")
+    text = f"Spend {amount} on one {length}video with {quote.model.id}?"
+    return Question(text, quote.fingerprint, quote.price.usd_micros)

@@ -50,7 +50,7 @@ async def create_video(service: JobService, call: Call) -> Fields:
     if order.dry_run:
         await service.check_caps(quote)
         return views.quoted(quote, service.url(quote))
-    await confirm(quote, service.settings, call.ask)
+    quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
     admission = await service.create(quote)
     if admission.job.state == "rejected":
         raise _refused(quote, admission.job)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seedance_mcp import views
 from seedance_mcp.catalog import OneOf, Row, Text, Whole
 from seedance_mcp.jobs.journal.model import STATES
+from seedance_mcp.server.bounds import is_small
 from seedance_mcp.server.tools.tool import OBJECT, OBJECTS, OURS, STRING, Call, Tool, check_args, inputs, outputs
 
 if TYPE_CHECKING:
@@ -38,4 +39,8 @@ async def list_videos(service: JobService, call: Call) -> Fields:
     check_args(_ROWS, call, "list_videos")
     state = call.args.get("state")
     page = await service.page((state,) if state else (), call.args.get("limit", 10), call.args.get("cursor"))
-    return views.listed(page, await service.spending(), service.settings.daily_budget)
+    fields = views.listed(page, await service.spending(), service.settings.daily_budget)
+    while not is_small(fields) and len(fields["videos"]) > 1:
+        fields["videos"].pop()
+        fields["next_cursor"] = fields["videos"][-1]["job_id"]
+    return fields

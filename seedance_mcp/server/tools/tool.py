@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import Source, schema
-from seedance_mcp.catalog.check import find_problems
+from seedance_mcp.catalog.check import find_problems, sentences
 from seedance_mcp.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -20,8 +20,29 @@ OURS = Source("OURS", "tools")
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 """Reports the progress of a call: (done, total, message)."""
-Ask = Callable[[str, str], Awaitable[bool | None]]
-"""Asks the user (question, fingerprint of the request): yes, no, or None where the client cannot ask.
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether the user agrees to one payment."""
+
+    text: str
+    fingerprint: str
+    """Of the request that would be sent."""
+    usd_micros: int | None
+    """The amount that the text names; None where it says that the amount is unknown."""
+
+    def covers(self, other: Question) -> bool:
+        """Whether its answer also answers another question: about the same request, at the same or a lower price."""
+        if self.fingerprint != other.fingerprint:
+            return False
+        if self.usd_micros is None or other.usd_micros is None:
+            return self.usd_micros is other.usd_micros
+        return other.usd_micros <= self.usd_micros
+
+
+Ask = Callable[[Question], Awaitable[bool | None]]
+"""Asks the user: yes, no, or None where the client cannot ask.
 
 Raises `NeedsInput` where the answer can only come with a second call.
 """
@@ -84,7 +105,7 @@ def check_args(rows: Mapping[str, Row], call: Call, tool: str) -> None:
         InvalidRequest: lists every problem.
     """
     if problems := find_problems(rows, call.args, tool):
-        raise InvalidRequest(f"{tool}: " + "; ".join(p.sentence() for p in problems) + ".", next_step="")
+        raise InvalidRequest(f"{tool}: " + "; ".join(sentences(problems)) + ".", next_step="")
 
 
 # -- schemas ------------------------------------------------------------------------------------------------------

@@ -96,6 +96,16 @@ async def test_a_video_is_downloaded_in_the_background_and_recorded(tmp_path: Pa
         group.cancel_scope.cancel()
 
 
+async def test_a_downloader_that_has_stopped_starts_no_download(tmp_path: Path) -> None:
+    async with servers(tmp_path, always()) as setup:
+        one, job = setup.downloader("one"), await setup.succeeded()
+        async with anyio.create_task_group() as group:
+            await group.start(one.run)
+            group.cancel_scope.cancel()
+        one.start(job)
+        assert one.progress(job.id) is None
+
+
 async def test_without_autosave_a_video_is_downloaded_on_request_only(tmp_path: Path) -> None:
     async with servers(tmp_path, always()) as setup, anyio.create_task_group() as group:
         one, job = setup.downloader("one", autosave=False), await setup.succeeded()

@@ -603,3 +603,37 @@ async def test_a_stop_ends_the_wait_for_another_process(journal: SqliteJournal) 
         journal.hurry(0)
         with anyio.fail_after(10), pytest.raises(JournalError, match="locked"):
             await admit(journal, "a")
+
+
+# -- many jobs, and long texts ------------------------------------------------------------------------------------
+
+
+async def test_no_query_reads_the_whole_table(journal: SqliteJournal) -> None:
+    queries: list[str] = []
+    db = journal._file._db
+    db.set_trace_callback(queries.append)
+    for cursor in (None, "job-1"):
+        await journal.page((), 20, cursor)
+        await journal.page(("succeeded",), 50, cursor)
+    await journal.durations(MINI["model"])
+    await journal.spending()
+    await journal.in_states(OPEN)
+    await journal.recover(lambda _: True)
+    await journal.get("job-1")
+    await admit(journal, "job-1")
+    db.set_trace_callback(None)
+    selects = [query for query in queries if query.startswith("SELECT") and " FROM jobs" in query]
+    assert len(selects) > 8
+    for query in selects:
+        plan = [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert all("USING" in step for step in plan if "jobs" in step), (query, plan)
+        if "LIMIT" in query:  # the others sort only what they return
+            assert not any("TEMP B-TREE" in step for step in plan), (query, plan)
+
+
+async def test_what_vendors_say_is_kept_to_a_bounded_length(journal: SqliteJournal) -> None:
+    job = await put(journal, "job-1", "failed", error_message="x" * 10_000, vendor_status="y" * 10_000)
+    assert (len(job.error_message or ""), len(job.vendor_status or "")) == (2000, 2000)
+    noted = await journal.note("job-1", save_error="z" * 10_000, url="https://" + "u" * 10_000)
+    assert noted is not None
+    assert (len(noted.save_error or ""), len(noted.url or "")) == (2000, 8000)

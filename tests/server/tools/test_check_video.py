@@ -160,6 +160,7 @@ async def test_the_answer_about_a_running_job_is_short(tmp_path: Path, era: str)
     assert now["state"] in {"queued", "running"}
     assert now.keys() <= {
         "job_id", "state", "model", "elapsed_seconds", "check_again_in", "progress", "cost", "next_step",
+        "sandbox",
     }  # fmt: skip
     assert now["cost"]["reserved"] is True
 
@@ -244,10 +245,12 @@ async def test_without_autosave_the_answer_has_the_link(tmp_path: Path, era: str
 async def test_a_folder_that_cannot_be_written_is_a_note_and_the_next_check_tries_again(
     tmp_path: Path, era: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "videos").write_text("a file where the folder should be")
     async with connected(tmp_path, era) as session:
+        job = await session.create("a fox. sandbox: slow 1", **PRICED)
+        (tmp_path / "videos").rmdir()
+        (tmp_path / "videos").write_text("a file where the folder should be")
         with caplog.at_level(logging.CRITICAL):
-            done = await session.video(**PRICED)
+            done = await session.finish(job["job_id"])
         assert done["state"] == "succeeded"
         assert str(tmp_path / "videos") in done["note"]
         assert done["url"]
@@ -256,6 +259,18 @@ async def test_a_folder_that_cannot_be_written_is_a_note_and_the_next_check_trie
         done = await session.finish(done["job_id"])
     assert inspect_video(done["path"]).codec == "h264"
     assert "note" not in done
+
+
+async def test_a_folder_that_cannot_be_written_to_is_reported_before_anything_is_paid(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        (tmp_path / "videos").write_text("a file where the folder should be")
+        refusal = await session.refused(**PRICED)
+        assert refusal.startswith(f"setting: The folder for videos, {tmp_path / 'videos'}, cannot be written to (")
+        assert "nothing was sent. Ask the user to correct that" in refusal
+        assert await session.nothing_happened()
+        (tmp_path / "videos").unlink()
+        await session.create(**PRICED)
+        assert list((tmp_path / "videos").iterdir()) == []
 
 
 async def test_a_job_that_was_settled_as_not_charged_may_be_created_again(tmp_path: Path, era: str) -> None:

@@ -1,0 +1,79 @@
+"""Measure `seedance-mcp videos` on a journal with 100,000 jobs that have ended and 5,000 that are open.
+
+    uv run python bench/videos.py [ended] [open]
+
+Prints the median and the longest of five runs, the interpreter's start included, in seconds, and the median of their
+processor time, which other load on the machine does not change.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from seedance_mcp.jobs.journal.model import Job, new_id
+from seedance_mcp.jobs.journal.rows import insert
+from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+
+MODELS = ("seedanceapi/seedance-2-mini", "ope/seedance-2-0", "jimmyai/seedance2.0-mini")
+RUNS = 5
+
+
+def fill(folder: Path, ended: int, still_open: int) -> None:
+    """Write a journal with so many jobs, a thousand of them a day."""
+    SqliteJournal(folder).close()
+    db = sqlite3.connect(folder / "journal.sqlite3")
+    defaults = {f.name: f.default for f in fields(Job) if isinstance(f.default, None | int | float | bool)}
+    now = time.time()
+    for number in range(ended + still_open):
+        is_open, model = number >= ended, MODELS[number % len(MODELS)]
+        created = now - 90 * (ended + still_open - number)
+        insert(
+            db,
+            defaults
+            | {
+                "id": new_id(), "state": "running" if is_open else "succeeded", "vendor": model.partition("/")[0],
+                "model": model, "request": {"prompt": f"a fox {number}", "duration": 5}, "request_hash": str(number),
+                "created_at": created, "updated_at": created, "owner": "bench", "submitted_at": created + 1,
+                "finished_at": None if is_open else created + 90, "task_id": f"task-{number}",
+                "day": time.strftime("%Y-%m-%d", time.localtime(created)), "spent": 0 if is_open else 500_000,
+                "reserved": 500_000 if is_open else 0, "url": None if is_open else f"https://cdn.example.com/{number}.mp4",
+            },
+        )  # fmt: skip
+    db.commit()
+    db.close()
+
+
+def main() -> None:
+    """Fill a journal, list its jobs a few times, and print how long that took."""
+    ended, still_open = ([int(a) for a in sys.argv[1:]] + [100_000, 5_000])[:2]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill(folder, ended, still_open)
+        own = {"SEEDANCE_SEEDANCEAPI_API_KEY": "bench-key", "SEEDANCE_OPE_API_KEY": "bench-key", "HOME": name}
+        env = {**os.environ, **own, "SEEDANCE_STATE_DIR": name, "SEEDANCE_OUTPUT_DIR": name}
+        taken: list[float] = []
+        busy: list[float] = []
+        for _ in range(RUNS + 1):
+            began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            command = [sys.executable, "-m", "seedance_mcp", "videos"]
+            subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=True, timeout=300)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            busy.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            taken.append(time.perf_counter() - began)
+    print(
+        f"{ended} ended and {still_open} open jobs: median {statistics.median(taken[1:]):.2f} s, longest "
+        f"{max(taken[1:]):.2f} s, processor {statistics.median(busy[1:]):.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
