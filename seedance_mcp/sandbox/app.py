@@ -132,7 +132,7 @@ class Sandbox:
             review_seconds = self.review_seconds * self.pace
             stored = self.stored[fake.slug]
             known = set(stored)
-            reply = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
+            answer = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
             if self._store:
                 for file_id in stored.keys() - known:
                     self._store.add_file(fake.slug, file_id, stored[file_id])
