@@ -79,3 +79,5 @@ def _about(slug: str) -> About:
 ABOUT = {slug: _about(slug) for slug in known_vendors()}
 VENDORS = tuple(slug for slug, about in ABOUT.items() if not about.site_of)
 """The slugs of the vendors, without second sites of the same one."""
+RESELLERS = ("ope", "seedanceapi", "jimmyai", "12ai", "aigptimage")
+"""Those that tests about the choice of a model choose from, so that another vendor changes nothing there."""

@@ -11,7 +11,8 @@ from seedance_mcp.catalog import FileLimits, Source
 from seedance_mcp.catalog.files import MB, FileFacts, has_unchecked_limits, limit_problems
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.uploads import bucket
-from tests.server.mcp_client import Session
+from tests.about import RESELLERS
+from tests.server.mcp_client import Session, with_keys
 from tests.uploads.samples import audio, image, video
 from tests.uploads.sessions import MINI, with_photos
 
@@ -90,11 +91,13 @@ async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path,
     async def chosen(session: Session, **more: Any) -> str:
         return (await session.create(dry_run=True, **more))["model"]
 
-    async with with_photos(tmp_path, SEEDANCE_PRICES=prices) as session:
+    async with with_photos(tmp_path, **with_keys(*RESELLERS), SEEDANCE_PRICES=prices) as session:
         assert (await chosen(session)).startswith("12ai/")
         assert (await chosen(session, first_frame="fox.png")).startswith("jimmyai/")
         assert (await chosen(session, reference_videos=[video_])).startswith("jimmyai/")
-    async with with_photos(tmp_path, SEEDANCE_PRICES=prices, SEEDANCE_UPLOAD_URL=BUCKET) as session:
+    async with with_photos(
+        tmp_path, **with_keys(*RESELLERS), SEEDANCE_PRICES=prices, SEEDANCE_UPLOAD_URL=BUCKET
+    ) as session:
         assert (await chosen(session, first_frame="fox.png")).startswith("12ai/")
 
 
