@@ -85,18 +85,19 @@ async def test_urls_beside_files_are_sent_unchanged(tmp_path: Path, photos: Path
 
 
 async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path, photos: Path) -> None:
-    prices = '{"12ai": {"per": "second", "unit": "USD", "rates": {"": 0.0001}}}'
+    priced = {"SEEDANCE_PRICES": '{"12ai": {"per": "second", "unit": "USD", "rates": {"": 0.0001}}}'}
+    vendors = with_keys(*RESELLERS) | priced
     (video_,) = write(photos, a_mp4=video(4))
 
     async def chosen(session: Session, **more: Any) -> str:
         return (await session.create(dry_run=True, **more))["model"]
 
-    async with with_photos(tmp_path, **with_keys(*RESELLERS), SEEDANCE_PRICES=prices) as session:
+    async with with_photos(tmp_path, **vendors) as session:
         assert (await chosen(session)).startswith("12ai/")
         assert (await chosen(session, first_frame="fox.png")).startswith("jimmyai/")
         assert (await chosen(session, reference_videos=[video_])).startswith("jimmyai/")
     async with with_photos(
-        tmp_path, **with_keys(*RESELLERS), SEEDANCE_PRICES=prices, SEEDANCE_UPLOAD_URL=BUCKET
+        tmp_path, **vendors, SEEDANCE_UPLOAD_URL=BUCKET
     ) as session:
         assert (await chosen(session, first_frame="fox.png")).startswith("12ai/")
 
