@@ -58,7 +58,7 @@ class Settings:
     """The user's bucket, for local files that a vendor cannot take itself."""
     log: str = "warning"
     unfilled: tuple[str, ...] = ()
-    """Settings of API keys that hold a placeholder which the client did not fill in, such as ${env:OPE_KEY}."""
+    """Settings that count as not set: they hold a placeholder that the client did not fill in, such as ${env:KEY}."""
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is set comes from: "environment", "keyring", or the file it was read from."""
     values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -189,10 +189,12 @@ class _Reader:
     def _text(self, name: str, values: Mapping[str, str], source: str) -> str:
         value = values.get(name, "").strip()
         if _PLACEHOLDER.search(value):
-            if name in _CAPS:  # a cap that is not understood is not the same as no cap
-                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
-            elif name.endswith("_API_KEY"):
+            # Where the user filled in nothing, clients leave the placeholder, so the setting is not set. But a cap or
+            # an address that is not understood is not the same as none, nor is a value of which a part is missing.
+            if _PLACEHOLDER.fullmatch(value) and name not in _CAPS and not name.endswith("_BASE_URL"):
                 self.unfilled.append(name)
+            else:
+                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
             return ""
         if value:
             self.sources[name], self.values[name] = source, value
@@ -282,7 +284,10 @@ class _Reader:
             key_name, file_name, _ = (s.name for s in vendor_settings(vendor))
             key = self.text(key_name)
             if key == settings_file.IN_KEYRING and self.sources[key_name] == str(self.file.path):
-                key = self._key_in_keyring(key_name)
+                key, problem = settings_file.key_in_keyring(key_name)
+                self.sources[key_name] = "keyring"
+                if not key:
+                    self.problems.append(f"{key_name}: {self.file.path} names the keyring, but {problem}")
             if not key and (file := self.path(file_name)):
                 try:
                     key = file.read_text(encoding="utf-8").strip()
@@ -298,17 +303,6 @@ class _Reader:
                 self.problems.append(f"{key_name} {problem}.")
             else:
                 yield vendor.slug, SecretStr(key)
-
-    def _key_in_keyring(self, name: str) -> str:
-        key, problem = settings_file.key_in_keyring(name)
-        if key:
-            self.sources[name] = "keyring"
-        else:
-            again = "Run `seedance-mcp keys set VENDOR` again, with --file to store the key in the settings file."
-            self.problems.append(
-                f"{name}: {self.file.path} says that the key is in the keyring, but {problem}. {again}"
-            )
-        return key
 
     def prices(self, name: str) -> Prices:
         value = self.text(name)

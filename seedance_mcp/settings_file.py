@@ -127,14 +127,15 @@ def open_keyring() -> Keyring | None:
 
 
 def key_in_keyring(name: str) -> tuple[str, str]:
-    """Return the API key that a setting's line says is in the keyring, or an empty string and why it is not there."""
+    """Return the API key that a setting's line says is in the keyring, and a sentence for the case that it is empty."""
+    again = "Run `seedance-mcp keys set VENDOR` again, with --file to store the key in the settings file."
     keyring = open_keyring()
     if keyring is None:
-        return "", "there is no keyring here (the extra `keyring` may not be installed)"
+        return "", f"there is no keyring here (the extra `keyring` may not be installed). {again}"
     try:
-        return (keyring.get_password(SERVICE, name) or "").strip(), "the keyring does not have it"
+        return (keyring.get_password(SERVICE, name) or "").strip(), f"the keyring does not have it. {again}"
     except Exception as error:  # noqa: BLE001  (backends raise errors of their own)
-        return "", f"the keyring cannot be read ({type(error).__name__})"
+        return "", f"the keyring cannot be read ({type(error).__name__}). {again}"
 
 
 def key_problem(key: str) -> str | None:

@@ -75,8 +75,8 @@ def created(quote: Quote, admission: Admission, max_wait: int) -> Fields:
             "job_id": job.id,
             "state": job.state,
             "model": job.model,
-            "chosen": quote.chosen,
-            "cost": quote.price.as_json(),
+            "chosen": None if admission.duplicate else quote.chosen,
+            "cost": cost(job) if admission.duplicate else quote.price.as_json(),
             "size": quote.request.size,
             "assumed": dict(quote.request.assumed),
             "advice": _texts(quote.advice),
@@ -187,7 +187,8 @@ def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
             f"it with `seedance-mcp videos resolve {job.id}`."
         )
     if job.state == "abandoned" or (job.state == "rejected" and not job.error_code):
-        return "Nothing was sent and nothing is charged: call create_video again."
+        why = "Nothing was sent" if job.state == "abandoned" else "The user said so"
+        return f"{why}, so nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
         if job.state == "cancelled" and not job.error_code:
             step = "It was cancelled and will not be made; create_video starts it anew."
@@ -205,10 +206,10 @@ def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
 
 def cost(job: Job) -> Fields:
     """Return what a job cost: settled, or still reserved."""
+    if job.state in {"rejected", "abandoned"}:
+        return {"usd": 0.0}
     if job.cost is None:
         return dict(job.price or {})
-    if job.state in {"rejected", "abandoned"} or (job.terminal and not job.spent and not job.reserved):
-        return {"usd": 0.0}
     return {"usd": job.cost / MICROS} | ({"reserved": True} if job.reserved else {})
 
 

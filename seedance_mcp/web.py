@@ -104,8 +104,13 @@ class Web:
         """Open the clients, so that unusable proxy or certificate settings are reported before anything is paid.
 
         Raises:
-            SettingError: a proxy or a certificate of the environment cannot be used.
+            SettingError: a proxy or a certificate of the environment, or a base URL, cannot be used.
         """
+        for slug, url in self._base_urls.items():
+            try:
+                httpx2.URL(url).raw_host.decode("ascii").encode("idna")
+            except (httpx2.InvalidURL, ValueError):
+                raise SettingError(f"The base URL of {slug} is not a URL that can be called: {url!r}.") from None
         try:
             for purpose in ("submit", "call", "download"):
                 await anyio.to_thread.run_sync(self._client, purpose)
@@ -151,34 +156,47 @@ class Web:
         """Send a POST exactly once.
 
         Raises:
-            NotSent: the HTTP trace shows that no byte of the request was handed to a connection.
+            NotSent: no byte of the request was handed to a connection; also where the call was cancelled before that.
             OutcomeUnknown: it was, and no whole answer came back.
         """
-        sent = False
+        sent = connecting = False
+        read = bytearray()
 
         async def trace(event: str, info: Mapping[str, Any]) -> None:
-            nonlocal sent
+            nonlocal sent, connecting
+            connecting = True
             # A proxy's CONNECT is traced by the same event, and does not count.
-            connecting = getattr(info.get("request"), "method", None) in {"CONNECT", b"CONNECT"}
-            sent = sent or (event.endswith("send_request_headers.started") and not connecting)
+            of_proxy = getattr(info.get("request"), "method", None) in {"CONNECT", b"CONNECT"}
+            sent = sent or (event.endswith("send_request_headers.started") and not of_proxy)
 
         client = self._client("submit")
         headers, params = self._headers(vendor, call), call.query or None
-        request = client.build_request("POST", self.url(vendor, call), json=call.body, headers=headers, params=params)
+        url = self.url(vendor, call)
+        try:
+            request = client.build_request("POST", url, json=call.body, headers=headers, params=params)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise NotSent(_reason(error)) from None
         request.extensions["trace"] = trace
         try:
-            return await self._send(client, request, self._timeouts.submit)
-        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            # Both conditions are needed: connecting failed, and the trace never saw the request begin.
-            if isinstance(error, _WHILE_CONNECTING) and not sent:
+            return await self._send(client, request, self._timeouts.submit, read)
+        except (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
+            # The trace must have followed the connection, or the error be one of connecting, and no request have begun.
+            if not sent and (connecting or isinstance(error, _WHILE_CONNECTING)):
                 raise NotSent(_reason(error)) from None
-            raise OutcomeUnknown(_reason(error)) from None
+            began = f"; it began: {_text(read, self._secrets)}" if read else ""
+            raise OutcomeUnknown(_reason(error) + began) from None
+        except anyio.get_cancelled_exc_class():
+            if connecting and not sent:
+                raise NotSent("no connection in time") from None  # the scope cancels the caller's next step again
+            raise
 
-    async def _send(self, client: httpx2.AsyncClient, request: httpx2.Request, seconds: float | None) -> Answer:
+    async def _send(
+        self, client: httpx2.AsyncClient, request: httpx2.Request, seconds: float | None, read: bytearray | None = None
+    ) -> Answer:
         with anyio.fail_after(seconds):
             response = await client.send(request, stream=True)
             try:
-                return await _answer(response, self._secrets)
+                return await _answer(response, self._secrets, bytearray() if read is None else read)
             finally:
                 await response.aclose()
 
@@ -280,9 +298,8 @@ def _joined(url: str, location: str) -> str:
         return ""
 
 
-async def _answer(response: httpx2.Response, secrets: Secrets) -> Answer:
-    """Read a whole answer without the keys in it; its body is None if it is not JSON or longer than MAX_ANSWER."""
-    read = bytearray()
+async def _answer(response: httpx2.Response, secrets: Secrets, read: bytearray) -> Answer:
+    """Read a whole answer into `read`, without the keys in it; its body is None if it is not JSON or too long."""
     async for chunk in response.aiter_bytes():
         read += chunk
         if len(read) > MAX_ANSWER:
@@ -291,8 +308,14 @@ async def _answer(response: httpx2.Response, secrets: Secrets) -> Answer:
         body = map_text(repair_text(json.loads(read)), secrets.remove) if len(read) <= MAX_ANSWER else None
     except (ValueError, RecursionError):
         body = None
-    text = clean(secrets.remove(bytes(read[:_TEXT]).decode("utf-8", "replace")))[:_SHOWN]
-    return Answer(response.status_code, body, _retry_after(response.headers.get("retry-after", "")), text)
+    return Answer(
+        response.status_code, body, _retry_after(response.headers.get("retry-after", "")), _text(read, secrets)
+    )
+
+
+def _text(read: bytearray, secrets: Secrets) -> str:
+    """Return the beginning of an answer as clean text, without keys."""
+    return clean(secrets.remove(bytes(read[:_TEXT]).decode("utf-8", "replace")))[:_SHOWN]
 
 
 def _retry_after(said: str) -> float | None:

@@ -202,6 +202,7 @@ def test_a_circle_in_a_table_is_found() -> None:
 MOST_LINES = 320
 LONGER = {
     "jobs/service.py": "the one face of its room, with a docstring for each method",
+    "web.py": "every HTTP request, and what each failure of one means",
     "vendors/jimmyai/__init__.py": "22 models on six routes",
 }
 """Modules that are longer, each with its reason. A module that has become shorter must leave the table."""

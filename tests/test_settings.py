@@ -100,7 +100,35 @@ def test_a_placeholder_that_the_client_did_not_fill_in_counts_as_unset(value: st
     assert settings.autosave
     assert not settings.sandbox
     assert settings.sources == {}
-    assert settings.unfilled == (("SEEDANCE_OPE_API_KEY",) if value.strip() else ())
+    assert set(settings.unfilled) == (
+        {"SEEDANCE_OPE_API_KEY", "SEEDANCE_SAVE", "SEEDANCE_SANDBOX"} if value.strip() else set()
+    )
+
+
+def test_a_key_file_with_a_placeholder_counts_as_unset_and_is_named() -> None:
+    settings = load({"SEEDANCE_OPE_API_KEY_FILE": "${user_config.key_file}"})
+    assert (settings.vendors, settings.unfilled) == ((), ("SEEDANCE_OPE_API_KEY_FILE",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEEDANCE_STATE_DIR", "${HOME}/state"),
+        ("SEEDANCE_OUTPUT_DIR", "${HOME}/videos"),
+        ("SEEDANCE_MEDIA_ROOTS", "/images:${env:HOME}/more"),
+        ("SEEDANCE_OPE_API_KEY_FILE", "${HOME}/key"),
+        ("SEEDANCE_OPE_BASE_URL", "https://${HOST}/v1"),
+        ("SEEDANCE_OPE_BASE_URL", "${OPE_URL}"),
+        ("SEEDANCE_UPLOAD_URL", "s3://${BUCKET}/videos"),
+    ],
+)
+def test_a_value_of_which_a_part_is_missing_is_an_error_and_not_dropped(name: str, value: str) -> None:
+    assert load_error(**{name: value}) == f"{name} holds a placeholder that the client did not fill in."
+
+
+def test_a_key_of_which_a_part_is_missing_is_an_error_and_not_shown() -> None:
+    error = load_error(SEEDANCE_OPE_API_KEY="sk-123-${REST}")
+    assert error == "SEEDANCE_OPE_API_KEY holds a placeholder that the client did not fill in."
 
 
 @pytest.mark.parametrize(
@@ -369,7 +397,7 @@ def test_a_refused_setting_never_repeats_its_value(name: str, value: str) -> Non
 
 
 def test_a_text_is_refused_by_every_setting_with_a_form_of_its_own() -> None:
-    accept_any_text = {"SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR"}
+    accept_any_text = {"SEEDANCE_OUTPUT_DIR", "SEEDANCE_STATE_DIR", "SEEDANCE_SETTINGS_FILE"}
     assert {name for name in NAMES if not refusal(name, "sk-secret-0123")} <= accept_any_text
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx2
 import pytest
 
 from seedance_mcp.addresses import may_be_fetched
-from seedance_mcp.errors import SaveError, UnexpectedAnswer, VendorUnreachable
+from seedance_mcp.errors import SaveError, SettingError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
 from seedance_mcp.web import MAX_ANSWER, NotSent, OutcomeUnknown, Timeouts, Web
 from tests.http_host import KEY, Reply, Request, hosting, settings_for
@@ -268,6 +269,55 @@ async def test_a_connection_error_before_the_headers_began_means_that_nothing_wa
             await web.post_once(vendor, POST)
 
 
+async def test_a_post_that_a_proxy_never_connects_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        async with opened(tmp_path, "https://vendor.example", timeouts=Timeouts(submit=1)) as (web, vendor):
+            with pytest.raises(NotSent):
+                await web.post_once(vendor, POST)
+
+
+class HangingTransport(httpx2.AsyncBaseTransport):
+    """Traces some events and then hangs."""
+
+    def __init__(self, *events: str) -> None:
+        self.events = events
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        for event in self.events:
+            await request.extensions["trace"](event, {"request": request})
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+async def test_a_post_that_is_cancelled_before_its_connection_is_open_is_not_sent(tmp_path: Path) -> None:
+    transport = HangingTransport("connection.connect_tcp.started")
+    async with opened(tmp_path, transport=transport) as (web, vendor):
+        said = ""
+        with anyio.move_on_after(0.05) as scope:
+            try:
+                await web.post_once(vendor, POST)
+            except NotSent as error:
+                said = str(error)
+            await anyio.lowlevel.checkpoint()  # it is cancelled all the same
+            raise AssertionError
+        assert (said, scope.cancelled_caught) == ("no connection in time", True)
+
+
+@pytest.mark.parametrize("events", [(), ("connection.connect_tcp.started", "http11.send_request_headers.started")])
+async def test_a_post_that_is_cancelled_otherwise_may_have_been_sent(tmp_path: Path, events: tuple[str, ...]) -> None:
+    async with opened(tmp_path, transport=HangingTransport(*events)) as (web, vendor):
+        with anyio.move_on_after(0.05) as scope:
+            await web.post_once(vendor, POST)
+        assert scope.cancelled_caught
+
+
+async def test_a_post_to_a_host_with_an_impossible_name_is_not_sent(tmp_path: Path) -> None:
+    async with opened(tmp_path, "https://vendor..example") as (web, vendor):
+        with pytest.raises(NotSent):
+            await web.post_once(vendor, POST)
+
+
 @pytest.mark.parametrize("error", [httpx2.ReadTimeout, httpx2.WriteError, httpx2.RemoteProtocolError])
 async def test_the_outcome_of_any_other_error_is_unknown_even_without_a_trace(
     tmp_path: Path, error: type[httpx2.TransportError]
@@ -302,10 +352,61 @@ async def test_a_post_that_the_proxy_does_not_let_through_is_not_sent(
 @pytest.mark.parametrize("reply", [Reply(b'{"id"', length=100, cut=5), Reply(b"", length=5)])
 async def test_the_outcome_is_unknown_if_the_answer_breaks_off(tmp_path: Path, reply: Reply) -> None:
     async with hosting(lambda _: reply) as host, opened(tmp_path, host.origin) as (web, vendor):
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(OutcomeUnknown) as caught:
             await web.post_once(vendor, POST)
+        # What arrived may name the task.
+        assert str(caught.value).partition("; ")[2] == ('it began: {"id"' if reply.body else "")
         with pytest.raises(VendorUnreachable):
             await web.call(vendor, GET)
+
+
+# -- before anything is sent ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "socks9://127.0.0.1:1"),
+        ("ALL_PROXY", "ftp://127.0.0.1"),
+        ("HTTPS_PROXY", "http://[::1"),
+        ("SSL_CERT_FILE", "/nowhere/certificates.pem"),
+    ],
+)
+async def test_a_proxy_or_certificate_that_cannot_be_used_is_said_before_anything_is_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    async with opened(tmp_path, "https://vendor.example") as (web, _):
+        with pytest.raises(SettingError, match="The HTTP client cannot be set up") as caught:
+            await web.prepare()
+    assert name in caught.value.next_step
+    assert value not in str(caught.value)  # it may hold a password
+
+
+async def test_a_certificate_that_is_none_is_said_before_anything_is_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "certificate.pem").write_text("not a certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    async with opened(tmp_path, "https://vendor.example") as (web, _):
+        with pytest.raises(SettingError, match="a proxy or certificate setting is wrong"):
+            await web.prepare()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks5h"])
+async def test_every_usual_kind_of_proxy_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:word@127.0.0.1:1080")
+    async with opened(tmp_path, "https://vendor.example") as (web, _):
+        await web.prepare()
+
+
+@pytest.mark.parametrize("url", ["https://vendor.\x7fexample", "https://vendor..example", "https://[v1.x]"])
+async def test_a_base_url_that_cannot_be_called_is_said_before_anything_is_paid(tmp_path: Path, url: str) -> None:
+    async with opened(tmp_path, url) as (web, _):
+        with pytest.raises(SettingError, match="The base URL of 12ai is not a URL that can be called"):
+            await web.prepare()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from rich.console import Console
 from seedance_mcp import version
 from seedance_mcp.cli import checks, output
 from seedance_mcp.cli.accounts import ask_vendors
+from seedance_mcp.errors import SeedanceError
 from seedance_mcp.media.inspector import why_unavailable
-from seedance_mcp.runtime import read_settings
+from seedance_mcp.runtime import open_web, read_settings
 from seedance_mcp.settings import every_setting, vendor_settings
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ async def doctor(as_json: bool, offline: bool) -> int:
     }
     report["files"] = _files(settings)
     report["journal"] = checks.journal(settings, problems)
-    if not offline:
+    usable = await _network(settings, problems)
+    if usable and not offline:
         with Console(stderr=True).status("Asking the vendors …"):  # shown only on a terminal
             if not settings.sandbox:
                 report["reach"] = {v.slug: await _reach(settings, v, problems) for v in settings.vendors}
@@ -77,6 +79,19 @@ def _settings(settings: Settings) -> dict[str, dict[str, str]]:
             value = "set" if setting.secret else settings.values[setting.name]
             shown[setting.name] = {"value": value, "source": source}
     return shown
+
+
+async def _network(settings: Settings, problems: list[str]) -> bool:
+    """Open the HTTP clients as a server does; return whether proxies, certificates and base URLs can be used."""
+    web = open_web(settings)
+    try:
+        await web.prepare()
+    except SeedanceError as error:
+        problems.append(f"{error.sentence} {error.next_step}")
+        return False
+    finally:
+        await web.aclose()
+    return True
 
 
 async def _reach(settings: Settings, vendor: Vendor, problems: list[str]) -> str:

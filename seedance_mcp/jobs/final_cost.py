@@ -31,6 +31,15 @@ def charge_of(job: Job, found: Snapshot) -> Decimal | None:
     return Decimal(str(quoted["amount"])) * found.tokens / quoted["tokens"]
 
 
+def raised(job: Job, charged: Decimal | None) -> dict[str, Any]:
+    """Return the changes that a charge reported before the end makes.
+
+    It may still rise, so the reservation never falls before the job is settled.
+    """
+    reported = charged_usd(job, charged)
+    return {"reserved": reported, "unpriced": 0} if reported is not None and reported > job.reserved else {}
+
+
 def settlement(job: Job, model: Model | None, state: str, charged: Decimal | None) -> dict[str, Any]:
     """Return the changes that settle a finished job.
 

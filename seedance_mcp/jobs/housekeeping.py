@@ -77,7 +77,7 @@ class Housekeeping:
 
     async def recover(self) -> None:
         """Settle what dead processes left half done, and what this process could not move on."""
-        await self._submitter.abandon_unsent()
+        await self._submitter.catch_up()
         for job in await self._journal.recover(self._lock.alive):
             log.warning("job %s was left by a stopped server: now %s", job.id, job.state)
 

@@ -17,10 +17,10 @@ The more ambiguous of HTTP status and body code wins: a body code 429 inside HTT
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.errors import Code, UnexpectedAnswer
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import Accepted, find_task_id
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
     if refusal is not None:
         statuses.add(refusal.status)
         waiting = ASKING_TO_WAIT | vendor.busy_statuses
+    judged = refusal.vendor_code if refusal is not None else ""  # the vendor's module knows what this one means
+    statuses |= {code for code in _body_codes(answer.body) if str(code) != judged}
     if ambiguous := sorted(statuses - REJECTING - waiting):
         message = refusal.message if refusal is not None else answer.text
         return Outcome(ambiguous=f"HTTP {ambiguous[-1]}: {message or 'no message'}")
@@ -72,6 +74,14 @@ def read_outcome(vendor: Vendor, answer: Answer) -> Outcome:
             ambiguous=f"HTTP {answer.status} without the vendor's own error message: {answer.text or 'it is empty'}"
         )
     return Outcome(ambiguous=f"the answer has no usable task id: {answer.text or 'it is empty'}")
+
+
+def _body_codes(body: Any) -> set[int]:
+    """Return the codes in an answer's body that read as HTTP statuses of 300 or more."""
+    outer = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    parts: list[Any] = [outer, outer.get("error"), outer.get("data")]
+    codes: list[Any] = [cast("dict[str, Any]", part).get("code") for part in parts if isinstance(part, dict)]
+    return {status for code in codes if (status := status_of(code))}
 
 
 def _accepted(vendor: Vendor, answer: Answer) -> Accepted | None:

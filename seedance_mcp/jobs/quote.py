@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import choose
@@ -44,6 +44,9 @@ class Quote:
     """Why this model was chosen, where the caller named none."""
     uploads: Mapping[str, PendingUpload] = field(default_factory=dict[str, PendingUpload])
     """Local files to upload first, by the placeholder URLs that represent them in the request."""
+    alternatives: tuple[str, ...] = ()
+    """Fingerprints of the same order at every model that could have been chosen. Prices change, and the same call again
+    must not be another video because another model is the cheapest by now."""
 
     @property
     def model(self) -> Model:
@@ -58,10 +61,16 @@ class Quote:
     @property
     def fingerprint(self) -> str:
         """A hash of the model and the request: equal for equal requests to the same model."""
-        canonical = json.dumps(
-            [self.model.id, self.request.fields()], sort_keys=True, ensure_ascii=False, separators=(",", ":")
-        )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return _fingerprint(self.request)
+
+
+def _fingerprint(request: VideoRequest) -> str:
+    return _hash([request.model.id, request.fields()])
+
+
+def _hash(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices) -> Quote:
@@ -74,7 +83,8 @@ def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices)
         NotConfigured: no vendor has an API key.
     """
     if not settings.models:
-        raise NotConfigured(" ".join(["No vendor is configured.", *map(_unfilled, settings.unfilled)]))
+        unfilled = [_unfilled(name) for name in settings.unfilled if "_API_KEY" in name]
+        raise NotConfigured(" ".join(["No vendor is configured.", *unfilled]))
     if order.model is None:
         return _cheapest(settings, order, inputs, prices)
     model = settings.model(order.model)
@@ -116,7 +126,8 @@ def _cheapest(settings: Settings, order: Order, inputs: Inputs, prices: Prices) 
     why = f"{'cheapest' if cost.usd_micros is not None else 'first'} of {len(ranked)} that can"
     if unpriced:
         why += f" ({unpriced} without a known price)"
-    return _quote(settings, order, inputs, checked, cost, why)
+    requests = [checked.request for checked, _ in ranked if checked.request]
+    return replace(_quote(settings, order, inputs, checked, cost, why), alternatives=tuple(map(_fingerprint, requests)))
 
 
 def _refusal(

@@ -19,7 +19,17 @@ from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.find_task import TaskFinder
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
-from seedance_mcp.jobs.journal.model import STATES, UNFINISHED, Admission, Job, Journal, NewJob, Page, new_id
+from seedance_mcp.jobs.journal.model import (
+    STATES,
+    UNFINISHED,
+    Admission,
+    Job,
+    Journal,
+    NewJob,
+    Page,
+    new_id,
+    with_latest,
+)
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
@@ -208,6 +218,7 @@ class JobService:
                 model=quote.model.id,
                 request=quote.request.fields(),
                 request_hash=quote.fingerprint,
+                same_as=quote.alternatives,
                 owner=self._lock.id,
                 reserve=quote.price.usd_micros,
                 price=quote.price.as_json(),
@@ -259,7 +270,7 @@ class JobService:
             known = job.account is not None or job.vendor not in {v.slug for v in self.settings.vendors}
             account = job.account if known else self._accounts.id(job.vendor)
             changes = {"submitted_at": job.submitted_at or job.created_at, "account": account}
-        settled = await self._journal.settle(job_id, task_id, **changes)
+        settled = await self._journal.settle(job_id, task_id and task_id.strip(), **changes)
         if settled is None and job.state in UNFINISHED:
             raise InvalidRequest(f"Job {job_id} is being submitted.", next_step="Try again in a few minutes.")
         if settled is None:
@@ -316,7 +327,8 @@ class JobService:
         try:
             job = await self._reconciler.reconcile(job)
         except OverBudget as error:
-            job = await self._journal.note(job.id, error_message=error.sentence) or job
+            message = with_latest(job.error_message, error.sentence)
+            job = await self._journal.move(job.id, "unknown", when=("unknown",), error_message=message) or job
         if self._accounts.vendor(job):
             await self._poller.track(job)
             self._downloader.start(job)

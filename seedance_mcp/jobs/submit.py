@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, Stopping
-from seedance_mcp.jobs.final_cost import charged_usd
-from seedance_mcp.jobs.journal.model import STOPPED
+from seedance_mcp.jobs.final_cost import raised
+from seedance_mcp.jobs.journal.model import STOPPED, with_latest
 from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import NotSent, OutcomeUnknown
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.accounts import Accounts
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
-    from seedance_mcp.vendors.vendor import Accepted, Call, Vendor
+    from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,10 @@ class _Submission:
     error: Exception | None = None
 
 
+class _OtherTaskError(JournalError):
+    """The vendor accepted a job as one task, and the journal has another."""
+
+
 class Submitter:
     """Submits jobs of one journal as one owner."""
 
@@ -75,6 +80,7 @@ class Submitter:
         self._under_way: dict[str, _Submission] = {}
         self._stopping = anyio.Event()
         self._not_sent: set[str] = set()
+        self._unrecorded: dict[str, tuple[_Submission, Outcome]] = {}
 
     def open(self, group: TaskGroup) -> None:
         """Run submissions in tasks of a group from now on."""
@@ -147,12 +153,19 @@ class Submitter:
                     submission.submitted = await (
                         self._abandon(submission) if outcome is None else self._record(submission, outcome)
                     )
-                await self._on_submitted(submission.submitted)
+                await self._report(submission.submitted)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
             submission.error = error
         finally:
             self._under_way.pop(submission.job.id, None)
             submission.done.set()
+
+    async def _report(self, job: Job) -> None:
+        """Report a job whose outcome is known and written down: what fails from here on is not its failure."""
+        try:
+            await self._on_submitted(job)
+        except Exception:
+            log.exception("job %s is %s, and is tracked later", job.id, job.state)  # housekeeping adopts it
 
     # -- before the POST ------------------------------------------------------------------------------------------
 
@@ -183,8 +196,16 @@ class Submitter:
             or job
         )
 
-    async def abandon_unsent(self) -> None:
-        """Abandon the jobs that this process admitted and could not move on, because the journal was locked."""
+    async def catch_up(self) -> None:
+        """Write down what the journal could not take when it happened: jobs that were never sent, and outcomes.
+
+        Raises:
+            JournalError: it still cannot.
+        """
+        for submission, outcome in list(self._unrecorded.values()):
+            with suppress(_OtherTaskError):  # which is logged
+                await self._report(await self._write(submission, outcome))
+            self._unrecorded.pop(submission.job.id, None)
         for job_id in list(self._not_sent):
             await self._journal.move(
                 job_id, "abandoned", when=("intent", "submitting"), reserved=0, finished_at=self._now()
@@ -197,16 +218,19 @@ class Submitter:
         """Send the POST and return what became of it; None if it was withdrawn before it began."""
         vendor, begun = submission.vendor, False
         unsent, busy = iter(self._timing.unsent_pauses), iter(self._timing.busy_pauses)
+        started = anyio.current_time()
         while True:
+            if submission.scope.cancel_called and not begun:
+                return _not_sent(vendor, "the server is stopping")
             if submission.withdrawn and submission.first and not begun:
                 return None
             try:
                 answer = await self._web.post_once(vendor, submission.call)
             except NotSent as error:
-                longest = next(unsent, None)
+                late = anyio.current_time() - started > self._timing.unsent_for
+                longest = None if late else next(unsent, None)
                 if longest is None or await self._stops_within(self._jitter(0, longest)):
-                    message = f"{vendor.name} could not be reached: {error}."
-                    return Outcome(refusal=classify(503, "", message, Code.VENDOR_DOWN))
+                    return _not_sent(vendor, str(error))
                 continue
             except OutcomeUnknown as error:
                 return Outcome(ambiguous=str(error))
@@ -214,7 +238,7 @@ class Submitter:
                 await self._write_unknown(submission.job, STOPPED)
                 raise
             begun = True
-            outcome = read_outcome(vendor, answer)
+            outcome = _read(vendor, answer)
             wait = outcome.retry_after or 0.0
             if not outcome.asks_to_wait or wait > self._timing.longest_retry_after:
                 return outcome
@@ -224,6 +248,8 @@ class Submitter:
 
     async def _stops_within(self, seconds: float) -> bool:
         """Wait; return early, and True, if the server is stopping."""
+        if self._stopping.is_set():  # the submission may be cancelled by now, and could not wait
+            return True
         with anyio.move_on_after(seconds):
             await self._stopping.wait()
         return self._stopping.is_set()
@@ -237,11 +263,14 @@ class Submitter:
         while True:
             try:
                 return await self._write(submission, outcome)
+            except _OtherTaskError:
+                raise
             except JournalError as error:  # a full disk may get space again, and a lock may be released
                 # The log is a record of it at once, for this process may be killed before the journal is.
                 log.error("job %s: %s. %s", job.id, outcome.text, error.sentence)  # noqa: TRY400  (no stack needed)
                 pause = next(pauses, None)
                 if pause is None or await self._stops_within(pause):
+                    self._unrecorded[job.id] = submission, outcome
                     raise _unwritten(job, outcome, error) from error
 
     async def _write(self, submission: _Submission, outcome: Outcome) -> Job:
@@ -250,7 +279,8 @@ class Submitter:
             return await self._write_accepted(job, outcome.accepted)
         if outcome.refusal is None:
             log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
-            return await self._write_unknown(job, outcome.ambiguous)
+            message = outcome.ambiguous if submission.first else with_latest(job.error_message, outcome.ambiguous)
+            return await self._write_unknown(job, message)
         log.info("job %s rejected: %s", job.id, outcome.refusal.code)
         written = await self._journal.move(
             job.id,
@@ -265,18 +295,16 @@ class Submitter:
         return written or await self._journal.get(job.id) or job
 
     async def _write_unknown(self, job: Job, message: str) -> Job:
-        code, when = Code.UNKNOWN_OUTCOME, ("submitting", "unknown")
+        known = {"error_code": Code.UNKNOWN_OUTCOME, "error_message": message}
+        lost = replace(job, state="unknown", **known)
         written: Job | None = None
         with anyio.CancelScope(shield=True):
-            written = await self._journal.move(job.id, "unknown", when=when, error_code=code, error_message=message)
-            written = written or await self._journal.get(job.id)
-        return written or job
+            written = await self._journal.move(job.id, "unknown", when=("submitting", "unknown"), **known)
+            written = written or await self._journal.keep(lost)
+        return written or lost
 
     async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
-        reported = charged_usd(job, accepted.charged)
-        # What a vendor reports early may still rise, so the reservation never falls before the job is settled.
-        raised = reported is not None and reported > job.reserved
-        changes = {"reserved": reported, "unpriced": 0} if raised else {}
+        changes = raised(job, accepted.charged)
         written = await self._journal.accept(job, accepted.task_id, submitted_at=self._now(), **changes)
         if written is None:
             current = await self._journal.get(job.id)
@@ -285,7 +313,7 @@ class Submitter:
                 f"The vendor accepted job {job.id} as its task {accepted.task_id}, but the journal has task {task}."
             )
             log.error("%s", message)
-            raise JournalError(
+            raise _OtherTaskError(
                 message,
                 next_step="Do NOT call create_video again. Ask the user to look for both tasks at the vendor's site.",
             )
@@ -297,7 +325,21 @@ class Submitter:
 def _unwritten(job: Job, outcome: Outcome, error: JournalError) -> JournalError:
     """Report an outcome that cannot be recorded: this error and the log are then its only record."""
     next_step = (
-        "Do NOT call create_video again. Once the journal can be written and this server was restarted, the user can "
-        f"settle it with `seedance-mcp videos resolve {job.id}`."
+        f"Do NOT call create_video again. Once the journal can be written, check_video with job_id {job.id} writes "
+        f"this down; if this server ends before, the user can settle it with `seedance-mcp videos resolve {job.id}`."
     )
     return JournalError(f"Job {job.id} was sent: {outcome.text}. {error.sentence}", next_step=next_step)
+
+
+def _not_sent(vendor: Vendor, why: str) -> Outcome:
+    """Return the outcome of a request that never left this machine."""
+    return Outcome(refusal=classify(503, "", f"{vendor.name} could not be reached: {why}.", Code.VENDOR_DOWN))
+
+
+def _read(vendor: Vendor, answer: Answer) -> Outcome:
+    """Classify an answer; one that breaks the parser has an unknown outcome too."""
+    try:
+        return read_outcome(vendor, answer)
+    except Exception:
+        log.exception("the answer of %s could not be parsed", vendor.name)
+        return Outcome(ambiguous=f"the answer could not be parsed: {answer.text or 'it is empty'}")

@@ -17,6 +17,8 @@ class SubmitTiming:
 
     unsent_pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
     """The longest pause before each further attempt at a POST that never left; the actual one is random."""
+    unsent_for: float = 60.0
+    """After so long without a connection there is no further attempt."""
     busy_pauses: tuple[float, ...] = (2.0, 2.0)
     """The longest pause before each further attempt after a 429, where the vendor names none."""
     longest_retry_after: float = 30.0

@@ -7,7 +7,6 @@ text-to-video and image-to-video, so their rows cite PUB.
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +15,7 @@ from pydantic import BaseModel, field_validator
 from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NeedsOneOf, OneOf, Row, Source, Text, Whole
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskId, TaskState, Vendor, read
 
 _URL = Link(("https", "http"), Source("SEED:156,164", "endpoints.upload_or_assets"), public=True)
@@ -211,7 +210,7 @@ def parse_error(answer: Answer) -> Refusal | None:
     if answer.status < 400 and str(envelope.code) == "200":
         return None
     code, message = str(envelope.code), envelope.msg or ""
-    status = int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
+    status = status_of(code) or answer.status
     return classify(status, code, message)
 
 

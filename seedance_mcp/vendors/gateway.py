@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import Answer, Refusal
 
 NO_SUCH_TASK = frozenset({"task_not_exist"})
@@ -44,14 +43,8 @@ def parse_gateway_error(answer: Answer) -> Refusal | None:
             task = _Task.model_validate(answer.body)
         except ValidationError:
             return None
-        return classify(_status(answer, task.code), task.code, task.message)
-    code = str(inner.code or "")
-    return classify(_status(answer, code), code, inner.message)
-
-
-def _status(answer: Answer, code: str) -> int:
-    """Return the HTTP status that a code is, as of an error that is passed on; otherwise that of the answer."""
-    return int(code) if re.fullmatch("[45][0-9]{2}", code) else answer.status
+        return classify(status_of(task.code) or answer.status, task.code, task.message)
+    return classify(status_of(inner.code) or answer.status, str(inner.code or ""), inner.message)
 
 
 def parse_failure(error: dict[str, Any] | str | None, fallback: str = "") -> Refusal:

@@ -61,6 +61,12 @@ def classify(status: int, vendor_code: str, message: str, otherwise: Code | None
     return Refusal(code, message, inner_code or vendor_code, status)
 
 
+def status_of(code: object) -> int | None:
+    """Return the HTTP status of 300 or more that a code in an answer's body represents, as number or text, or None."""
+    text = "" if isinstance(code, bool) else str(code)
+    return int(text) if re.fullmatch("[3-5][0-9]{2}", text) else None
+
+
 def _unwrap(message: str) -> tuple[str, str]:
     """Return (code, message) of the upstream's error body, which gateways put into their own message as a string."""
     if not message.startswith("{"):

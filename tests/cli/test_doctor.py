@@ -71,6 +71,28 @@ def test_every_setting_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
     assert "Traceback" not in result.err
 
 
+def test_a_placeholder_that_the_client_did_not_fill_in_is_a_problem(tmp_path: Path) -> None:
+    unfilled = {"SEEDANCE_OPE_API_KEY": "${env:KEY}", "SEEDANCE_JIMMYAI_API_KEY_FILE": "${user_config.key}"}
+    result = run(tmp_path, "doctor", "--json", "--offline", SEEDANCE_SANDBOX="0", **unfilled)
+    assert result.code == 1
+    problems = json.loads(result.out)["problems"]
+    for name in unfilled:
+        assert f"{name} holds a placeholder that the client did not fill in, so it counts as not set." in problems
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTPS_PROXY", "socks9://127.0.0.1:1"), ("SSL_CERT_FILE", "/nowhere/certificates.pem")]
+)
+def test_a_proxy_or_certificate_that_cannot_be_used_is_a_problem(tmp_path: Path, name: str, value: str) -> None:
+    keys = {"SEEDANCE_OPE_API_KEY": KEY, name: value}
+    result = run(tmp_path, "doctor", "--json", SEEDANCE_SANDBOX="0", **keys)
+    assert result.code == 1
+    (problem,) = json.loads(result.out)["problems"]
+    assert problem.startswith("The HTTP client cannot be set up")
+    assert name in problem
+    assert "Traceback" not in result.err
+
+
 async def test_the_journal_is_inspected_and_not_changed(tmp_path: Path) -> None:
     async with connected(tmp_path, "legacy") as session:
         await session.video(**PRICED)

@@ -96,19 +96,22 @@ FAULTS: dict[str, tuple[Arrange, str]] = {
         lambda folder: {OPE: KEY} | written(OPE_FILE, KEY)(folder),
         "SEEDANCE_OPE_API_KEY and SEEDANCE_OPE_API_KEY_FILE are both set; the first is used. Remove one of them.",
     ),
-    "a key file that is missing": (given(SEEDANCE_OPE_API_KEY_FILE="{folder}/none"), "cannot read .*none"),
-    "a key file that is empty": (written(OPE_FILE, "\n"), "given is empty"),
+    "a key file that is missing": (
+        given(SEEDANCE_OPE_API_KEY_FILE="{folder}/none"),
+        "SEEDANCE_OPE_API_KEY_FILE: cannot read ",
+    ),
+    "a key file that is empty": (written(OPE_FILE, "\n"), "SEEDANCE_OPE_API_KEY_FILE: .* is empty"),
     "the same key twice": (given(SEEDANCE_JIMMYAI_API_KEY=KEY), "and SEEDANCE_OPE_API_KEY hold the same key"),
     "a keyring that is not there": (
         written(FILE, "SEEDANCE_TWELVEAI_API_KEY=keyring:\n"),
-        "SEEDANCE_TWELVEAI_API_KEY: .*given says that the key is in the keyring, but .* `seedance-mcp keys set VENDOR`",
+        "SEEDANCE_TWELVEAI_API_KEY: .*given names the keyring, but .* `seedance-mcp keys set VENDOR`",
     ),
     # money
     "a cap that is not a number": (
         given(SEEDANCE_MAX_COST="much"),
-        "must be an amount in USD such as 2.50, not 'much'",
+        "SEEDANCE_MAX_COST must be an amount in USD such as 2.50",
     ),
-    "a cap that is a placeholder": (given(SEEDANCE_MAX_COST="${cap}"), "holds the placeholder .*did not fill in"),
+    "a cap that is a placeholder": (given(SEEDANCE_MAX_COST="${cap}"), "SEEDANCE_MAX_COST holds .*did not fill in"),
     "a cap of nothing": (given(SEEDANCE_MAX_OPEN_JOBS="0"), "SEEDANCE_MAX_OPEN_JOBS is 0, so every video is refused"),
     "a cap above the budget": (
         given(SEEDANCE_MAX_COST="5", SEEDANCE_DAILY_BUDGET="2"),
@@ -122,7 +125,7 @@ FAULTS: dict[str, tuple[Arrange, str]] = {
     # other values
     "a log level that does not exist": (given(SEEDANCE_LOG="loud"), "SEEDANCE_LOG must be one of debug, info"),
     "a switch that is neither on nor off": (given(SEEDANCE_SANDBOX="maybe"), "SEEDANCE_SANDBOX must be 1 or 0"),
-    "days that are not whole": (given(SEEDANCE_RETENTION_DAYS="2.5"), "must be a whole number, not '2.5'"),
+    "days that are not whole": (given(SEEDANCE_RETENTION_DAYS="2.5"), "SEEDANCE_RETENTION_DAYS must be a whole number"),
     # URLs
     "a URL without a host": (
         given(SEEDANCE_OPE_BASE_URL="https://"),
@@ -144,7 +147,10 @@ FAULTS: dict[str, tuple[Arrange, str]] = {
     "a file in the place of the videos' folder": (in_the_way("videos"), "videos is not a folder.*SEEDANCE_OUTPUT_DIR"),
     "a file in the place of the state folder": (in_the_way("state"), "state is not a folder.*SEEDANCE_STATE_DIR"),
     "a media folder that does not exist": (given(SEEDANCE_MEDIA_ROOTS="{folder}/none"), "none is not a folder. Create"),
-    "a media folder that is relative": (given(SEEDANCE_MEDIA_ROOTS="photos"), "'photos' is not an absolute path"),
+    "a media folder that is relative": (
+        given(SEEDANCE_MEDIA_ROOTS="photos"),
+        "SEEDANCE_MEDIA_ROOTS: .* is not an absolute path",
+    ),
     "a media folder that is the whole disk": (given(SEEDANCE_MEDIA_ROOTS=str(Path.cwd().anchor)), "is the whole disk"),
     "a settings file that does not exist": (
         given(SEEDANCE_SETTINGS_FILE="{folder}/none"),

@@ -221,6 +221,6 @@ async def test_a_link_that_is_too_long_is_not_shown(tmp_path: Path) -> None:
                 checked = (await session.call("check_video", job_id=job["job_id"])).fields
                 assert (checked.get("url") == url) is shown
                 assert ("too long" in checked.get("note", "")) is not shown
-                listed = run(tmp_path, "videos", COLUMNS="2000").out
+                listed = (await run_async(tmp_path, "videos")).out
                 assert (url in listed) is shown
                 assert "x" * 900 in listed if shown else "x" * 100 not in listed

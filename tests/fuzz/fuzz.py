@@ -159,7 +159,8 @@ class _Server:
                 report.longest, report.slowest = took, line[:300]
             if took > LONGEST_WAIT:
                 report.late.append(f"{took:.1f} s: {line[:300]}")
-        error, result = message.get("error"), message.get("result") or {}
+        error: Any = message.get("error")
+        result: dict[str, Any] = message.get("result") or {}
         text = json.dumps(message, ensure_ascii=False)
         refused = bool(result.get("isError"))
         report.kinds[str(error["code"]) if error else "refusal" if refused else "result"] += 1
@@ -216,7 +217,7 @@ def _learn(lines: Lines, server: _Server) -> None:
     """Take the ids of jobs, and questions, out of the answers so far."""
     while server.answers:
         line, message = server.answers.pop()
-        result = message.get("result") or {}
+        result: dict[str, Any] = message.get("result") or {}
         fields: Mapping[str, Any] = result.get("structuredContent") or {}
         if "job_id" in fields and len(lines.job_ids) < 200:
             lines.job_ids.append(fields["job_id"])

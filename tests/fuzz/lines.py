@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from tests.fuzz.values import HOSTILE, Values
 
@@ -51,7 +51,7 @@ class Lines:
         request_id: Any = self._last_id if random.random() < 0.8 else f"{random.choice('abc')}-{self._last_id}"
         method, params = self._call() if random.random() < 0.75 else self._other()
         if self._era == MODERN and isinstance(params, dict):
-            params |= {"_meta": envelope()}
+            params = cast("dict[str, Any]", params) | {"_meta": envelope()}
         if random.random() < 0.03:
             params = self._values.anything()
         return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}

@@ -123,26 +123,37 @@ class InlineFile(SqliteFile):
 class InlineJournal(SqliteJournal):
     """A journal without a worker thread, whose writes can be made to fail."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, wall_clock)
+    def __init__(self, folder: Path, clock: Callable[[], float] = wall_clock) -> None:
+        super().__init__(folder, clock)
         self._file.close()
         self._file = InlineFile(self.path)
         self.failures: list[Exception] = []
         """Raised by the next writes of what became of a POST, one each."""
         self.early_failures: list[Exception] = []
         """Raised by the next moves to `submitting` or `abandoned`, one each."""
+        self.delay = 0.0
+        """Seconds that a move to `submitting` takes."""
+        self.broken_durations = False
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
         if self.failures and state in {"rejected", "unknown"}:
             raise self.failures.pop(0)
         if self.early_failures and state in {"submitting", "abandoned"}:
             raise self.early_failures.pop(0)
+        if state == "submitting" and self.delay:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(self.delay)
         return await super().move(job_id, state, when=when, **changes)
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
         if self.failures:
             raise self.failures.pop(0)
         return await super().accept(job, task_id, **changes)
+
+    async def durations(self, model: str) -> Sequence[float]:
+        if self.broken_durations:
+            raise DISK_FULL
+        return await super().durations(model)
 
 
 Step = Answer | Exception | Callable[[], Awaitable[Answer]]

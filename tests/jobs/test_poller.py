@@ -293,6 +293,17 @@ async def test_a_poll_writes_down_the_state_and_the_vendors_own_status(
         assert scene.downloads.started == []
 
 
+async def test_a_charge_that_a_running_job_reports_raises_its_reservation_and_never_lowers_it(tmp_path: Path) -> None:
+    polls = [status("IN_PROGRESS", charged) for charged in (0, 100, 57, None)]
+    async with polling(tmp_path, polls) as scene:
+        await scene.start()
+        reserved: list[int] = []
+        for _ in polls:
+            await scene.poller.poll("job-1")
+            reserved.append((await scene.job()).reserved)
+        assert reserved == [570_000, 1_000_000, 1_000_000, 1_000_000]
+
+
 async def test_the_end_of_a_job_is_settled_and_its_video_downloaded(tmp_path: Path) -> None:
     async with polling(tmp_path, [succeeded(charged=100)]) as scene:
         await scene.start()

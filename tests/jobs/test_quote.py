@@ -12,7 +12,7 @@ from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.jobs.quote import Quote, make_quote
 from seedance_mcp.settings import load
 from seedance_mcp.uploads.inputs import Inputs
-from tests.jobs.services import JIMMY, MINI, create, quote, sandbox_service, vendor_settings
+from tests.jobs.services import JIMMY, MINI, create, quote, sandbox_service, scripted_service, vendor_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -152,6 +152,21 @@ def test_the_fingerprint_is_that_of_the_model_and_the_request_and_not_of_the_con
     other: dict[str, Any] = {"model": "seedanceapi/seedance-2.0", "duration": 5, "resolution": "480p"}
     assert quoted(tmp_path, **other).fingerprint != quoted(tmp_path, **longer).fingerprint
     assert len(first.fingerprint) == 64
+
+
+async def test_the_same_order_is_the_same_job_even_if_another_model_is_the_cheapest_by_now(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"model": None, "duration": 5, "resolution": "720p"}
+    async with scripted_service(tmp_path) as scene:
+        first = await create(scene.service, **asked, request_key="scene-1")
+    dearer = f'{{"{first.model}": {{"rates": 10, "per": "second", "unit": "USD"}}}}'
+    async with scripted_service(tmp_path, SEEDANCE_PRICES=dearer) as scene:
+        assert (await quote(scene.service, **asked)).model.id != first.model
+        for order in (asked, {**asked, "request_key": "scene-1"}, {**asked, "request_key": "scene-2"}):
+            again = await scene.service.create(await quote(scene.service, **order))
+            assert (again.duplicate, again.job.id) == (True, first.id)
+        other = await create(scene.service, "a hare", **asked)
+        assert other.model != first.model
+        assert len(scene.web.posts) == 1
 
 
 async def test_a_price_list_of_the_named_models_vendor_is_used(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from seedance_mcp.errors import InvalidRequest, JournalError, OverBudget, Stopping, UnknownJob
+from seedance_mcp.errors import InvalidRequest, JournalError, OverBudget, SaveError, Stopping, UnknownJob
 from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.service import JobService, Progress
@@ -132,6 +132,13 @@ async def test_a_submission_that_fails_unexpectedly_fails_its_caller_and_nothing
         with pytest.raises(ZeroDivisionError):
             await create(scene.service)
         assert (await create(scene.service, "a hare")).state == "submitted"
+
+
+async def test_a_job_that_cannot_be_tracked_is_submitted_all_the_same(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path) as scene:
+        scene.journal.broken_durations = True
+        job = await create(scene.service)
+        assert (job.state, job.task_id) == ("submitted", "task-1")
 
 
 async def test_a_new_job_is_polled_without_being_asked_for(tmp_path: Path) -> None:
@@ -381,6 +388,32 @@ async def test_a_person_can_say_which_task_an_unknown_job_is(tmp_path: Path) -> 
         assert (done.state, done.spent, done.reserved) == ("succeeded", 570_000, 0)
 
 
+async def test_a_job_is_never_settled_as_the_task_of_another(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [accepted("task-7"), LOST]) as scene:
+        first = await create(scene.service)
+        lost = await create(scene.service, "a hare")
+        with pytest.raises(InvalidRequest, match=f"The task task-7 is job {first.id}, so it is not job {lost.id}"):
+            await scene.service.resolve(lost.id, " task-7\n")
+        assert await scene.service.get(lost.id) == lost  # what is known about it stays
+        assert (await scene.service.resolve(lost.id, " task-8\n")).task_id == "task-8"
+
+
+@pytest.mark.parametrize("task_id", ["", "  ", "task\x007"])
+async def test_a_job_is_not_settled_as_no_task_at_all(tmp_path: Path, task_id: str) -> None:
+    async with scripted_service(tmp_path, [LOST]) as scene:
+        lost = await create(scene.service)
+        with pytest.raises(InvalidRequest, match="the id of a task"):
+            await scene.service.resolve(lost.id, task_id)
+        assert await scene.service.get(lost.id) == lost
+
+
+async def test_the_same_task_id_at_another_vendor_may_be_given(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, [accepted("7"), LOST]) as scene:
+        await create(scene.service)
+        lost = await create(scene.service, **WITH_KEY)
+        assert (await scene.service.resolve(lost.id, "7")).state == "submitted"
+
+
 async def test_a_person_can_say_that_an_unknown_job_was_not_charged(tmp_path: Path) -> None:
     async with scripted_service(tmp_path, [LOST]) as scene:
         lost = await create(scene.service)
@@ -473,6 +506,23 @@ async def test_an_answer_about_the_mistyped_task_does_not_end_the_job_of_the_rig
         await anyio.sleep(60)
         job = await scene.service.get(lost.id)
         assert (job.state, job.task_id, job.reserved) == ("running", "right", 570_000)
+
+
+# -- jobs of another account --------------------------------------------------------------------------------------
+
+
+async def test_a_video_of_another_account_is_not_downloaded_with_this_key(tmp_path: Path) -> None:
+    async with scripted_service(tmp_path, polls=[succeeded()]) as scene:
+        job = await create(scene.service)
+        job = await scene.service.wait(job.id, 200)
+        assert job.state == "succeeded"
+    async with scripted_service(tmp_path, SEEDANCE_SEEDANCEAPI_API_KEY="another", autosave=True) as scene:
+        await anyio.sleep(100)
+        with pytest.raises(SaveError, match="submitted with another API key or base URL") as caught:
+            await scene.service.download(job)
+        assert caught.value.next_step == "Set the API key that it was submitted with."
+        assert (await scene.service.wait(job.id, 10)).save_error is None
+        assert scene.web.polls == []
 
 
 # -- housekeeping -------------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def test_a_code_in_text_that_a_gateway_passes_on_counts_as_a_status(
         ("ERR", "请求超时", "unknown"),
         (404, "Connection reset by peer", "unknown"),
         (400, "the prompt is too long", "rejected"),
-        (499, "", "rejected"),
+        (99, "", "rejected"),
         ("ERR", "", "rejected"),
         (500, "", "unknown"),
         ("502", "bad gateway", "unknown"),
@@ -396,7 +396,10 @@ async def test_a_repeat_that_fails_says_nothing_about_the_first_post(tmp_path: P
         lost = await unknown_job(post.journal, model=WITH_KEY["model"])
         job = await post.submit(lost, WITH_KEY["model"])
         assert (job.state, job.reserved, job.finished_at) == ("unknown", 570_000, None)
-        assert (job.error_code, job.error_message) == ("unknown_outcome", message)
+        # The first message is what a person needs in order to settle it.
+        assert (job.error_code, job.error_message) == ("unknown_outcome", f"connection lost; since then: {message}")
+        again = await post.submit(job, WITH_KEY["model"])
+        assert again.error_message == job.error_message
 
 
 async def test_a_job_that_another_process_has_settled_meanwhile_is_not_sent(tmp_path: Path) -> None:
@@ -432,6 +435,33 @@ async def test_a_submission_that_fails_unexpectedly_is_unknown_and_says_how(tmp_
         job = await post.journal.get("job-1")
         assert job
         assert (job.state, job.reserved, job.error_message) == ("unknown", 570_000, STOPPED)
+
+
+async def test_an_answer_that_breaks_the_parser_leaves_the_outcome_unknown_and_is_kept(tmp_path: Path) -> None:
+    class Unreadable(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            raise ZeroDivisionError("a bug in a parser")
+
+    async with posting(tmp_path, [Answer(200, Unreadable(), text="the id is 7")]) as post:
+        job = await post.one()
+        assert (job.state, job.reserved) == ("unknown", 570_000)
+        assert job.error_message == "the answer could not be parsed: the id is 7"
+
+
+async def test_a_failure_after_the_outcome_is_written_down_is_not_one_of_the_submission(tmp_path: Path) -> None:
+    settings = vendor_settings(tmp_path)
+    journal = InlineJournal(tmp_path)
+
+    async def fails(_: Job) -> None:
+        raise DISK_FULL
+
+    web = ScriptedWeb(settings, [accepted("task-7")])
+    submitter = Submitter(journal, web, Accounts(settings), OWNER, on_submitted=fails, timing=VIRTUAL_TIMING)
+    async with anyio.create_task_group() as group:
+        submitter.open(group)
+        job = await submitter.submit(await admitted(journal), request(), vendor_of(MINI["model"]))
+        assert (job.state, job.task_id) == ("submitted", "task-7")
+    journal.close()
 
 
 async def test_an_answer_that_arrives_after_the_job_was_called_unknown_still_counts(tmp_path: Path) -> None:
@@ -502,6 +532,40 @@ async def test_an_outcome_that_can_never_be_written_is_an_error_that_says_what_i
         left = await post.journal.get("job-1")
         assert left
         assert (left.state, left.reserved) == ("submitting", 570_000)
+
+
+@pytest.mark.parametrize(
+    ("step", "state", "task_id"),
+    [(accepted("task-7"), "submitted", "task-7"), (refused(400), "rejected", None), (LOST, "unknown", None)],
+)
+async def test_an_outcome_is_written_down_once_the_journal_can_be_written_again(
+    tmp_path: Path, step: Step, state: str, task_id: str | None
+) -> None:
+    async with posting(tmp_path, [step]) as post:
+        post.journal.failures += [DISK_FULL] * 6
+        with pytest.raises(JournalError, match="disk full"):
+            await post.one()
+        with pytest.raises(JournalError, match="disk full"):
+            await post.submitter.catch_up()  # it is still full
+        await post.submitter.catch_up()
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.task_id) == (state, task_id)
+        assert [reported.id for reported in post.submitted] == ["job-1"]
+        await post.submitter.catch_up()
+        assert len(post.submitted) == len(post.web.posts) == 1
+
+
+async def test_an_outcome_that_contradicts_the_journal_is_said_once_and_not_tried_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted("task-7")]) as post:
+        post.journal.failures += [DISK_FULL] * 5
+        with pytest.raises(JournalError, match="disk full"):
+            await post.one()
+        await post.journal.move("job-1", "submitted", when=("submitting",), task_id="task-9")
+        await post.submitter.catch_up()
+        job = await post.journal.get("job-1")
+        assert job
+        assert job.task_id == "task-9"
 
 
 async def test_a_caller_gets_the_task_of_a_job_that_cannot_be_written_down(tmp_path: Path) -> None:
@@ -588,6 +652,21 @@ async def test_an_answer_for_a_row_that_is_gone_writes_it_again(tmp_path: Path) 
         assert await post.journal.get("job-1") == job
 
 
+async def test_an_unknown_outcome_of_a_row_that_is_gone_writes_it_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def restored_meanwhile() -> Answer:
+            with closing(sqlite3.connect(post.journal.path)) as db:
+                db.execute("DELETE FROM jobs")
+                db.commit()
+            raise LOST
+
+        post.web.script.append(restored_meanwhile)
+        job = await post.one()
+        assert (job.state, job.reserved, job.error_message) == ("unknown", 570_000, "connection lost")
+        assert await post.journal.get("job-1") == job
+
+
 async def test_an_acceptance_wins_over_a_resolution_as_not_charged(tmp_path: Path) -> None:
     async with posting(tmp_path, []) as post:
 
@@ -613,6 +692,7 @@ async def test_an_id_that_comes_after_another_was_given_by_hand_is_said_and_logg
         post.web.script.append(resolved_meanwhile)
         with pytest.raises(JournalError, match="as its task task-7, but the journal has task task-9"):
             await post.one()
+        assert now() == 0  # another attempt would not help
         assert "task-7" in caplog.text
         job = await post.journal.get("job-1")
         assert job
@@ -646,6 +726,50 @@ async def test_a_stop_in_a_pause_between_attempts_rejects_the_job_at_once(tmp_pa
         assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
 
 
+async def test_a_stop_before_the_request_begins_rejects_the_job(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def no_connection_yet() -> Answer:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise NotSent("no connection in time")
+
+        post.web.script.append(no_connection_yet)
+        with anyio.move_on_after(0.2):
+            await post.one()
+        await post.submitter.stop(1.3)
+        assert now() == pytest.approx(1.5)
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
+
+
+async def test_a_job_whose_journal_was_locked_until_the_stop_is_over_is_not_sent(tmp_path: Path) -> None:
+    async with posting(tmp_path, [accepted()]) as post:
+        new = await admitted(post.journal)
+        post.journal.delay = 2.0
+        with anyio.move_on_after(0.2):
+            await post.submit(new)
+        await post.submitter.stop(1.3)
+        await anyio.sleep(5)
+        job = await post.journal.get("job-1")
+        assert job
+        assert (job.state, job.reserved, post.web.posts) == ("rejected", 0, [])
+
+
+async def test_a_vendor_that_cannot_be_reached_for_a_minute_is_not_tried_again(tmp_path: Path) -> None:
+    async with posting(tmp_path, []) as post:
+
+        async def slow() -> Answer:
+            await anyio.sleep(61)
+            raise NO_ROUTE
+
+        post.web.script.append(slow)
+        job = await post.one()
+        assert (job.state, now(), len(post.web.posts)) == ("rejected", 61, 1)
+
+
 async def test_nothing_is_sent_once_a_stop_has_begun(tmp_path: Path) -> None:
     async with posting(tmp_path, [accepted()]) as post:
         await post.submitter.stop(1.3)
@@ -660,11 +784,11 @@ async def test_an_intent_whose_journal_was_locked_is_abandoned_at_the_next_chanc
         with pytest.raises(JournalError, match="disk full"):
             await post.one(request_key="key")
         with pytest.raises(JournalError, match="disk full"):
-            await post.submitter.abandon_unsent()  # still locked
+            await post.submitter.catch_up()  # still locked
         job = await post.journal.get("job-1")
         assert job
         assert (job.state, job.reserved) == ("intent", 570_000)
-        await post.submitter.abandon_unsent()
+        await post.submitter.catch_up()
         job = await post.journal.get("job-1")
         assert job
         assert (job.state, job.reserved, job.finished_at) == ("abandoned", 0, wall_clock())

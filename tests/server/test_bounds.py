@@ -147,3 +147,4 @@ async def test_seconds_and_frames_may_be_written_with_a_point(tmp_path: Path, er
         assert (await waiting(session, 20.0)).fields["state"] == "succeeded"
         job_id = (await session.video(**PRICED))["job_id"]
         assert not (await session.call("preview_video", job_id=job_id, frames=2.0)).result.is_error
+        assert not (await session.call("preview_video", job_id=job_id, at=10**400)).text.startswith("internal")

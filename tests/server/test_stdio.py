@@ -205,7 +205,7 @@ def test_the_next_server_knows_the_job_of_a_killed_one(tmp_path: Path, era: str)
         assert again["duplicate_of"] == job["job_id"]
 
 
-def test_settings_that_cannot_be_used_are_reported_before_the_server_starts(tmp_path: Path) -> None:
+def test_settings_that_cannot_be_used_are_logged_and_do_not_end_the_server(tmp_path: Path) -> None:
     done = subprocess.run(
         COMMAND,
         input="",
@@ -215,7 +215,7 @@ def test_settings_that_cannot_be_used_are_reported_before_the_server_starts(tmp_
         timeout=30,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 0  # its input has ended
     assert done.stdout == ""
     assert "SEEDANCE_MAX_COST" in done.stderr
     assert "SEEDANCE_LOG" in done.stderr

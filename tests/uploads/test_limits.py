@@ -96,9 +96,7 @@ async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path,
         assert (await chosen(session)).startswith("12ai/")
         assert (await chosen(session, first_frame="fox.png")).startswith("jimmyai/")
         assert (await chosen(session, reference_videos=[video_])).startswith("jimmyai/")
-    async with with_photos(
-        tmp_path, **vendors, SEEDANCE_UPLOAD_URL=BUCKET
-    ) as session:
+    async with with_photos(tmp_path, **vendors, SEEDANCE_UPLOAD_URL=BUCKET) as session:
         assert (await chosen(session, first_frame="fox.png")).startswith("12ai/")
 
 

@@ -33,7 +33,7 @@ from tests.uploads.sessions import (
 pytestmark = pytest.mark.anyio
 
 PERSON = {"model": SP, "first_frame": "fox.png#person"}
-COMMON_FIELDS = {"job_id", "state", "model", "elapsed_seconds", "cost", "note", "next_step"}
+COMMON_FIELDS = {"job_id", "state", "model", "elapsed_seconds", "cost", "note", "next_step", "sandbox"}
 TIMING = upload_timing(patience=0.05, fresh=0.02)
 """Calls return soon, and each reads a recent status."""
 

@@ -27,6 +27,7 @@ SETTLED_BY_HAND = (*OPEN, "unknown")
 TERMINAL = ("succeeded", "failed", "cancelled", "expired", "rejected", "abandoned")
 STATES = (*UNFINISHED, "unknown", *TERMINAL)
 STOPPED = "The server stopped while it was submitting the job."
+SINCE = "; since then: "
 CHARGED = ("submitting", *OPEN, "unknown", "succeeded", "failed", "cancelled", "expired")
 """States in which money is, or may have been, spent."""
 FREE = ("rejected", "abandoned")
@@ -120,6 +121,13 @@ class NewJob:
     unit_usd: str | None = None
     request_key: str | None = None
     allow_duplicate: bool = False
+    same_as: tuple[str, ...] = ()
+    """Further request hashes that count as this request."""
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """Every request hash that counts as this request."""
+        return frozenset((self.request_hash, *self.same_as))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +195,10 @@ class Journal(Protocol):
         Raises:
             InvalidRequest: another job of the account already has the task.
         """
+        ...
+
+    async def keep(self, job: Job) -> Job:
+        """Write a job's row as it is given if the journal has none (a restored backup); return the job it has then."""
         ...
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
@@ -257,3 +269,8 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 def new_id() -> str:
     """Return a new job id: 12 characters that are hard to confuse (59 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def with_latest(first: str | None, latest: str) -> str:
+    """Add the latest message about an unknown job to its first, which a person needs in order to settle it."""
+    return latest if not first else first.partition(SINCE)[0].rstrip(".") + SINCE + latest

@@ -64,8 +64,8 @@ class ProcessLock:
             OSError: it cannot be created.
         """
         if not self._path.exists():
-            os.close(self._fd)
-            self._fd = self._create()
+            removed, self._fd = self._fd, self._create()
+            os.close(removed)
 
     def alive(self, owner_id: str) -> bool:
         """Whether the process with this id is still running. The lock file of a dead one is removed."""

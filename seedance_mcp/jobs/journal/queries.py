@@ -48,8 +48,8 @@ _OF_A_TASK = (
 def job_of_task(db: sqlite3.Connection, job: Job, task_id: str) -> str | None:
     """Return the id of another job of the account that already is this task."""
     row = db.execute(
-        "SELECT id FROM jobs WHERE task_id = ? AND coalesce(account, ?) IS ? AND id != ?",
-        (task_id, job.account, job.account, job.id),
+        "SELECT id FROM jobs WHERE task_id = ? AND vendor = ? AND coalesce(account, ?) IS ? AND id != ?",
+        (task_id, job.vendor, job.account, job.account, job.id),
     ).fetchone()
     return row["id"] if row is not None else None
 

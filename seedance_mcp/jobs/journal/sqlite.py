@@ -9,18 +9,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.errors import Code, KeyReused
+from seedance_mcp.errors import Code
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import BudgetDay, budget_day
 from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
-    FREE,
     SETTLED_BY_HAND,
     STOPPED,
     TERMINAL,
-    UNFINISHED,
     Admission,
     Job,
     NewJob,
@@ -28,6 +26,7 @@ from seedance_mcp.jobs.journal.model import (
     Total,
 )
 from seedance_mcp.jobs.journal.queries import job_of_task, latest_day, settlement_by_hand, spending_of
+from seedance_mcp.jobs.journal.requests import job_of_key, same_request
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -70,7 +69,8 @@ class SqliteJournal:
         now = self._clock()
         day = self._begin_day(now)
         with self._file.transaction() as db:
-            earlier = _job_of_key(db, new) or _same_request(db, new)
+            by_key = job_of_key(db, new)
+            earlier = by_key or same_request(db, new)
             if earlier is None:
                 budget.admit(new.reserve, caps, spending_of(db, day), new.model)
                 values = {f.name: f.default for f in fields(Job)} | {
@@ -80,9 +80,9 @@ class SqliteJournal:
                     "reserved": new.reserve or 0, "unpriced": new.reserve is None,
                 }  # fmt: skip
                 insert(db, values)
-            if new.request_key:
+            if new.request_key and by_key is None:
                 row = (hash_of_key(new.request_key), earlier.id if earlier else new.id, new.request_hash, now)
-                db.execute("INSERT OR IGNORE INTO request_keys VALUES (?, ?, ?, ?)", row)
+                db.execute("INSERT OR REPLACE INTO request_keys VALUES (?, ?, ?, ?)", row)
             return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
@@ -132,8 +132,6 @@ class SqliteJournal:
         done = db.execute(f"UPDATE jobs SET {sets} WHERE id = ?{condition}", (*values, job_id, *when))
         if not done.rowcount:
             return None
-        if changes.get("state") in FREE:
-            db.execute("DELETE FROM request_keys WHERE job = ?", (job_id,))
         return get_job(db, job_id)
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
@@ -141,10 +139,7 @@ class SqliteJournal:
 
     def _accept(self, job: Job, task_id: str, changes: dict[str, Any]) -> Job | None:
         with self._file.transaction() as db:
-            current = find_job(db, job.id)
-            if current is None:  # a backup was restored while the job was being submitted
-                insert(db, {name: getattr(job, name) for name in COLUMNS} | {"state": "submitting"})
-                current = job
+            current = _kept(db, job)
             if current.task_id is not None:
                 return current if current.task_id == task_id else None
             other = job_of_task(db, job, task_id)
@@ -168,6 +163,13 @@ class SqliteJournal:
             if job is None or not (job.state in SETTLED_BY_HAND or (job.by_hand and job.terminal)):
                 return None
             return self._changed(db, job_id, settlement_by_hand(db, job, task_id, changes), ())
+
+    async def keep(self, job: Job) -> Job:
+        return await self._file.run(self._keep, job)
+
+    def _keep(self, job: Job) -> Job:
+        with self._file.transaction() as db:
+            return _kept(db, job)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -233,7 +235,11 @@ class SqliteJournal:
             changes = (
                 {"state": "abandoned", "reserved": 0}
                 if job.state == "intent"
-                else {"state": "unknown", "error_code": Code.UNKNOWN_OUTCOME, "error_message": STOPPED}
+                else {
+                    "state": "unknown",
+                    "error_code": Code.UNKNOWN_OUTCOME,
+                    "error_message": job.error_message or STOPPED,
+                }
             )
             if moved := self._change(job.id, changes, (job.state,)):
                 settled.append(moved)
@@ -290,27 +296,9 @@ class SqliteJournal:
             return day
 
 
-def _job_of_key(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the job that a request_key belongs to."""
-    if not new.request_key:
-        return None
-    statement = "SELECT job, request_hash FROM request_keys WHERE key = ?"
-    row = db.execute(statement, (hash_of_key(new.request_key),)).fetchone()
-    if row is None:
-        return None
-    job = find_job(db, row["job"])
-    if job is None or row["request_hash"] != new.request_hash:
-        raise KeyReused(f"The request_key {new.request_key[:60]!r} was used for another request (job {row['job']}).")
+def _kept(db: sqlite3.Connection, job: Job) -> Job:
+    """Return the job that the journal has, after writing this one if a backup without it was restored."""
+    if found := find_job(db, job.id):
+        return found
+    insert(db, {name: getattr(job, name) for name in COLUMNS})
     return job
-
-
-def _same_request(db: sqlite3.Connection, new: NewJob) -> Job | None:
-    """Return the running or unknown job of an identical request, however old it is."""
-    if new.allow_duplicate:
-        return None
-    states = quoted((*UNFINISHED, "unknown"))
-    row = db.execute(
-        f"SELECT id FROM jobs WHERE request_hash = ? AND state IN ({states}) ORDER BY created_at DESC LIMIT 1",
-        (new.request_hash,),
-    ).fetchone()
-    return get_job(db, row["id"]) if row is not None else None

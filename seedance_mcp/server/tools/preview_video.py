@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.views import Fields
 
+_LATEST = 10**9
+"""A second after the end of any video: a later one, which may be no floating-point number, is the same to us."""
+
 _ROWS: dict[str, Row] = {
     "job_id": Text(OURS, required=True),
     "at": Number(0, OURS, unit="s"),
@@ -40,7 +43,8 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
     check_args(_ROWS, call, "preview_video")
     job = await service.check(call.args["job_id"])
     at = call.args.get("at")
-    shown = await service.preview(job, frames=int(call.args.get("frames", 6)), at=None if at is None else float(at))
+    second = None if at is None else float(min(at, _LATEST))
+    shown = await service.preview(job, frames=int(call.args.get("frames", 6)), at=second)
     fields: Fields = {
         "job_id": job.id,
         "path": job.path,

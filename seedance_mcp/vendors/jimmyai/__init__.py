@@ -32,7 +32,7 @@ from seedance_mcp.catalog import (
 from seedance_mcp.catalog.request import VideoRequest, in_plain_words
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.jimmyai.files import ACCOUNT_QUERIES, PRICE_LIST, UPLOAD
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Amount,
@@ -402,21 +402,21 @@ def parse_error(answer: Answer) -> Refusal | None:
         return None
     message = envelope.msg or ""
     in_body = _STATUS_OF_CODE.get(code) or _undocumented(code, message)
-    # With an HTTP error, the body's code only counts where it leaves the outcome open.
-    status = answer.status if refused and in_body < HTTPStatus.INTERNAL_SERVER_ERROR else in_body
+    # With an HTTP error, a business code only counts where it leaves the outcome open.
+    status = answer.status if refused and in_body == HTTPStatus.BAD_REQUEST else in_body
     return classify(status, code, message)
 
 
 def _undocumented(code: str, message: str) -> int:
     """Return the HTTP status of a code that no page explains.
 
-    Codes below 500 are read like HTTP statuses, as refusals. Any other number leaves open whether the job was accepted,
-    and so does a message that something timed out.
+    Codes below 500 are refusals, unless the HTTP status of that number is none. Any other number leaves open whether
+    the job was accepted, and so does a message that something timed out.
     """
     number, below_500 = re.fullmatch("-?[0-9]+", code), re.fullmatch("[1-4]?[0-9]{1,2}", code)
     if (number and not below_500) or _TIMED_OUT.search(message):
         return HTTPStatus.INTERNAL_SERVER_ERROR
-    return HTTPStatus.BAD_REQUEST
+    return status_of(code) or HTTPStatus.BAD_REQUEST
 
 
 VENDOR = Vendor(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +19,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from seedance_mcp.errors import KeyReused, OverBudget
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import CHARGED, FREE, OPEN, STATES, TERMINAL, UNFINISHED, NewJob
-from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from tests.faults.fork_server import quick_folder
+from tests.jobs.services import InlineJournal
 
 OWNERS = ("desktop", "code", "cursor")
 STEPS: dict[str, tuple[str, ...]] = {
@@ -58,7 +59,10 @@ class Row:
     created_at: float
     reserved: int
     unpriced: bool
+    updated_at: float
     spent: int = 0
+    task_id: str | None = None
+    purged: bool = False
     lease_owner: str | None = None
     lease_until: float = -math.inf
 
@@ -73,13 +77,14 @@ class JournalMachine(RuleBasedStateMachine):
         self.now = datetime(2026, 3, 10, 12).astimezone().timestamp()
         self.journal = self.opened()
         self.rows: dict[str, Row] = {}
-        self.latest, self.continued = "", ""
-        self.keys: dict[str, str] = {}
-        """The ids of jobs by request_key."""
+        self.latest: str = ""
+        self.continued: str = ""
+        self.keys: dict[str, tuple[str, str]] = {}
+        """The job and the request by request_key."""
         self.living: set[str] = set(OWNERS)
 
-    def opened(self) -> SqliteJournal:
-        return SqliteJournal(Path(self.folder.name), lambda: self.now)
+    def opened(self) -> InlineJournal:
+        return InlineJournal(Path(self.folder.name), lambda: self.now)
 
     def teardown(self) -> None:
         if hasattr(self, "journal"):
@@ -135,8 +140,9 @@ class JournalMachine(RuleBasedStateMachine):
         job_id = f"j{len(self.rows):03}"
         new = NewJob(job_id, "v", "v/m", {"prompt": request}, request, owner, price, None, "account", None, key, again)
         self.latest, self.continued = self.days()  # remembered whatever becomes of the job
-        same = self.rows[self.keys[key]] if key in self.keys else None
-        if same is not None and same.hash != request:
+        owned = key in self.keys and self.rows[self.keys[key][0]].state not in FREE
+        same = self.rows[self.keys[key][0]] if key and owned else None
+        if key and same is not None and self.keys[key][1] != request:
             with pytest.raises(KeyReused):
                 self.runner.run(self.journal.admit(new, cap))
             return same.id
@@ -147,21 +153,19 @@ class JournalMachine(RuleBasedStateMachine):
             admission = self.runner.run(self.journal.admit(new, cap))
             assert admission.duplicate
             assert self.rows[admission.job.id].created_at == same.created_at
-            if key:
-                self.keys.setdefault(key, admission.job.id)
+            if key and not owned:
+                self.keys[key] = admission.job.id, request
             return admission.job.id
         if self.over(price, cap):
             with pytest.raises(OverBudget):
                 self.runner.run(self.journal.admit(new, cap))
             return next(iter(self.rows), job_id)
         assert not self.runner.run(self.journal.admit(new, cap)).duplicate
-        self.rows[job_id] = Row(job_id, "intent", request, owner, self.latest, self.now, price or 0, price is None)
+        reserved, unpriced = price or 0, price is None
+        self.rows[job_id] = Row(job_id, "intent", request, owner, self.latest, self.now, reserved, unpriced, self.now)
         if key:
-            self.keys[key] = job_id
+            self.keys[key] = job_id, request
         return job_id
-
-    def free_keys(self, job_id: str) -> None:
-        self.keys = {key: job for key, job in self.keys.items() if job != job_id}
 
     @rule(job=jobs, to=st.sampled_from(sorted(STEPS)), owner=st.sampled_from(OWNERS), cost=st.integers(0, 6))
     def move(self, job: str, to: str, owner: str, cost: int) -> None:
@@ -177,10 +181,52 @@ class JournalMachine(RuleBasedStateMachine):
         row.state = to
         row.owner = changes.get("owner", row.owner)
         row.reserved, row.spent = changes.get("reserved", row.reserved), changes.get("spent", row.spent)
+        row.updated_at = self.now
         if to in TERMINAL:
             row.lease_owner = None
-        if to in FREE:
-            self.free_keys(job)
+
+    @rule(job=jobs, task=st.sampled_from(["t1", "t2", "t3", "t4"]))
+    def accept(self, job: str, task: str) -> None:
+        row, held = self.rows.get(job), self.runner.run(self.journal.get(job))
+        if row is None or held is None:
+            return
+        accepted = self.runner.run(self.journal.accept(held, task))
+        if row.task_id is not None:
+            assert (accepted is not None) is (row.task_id == task)
+            return
+        if any(other.task_id == task for other in self.rows.values()):
+            row.state = "unknown"
+        else:
+            row.state, row.task_id = "submitted", task
+        row.updated_at = self.now
+
+    @rule(job=jobs, cap=caps)
+    def readmit(self, job: str, cap: Caps) -> None:
+        row = self.rows.get(job)
+        self.latest, self.continued = self.days()
+        if row is None or row.state != "unknown":
+            assert self.runner.run(self.journal.readmit(job, cap)) is None
+            return
+        row.state = "rejected"  # so that it does not count itself
+        over = self.over(None if row.unpriced else row.reserved, cap)
+        row.state = "unknown"
+        if over:
+            with pytest.raises(OverBudget):
+                self.runner.run(self.journal.readmit(job, cap))
+            return
+        assert self.runner.run(self.journal.readmit(job, cap))
+        row.day = self.latest
+
+    @rule(age=st.sampled_from([0, 60, 86_400]))
+    def purge(self, age: int) -> None:
+        old = [
+            row
+            for row in self.rows.values()
+            if row.state in TERMINAL and row.updated_at < self.now - age and not row.purged
+        ]
+        for row in old:
+            row.purged, row.hash = True, ""
+        assert self.runner.run(self.journal.purge(self.now - age)) == len(old)
 
     @rule(owner=st.sampled_from(OWNERS))
     def die(self, owner: str) -> None:
@@ -200,10 +246,10 @@ class JournalMachine(RuleBasedStateMachine):
             if row.owner in self.living or row.state not in {"intent", "submitting"}:
                 continue
             row.state = expected[row.id] = "abandoned" if row.state == "intent" else "unknown"
+            row.updated_at = self.now
             if row.state == "abandoned":
                 row.reserved = 0
                 row.lease_owner = None
-                self.free_keys(row.id)
         assert settled == expected
 
     @rule(
@@ -228,6 +274,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert (noted is None) is (job not in self.rows)
         if job in self.rows:
             self.rows[job].lease_owner = None
+            self.rows[job].updated_at = self.now
 
     @rule(seconds=st.sampled_from([1, 59, 61, 599, 601, 86_400, -30, -86_400]))
     def pass_time(self, seconds: int) -> None:
@@ -254,6 +301,7 @@ class JournalMachine(RuleBasedStateMachine):
         for job, row in zip(found, newest_first, strict=True):
             assert (job.state, job.owner, job.day) == (row.state, row.owner, row.day)
             assert (job.reserved, job.spent, job.unpriced) == (row.reserved, row.spent, row.unpriced)
+            assert (job.task_id, job.request_hash) == (row.task_id, row.hash)
 
     @rule()
     def spend(self) -> None:
@@ -282,4 +330,5 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(stateful_step_count=30)
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+TestJournal.settings = settings(max_examples=1000 if DEEP else 25, stateful_step_count=30)

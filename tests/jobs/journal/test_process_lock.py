@@ -113,6 +113,23 @@ def test_a_process_makes_its_lock_file_anew_if_it_is_gone(tmp_path: Path) -> Non
     other.release()
 
 
+def test_a_lock_that_cannot_be_made_anew_closes_no_file_of_anybody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "owners"
+    lock = ProcessLock(folder)
+    (folder / lock.id).unlink()
+    folder.rmdir()
+    folder.write_text("in the way")
+    for _ in range(2):
+        with (tmp_path / "journal").open("w") as other:  # it may get the number of a file that was closed
+            with pytest.raises(OSError, match="exists"):
+                lock.renew()
+            other.write("still open")
+    folder.unlink()
+    lock.renew()
+    assert (folder / lock.id).exists()
+    lock.release()
+
+
 def test_a_lock_file_that_cannot_be_opened_means_alive(tmp_path: Path) -> None:
     lock = ProcessLock(tmp_path)
     (tmp_path / "folder").mkdir()  # opening it is an error, for any user

@@ -553,6 +553,47 @@ async def test_the_same_task_id_of_another_account_is_another_task(journal: Sqli
     assert (found.state, found.task_id) == ("unknown", None)
 
 
+async def test_the_same_task_id_at_another_vendor_is_another_task_even_without_an_account(
+    journal: SqliteJournal,
+) -> None:
+    older = await put(journal, "a", "submitting")
+    await journal.accept(older, "7")
+    await journal.note("a", account=None)  # as in a journal of an older version
+    await admit(journal, "b", model=WITH_KEY["model"])
+    newer = await journal.move("b", "submitting", when=("intent",))
+    assert newer
+    assert (found := await journal.accept(newer, "7"))
+    assert (found.state, found.task_id) == ("submitted", "7")
+
+
+async def test_a_key_that_was_freed_belongs_to_its_job_again_if_the_vendor_took_it_after_all(
+    journal: SqliteJournal,
+) -> None:
+    job = (await journal.admit(new_job("a", request_hash="same", request_key="key"), Caps())).job
+    await journal.move("a", "rejected", when=("intent",), reserved=0)  # by hand, say
+    await journal.accept(job, "t1")
+    await journal.move("a", "succeeded", when=("submitted",), reserved=0, spent=570_000)
+    again = await journal.admit(new_job("b", request_hash="same", request_key="key"), Caps())
+    assert (again.duplicate, again.job.id) == (True, "a")
+
+
+async def test_a_key_that_was_freed_and_used_again_belongs_to_the_second_job(journal: SqliteJournal) -> None:
+    await admit(journal, "a", request_hash="one", request_key="key")
+    await journal.move("a", "rejected", when=("intent",), reserved=0)
+    await admit(journal, "b", request_hash="two", request_key="key")
+    first = await journal.get("a")
+    assert first
+    await journal.accept(first, "t1")
+    again = await journal.admit(new_job("c", request_hash="two", request_key="key"), Caps())
+    assert (again.duplicate, again.job.id) == (True, "b")
+
+
+async def test_what_is_known_about_an_unknown_job_outlives_a_repeat_that_was_killed(journal: SqliteJournal) -> None:
+    await put(journal, "a", "submitting", error_message="the answer has no task id: {}")
+    (left,) = await journal.recover(lambda _: False)
+    assert (left.state, left.error_message) == ("unknown", "the answer has no task id: {}")
+
+
 async def test_a_repeat_counts_for_today_and_only_under_the_caps_in_force(journal: SqliteJournal, clock: Clock) -> None:
     await put(journal, "a", "unknown")
     assert (await journal.readmit("a", Caps(per_day=570_000, per_video=570_000, open_jobs=1))) is not None
@@ -610,7 +651,7 @@ async def test_a_stop_ends_the_wait_for_another_process(journal: SqliteJournal) 
 
 async def test_no_query_reads_the_whole_table(journal: SqliteJournal) -> None:
     queries: list[str] = []
-    db = journal._file._db
+    db = journal._file._db  # pyright: ignore[reportPrivateUsage]  (no other way to see the statements)
     db.set_trace_callback(queries.append)
     for cursor in (None, "job-1"):
         await journal.page((), 20, cursor)

@@ -280,7 +280,7 @@ async def test_a_job_that_was_settled_as_not_charged_may_be_created_again(tmp_pa
         await (await session.app.service()).resolve(job["job_id"], None)
         settled = (await session.call("check_video", job_id=job["job_id"])).fields
     assert settled["state"] == "rejected"
-    assert settled["next_step"] == "Nothing was sent and nothing is charged: call create_video again."
+    assert settled["next_step"] == "The user said so, so nothing is charged: call create_video again."
 
 
 # -- several servers ----------------------------------------------------------------------------------------------
