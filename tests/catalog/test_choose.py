@@ -12,9 +12,10 @@ from seedance_mcp.catalog.check import Checked
 from seedance_mcp.catalog.choose import fewest_problems, fits, nearest, others, ranked
 from seedance_mcp.catalog.price import Price, Prices, UnitPrice
 from seedance_mcp.vendors import known_vendors
+from tests.about import RESELLERS
 from tests.vendors.vendor_calls import IMAGE, VIDEO, model
 
-MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
+MODELS: list[Model] = [m for slug in RESELLERS for m in known_vendors()[slug].models]
 ARGS = {"prompt": "A cat."}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.vendors import known_vendors
 from tests.server.mcp_client import connected
 
@@ -49,7 +50,7 @@ async def test_every_listed_model_accepts_the_shape_at_the_listed_price(tmp_path
         for model, brief in models.items():
             quoted = await session.create(model=model, dry_run=True, **shape)
             if "usd" in quoted["cost"]:
-                assert brief.endswith(f"${quoted['cost']['usd']:.2f}/5s")
+                assert brief.endswith(f"{dollars(round(quoted['cost']['usd'] * MICROS))}/5s")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ async def test_every_listed_model_accepts_the_shape_at_the_listed_price(tmp_path
         ({"resolution": "16k"}, "list_models: resolution '16k' must be one of 480p"),
         ({"mode": "dream"}, "list_models: mode 'dream' must be one of text, first_frame"),
         ({"fps": 24}, "list_models: fps is not a parameter"),
-        ({"resolution": "4k", "duration": 15}, "No configured model can do all of this. Drop one of the conditions."),
+        ({"resolution": "4k", "duration": 30}, "No configured model can do all of this. Drop one of the conditions."),
         ({"model": "ope/seedance-9"}, "No configured vendor has a model 'ope/seedance-9'. The closest are ope/"),
     ],
 )
