@@ -32,6 +32,7 @@ from seedance_mcp import cli, vendors
 from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.request import FIELDS
 from seedance_mcp.catalog.schema import field_descriptions
+from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.cli.config import snippet
 from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
@@ -83,7 +84,7 @@ CLIENTS = {
 """The clients that the README shows: name and syntax of the snippet."""
 
 PARAMETERS = {
-    "model": "`vendor/model`; if left out, the cheapest model that can do it",
+    "model": "`vendor/model`; if left out, the cheapest that can do it, of those with a known price",
     "prompt": "what to show; `@image1`, `@video1`, `@audio1` name the references in their order",
     "duration": "seconds",
     "resolution": "such as `720p`",
@@ -253,8 +254,11 @@ same in a terminal, and the resource `seedance://models/VENDOR/MODEL` is an exac
 
 A model refuses every field that is not in its table. The source of a row begins with **SEED** (the vendor's own API
 page, by line), **PUB** (another public page of the vendor), **ARK** (the official upstream) or **INF** (inferred, with
-the reason); **GAP** marks what is not documented anywhere. [facts/README.md](../facts/README.md) says more. Advice is
-shown and never enforced.
+the reason); **GAP** marks what is not documented anywhere. [facts/README.md](../facts/README.md) says more.
+
+A limit or rule whose source begins with **ARK** or **KIE** (a reseller) is soft: whatever the program chooses, suggests
+or lists keeps to it, and a caller who names the model may go beyond it. Advice is shown and never enforced; a model
+with a caution about something that is asked for is chosen last.
 """
 
 
@@ -274,11 +278,14 @@ def models_page() -> str:
 def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
     billing = model.billing
     for name, allowed in field_descriptions(model):
-        yield code(name), allowed, model.rows[name].source.where
+        yield code(name), allowed, model.kept_rows[name].source.where
     for rule in model.rules:
         yield "rule", rule.describe(), rule.source.where
+    if "generate_audio" not in model.rows:
+        trait = model.traits["generate_audio"]
+        yield "audio", audio_text(trait), trait.source.where
     for advice in model.advice:
-        yield "advice", advice.text, advice.source.where
+        yield "caution" if advice.caution else "advice", advice.text, advice.source.where
     yield "price", rate_text(model), billing.source.where
     if billing.with_video:
         rates = ", ".join(f"{resolution or 'any'} {rate:g}" for resolution, rate in billing.with_video.items())

@@ -67,7 +67,7 @@ HOLDS = {
     "server": "what an assistant sees",
     "cli": "what a person types; each command imports what it needs",
     "__main__": "`python -m seedance_mcp`",
-    "vendors/jimmyai": "a vendor that needs two modules",
+    "vendors/jimmyai": "a vendor that needs several modules",
     "vendors/ark": "the official upstream, at its two sites",
     "jobs/journal": "the durable record of every paid job, and the caps on spending",
     "jobs/download": "from a vendor's link to a file on disk",

@@ -203,7 +203,7 @@ MOST_LINES = 320
 LONGER = {
     "jobs/service.py": "the one face of its room, with a docstring for each method",
     "web.py": "every HTTP request, and what each failure of one means",
-    "vendors/jimmyai/__init__.py": "22 models on six routes",
+    "vendors/jimmyai/models.py": "22 models on six routes",
 }
 """Modules that are longer, each with its reason. A module that has become shorter must leave the table."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import (
@@ -16,10 +16,11 @@ from seedance_mcp.catalog.request import (
     VideoRequest,
     max_mentions,
     mentions,
-    with_mentions,
+    sent_prompt,
 )
 from seedance_mcp.catalog.rows import NEAREST, SAME, Args, OneOf, Row, Source, Text
-from seedance_mcp.catalog.rules import Advice
+from seedance_mcp.catalog.rules import Advice, Rule
+from seedance_mcp.catalog.switches import without_switch
 
 _LONGEST_SHOWN = 60
 MOST_SHOWN = 10
@@ -62,7 +63,7 @@ def sentences(problems: Sequence[Problem]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of a check: either a request that may be sent, or problems; advice in both cases."""
+    """The result of a check: either problems, or a request that may be sent and the advice on it."""
 
     problems: tuple[Problem, ...] = ()
     advice: tuple[Advice, ...] = ()
@@ -73,22 +74,45 @@ Pixels = tuple[int, int]
 """Width and height."""
 
 
-def check(model: Model, args: Args, shape: Pixels | None = None) -> Checked:
+class Check(Protocol):
+    """How a request is checked: `check`, or a function that also knows the caller's local files."""
+
+    def __call__(self, model: Model, args: Args, *, strict: bool = False) -> Checked: ...
+
+
+def check(model: Model, args: Args, shape: Pixels | None = None, *, strict: bool = False) -> Checked:
     """Check the untrusted arguments of a request against a model and the controls.
 
-    `shape` is the size of the request's first image, where that is known.
+    `shape` is the size of the request's first image, where that is known. A request that only breaks a soft limit is
+    accepted with advice, because the caller has named the model. `strict` refuses it: so are the requests checked that
+    we choose, suggest or list.
     """
-    rows = {**model.rows, **CONTROLS}
+    given = {k: v for k, v in args.items() if k != "model"}
+    absent = {k: without_switch(model, k, v) for k, v in given.items() if k in FIELDS and k not in model.rows}
+    checked = {k: v for k, v in given.items() if absent.get(k, "unsupported") == "unsupported"}
     problems = [
-        *find_problems(rows, {k: v for k, v in args.items() if k != "model"}, model.id),
-        *_broken_rules(model, args),
+        *(_kept(model, problem) for problem in find_problems({**model.rows, **CONTROLS}, checked, model.id)),
+        *_broken_rules([rule for rule in model.rules if not rule.source.soft], args),
         *_unknown_names(model, args),
+        *_too_long_as_sent(model, args),
     ]
-    advice = tuple(a for a in model.advice if a.applies(args))
+    soft = _soft_problems(model, args, {p.field for p in problems})
+    if strict:
+        problems += soft
     if problems:
-        return Checked(tuple(problems), advice)
-    request = _fill_in(model, args, shape)
-    return Checked((), advice + _cropped(request, shape), request)
+        return Checked(tuple(problems))
+    request = _fill_in(model, checked, shape)
+    fields = request.fields()
+    advice = [a for a in model.advice if a.applies(fields)]
+    advice += [a for a in absent.values() if isinstance(a, Advice)]
+    soft_limits = [soft_advice(model, problem) for problem in soft]
+    return Checked((), (*advice, *soft_limits, *_cropped(request, shape)), request)
+
+
+def _kept(model: Model, problem: Problem) -> Problem:
+    """Return a problem whose nearest legal value keeps to the soft limit as well."""
+    row = model.soft.get(problem.field)
+    return problem if row is None else replace(problem, nearest=row.nearest(problem.value))
 
 
 def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Problem]:
@@ -96,7 +120,7 @@ def find_problems(rows: Mapping[str, Row], args: Args, owner: str) -> list[Probl
     found: list[Problem] = []
     for name, value in args.items():
         if row := rows.get(name):
-            if problem := row.problem(value) or _too_long_as_sent(row, value):
+            if problem := row.problem(value):
                 found.append(Problem(name, value, problem, row.nearest(value), row.source))
         elif name in FIELDS:
             found.append(Problem(name, None, f"is not supported by {owner}; leave it out"))
@@ -114,18 +138,37 @@ def _closest(name: str, known: tuple[str, ...]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _too_long_as_sent(row: Row, value: object) -> str | None:
-    """Say that a prompt exceeds its limit once its mentions are written as the vendor does."""
-    if not (isinstance(row, Text) and row.mentions and isinstance(value, str)):
-        return None
-    problem = row.problem(with_mentions(value, row.mentions))
-    return f"{problem}, where each @image1 counts as {row.mentions['image'].format(1)}" if problem else None
+def _broken_rules(rules: Iterable[Rule], args: Args) -> list[Problem]:
+    return [Problem(broken[0], None, broken[1], source=rule.source) for rule in rules if (broken := rule.broken(args))]
 
 
-def _broken_rules(model: Model, args: Args) -> list[Problem]:
-    return [
-        Problem(broken[0], None, broken[1], source=rule.source) for rule in model.rules if (broken := rule.broken(args))
+def _soft_problems(model: Model, args: Args, refused: set[str]) -> list[Problem]:
+    """Return what is beyond the soft limits; a field that is `refused` is not mentioned twice."""
+    rows = {name: row for name, row in model.soft.items() if name in args and name not in refused}
+    found = [
+        Problem(name, args[name], problem, row.nearest(args[name]), row.source)
+        for name, row in rows.items()
+        if (problem := row.problem(args[name]))
     ]
+    return found + _broken_rules([rule for rule in model.rules if rule.source.soft], args)
+
+
+def soft_advice(model: Model, problem: Problem) -> Advice:
+    """Return what a caller who names the model is told about a soft limit."""
+    text = f"The upstream would refuse this: {problem.sentence()}. {model.vendor} itself does not state this limit."
+    return Advice((problem.field,), text, problem.source or model.source)
+
+
+def _too_long_as_sent(model: Model, args: Args) -> list[Problem]:
+    """Count the prompt once more as it is sent, where the vendor writes mentions in a longer form."""
+    prompt, row = args.get("prompt"), model.rows.get("prompt")
+    if not isinstance(prompt, str) or not isinstance(row, Text) or row.problem(prompt) or row.most is None:
+        return []
+    length = len(sent_prompt(model, prompt))
+    if length <= row.most:
+        return []
+    message = f"has {length} characters as it is sent, with mentions such as {sent_prompt(model, '@image1')}"
+    return [Problem("prompt", None, f"{message}; the limit is {row.most}", source=row.source)]
 
 
 def _unknown_names(model: Model, args: Args) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -38,8 +38,20 @@ class Billing:
 
 
 @dataclass(frozen=True, slots=True)
+class Trait:
+    """What a model does that it has no switch for; None where nobody says it."""
+
+    value: bool | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """One model of one vendor: what it accepts and what it costs. It refuses a field that has no row."""
+    """One model of one vendor: what it accepts and what it costs. It refuses a field that has no row.
+
+    A row or rule whose source is `soft` (only the official upstream or a reseller states it) does not bind a caller who
+    names the model: such a request is sent, with advice. Whatever we choose, suggest or list keeps to it.
+    """
 
     vendor: str
     name: str
@@ -49,6 +61,12 @@ class Model:
     source: Source
     rules: tuple[Rule, ...] = ()
     advice: tuple[Advice, ...] = ()
+    soft: Mapping[str, Row] = field(default_factory=dict[str, Row])
+    """Narrower rows with soft sources, by field; `rows` has what the vendor itself states."""
+    traits: Mapping[str, Trait] = field(default_factory=dict[str, Trait])
+    """What is known about switches that the model does not have: `generate_audio`, `safety_filter`."""
+    mentions: Mapping[str, str] | None = None
+    """How the vendor writes @image1, @video1 and @audio1, such as "@image_file_{}"; None: as plain words."""
     sizes: Mapping[tuple[str, str], str] | None = None
     """Documented pixel size by (resolution, aspect ratio)."""
     prefers: tuple[str, ...] = ()
@@ -68,6 +86,17 @@ class Model:
     def id(self) -> str:
         """The id that callers use: `vendor/model`."""
         return f"{self.vendor}/{self.name}"
+
+    @property
+    def kept_rows(self) -> Mapping[str, Row]:
+        """What we keep to where the caller does not name the model: `rows`, narrowed by `soft`."""
+        return {**self.rows, **self.soft}
+
+    @property
+    def unfiltered(self) -> bool:
+        """Whether it has no content filter: then it makes a video only for a caller who names it."""
+        trait = self.traits.get("safety_filter")
+        return trait is not None and trait.value is False
 
     @property
     def modes(self) -> tuple[str, ...]:

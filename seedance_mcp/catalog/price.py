@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
 
 MICROS = 1_000_000
+UNNAMED_CURRENCY = "the vendor's currency"
+"""The unit of a vendor that charges money and does not say in which currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Price:
     unknown: str | None = None
     """Why the price in USD is unknown, and which setting supplies it."""
     caution: str | None = None
+    per: Per | None = None
+    """What it grows with: "second" of the video, "video", or tokens; None where the vendor does not say."""
     tokens: int | None = None
     """The tokens that `amount` pays for, where the vendor counts in tokens."""
     unit_usd: Decimal | None = None
@@ -103,8 +107,8 @@ def _unit_price(which: str, entry: Any) -> UnitPrice:
     by_resolution = cast("dict[str, Any] | None", rates if rates is None or isinstance(rates, dict) else {"": rates})
     usd_per_unit, per, unit = given.get("usd_per_unit"), given.get("per"), given.get("unit")
     for number in (*(by_resolution or {}).values(), *(() if usd_per_unit is None else (usd_per_unit,))):
-        if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
-            raise ValueError(f"{which}: prices must be numbers of 0 or more")
+        if not isinstance(number, Decimal) or not number.is_finite() or number <= 0:
+            raise ValueError(f"{which}: prices must be numbers above 0")
     if per not in (None, "second", "video", "million tokens") or not isinstance(unit, str | None):
         raise ValueError(f'{which}: per must be "second", "video" or "million tokens", and unit a text such as "USD"')
     return UnitPrice(usd_per_unit, by_resolution, per, unit)
@@ -128,23 +132,28 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     reported = _unit_usd(billing, own, for_vendor)
     if rate is None or per is None:
         return Price(
-            _formula(request, per, unit), unknown=_why(request, per, own.source), caution=caution, unit_usd=reported
+            _formula(request, per, unit),
+            unknown=_why(request, per, own.source),
+            caution=caution,
+            per=per,
+            unit_usd=reported,
         )
     quantity, times = _quantity(request, per)
     if quantity is None:
         why = "the price depends on the length of the video, which the request does not fix; give a duration"
-        return Price(f"{_plain(rate)} {unit} per {per}", unknown=why, caution=caution, unit_usd=reported)
+        return Price(f"{_plain(rate)} {unit} per {per}", unknown=why, caution=caution, per=per, unit_usd=reported)
     amount = rate * quantity
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
     tokens = int(quantity * MICROS) if per == "million tokens" else None
     source = f" ({own.source})" if own.source else ""
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
+    known = Price(basis, amount, unit, caution=caution, per=per, tokens=tokens, unit_usd=reported)
     if usd_per_unit is None:
-        why = f"{request.model.vendor} does not publish what its {unit} are worth; the user can set SEEDANCE_PRICES"
-        return Price(basis, amount, unit, unknown=why, caution=caution, tokens=tokens, unit_usd=reported)
-    micros = int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING))
-    return Price(basis, amount, unit, micros, caution=caution, tokens=tokens, unit_usd=reported)
+        what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
+        why = f"{request.model.vendor} does not publish {what}; the user can set SEEDANCE_PRICES"
+        return replace(known, unknown=why)
+    return replace(known, usd_micros=int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING)))
 
 
 def _quantity(request: VideoRequest, per: Per) -> tuple[Decimal | None, str]:
@@ -152,7 +161,8 @@ def _quantity(request: VideoRequest, per: Per) -> tuple[Decimal | None, str]:
     if per == "video":
         return Decimal(1), ""
     if per == "second":
-        return (None, "") if request.seconds is None else (Decimal(request.seconds), f" × {request.seconds} s")
+        seconds = None if request.seconds is None else Decimal(str(request.seconds))
+        return (None, "") if seconds is None else (seconds, f" × {_plain(seconds)} s")
     count = request.model.billing.tokens
     tokens = count(request) if count else None
     return (None, "") if tokens is None else (Decimal(tokens) / MICROS, f" × {tokens:,} tokens")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog.media import Media
-from seedance_mcp.catalog.rows import Flag, Number, Source, Text, Whole
+from seedance_mcp.catalog.rows import Flag, Number, Source, Text
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.model import Model
@@ -28,7 +28,7 @@ FIELDS: Mapping[str, str] = {
     "seed": "",
     "web_search": "text only",
     "watermark": "",
-    "safety_filter": "Vendor's content filter",
+    "safety_filter": "Content filter; false: unfiltered",
     "callback_url": "",
     "public": "May be shown in the vendor's gallery",
     "options": "The vendor's own",
@@ -42,7 +42,7 @@ MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
 CONTROLS: Mapping[str, Row] = {
-    "max_cost": Number(0, _OURS, unit="USD"),
+    "max_cost": Number(0, None, _OURS, unit="USD"),
     "request_key": Text(_OURS),
     "allow_duplicate": Flag(_OURS),
     "dry_run": Flag(_OURS),
@@ -63,7 +63,7 @@ class VideoRequest:
 
     model: Model
     prompt: str = ""
-    duration: int | None = None
+    duration: float | None = None
     resolution: str | None = None
     aspect_ratio: str | None = None
     first_frame: str | None = None
@@ -92,6 +92,11 @@ class VideoRequest:
         return "references" if has_references else "text"
 
     @property
+    def sent_prompt(self) -> str:
+        """The prompt with @image1, @video1 and @audio1 written as the vendor does."""
+        return sent_prompt(self.model, self.prompt)
+
+    @property
     def size(self) -> str | None:
         """The documented size in pixels for this resolution and ratio, such as 1280x720."""
         return (self.model.sizes or {}).get((self.resolution or "", self.aspect_ratio or ""))
@@ -103,10 +108,10 @@ class VideoRequest:
         return {name: list(value) if name in REFERENCES else value for name, value in given}
 
     @property
-    def seconds(self) -> int | None:
-        """The longest that the video can be, in whole seconds; None where that is not known."""
+    def seconds(self) -> float | None:
+        """The longest that the video can be; None where that is not known."""
         row = self.model.rows.get("duration")
-        if isinstance(row, Whole) and self.duration is not None and self.duration == row.automatic:
+        if isinstance(row, Number) and self.duration is not None and self.duration == row.automatic:
             return row.most
         return self.duration if self.duration and self.duration > 0 else None
 
@@ -139,8 +144,13 @@ def max_mentions(model: Model, field: str) -> int:
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
-def in_plain_words(prompt: str) -> str:
-    """Write mentions of references as plain words in the prompt's language (the upstream's convention)."""
+def sent_prompt(model: Model, prompt: str) -> str:
+    """Write mentions of references as the vendor does, or as plain words in the prompt's language.
+
+    Plain words are the convention of the upstream.
+    """
+    if model.mentions is not None:
+        return with_mentions(prompt, model.mentions)
     chinese = {"image": "图片{}", "video": "视频{}", "audio": "音频{}"}
     english = {"image": "image {}", "video": "video {}", "audio": "audio {}"}
     return with_mentions(prompt, chinese if _HAN.search(prompt) else english)

@@ -38,6 +38,11 @@ class Source:
         """Whether the vendor itself documents the fact."""
         return self.where.startswith(("SEED", "PUB"))
 
+    @property
+    def soft(self) -> bool:
+        """Whether only the official upstream or a reseller states the fact: then it binds us, and not the caller."""
+        return self.where.startswith(("ARK", "KIE"))
+
 
 class Row(Protocol):
     """One field of one model: what it accepts."""
@@ -70,11 +75,6 @@ class Row(Protocol):
         ...
 
 
-def _is_whole(value: object) -> bool:
-    """Whether JSON Schema counts the value as an integer: 5 and 5.0, but not True."""
-    return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
-
-
 SAME = "="
 """The default, whatever else the request has."""
 NEAREST = "~"
@@ -105,14 +105,14 @@ class OneOf:
         for candidate in self.values:
             if candidate.casefold() == value.strip().casefold():
                 return candidate
-        wanted = _magnitude(value)
-        measured = [(abs(size - wanted), v) for v in self.values if wanted and (size := _magnitude(v))]
+        wanted = magnitude(value)
+        measured = [(abs(size - wanted), v) for v in self.values if wanted and (size := magnitude(v))]
         return min(measured)[1] if measured else (self.values[0] if len(self.values) == 1 else None)
 
     def nearest_ratio(self, pixels: tuple[int, int]) -> str | None:
         """Return the aspect ratio that is nearest to a size in pixels."""
         shape = pixels[0] / pixels[1]
-        ratios = [(abs(math.log(ratio / shape)), v) for v in self.values if ":" in v and (ratio := _magnitude(v))]
+        ratios = [(abs(math.log(ratio / shape)), v) for v in self.values if ":" in v and (ratio := magnitude(v))]
         return min(ratios)[1] if ratios else None
 
     def schema(self) -> Schema:
@@ -128,7 +128,7 @@ _RESOLUTION = re.compile(r"(\d{1,5})\s*([pk]?)", re.IGNORECASE)
 _RATIO = re.compile(r"(\d{1,3})\s*[:x/]\s*(\d{1,3})", re.IGNORECASE)
 
 
-def _magnitude(value: str) -> float:
+def magnitude(value: str) -> float:
     """Return the number by which values compare: lines of a resolution, width / height of a ratio, 0 if neither."""
     if found := _RESOLUTION.fullmatch(value.strip()):
         number = float(found[1])
@@ -143,11 +143,11 @@ _MANY = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number in a range (None: the vendor does not state this limit), or one of `only`."""
+class Number:
+    """A finite number in a range (None: the vendor does not state this limit), or one of `only`."""
 
-    least: int | None
-    most: int | None
+    least: float | None
+    most: float | None
     source: Source
     only: tuple[int, ...] = ()
     default: int | None = None
@@ -155,19 +155,22 @@ class Whole:
     required: bool = False
     automatic: int | None = None
     """One more legal value, by which the vendor chooses the number: priced at the largest, and never suggested."""
+    whole: bool = False
+    """Whether decimals are refused."""
 
     def problem(self, value: object) -> str | None:
         return None if self._accepts(value) else f"must be {self.allowed()}"
 
     def _accepts(self, value: object) -> bool:
-        if not _is_whole(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             return False
-        number = int(value)  # pyright: ignore[reportArgumentType]  (`_is_whole` has checked the type)
-        if number == self.automatic:
+        if self.whole and int(value) != value:
+            return False
+        if value == self.automatic:
             return True
         if self.only:
-            return number in self.only
-        return (self.least is None or self.least <= number) and (self.most is None or number <= self.most)
+            return value in self.only
+        return (self.least is None or self.least <= value) and (self.most is None or value <= self.most)
 
     def allowed(self) -> str:
         automatic = "" if self.automatic is None else f", or {self.automatic} (the vendor chooses)"
@@ -179,70 +182,66 @@ class Whole:
             return ", ".join(map(str, self.only[:3])) + f" … {self.only[-1]}{unit}"
         if self.only:
             return ", ".join(map(str, self.only[:-1])) + f" or {self.only[-1]}{unit}"
-        if self.least is None or self.most is None:
-            return "a whole number" if self.least is None else f"a whole number from {self.least}{unit}"
-        return f"{self.least}–{self.most}{unit}"
+        kind = "a whole number" if self.whole else "a number"
+        if self.least is None:
+            return kind
+        if self.most is None:
+            return f"{kind} from {self.least:g}{unit}"
+        return f"{self.least:g}–{self.most:g}{unit}" + ("" if self.whole else ", decimals allowed")
 
-    def nearest(self, value: object) -> int | None:
+    def nearest(self, value: object) -> float | None:
+        """Return the closest legal number; the default where the value is not one."""
         try:
             number = float(value)  # pyright: ignore[reportArgumentType]  (other types raise, which is caught)
         except (TypeError, ValueError, OverflowError):
             return self.default
-        if not math.isfinite(number):
+        if not math.isfinite(number) or (isinstance(value, str) and self.default is None and not self.whole):
             return self.default
         if self.only:
             offered = [v for v in self.only if v >= 0] or self.only  # below 0, a number means something else
             return min(offered, key=lambda v: (abs(v - number), v))
-        if self.most is not None and number > self.most:
-            return self.most
-        return round(number) if self.least is None else max(self.least, round(number))
+        number = max(number, number if self.least is None else self.least)
+        number = min(number, number if self.most is None else self.most)
+        return round(number) if self.whole or number == round(number) else number
 
     def schema(self) -> Schema:
+        kind = "integer" if self.whole else "number"
         ends = {"minimum": self.least, "maximum": self.most}
         span: Schema = {end: value for end, value in ends.items() if value is not None}
         if self.only:
             span = {"enum": list(self.only)}
         if self.automatic is not None:
             span = {"anyOf": [span, {"const": self.automatic}]}
-        return {"type": "integer"} | span
+        return {"type": kind} | span
 
-    def merged(self, other: Whole) -> Whole:
+    def merged(self, other: Number) -> Self:
         default = self.default if self.default == other.default else None
-        required = self.required and other.required
-        automatic = other.automatic if self.automatic is None else self.automatic
+        merged = replace(
+            self,
+            default=default,
+            required=self.required and other.required,
+            whole=self.whole and other.whole,
+            automatic=other.automatic if self.automatic is None else self.automatic,
+        )
         if self.only and self.only == other.only:
-            return replace(self, default=default, required=required, automatic=automatic)
+            return merged
         most = None if self.most is None or other.most is None else max(self.most, other.most)
         least = None if self.least is None or other.least is None else min(self.least, other.least)
-        return replace(self, least=least, most=most, only=(), default=default, required=required, automatic=automatic)
+        return replace(merged, least=least, most=most, only=())
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A finite number of at least `least`, such as an amount of money."""
+class Whole(Number):
+    """A whole number in a range, or one of `only`."""
 
-    least: float
-    source: Source
-    unit: str = ""
-    required: bool = False
+    whole: bool = True
 
-    default = None
 
-    def problem(self, value: object) -> str | None:
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and self.least <= value < float("inf")
-        return None if fits else f"must be {self.allowed()}"
-
-    def allowed(self) -> str:
-        return f"a number of at least {self.least:g} {self.unit}".rstrip()
-
-    def nearest(self, value: object) -> float | None:
-        return self.least if isinstance(value, int | float) and value < self.least else None
-
-    def schema(self) -> Schema:
-        return {"type": "number", "minimum": self.least}
-
-    def merged(self, other: Number) -> Number:
-        return replace(self, least=min(self.least, other.least))
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +256,6 @@ class Text:
     """A regular expression (the same in ECMA-262 and `re`) for what the vendor would take for a command."""
     instead: str = ""
     """What to do about such a text: "give the duration as a field"."""
-    mentions: Mapping[str, str] | None = None
-    """How the vendor writes mentions of references, by kind, where that makes a prompt longer than it was written."""
 
     default = None
 

@@ -157,8 +157,9 @@ class Advice:
     """A warning before money is spent; the request is still accepted.
 
     It applies when every field of `when` is present, no field of `unless` is, and the first field of `when` meets the
-    condition: it is one of `values`, `begins` so, lies `outside` a range (for a list: its length), or is `wordy`.
-    Without a condition, presence is enough.
+    condition: it is one of `values`, lies `outside` a range (for a list: its length), has an `asset`, or
+    is `wordy`. Without a condition, presence is enough. It is judged on the request as it will be sent, defaults
+    included.
     """
 
     when: tuple[str, ...]
@@ -166,27 +167,31 @@ class Advice:
     source: Source
     values: tuple[object, ...] = ()
     outside: tuple[int, int] | None = None
+    asset: bool = False
+    """Whether it is about URLs that begin with asset://."""
     wordy: tuple[int, int] | None = None
     """The limits in (Chinese characters, words) above which a prompt loses details."""
     unless: tuple[str, ...] = ()
-    begins: str = ""
-    """The beginning of a URL, such as asset://: of the value, or of an item of it."""
+    caution: bool = True
+    """Whether something asked for may not come as asked: then every model without such doubt is chosen first."""
 
     def applies(self, args: Args) -> bool:
-        if not all(present(args, f) for f in self.when) or any(present(args, f) for f in self.unless):
+        first, *others = self.when
+        asked = first in args if self.values else present(args, first)  # the values may include False
+        if not asked or not all(present(args, f) for f in others) or any(present(args, f) for f in self.unless):
             return False
-        value = args.get(self.when[0])
+        return self._meets(args[first])
+
+    def _meets(self, value: object) -> bool:
         if self.values:
-            return value in self.values
-        if self.begins:
-            items = value if isinstance(value, list | tuple) else [value]  # pyright: ignore[reportUnknownVariableType]  (untrusted)
-            return any(isinstance(item, str) and item.startswith(self.begins) for item in items)  # pyright: ignore[reportUnknownVariableType]  (untrusted)
+            return any(value == v and isinstance(value, bool) is isinstance(v, bool) for v in self.values)
         if self.outside:
             measure = len(value) if isinstance(value, list | tuple) else value  # pyright: ignore[reportUnknownArgumentType]  (untrusted)
             return isinstance(measure, int | float) and not self.outside[0] <= measure <= self.outside[1]
-        if self.wordy:
-            return isinstance(value, str) and _too_wordy(value, *self.wordy)
-        return True
+        if self.asset:
+            urls: list[object] = list(value) if isinstance(value, list | tuple) else [value]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  (untrusted)
+            return any(isinstance(url, str) and url.startswith("asset://") for url in urls)
+        return self.wordy is None or (isinstance(value, str) and _too_wordy(value, *self.wordy))
 
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")

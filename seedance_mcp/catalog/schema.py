@@ -6,6 +6,7 @@ references. Some clients drop ranges and defaults before the model sees them, so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from seedance_mcp.catalog.media import Link, Media
 from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import CONTROL_DESCRIPTIONS, CONTROLS, FIELDS, max_mentions
-from seedance_mcp.catalog.rows import SAME, Flag, OneOf, Row, Schema, Text, Whole
+from seedance_mcp.catalog.rows import SAME, Flag, Number, OneOf, Row, Schema, Text
+from seedance_mcp.catalog.switches import switch_schemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,7 +25,7 @@ def merged_schema(models: Sequence[Model]) -> Schema:
     properties: dict[str, Schema] = {"model": _model(models)}
     required: list[str] = []
     for name in FIELDS:
-        rows = [m.rows[name] for m in models if name in m.rows]
+        rows = [m.kept_rows[name] for m in models if name in m.rows]
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
@@ -45,26 +47,29 @@ def _model(models: Sequence[Model]) -> Schema:
 
 
 def tool_property(row: Row, description: str) -> Schema:
-    """Return a property for `tools/list`: a row's schema without keywords that cost tokens and do not help a caller."""
+    """Return a property for `tools/list`: a row's schema without keywords that cost tokens and do not help a caller.
+
+    Ranges are in the description, because some clients drop them from the schema; stated once, they cost half.
+    """
     schema = dict(row.schema())
     for keyword in ("pattern", "not", "anyOf", "properties", "additionalProperties", "minLength", "minItems"):
         schema.pop(keyword, None)
+    for keyword in ("minimum", "maximum", "maxLength", "maxItems"):
+        if keyword in schema and re.search(rf"\b{schema[keyword]:g}\b", description):
+            del schema[keyword]
     if isinstance(row, Media):
         schema["items"] = {"type": "string"}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
-    if isinstance(row, Whole) and _spans_all(row):
+    if isinstance(row, Number) and _spans_all(row):
         schema = {"type": "integer"}
-    if description:  # which states the range
-        for keyword in ("minimum", "maximum", "maxItems", "maxLength"):
-            schema.pop(keyword, None)
     return schema | ({"description": description} if description else {})
 
 
 _HUGE = 10**6
 
 
-def _spans_all(row: Whole) -> bool:
+def _spans_all(row: Number) -> bool:
     """Whether a range is so large that stating it helps nobody, as for a seed."""
     return row.least is not None and row.most is not None and row.most - row.least > _HUGE
 
@@ -73,9 +78,10 @@ def _description(name: str, rows: Sequence[Row]) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
     row = reduce(lambda a, b: a.merged(b), rows)
     parts = [FIELDS[name]] if FIELDS[name] else []
-    if isinstance(row, Whole) and not _spans_all(row):
-        only = [r.only for r in rows if isinstance(r, Whole) and r.only]
-        parts += [] if row.least is None else [f"from {row.least}" if row.most is None else f"{row.least}-{row.most}"]
+    if isinstance(row, Number) and not _spans_all(row):
+        only = [r.only for r in rows if isinstance(r, Number) and r.only]
+        least, most = (f"{end:g}" if end is not None else None for end in (row.least, row.most))
+        parts += [] if least is None else [f"from {least}" if most is None else f"{least}-{most}"]
         if only:
             parts.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
         if row.automatic is not None:
@@ -94,16 +100,21 @@ def _description(name: str, rows: Sequence[Row]) -> str:
 
 
 def exact_schema(model: Model) -> Schema:
-    """Return the schema that accepts exactly the arguments in which `check` finds no problem."""
+    """Return the schema that accepts exactly the arguments in which `check` finds no problem.
+
+    It counts a prompt as it is given: a few characters below the limit, `check` may refuse one that is sent with longer
+    mentions.
+    """
     properties: dict[str, Schema] = {"model": {"type": "string", "enum": [model.id]}}
     for name in FIELDS:
         if name in model.rows:
             row = model.rows[name]
             default = {} if row.default is None else {"default": row.default}
             properties[name] = row.schema() | {"description": _description(name, [row]) or row.allowed()} | default
+    properties |= dict(switch_schemas(model))
     for name, row in CONTROLS.items():
         properties[name] = row.schema() | {"description": CONTROL_DESCRIPTIONS[name]}
-    clauses = [rule.schema() for rule in model.rules] + list(_mention_clauses(model))
+    clauses = [rule.schema() for rule in model.rules if not rule.source.soft] + list(_mention_clauses(model))
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "title": model.id,
@@ -139,8 +150,8 @@ def field_descriptions(model: Model) -> Iterable[tuple[str, str]]:
     for name in FIELDS:
         if name not in model.rows:
             continue
-        row = model.rows[name]
-        description = row.allowed()
+        row = model.kept_rows[name]
+        description = row.allowed() + (" (the upstream's limit)" if name in model.soft else "")
         if isinstance(row, Media) and row.files:
             description += f" ({row.files.describe()})"
         if row.default is not None:

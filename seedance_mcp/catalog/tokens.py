@@ -31,7 +31,7 @@ def counted_in_tokens(sizes: Sizes, video_seconds: int = 0) -> Callable[[VideoRe
     def count(request: VideoRequest) -> int | None:
         frames: int | None = request.options.get("frames")
         if frames is None:
-            frames = None if request.seconds is None else request.seconds * FRAMES_PER_SECOND
+            frames = None if request.seconds is None else math.ceil(request.seconds * FRAMES_PER_SECOND)
         exact = sizes.get((request.resolution or "", request.aspect_ratio or ""))
         possible = [exact] if exact else [size for (name, _), size in sizes.items() if name == request.resolution]
         if frames is None or not possible:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
-from seedance_mcp.catalog import Media, OneOf, Whole
+from seedance_mcp.catalog import Media, Number, OneOf
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import dollars, price
 from seedance_mcp.catalog.schema import field_descriptions
@@ -63,10 +63,10 @@ def _print_list(everything: Sequence[Model], settings: Settings, columns: int | 
 
 def _row(model: Model, settings: Settings) -> list[str]:
     mark = "* " if settings.vendor(model.vendor) else "  "
-    duration, resolution = model.rows["duration"], model.rows["resolution"]
+    duration, resolution = model.kept_rows["duration"], model.rows["resolution"]
     seconds = duration.allowed()
-    if isinstance(duration, Whole):
-        ends = f"{duration.least}-{duration.most} s" if duration.most else f"{duration.least} s or more"
+    if isinstance(duration, Number):
+        ends = f"{duration.least:g}-{duration.most:g} s" if duration.most else f"{duration.least:g} s or more"
         seconds = "/".join(map(str, duration.only)) + " s" if duration.only else ends
     values = resolution.values if isinstance(resolution, OneOf) else ()
     lines = "/".join([*(v.removesuffix("p") for v in values[:-1]), *values[-1:]])
@@ -100,7 +100,7 @@ def rate_text(model: Model) -> str:
 
 
 def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
-    rows = model.rows
+    rows = model.kept_rows
     return {
         "id": model.id,
         "summary": model.summary,
@@ -113,7 +113,7 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
         "rules": [
             {"rule": r.describe(), "source": r.source.where, "documented": r.source.documented} for r in model.rules
         ],
-        "advice": [{"says": a.text, "source": a.source.where} for a in model.advice],
+        "advice": [{"says": a.text, "caution": a.caution, "source": a.source.where} for a in model.advice],
         "price": rate_text(model),
         "price_source": model.billing.source.where,
         "page": known_vendors()[model.vendor].docs,
@@ -124,9 +124,9 @@ def _as_json(model: Model, settings: Settings) -> dict[str, Any]:
 
 
 def _print_model(model: Model, columns: int | None) -> None:
-    rows = [(name, allowed, _source(model.rows[name].source, name)) for name, allowed in field_descriptions(model)]
+    rows = [(name, allowed, _source(model.kept_rows[name].source, name)) for name, allowed in field_descriptions(model)]
     rows += [("rule", rule.describe(), _source(rule.source)) for rule in model.rules]
-    rows += [("advice", advice.text, _source(advice.source)) for advice in model.advice]
+    rows += [("caution" if a.caution else "advice", a.text, _source(a.source)) for a in model.advice]
     rows.append(("price", rate_text(model), _source(model.billing.source)))
     rows = list(dict.fromkeys(rows))
     print(f"{model.id}: {model.summary}\n")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-from seedance_mcp.catalog.price import MICROS
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
     from seedance_mcp.jobs.journal.model import Job
-    from seedance_mcp.vendors.vendor import Snapshot
+    from seedance_mcp.vendors.vendor import Snapshot, Vendor
 
 
 def charged_usd(job: Job, charged: Decimal | None) -> int | None:
     """Convert a charge in the vendor's own unit to micro-USD, at the worth of the quote; None if either is unknown."""
-    if charged is None or job.unit_usd is None:
-        return None
-    return int((charged * Decimal(job.unit_usd) * MICROS).to_integral_value(ROUND_CEILING))
+    return None if charged is None else job.usd_of(charged)
 
 
 def charge_of(job: Job, found: Snapshot) -> Decimal | None:
@@ -31,13 +27,16 @@ def charge_of(job: Job, found: Snapshot) -> Decimal | None:
     return Decimal(str(quoted["amount"])) * found.tokens / quoted["tokens"]
 
 
-def raised(job: Job, charged: Decimal | None) -> dict[str, Any]:
-    """Return the changes that a charge reported before the end makes.
+def report(job: Job, vendor: Vendor, charged: Decimal | None) -> dict[str, Any]:
+    """Return the changes that a charge makes which a vendor reports before the job has ended.
 
-    It may still rise, so the reservation never falls before the job is settled.
+    What is reported early may still rise, so it raises the reservation and never lowers it.
     """
+    if charged is None:
+        return {}
     reported = charged_usd(job, charged)
-    return {"reserved": reported, "unpriced": 0} if reported is not None and reported > job.reserved else {}
+    raised = reported is not None and reported > job.reserved
+    return _kept(job, vendor.model(job.model), charged) | ({"reserved": reported, "unpriced": 0} if raised else {})
 
 
 def settlement(job: Job, model: Model | None, state: str, charged: Decimal | None) -> dict[str, Any]:
@@ -46,7 +45,18 @@ def settlement(job: Job, model: Model | None, state: str, charged: Decimal | Non
     The reservation of a failed job counts as spent, unless the vendor documents or reports that failures are free.
     """
     reported = charged_usd(job, charged)
+    kept = {} if charged is None else _kept(job, model, charged) | {"settled_by": "reported"}
     if reported is not None:
-        return {"spent": reported, "reserved": 0, "unpriced": 0}
-    free = state != "succeeded" and model is not None and model.billing.failure_is_free
-    return {"spent": 0 if free else job.reserved, "reserved": 0}
+        return kept | {"spent": reported, "reserved": 0, "unpriced": 0}
+    if charged == 0:
+        return kept | {"spent": 0, "reserved": 0, "unpriced": 0}
+    free = state != "succeeded" and charged is None and model is not None and model.billing.failure_is_free
+    settled_by = {"settled_by": "documented" if free else "assumed"}
+    settled = {"spent": 0, "reserved": 0, "unpriced": 0} if free else {"spent": job.reserved, "reserved": 0}
+    return settled | settled_by | kept
+
+
+def _kept(job: Job, model: Model | None, charged: Decimal) -> dict[str, Any]:
+    """Return the charge in the vendor's own unit, which is kept even where its worth in USD is unknown."""
+    unit = model.billing.unit if model is not None else (job.price or {}).get("unit", "units")
+    return {"charged": {"amount": str(charged), "unit": unit}}

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 
 from seedance_mcp.errors import Code, NoSuchTask, SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
-from seedance_mcp.jobs.final_cost import charge_of, raised, settlement
+from seedance_mcp.jobs.final_cost import charge_of, report, settlement
 from seedance_mcp.jobs.journal.model import OPEN
 from seedance_mcp.vendors.vendor import read_snapshot
 
@@ -219,7 +219,7 @@ class Poller:
             "missing_since": None,
         }
         if found.state in OPEN:
-            changes |= raised(job, found.charged)
+            changes |= report(job, vendor, found.charged)
             moved = await self._journal.move(
                 job.id, found.state, when=OPEN, task=job.task_id, error_message=None, **changes
             )

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.catalog import choose
 from seedance_mcp.catalog.check import sentences
+from seedance_mcp.catalog.choose import Known
 from seedance_mcp.catalog.price import price
+from seedance_mcp.catalog.request import CONTROLS
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.uploads.inputs import Inputs, PendingUpload
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice, Model
     from seedance_mcp.catalog.check import Checked
+    from seedance_mcp.catalog.choose import Candidate, Suggestion
     from seedance_mcp.catalog.order import Order
     from seedance_mcp.catalog.price import Price, Prices
     from seedance_mcp.catalog.request import VideoRequest
@@ -44,9 +48,8 @@ class Quote:
     """Why this model was chosen, where the caller named none."""
     uploads: Mapping[str, PendingUpload] = field(default_factory=dict[str, PendingUpload])
     """Local files to upload first, by the placeholder URLs that represent them in the request."""
-    alternatives: tuple[str, ...] = ()
-    """Fingerprints of the same order at every model that could have been chosen. Prices change, and the same call again
-    must not be another video because another model is the cheapest by now."""
+    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The arguments as given, with the content of local files in place of their paths."""
 
     @property
     def model(self) -> Model:
@@ -61,19 +64,39 @@ class Quote:
     @property
     def fingerprint(self) -> str:
         """A hash of the model and the request: equal for equal requests to the same model."""
-        return _fingerprint(self.request)
+        return _hash([self.model.id, self.request.fields()])
 
-
-def _fingerprint(request: VideoRequest) -> str:
-    return _hash([request.model.id, request.fields()])
+    @property
+    def asked_hash(self) -> str:
+        """A hash of what the caller asked for: equal for equal calls, whichever model was chosen for them."""
+        return _hash([self.order.model, {k: v for k, v in self.asked.items() if k not in CONTROLS}])
 
 
 def _hash(value: object) -> str:
-    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    canonical = json.dumps(_normal(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
 
 
-def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices) -> Quote:
+def _normal(value: object) -> object:
+    """Return a JSON value in which 5.0 is 5, as it is in a request."""
+    if isinstance(value, dict):
+        return {k: _normal(v) for k, v in cast("dict[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_normal(v) for v in cast("Sequence[object]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Affordable = Callable[["Price"], bool]
+"""Tells whether the caps in force allow a price."""
+
+
+def make_quote(
+    settings: Settings,
+    order: Order,
+    inputs: Inputs,
+    prices: Prices,
+    affordable: Affordable = lambda _: True,
+) -> Quote:
     """Check and price an order; choose the cheapest configured model that can do it where none is named.
 
     `inputs` are the local files that it names, `prices` what is known about prices besides the models' rows.
@@ -85,14 +108,15 @@ def make_quote(settings: Settings, order: Order, inputs: Inputs, prices: Prices)
     if not settings.models:
         unfilled = [_unfilled(name) for name in settings.unfilled if "_API_KEY" in name]
         raise NotConfigured(" ".join(["No vendor is configured.", *unfilled]))
+    ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
     if order.model is None:
-        return _cheapest(settings, order, inputs, prices)
+        return _first(settings, order, inputs, prices, ranked)
     model = settings.model(order.model)
     checked = inputs.check(model, order.args)
     if checked.request is None:
-        others = choose.others(settings.models, order.args, model, inputs.check)
-        raise _refusal(model.id, checked, others, choose.nearest(model, order.args, inputs.check))
-    return _quote(settings, order, inputs, checked, price(checked.request, prices))
+        others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
+        raise _refusal(model, checked, others, choose.nearest(model, order.args, inputs.check), named=True)
+    return _quote(settings, order, inputs, checked.request, checked.advice, price(checked.request, prices))
 
 
 def _unfilled(name: str) -> str:
@@ -100,50 +124,106 @@ def _unfilled(name: str) -> str:
 
 
 def all_quotes(settings: Settings, order: Order, inputs: Inputs, prices: Prices) -> list[Quote]:
-    """Return a quote by every configured model that can do the order, cheapest first."""
+    """Return a quote by every configured model that may be chosen for the order, the one to choose first."""
     ranked = choose.ranked(settings.models, order.args, prices, inputs.check)
-    return [_quote(settings, order, inputs, checked, cost) for checked, cost in ranked]
+    return [_quote(settings, order, inputs, c.request, c.advice, c.price) for c in ranked]
 
 
 def _quote(
-    settings: Settings, order: Order, inputs: Inputs, checked: Checked, cost: Price, chosen: str | None = None
+    settings: Settings,
+    order: Order,
+    inputs: Inputs,
+    request: VideoRequest,
+    advice: tuple[Advice, ...],
+    cost: Price,
+    chosen: str | None = None,
 ) -> Quote:
-    if checked.request is None:
-        raise ValueError("a request with problems has no quote")
-    model = checked.request.model
-    uploads = inputs.uploads(model, order.args)
-    return Quote(order, checked.request, cost, settings.vendor_of(model), checked.advice, chosen, uploads)
+    uploads = inputs.uploads(request.model, order.args)
+    vendor = settings.vendor_of(request.model)
+    return Quote(order, request, cost, vendor, advice, chosen, uploads, inputs.asked(order.args))
 
 
-def _cheapest(settings: Settings, order: Order, inputs: Inputs, prices: Prices) -> Quote:
-    ranked = choose.ranked(settings.models, order.args, prices, inputs.check)
+def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ranked: Sequence[Candidate]) -> Quote:
     if not ranked:
-        model, checked = choose.fewest_problems(settings.models, order.args, inputs.check)
-        nearest = choose.nearest(model, order.args, inputs.check)
-        raise _refusal(model.id, checked, [], nearest, of=len(settings.models))
-    checked, cost = ranked[0]
-    unpriced = sum(price.usd_micros is None for _, price in ranked)
-    why = f"{'cheapest' if cost.usd_micros is not None else 'first'} of {len(ranked)} that can"
-    if unpriced:
-        why += f" ({unpriced} without a known price)"
-    requests = [checked.request for checked, _ in ranked if checked.request]
-    return replace(_quote(settings, order, inputs, checked, cost, why), alternatives=tuple(map(_fingerprint, requests)))
+        models = choose.choosable(settings.models)
+        if not models:
+            raise InvalidRequest(
+                "Every configured model is without a content filter, and such a model has to be named.",
+                next_step="Call list_models, and create_video again with model.",
+            )
+        model = choose.closest(models, order.args, prices, inputs.check)
+        checked = inputs.check(model, order.args, strict=True)
+        raise _refusal(model, checked, [], choose.nearest(model, order.args, inputs.check), of=len(settings.models))
+    best = ranked[0]
+    return _quote(settings, order, inputs, best.request, best.advice, best.price, _why(ranked))
+
+
+def _why(ranked: Sequence[Candidate]) -> str:
+    """Say why the first candidate was chosen, and what speaks against the others."""
+    best = ranked[0]
+    peers = [c for c in ranked if c.standard == best.standard]
+    if best.known in {Known.USD, Known.USD_WITH_CAUTION}:
+        why = f"cheapest of {len(peers)} with a known price" if len(peers) > 1 else "the only one with a known price"
+    elif best.known is Known.OWN_UNITS:
+        why = f"cheapest of {best.model.vendor}'s {len(peers)} with a price in {best.price.unit}"
+    else:
+        why = f"first of {len(peers)}, none with a known price" if len(peers) > 1 else "its price is unknown"
+    rest = [c for c in ranked if c.standard != best.standard]
+    if rest:
+        reasons = Counter(_against(c, best) for c in rest)
+        why += f"; {len(rest)} more could: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    return why
+
+
+def _against(other: Candidate, best: Candidate) -> str:
+    """Return the first reason why a candidate comes after the best."""
+    if other.over_cap != best.over_cap:
+        return "above a cap"
+    if other.cautious != best.cautious:
+        return "with a caution about what is asked"
+    if other.misused != best.misused:
+        return "made for other requests"
+    if other.known != best.known:
+        return _KNOWN[other.known]
+    if other.vendor != best.vendor:
+        return "priced in other units"
+    return "at another resolution"
+
+
+_KNOWN = {
+    Known.USD: "priced in USD",
+    Known.USD_WITH_CAUTION: "with a caution about the price",
+    Known.OWN_UNITS: "without a known price in USD",
+    Known.UNKNOWN: "with an unknown price",
+}
 
 
 def _refusal(
-    model: str, checked: Checked, others: Sequence[str], nearest: Mapping[str, Any] | None, of: int | None = None
+    model: Model,
+    checked: Checked,
+    others: Sequence[str],
+    suggestion: Suggestion | None,
+    *,
+    named: bool = False,
+    of: int = 0,
 ) -> InvalidRequest:
     count = len(checked.problems)
-    head = f"{model} cannot do this" if of is None else f"None of {of} models can do this; the closest is {model}"
+    head = f"{model.id} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
     lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
     lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
-    if nearest is not None:
-        shown = {name: value for name, value in nearest.items() if len(str(value)) <= _LONGEST_SHOWN}
-        unchanged = " and ".join(name for name in nearest if name not in shown)
+    if suggestion is not None:
+        without = f", without {' and '.join(suggestion.dropped)}" if suggestion.dropped else ""
+        args = ({"model": model.id} if named else {}) | suggestion.args
+        shown = {name: value for name, value in args.items() if len(str(value)) <= _LONGEST_SHOWN}
+        unchanged = " and ".join(name for name in args if name not in shown)
         with_it = f", with {unchanged} as it is" if unchanged else ""
-        lines.append(f"This would work{with_it}: {json.dumps(shown, ensure_ascii=False)}")
+        lines.append(f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}")
     if others:
         shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
         lines.append(f"Unchanged, the request would be accepted by: {shown}.")
     lines.append("Nothing was sent.")
-    return InvalidRequest("\n".join(lines), next_step="Correct these and call again.")
+    return InvalidRequest("\n".join(lines), next_step=_CORRECT if suggestion is None else _ASK)
+
+
+_CORRECT = "Correct these and call again."
+_ASK = "Correct mistakes and call again; where the user asked for what cannot be had, tell the user or ask first."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
 
     from seedance_mcp.catalog.order import Order
-    from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.catalog.price import Price, Prices
     from seedance_mcp.jobs.journal.budget import Spending
     from seedance_mcp.jobs.journal.model import Total
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
@@ -168,10 +168,25 @@ class JobService:
             NotConfigured: no vendor has an API key.
         """
         prices = await self.prices(order.model)
-        return make_quote(self.settings, order, await self._files(order), prices)
+        files = await self._files(order)
+        return make_quote(self.settings, order, files, prices, await self._affordable(order))
+
+    async def _affordable(self, order: Order) -> Callable[[Price], bool]:
+        """Return what tells whether the caps allow a price, so that a model is chosen that they allow."""
+        limits = replace(caps(self.settings, order.max_cost), open_jobs=None)  # which no choice of a model can change
+        spending = await self._journal.spending()
+
+        def affordable(cost: Price) -> bool:
+            try:
+                admit(cost.usd_micros, limits, spending, "")
+            except OverBudget:
+                return False
+            return True
+
+        return affordable
 
     async def quotes(self, order: Order) -> list[Quote]:
-        """Return a quote by every configured model that can do the order, cheapest first."""
+        """Return a quote by every configured model that may be chosen for the order, the one to choose first."""
         prices = await self.prices()
         return all_quotes(self.settings, order, await self._files(order), prices)
 
@@ -211,6 +226,7 @@ class JobService:
         if quote.uploads:
             await self.check_caps(quote)
             request = await self._uploader.upload_all(request, quote.uploads, quote.vendor, self._group)
+        limits = caps(self.settings, quote.order.max_cost)
         admission = await self._journal.admit(
             NewJob(
                 id=new_id(),
@@ -218,16 +234,17 @@ class JobService:
                 model=quote.model.id,
                 request=quote.request.fields(),
                 request_hash=quote.fingerprint,
-                same_as=quote.alternatives,
+                asked_hash=quote.asked_hash,
                 owner=self._lock.id,
                 reserve=quote.price.usd_micros,
                 price=quote.price.as_json(),
                 account=self._accounts.id(quote.vendor.slug),
                 unit_usd=None if quote.price.unit_usd is None else str(quote.price.unit_usd),
+                cap=limits.one_video,
                 request_key=quote.order.request_key,
                 allow_duplicate=quote.order.allow_duplicate,
             ),
-            caps(self.settings, quote.order.max_cost),
+            limits,
         )
         if admission.duplicate:
             return admission

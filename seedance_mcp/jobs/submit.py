@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, Stopping
-from seedance_mcp.jobs.final_cost import raised
+from seedance_mcp.jobs.final_cost import report
 from seedance_mcp.jobs.journal.model import STOPPED, with_latest
 from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.vendors.upstream import classify
@@ -276,7 +276,7 @@ class Submitter:
     async def _write(self, submission: _Submission, outcome: Outcome) -> Job:
         job = submission.job
         if outcome.accepted is not None:
-            return await self._write_accepted(job, outcome.accepted)
+            return await self._write_accepted(job, submission.vendor, outcome.accepted)
         if outcome.refusal is None:
             log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
             message = outcome.ambiguous if submission.first else with_latest(job.error_message, outcome.ambiguous)
@@ -303,8 +303,8 @@ class Submitter:
             written = written or await self._journal.keep(lost)
         return written or lost
 
-    async def _write_accepted(self, job: Job, accepted: Accepted) -> Job:
-        changes = raised(job, accepted.charged)
+    async def _write_accepted(self, job: Job, vendor: Vendor, accepted: Accepted) -> Job:
+        changes = report(job, vendor, accepted.charged)
         written = await self._journal.accept(job, accepted.task_id, submitted_at=self._now(), **changes)
         if written is None:
             current = await self._journal.get(job.id)

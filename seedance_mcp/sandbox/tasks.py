@@ -83,13 +83,13 @@ class Task:
 
     @property
     def video(self) -> Video:
-        """The requested video. A model without a switch for audio always generates it."""
+        """The requested video, in whole seconds. A model without a switch for audio always generates it."""
         request = self.request
         silent = "generate_audio" in request.model.rows and not request.generate_audio
         width, height = size(request.resolution, request.aspect_ratio)
         frames: int = request.options.get("frames", 0)
         asked = frames // 24 or (request.duration if request.duration and request.duration > 0 else 5)
-        seconds = min(asked, MAX_SECONDS)
+        seconds = round(min(asked, MAX_SECONDS))
         if "other-video" in self.directives:
             return Video(width // 4 * 2, height // 4 * 2, max(1, seconds // 2), audio=False)
         return Video(width, height, seconds, not silent, self.first_frame)

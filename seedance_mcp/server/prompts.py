@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import mcp_types as types
 
-from seedance_mcp.catalog import OneOf, Whole
+from seedance_mcp.catalog import Number, OneOf
 from seedance_mcp.catalog.check import MOST_SHOWN
+from seedance_mcp.catalog.shape import as_made
 from seedance_mcp.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -34,14 +35,15 @@ def _model(given: Mapping[str, str], settings: Settings) -> Model | None:
     return settings.model(name) if name else None
 
 
-def _shots(model: Model | None) -> str:
+def _shots(model: Model | None, settings: Settings) -> str:
     """Describe what one shot can be, so that every shot of a storyboard is legal."""
     if model is None:
         return "Use list_models to choose one model for all shots, and keep each shot to its limits."
     duration, ratio = model.rows.get("duration"), model.rows.get("aspect_ratio")
-    seconds = duration.allowed() if isinstance(duration, Whole) else "as long as the model allows"
+    seconds = duration.allowed() if isinstance(duration, Number) else "as long as the model allows"
     ratios = ratio.allowed() if isinstance(ratio, OneOf) else "any"
-    chained = "first_frame" in model.rows
+    takes_files = settings.vendor_of(model).upload is not None or bool(settings.upload_url)
+    chained = "first_frame" in model.modes and takes_files
     chain = (
         "Begin each shot on the last frame of the one before (preview_video gives it as last_frame)." if chained else ""
     )
@@ -51,7 +53,7 @@ def _shots(model: Model | None) -> str:
 def _storyboard(given: Mapping[str, str], settings: Settings) -> str:
     return (
         f"Make a storyboard for this idea: {given['idea']}\n\n"
-        f"{_shots(_model(given, settings))}\n"
+        f"{_shots(_model(given, settings), settings)}\n"
         "For each shot write one create_video prompt: subject, action, camera, light, audio. Price every shot with "
         "dry_run, show me the table with the total, and wait for my yes before you make anything."
     )
@@ -59,12 +61,32 @@ def _storyboard(given: Mapping[str, str], settings: Settings) -> str:
 
 def _animate(given: Mapping[str, str], settings: Settings) -> str:
     model = _model(given, settings)
+    if model is not None:
+        _check_first_frame(model, given["image"], settings)
     with_model = f" with {model.id}" if model else ""
     motion = given.get("motion") or "a slow push in with natural movement"
     return (
         f"Animate the image {given['image']}{with_model}: give it to create_video as first_frame, with the motion "
         f'"{motion}". Keep everything that I did not mention as it is in the image. Tell me the price first.'
     )
+
+
+def _check_first_frame(model: Model, image: str, settings: Settings) -> None:
+    """Refuse a model that cannot begin with this image; a path is checked when the video is created."""
+    row, problem = model.rows.get("first_frame"), None
+    if row is None or as_made(model, {"mode": "first_frame"}) is None:
+        problem = f"{model.id} cannot make a video from one first image."
+    elif "://" in image and row.problem(image):
+        problem = f"{model.id} cannot use this image: it {row.problem(image)}."
+    if problem is None:
+        return
+    able = [m.id for m in settings.models if not m.unfiltered and as_made(m, {"mode": "first_frame"})]
+    others = [name for name in able if name != model.id][:_SHOWN]
+    raise InvalidRequest(problem, next_step=f"Models that begin with an image: {', '.join(others)}." if others else "")
+
+
+_SHOWN = 6
+"""The most models that a refusal names."""
 
 
 def _resume(_: Mapping[str, str], __: Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from seedance_mcp.catalog import Flag, Link, Media, Model, OneOf, Options, Row, Text, Whole
+from seedance_mcp.catalog import Flag, Link, Media, Model, Number, OneOf, Options, Row, Text
 
 
 def fields_of(model: Model) -> Iterator[tuple[str, list[Any]]]:
@@ -25,8 +25,8 @@ def _values(row: Row) -> Iterator[Any]:
             yield from ({option: value} for option, inner in row.rows.items() for value in _values(inner))
         case OneOf():
             yield from row.values[:2]
-        case Whole():
-            yield from row.only or (row.least or 0, (row.least or 0) + 1)
+        case Number():
+            yield from row.only or (int(row.least or 0), int(row.least or 0) + 1)
             if row.automatic is not None:
                 yield row.automatic
         case Flag():

@@ -19,7 +19,7 @@ import anyio
 from anyio import to_thread
 
 from seedance_mcp.catalog import Advice, Link, Media, Source
-from seedance_mcp.catalog.check import Checked, Problem, check
+from seedance_mcp.catalog.check import Checked, Problem, check, soft_advice
 from seedance_mcp.catalog.files import FileFacts, FileKind, has_unchecked_limits, limit_problems
 from seedance_mcp.catalog.request import FRAMES, MEDIA
 from seedance_mcp.uploads import local_files
@@ -68,14 +68,14 @@ class Inputs:
     unavailable: str = ""
     """Why only videos could be inspected; an empty text if all files could."""
 
-    def check(self, model: Model, args: Args) -> Checked:
+    def check(self, model: Model, args: Args, *, strict: bool = False) -> Checked:
         """Check a request as `catalog.check` does, with the limits for its files."""
         if not self.named:
-            return check(model, args)
+            return check(model, args, strict=strict)
         resolved = _Resolved(self, model, args)
-        checked = check(model, {**args, **resolved.placeholders}, self._shape(args))
-        problems = (*checked.problems, *resolved.problems)
-        advice = (*checked.advice, *resolved.advice)
+        checked = check(model, {**args, **resolved.placeholders}, self._shape(args), strict=strict)
+        problems = (*checked.problems, *resolved.problems, *(resolved.soft if strict else ()))
+        advice = (*checked.advice, *resolved.advice, *(soft_advice(model, problem) for problem in resolved.soft))
         return replace(checked, problems=problems, advice=advice, request=None if problems else checked.request)
 
     def _shape(self, args: Args) -> tuple[int, int] | None:
@@ -86,6 +86,16 @@ class Inputs:
                 if name in _IMAGES and named and named.file and (pixels := named.file.facts.pixels):
                     return pixels
         return None
+
+    def asked(self, args: Args) -> dict[str, Any]:
+        """Return the arguments with the content of a file in place of its path, for comparing calls."""
+        return {name: self._asked(value) if name in MEDIA else value for name, value in args.items()}
+
+    def _asked(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [self._asked(item) for item in cast("Sequence[Any]", value)]
+        named = self.named.get(value) if isinstance(value, str) else None
+        return value if named is None or named.file is None else f"{named.file.sha256}#{named.purpose}"
 
     def uploads(self, model: Model, args: Args) -> dict[str, PendingUpload]:
         """Return the uploads that a request without problems needs, by placeholder."""
@@ -98,6 +108,8 @@ class _Resolved:
     def __init__(self, inputs: Inputs, model: Model, args: Args) -> None:
         self.placeholders: dict[str, Any] = {}
         self.problems: list[Problem] = []
+        self.soft: list[Problem] = []
+        """What is beyond the limits for files that only the upstream states."""
         self.advice: list[Advice] = []
         self.uploads: dict[str, PendingUpload] = {}
         self._inputs, self._model = inputs, model
@@ -115,6 +127,8 @@ class _Resolved:
                 ]
             if isinstance(row, Media) and row.files:
                 self._check_limits(name, row.files, usable)
+            if isinstance(soft := model.soft.get(name), Media) and soft.files and soft.files.source.soft:
+                self.soft += _limit_problems(name, soft.files, usable)
 
     def _resolve(
         self, name: str, item: Any, number: int, link: Link, kind: FileKind, usable: list[tuple[str, FileFacts]]
@@ -144,9 +158,7 @@ class _Resolved:
         return url
 
     def _check_limits(self, name: str, limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> None:
-        self.problems += [
-            Problem(name, None, problem, source=limits.source) for problem in limit_problems(limits, files)
-        ]
+        self.problems += _limit_problems(name, limits, files)
         if has_unchecked_limits(limits, [facts for _, facts in files]):
             why = "only mp4 and mov videos are inspected"
             if all(facts.kind != "video" for _, facts in files):
@@ -156,6 +168,10 @@ class _Resolved:
 
     def _add_problem(self, name: str, problem: str) -> None:
         self.problems.append(Problem(name, None, problem, source=_OURS))
+
+
+def _limit_problems(name: str, limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> list[Problem]:
+    return [Problem(name, None, problem, source=limits.source) for problem in limit_problems(limits, files)]
 
 
 _WITH_ARTICLE = {"image": "an image", "video": "a video", "audio": "an audio file"}

@@ -12,8 +12,23 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
-from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NeedsOneOf, OneOf, Row, Source, Text, Whole
-from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog import (
+    Advice,
+    Billing,
+    FileLimits,
+    Flag,
+    Link,
+    Media,
+    Model,
+    Needs,
+    NeedsOneOf,
+    Number,
+    OneOf,
+    Row,
+    Source,
+    Text,
+)
+from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskId, TaskState, Vendor, read
@@ -29,7 +44,7 @@ _RATIO = OneOf(
     default_with_media=None,
 )
 _COMMON: dict[str, Row] = {
-    "duration": Whole(1, None, Source("SEED:74-77 (no range stated)", "params.input.duration"), default=5, unit="s"),
+    "duration": Number(1, None, Source("SEED:74-77 (no range stated)", "params.input.duration"), default=5, unit="s"),
     "resolution": OneOf(("480p", "720p", "1080p"), Source("SEED:68-73", "params.input.resolution"), "720p"),
     "aspect_ratio": _RATIO,
     "generate_audio": Flag(Source("SEED:78-83", "params.input.generate_audio"), default=False),
@@ -37,18 +52,20 @@ _COMMON: dict[str, Row] = {
     # The vendor's default is off, which returns unfiltered output; ours is on unless the caller opts out.
     "safety_filter": Flag(Source("SEED:90-96; default ours", "params.input.nsfw_checker"), default=True),
 }
+_SOFT: dict[str, Row] = {"duration": Number(4, 15, Source("KIE/ARK", "params.input.duration"), default=5, unit="s")}
 _ADVICE = (
-    Advice(
-        ("duration",),
-        "The vendor does not state a range for duration; the upstream accepts 4–15 s.",
-        Source("KIE/ARK", "params.input.duration"),
-        outside=(4, 15),
-    ),
     Advice(
         ("aspect_ratio",),
         "The vendor's page lists 16:9, 9:16, 1:1 and 3:4 as common ratios; this ratio comes from the upstream.",
         Source("SEED:62-67", "params.input.ratio"),
         values=("4:3", "21:9", "adaptive"),
+    ),
+    Advice(
+        ("safety_filter",),
+        "safety_filter false turns the vendor's content filter off: the model's raw output is returned.",
+        Source("SEED:90-96", "params.input.nsfw_checker"),
+        values=(False,),
+        caution=False,
     ),
 )
 
@@ -74,26 +91,21 @@ def _references() -> Model:
             ),
         ),
     )
-    upstream = tuple(
-        Advice(
-            (field,),
-            f"The upstream accepts at most {most} {field}.",
-            Source("KIE", "reference_limits.upstream_warning"),
-            outside=(0, most),
-        )
-        for field, most in zip(_REFERENCES, (9, 3, 3), strict=True)
+    upstream = Source("KIE", "reference_limits.upstream_warning")
+    together = FileLimits(upstream, total_seconds=15)
+    soft = _SOFT | {
+        "reference_images": Media("image", _URL, upstream, 9),
+        "reference_videos": Media("video", _URL, upstream, 3, together),
+        "reference_audios": Media("audio", _URL, upstream, 3, together),
+    }
+    rules = (
+        NeedsOneOf(("prompt", *_REFERENCES), Source("OURS: an empty request is a mistake", "requires.0")),
+        Needs("reference_audios", ("reference_images", "reference_videos"), Source("ARK/KIE", "requires.0")),
     )
-    audio_alone = Advice(
-        ("reference_audios",),
-        "The upstream refuses audio without an image or video.",
-        Source("ARK/KIE", "requires.0"),
-        unless=("reference_images", "reference_videos"),
-    )
-    rules = (NeedsOneOf(("prompt", *_REFERENCES), Source("INF: a request needs some input", "requires.0")),)
     name = "seedance-2.0-reference-to-video"
     source = Source("SEED:27,34,41", f"models.{name}")
-    advice = (*_ADVICE, *upstream, audio_alone)
-    return Model("aigptimage", name, "From references", rows, billing, source, rules, advice, prefers=_REFERENCES)
+    summary = "From references"
+    return Model("aigptimage", name, summary, rows, billing, source, rules, _ADVICE, prefers=_REFERENCES, soft=soft)
 
 
 def _public(name: str, summary: str, page: str, frame: bool) -> Model:
@@ -105,7 +117,8 @@ def _public(name: str, summary: str, page: str, frame: bool) -> Model:
         first = Link(_URL.schemes, Source("PUB:i2v", "params.input.image_urls"), public=True, required=True)
         rows = {"prompt": rows["prompt"], "first_frame": first, **_COMMON}
     billing = Billing("second", "credits", Source("GAP: no price on its page", "pricing.other_models"))
-    return Model("aigptimage", name, summary, rows, billing, Source(f"PUB:{page}", f"models.{name}"), (), _ADVICE)
+    source = Source(f"PUB:{page}", f"models.{name}")
+    return Model("aigptimage", name, summary, rows, billing, source, (), _ADVICE, soft=_SOFT)
 
 
 _STATES: dict[str, TaskState] = {
@@ -128,7 +141,7 @@ _STATES: dict[str, TaskState] = {
 def build_submit(request: VideoRequest) -> Call:
     """POST /api/v1/jobs/createTask (SEED §1). Only `ratio` is sent; it overrides its alias `aspect_ratio`."""
     fields: dict[str, Any] = {
-        "prompt": in_plain_words(request.prompt) or None,
+        "prompt": request.sent_prompt or None,
         "image_urls": [request.first_frame] if request.first_frame else None,
         "reference_image_urls": list(request.reference_images) or None,
         "reference_video_urls": list(request.reference_videos) or None,

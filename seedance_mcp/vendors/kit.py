@@ -22,10 +22,11 @@ from seedance_mcp.catalog import (
     Schema,
     Source,
     Text,
+    Trait,
     Whole,
 )
 from seedance_mcp.catalog.price import UnitPrice
-from seedance_mcp.catalog.request import VideoRequest, in_plain_words, with_mentions
+from seedance_mcp.catalog.request import VideoRequest, with_mentions
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.catalog.tokens import counted_in_tokens, video_tokens
 from seedance_mcp.errors import Code, UnexpectedAnswer
@@ -89,6 +90,7 @@ __all__ = [
     "TaskId",
     "TaskState",
     "Text",
+    "Trait",
     "UnexpectedAnswer",
     "UnitPrice",
     "Upload",
@@ -99,7 +101,6 @@ __all__ = [
     "counted_in_tokens",
     "find_task_id",
     "in_path",
-    "in_plain_words",
     "read",
     "video_tokens",
     "with_mentions",

@@ -5,6 +5,7 @@ Facts: facts/ope.yaml.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,9 +24,11 @@ from seedance_mcp.catalog import (
     OneOf,
     Source,
     Text,
+    Trait,
     Whole,
 )
-from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog.price import UNNAMED_CURRENCY
+from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.catalog.rows import NEAREST
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
@@ -55,7 +58,9 @@ def _media(kind: Any, most: int, fact: str, line: str, under_mb: float, *, secon
     return Media(kind, _URL, source, most, FileLimits(source, under_mb, each, total))
 
 
-def _model(name: str, summary: str, line: str, *, high: bool = True) -> Model:
+def _model(
+    name: str, summary: str, line: str, *, high: bool = True, traits: Mapping[str, Trait] | None = None
+) -> Model:
     resolution = OneOf(("480p", "720p", "1080p"), Source("SEED:61", "params.resolution"), "720p")
     if not high:
         resolution = OneOf(("480p", "720p"), Source("SEED:60,340", "exclusions.1"), "720p")
@@ -72,19 +77,20 @@ def _model(name: str, summary: str, line: str, *, high: bool = True) -> Model:
         "generate_audio": Flag(Source("SEED:64; default ARK", "params.generate_audio"), default=True),
         "seed": Whole(None, None, Source("SEED:65", "params.seed")),
     }
-    return Model("ope", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, _ADVICE, SIZES)
+    source = Source(f"SEED:{line}", f"models.{name}")
+    return Model("ope", name, summary, rows, _BILLING, source, _RULES, _ADVICE, traits=traits or {}, sizes=SIZES)
 
 
-_BILLING = Billing(None, "USD", Source("GAP: SEED:27 links a price page that was not found", "pricing"))
+_BILLING = Billing(None, UNNAMED_CURRENCY, Source("GAP: SEED:27 links a price page that was not found", "pricing"))
 _RULES = (
     Needs("reference_audios", ("reference_images", "reference_videos"), Source("SEED:101-103", "requires.0")),
     # The page shows four modes and never a mixture; the upstream calls them mutually exclusive.
     NotTogether(
         ("first_frame", "last_frame"),
         ("reference_images", "reference_videos", "reference_audios"),
-        Source("INF: no such mode in SEED:107-264; ARK hard", "exclusions.2"),
+        Source("ARK; no such mode in SEED:107-264", "exclusions.2"),
     ),
-    Needs("last_frame", ("first_frame",), Source("INF: no such mode in SEED:154-182; ARK hard", "exclusions.3")),
+    Needs("last_frame", ("first_frame",), Source("ARK; no such mode in SEED:154-182", "exclusions.3")),
 )
 _ADVICE = (
     Advice(
@@ -92,6 +98,7 @@ _ADVICE = (
         "The prompt exceeds 500 Chinese characters or 1,000 words; ope says that details may be lost.",
         Source("SEED:97", "prompt_limits"),
         wordy=(500, 1000),
+        caution=False,
     ),
     Advice(
         ("seed",),
@@ -120,7 +127,7 @@ def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos (SEED §1, §2). The page wants either `size` or resolution and ratio; the latter are sent."""
     body: dict[str, Any] = {
         "model": request.model.wire,
-        "prompt": in_plain_words(request.prompt),
+        "prompt": request.sent_prompt,
         "resolution": request.resolution,
         "ratio": request.aspect_ratio,
         "seconds": str(request.duration),
@@ -186,8 +193,13 @@ VENDOR = Vendor(
     base_url="https://api-platform.ope.ai",
     models=(
         _model("seedance-2-0", "Standard", "11,61,320-340"),
-        _model("seedance-2-0-fast", "Fast, up to 720p", "60,340", high=False),
-        _model("seedance-2-0-nsfw", "Without content filter", "11"),
+        _model("seedance-2-0-fast", "Fast", "60,340", high=False),
+        _model(
+            "seedance-2-0-nsfw",
+            "Without content filter",
+            "11",
+            traits={"safety_filter": Trait(value=False, source=Source("SEED:11", "nsfw"))},
+        ),
     ),
     build_submit=build_submit,
     parse_submit=parse_submit,

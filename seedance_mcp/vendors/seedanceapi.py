@@ -6,13 +6,30 @@ Facts: facts/seedanceapi.yaml. The host's API v1, with other field names (image_
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
 
-from seedance_mcp.catalog import Advice, Billing, Flag, Link, Media, Model, NotTogether, OneOf, Row, Source, Text, Whole
-from seedance_mcp.catalog.request import VideoRequest, in_plain_words
+from seedance_mcp.catalog import (
+    Advice,
+    Billing,
+    FileLimits,
+    Flag,
+    Link,
+    Media,
+    Model,
+    Needs,
+    NotTogether,
+    OneOf,
+    Row,
+    Source,
+    Text,
+    Trait,
+    Whole,
+)
+from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import (
@@ -40,30 +57,28 @@ _COMMON: dict[str, Row] = {
     "public": Flag(Source("SEED:116-118", "params.public")),
 }
 _RULES = (
-    NotTogether(
-        ("first_frame",),
-        ("reference_images", "reference_videos", "reference_audios"),
-        Source("INF: one list of images, roles not stated, SEED:98-100", "modes.first_last_frame"),
-    ),
+    # One list holds either; with both, nothing would tell the vendor which image the video begins with.
+    NotTogether(("first_frame",), ("reference_images",), Source("SEED:98-100", "modes.image_to_video")),
 )
 _MINI_RULES = (
     *_RULES,
     NotTogether(
-        ("reference_images",),
+        ("first_frame", "reference_images"),
         ("reference_videos", "reference_audios"),
-        Source("INF: KIE keeps images and multimodal references apart", "exclusions.2"),
+        Source("KIE: images and multimodal references are kept apart", "exclusions.2"),
     ),
+    Needs("reference_audios", ("reference_images", "reference_videos"), Source("ARK", "reference_limits.others")),
 )
+_TRAITS = {"generate_audio": Trait(value=True, source=Source("ARK: the upstream's default", "audio"))}
 _ADVICE = (
-    Advice(
-        ("aspect_ratio", "first_frame"),
-        "seedanceapi documents aspect_ratio for text-to-video only; the image's own ratio may win.",
-        Source("SEED:94-96", "params.aspect_ratio"),
-    ),
-    Advice(
-        ("aspect_ratio", "reference_images"),
-        "seedanceapi documents aspect_ratio for text-to-video only; the image's own ratio may win.",
-        Source("SEED:94-96", "params.aspect_ratio"),
+    *(
+        Advice(
+            ("aspect_ratio", image),
+            "seedanceapi documents aspect_ratio for text-to-video only; the image's own ratio may win.",
+            Source("SEED:94-96", "params.aspect_ratio"),
+            values=(*_RATIOS, "1:1", "21:9"),
+        )
+        for image in ("first_frame", "reference_images")
     ),
     Advice(
         ("reference_images",),
@@ -75,6 +90,7 @@ _ADVICE = (
         ("public",),
         "public=true may show the video to others in the vendor's gallery.",
         Source("SEED:116-118", "params.public"),
+        caution=False,
     ),
 )
 
@@ -102,7 +118,7 @@ def _standard(name: str, summary: str, per_second: int, lines: str, *advice: Adv
         failure_is_free=True,
     )
     source = Source("SEED:86,92,96,110", f"models.{name}")
-    return Model("seedanceapi", name, summary, rows, billing, source, _RULES, _ADVICE + advice)
+    return Model("seedanceapi", name, summary, rows, billing, source, _RULES, _ADVICE + advice, traits=_TRAITS)
 
 
 _CENT = Decimal("0.01")
@@ -117,7 +133,8 @@ _NO_1080P_UPSTREAM = Advice(
 
 
 def _mini() -> Model:
-    references = "The upstream accepts at most 3, adding up to at most 15 s."
+    videos = Media("video", _VIDEO, Source("SEED:102-104", "params.reference_video_urls"))
+    audios = Media("audio", _VIDEO, Source("SEED:106", "params.reference_audio_urls"))
     rows = _COMMON | {
         "duration": Whole(4, 15, Source("SEED:86", "params.duration"), default=5, unit="s"),
         # The vendor accepts 1080p, but silently makes and bills 720p (SEED:92), so it is not offered.
@@ -128,8 +145,8 @@ def _mini() -> Model:
             "16:9",
             default_with_media=None,
         ),
-        "reference_videos": Media("video", _VIDEO, Source("SEED:102-104", "params.reference_video_urls")),
-        "reference_audios": Media("audio", _VIDEO, Source("SEED:106", "params.reference_audio_urls")),
+        "reference_videos": videos,
+        "reference_audios": audios,
     }
     billing = Billing(
         "second",
@@ -147,18 +164,15 @@ def _mini() -> Model:
         ),
         failure_is_free=True,
     )
-    advice = (
-        Advice(("reference_videos",), references, Source("KIE", "params.reference_video_urls"), outside=(0, 3)),
-        Advice(("reference_audios",), references, Source("KIE", "params.reference_audio_urls"), outside=(0, 3)),
-        Advice(
-            ("reference_audios",),
-            "The upstream refuses audio without an image or video.",
-            Source("ARK", "reference_limits.others"),
-            unless=("reference_videos",),
-        ),
-    )
+    soft = {name: _three(row) for name, row in (("reference_videos", videos), ("reference_audios", audios))}
     source = Source("SEED:61,86,92,96,110", "models.seedance-2-mini")
-    return Model("seedanceapi", "seedance-2-mini", "Mini", rows, billing, source, _MINI_RULES, _ADVICE + advice)
+    name = "seedance-2-mini"
+    return Model("seedanceapi", name, "Mini", rows, billing, source, _MINI_RULES, _ADVICE, soft=soft, traits=_TRAITS)
+
+
+def _three(row: Media) -> Media:
+    source = Source("KIE", row.source.fact)
+    return replace(row, source=source, most=3, files=FileLimits(source, total_seconds=15))
 
 
 _STATES: dict[str, TaskState] = {
@@ -177,7 +191,7 @@ def build_submit(request: VideoRequest) -> Call:
     """POST /generate (SEED: request body)."""
     body: dict[str, Any] = {
         "model": request.model.wire,
-        "prompt": in_plain_words(request.prompt),
+        "prompt": request.sent_prompt,
         "duration": request.duration,
         "resolution": request.resolution,
         "aspect_ratio": request.aspect_ratio,
@@ -268,7 +282,7 @@ VENDOR = Vendor(
     base_url="https://seedanceapi.org/v2",
     models=(
         _standard("seedance-2.0", "Standard", 48, "43-46"),
-        _standard("seedance-2.0-fast", "Fast and cheaper", 32, "53-56", _NO_1080P_UPSTREAM),
+        _standard("seedance-2.0-fast", "Fast", 32, "53-56", _NO_1080P_UPSTREAM),
         _mini(),
     ),
     build_submit=build_submit,

@@ -20,12 +20,13 @@ from seedance_mcp.catalog import (
     Model,
     Needs,
     NotTogether,
+    Number,
     OneOf,
     Source,
     Text,
-    Whole,
 )
-from seedance_mcp.catalog.request import VideoRequest, with_mentions
+from seedance_mcp.catalog.price import UNNAMED_CURRENCY
+from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
 from seedance_mcp.vendors.vendor import (
     Accepted,
@@ -40,9 +41,9 @@ from seedance_mcp.vendors.vendor import (
     read,
 )
 
-_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
 _FRAMES = ("first_frame", "last_frame")
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
+_NAMES = {"image": "@image_file_{}", "video": "@video_file_{}", "audio": "@audio_file_{}"}
 
 
 def _model(name: str, summary: str, default_resolution: str, line: str, assets: bool) -> Model:
@@ -52,8 +53,8 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
     frame = replace(url, source=Source("SEED:81", "params.images"))
     videos = Source("SEED:274,545", "reference_limits.videos")
     rows = {
-        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True, mentions=_NAMES),
-        "duration": Whole(4, 15, Source("SEED:33,79", "params.duration"), default=5, unit="s"),
+        "prompt": Text(Source("SEED:78", "params.prompt"), most=2500, required=True),
+        "duration": Number(4, 15, Source("SEED:33,79", "params.duration"), default=5, unit="s"),
         "resolution": OneOf(("480p", "720p"), Source("SEED:80", "params.size"), default_resolution),
         "aspect_ratio": OneOf(
             ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"),
@@ -73,16 +74,19 @@ def _model(name: str, summary: str, default_resolution: str, line: str, assets: 
         "watermark": Flag(Source("SEED:91", "params.metadata.watermark")),
         "callback_url": Link(("https", "http"), Source("SEED:92", "params.metadata.webhook_url"), public=True),
     }
-    advice = _ADVICE + (_ASSETS if assets else ())
-    return Model("12ai", name, summary, rows, _BILLING, Source(f"SEED:{line}", f"models.{name}"), _RULES, advice)
+    source, advice = Source(f"SEED:{line}", f"models.{name}"), (*_ADVICE, *(_ASSETS if assets else ()))
+    return Model("12ai", name, summary, rows, _BILLING, source, _RULES, advice, mentions=_NAMES)
 
 
-_BILLING = Billing("second", "USD", Source("SEED:35,548", "pricing"))
+_BILLING = Billing("second", UNNAMED_CURRENCY, Source("SEED:35,548", "pricing"))
 _RULES = (
     NotTogether(("web_search",), _FRAMES + _REFERENCES, Source("SEED:90", "exclusions.0")),
     # Frames and references share the `images` list, so one request cannot contain both.
     NotTogether(_FRAMES, _REFERENCES, Source("SEED:93-94", "exclusions.1")),
     Needs("last_frame", ("first_frame",), Source("SEED:222", "requires.1")),
+    Needs(
+        "reference_audios", ("reference_images", "reference_videos"), Source("ARK; SEED:277 allows it", "requires.3")
+    ),
 )
 _ADVICE = (
     Advice(
@@ -92,29 +96,31 @@ _ADVICE = (
         unless=("aspect_ratio",),
     ),
     Advice(
-        ("reference_audios",),
-        "12ai allows audio as the only reference; the upstream refuses it without an image or video.",
-        Source("SEED:277 vs ARK", "requires.3"),
-        unless=("reference_images", "reference_videos"),
-    ),
-    Advice(
         ("reference_images",),
         "With 1–2 reference images, metadata.action sets the mode, but 12ai's page does not list its values. "
         "Check that the video does not simply open with the first image.",
         Source("SEED:98-106", "contradictions.1"),
         outside=(3, 9),
     ),
+    *(
+        Advice(
+            ("reference_videos" if kind == "video" else "reference_audios",),
+            f"Without images, metadata.action sets the mode, but 12ai's page does not list its values. Check that the "
+            f"video follows the reference {kind}.",
+            Source("SEED:98-106", "contradictions.1"),
+            unless=("reference_images",),
+        )
+        for kind in ("video", "audio")
+    ),
 )
-
 _ASSETS = tuple(
     Advice(
         (field,),
-        "An asset must be Active at asset.12ai.org, where assets are uploaded and reviewed: one that is still "
-        "Processing, or that Failed, makes the job fail.",
+        "An asset must be reviewed and Active at asset.12ai.org, where assets are made; otherwise the video fails.",
         Source("SEED:397", "requires.2"),
-        begins="asset://",
+        asset=True,
     )
-    for field in _FRAMES + _REFERENCES
+    for field in (*_FRAMES, *_REFERENCES)
 )
 
 _STATES: dict[str, TaskState] = {
@@ -149,7 +155,7 @@ def build_submit(request: VideoRequest) -> Call:
         metadata["action"] = "multi_ref"  # otherwise the number of images chooses another mode (SEED:96-106)
     body: dict[str, Any] = {
         "model": request.model.wire,
-        "prompt": with_mentions(request.prompt, _NAMES),
+        "prompt": request.sent_prompt,
         "duration": request.duration,
         "size": request.resolution,
     }
@@ -199,13 +205,7 @@ VENDOR = Vendor(
     base_url="https://cdn.12ai.org",
     models=(
         _model("seedance-2-official", "Standard", "480p", "30", assets=False),
-        _model(
-            "seedance-2-official2-fast",
-            "Fast; reviews files itself, or takes asset:// from asset.12ai.org",
-            "720p",
-            "31,34",
-            True,
-        ),
+        _model("seedance-2-official2-fast", "Fast, reviews images itself", "720p", "31,34", assets=True),
     ),
     build_submit=build_submit,
     parse_submit=parse_submit,

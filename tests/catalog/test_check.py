@@ -53,7 +53,7 @@ MINI, STANDARD, OPE = "seedanceapi/seedance-2-mini", "seedanceapi/seedance-2.0",
         ("jimmyai/sd2_mx_2k", "resolution", "720p", "2k"),
         ("jimmyai/seedance2.0-sp", "first_frame", "http://example.com/a.png", "https://example.com/a.png"),
         ("jimmyai/seedance2.0-sp", "first_frame", "http://a b", None),
-        ("aigptimage/seedance-2.0-reference-to-video", "duration", 0, 1),
+        ("aigptimage/seedance-2.0-reference-to-video", "duration", 0, 4),
         (OPE, "generate_audio", "yes", True),
         (OPE, "generate_audio", "off", False),
         (OPE, "generate_audio", 0, False),
@@ -143,8 +143,6 @@ def test_the_prompt_length_that_ope_recommends_is_advice_and_never_a_refusal(pro
     ("who", "fields", "field"),
     [
         (OPE, {"reference_audios": [AUDIO]}, "reference_audios"),
-        (OPE, {"first_frame": IMAGE, "reference_images": [IMAGE]}, "first_frame"),
-        (OPE, {"last_frame": IMAGE}, "last_frame"),
         ("jimmyai/seedance2.0-md", {"first_frame": IMAGE}, "first_frame"),
         ("jimmyai/seedance2.0-md", {"last_frame": IMAGE}, "last_frame"),
         ("jimmyai/seedance2.0-sp", {"reference_images": [IMAGE], "first_frame": IMAGE}, "reference_images"),
@@ -152,8 +150,7 @@ def test_the_prompt_length_that_ope_recommends_is_advice_and_never_a_refusal(pro
         ("jimmyai/seedance2.0-std", {"first_frame": IMAGE, "reference_audios": [AUDIO]}, "first_frame"),
         ("12ai/seedance-2-official", {"web_search": True, "first_frame": IMAGE}, "web_search"),
         ("12ai/seedance-2-official", {"web_search": True, "reference_videos": [VIDEO]}, "web_search"),
-        (MINI, {"first_frame": IMAGE, "reference_videos": [VIDEO]}, "first_frame"),
-        (MINI, {"reference_images": [IMAGE], "reference_audios": [AUDIO]}, "reference_images"),
+        (MINI, {"first_frame": IMAGE, "reference_images": [IMAGE]}, "first_frame"),
     ],
 )
 def test_a_combination_that_a_vendor_excludes_is_refused(who: str, fields: dict[str, Any], field: str) -> None:
@@ -177,6 +174,119 @@ def test_a_combination_that_a_vendor_excludes_is_refused(who: str, fields: dict[
 )
 def test_a_combination_that_a_vendor_allows_is_accepted(who: str, fields: dict[str, Any]) -> None:
     assert not checked(who, **fields).problems
+
+
+SOFT: list[tuple[str, dict[str, Any], str]] = [
+    (OPE, {"first_frame": IMAGE, "reference_images": [IMAGE]}, "first_frame"),
+    (OPE, {"last_frame": IMAGE}, "last_frame"),
+    (MINI, {"first_frame": IMAGE, "reference_videos": [VIDEO]}, "first_frame"),
+    (MINI, {"reference_images": [IMAGE], "reference_audios": [AUDIO]}, "reference_images"),
+    (MINI, {"reference_videos": [VIDEO] * 4}, "reference_videos"),
+    ("jimmyai/seedance2.0-sp", {"last_frame": IMAGE}, "last_frame"),
+    ("jimmyai/seedance2.0-sp", {"reference_images": [IMAGE] * 10}, "reference_images"),
+    ("jimmyai/seedance2.0-std", {"reference_audios": [AUDIO]}, "reference_audios"),
+    ("12ai/seedance-2-official", {"reference_audios": [AUDIO]}, "reference_audios"),
+    ("aigptimage/seedance-2.0-reference-to-video", {"reference_audios": [AUDIO]}, "reference_audios"),
+    ("aigptimage/seedance-2.0-text-to-video", {"duration": 20}, "duration"),
+    ("aigptimage/seedance-2.0-text-to-video", {"duration": 3600}, "duration"),
+]
+
+
+@pytest.mark.parametrize(("who", "fields", "field"), SOFT)
+def test_a_limit_that_only_the_upstream_states_is_advice_where_the_model_is_named_and_a_refusal_elsewhere(
+    who: str, fields: dict[str, Any], field: str
+) -> None:
+    args = {"prompt": "A cat.", **fields}
+    named = check(model(who), args)
+    assert named.request
+    (advice,) = [a for a in named.advice if "upstream would refuse" in a.text]
+    assert (advice.when, advice.source.soft) == ((field,), True)
+    (problem,) = check(model(who), args, strict=True).problems
+    assert (problem.field, problem.source) == (field, advice.source)
+
+
+@pytest.mark.parametrize(
+    ("who", "off"),
+    [
+        (OPE, {"web_search": False}),
+        (MINI, {"web_search": False}),
+        ("12ai/seedance-2-official", {"public": False}),
+        ("ope/seedance-2-0-nsfw", {"safety_filter": False}),
+    ],
+)
+def test_off_is_fulfilled_by_a_model_without_the_switch_and_is_not_sent(who: str, off: dict[str, Any]) -> None:
+    found = checked(who, **off)
+    assert found.request
+    assert found.advice == checked(who).advice
+    assert body(who, **off) == body(who)
+
+
+@pytest.mark.parametrize(
+    ("who", "wish", "words"),
+    [
+        (OPE, {"watermark": False}, "no switch for a watermark"),
+        (MINI, {"generate_audio": True}, "Its videos have audio (assumed"),
+        (MINI, {"generate_audio": False}, "Its videos have audio (assumed"),
+        ("jimmyai/seedance2.0-md", {"generate_audio": True}, "Whether its videos have audio is unknown"),
+        ("12ai/seedance-2-official", {"safety_filter": True}, "no switch for its content filter"),
+    ],
+)
+def test_a_wish_that_nobody_can_be_sure_of_is_accepted_with_a_caution(
+    who: str, wish: dict[str, Any], words: str
+) -> None:
+    found = checked(who, **wish)
+    assert found.request
+    (advice,) = [a for a in found.advice if a.when == tuple(wish)]
+    assert words in advice.text
+    assert advice.caution
+    assert body(who, **wish) == body(who)
+
+
+@pytest.mark.parametrize(
+    ("who", "wish"),
+    [
+        (OPE, {"watermark": True}),
+        (OPE, {"web_search": True}),
+        (OPE, {"public": True}),
+        (OPE, {"safety_filter": False}),
+        ("ope/seedance-2-0-nsfw", {"safety_filter": True}),
+        (MINI, {"generate_audio": "yes"}),
+        (MINI, {"seed": 1}),
+    ],
+)
+def test_a_wish_that_a_model_without_the_switch_cannot_fulfil_is_refused(who: str, wish: dict[str, Any]) -> None:
+    assert refused(who, **wish) == dict.fromkeys(wish)
+
+
+def test_safety_filter_false_says_what_it_means() -> None:
+    found = checked("aigptimage/seedance-2.0-text-to-video", safety_filter=False)
+    (advice,) = found.advice
+    assert "raw output" in advice.text
+    assert not checked("aigptimage/seedance-2.0-text-to-video", safety_filter=True).advice
+
+
+def test_advice_is_judged_on_the_request_as_it_will_be_sent() -> None:
+    doubtful = "jimmyai/seedance2.0-fast-md"
+    assert "contradictions.3" in advised(doubtful)  # an assumed 5 s
+    assert "contradictions.3" in advised(doubtful, duration=5)
+    assert "contradictions.3" not in advised(doubtful, duration=10)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(2494, True), (2495, False), (2500, False)])
+def test_12ais_characters_are_counted_as_they_are_sent(length: int, fits: bool) -> None:
+    prompt = "@image1" + "猫" * (length - len("@image1"))  # sent as @image_file_1, six characters more
+    images = [IMAGE] * 3
+    problems = checked("12ai/seedance-2-official", prompt=prompt, reference_images=images).problems
+    assert (not problems) is fits
+    if not fits:
+        assert problems[0].sentence().startswith(f"prompt has {length + 6} characters as it is sent")
+
+
+@pytest.mark.parametrize("who", ["12ai/seedance-2-official", "aigptimage/seedance-2.0-text-to-video"])
+def test_decimals_of_seconds_are_taken_where_the_page_says_number(who: str) -> None:
+    assert body(who, duration=4.5).get("duration", 4.5) == 4.5
+    assert refused(OPE, duration=4.5) == {"duration": 4}
+    assert refused(MINI, duration=4.5) == {"duration": 4}
 
 
 def test_an_empty_request_is_refused_where_no_single_field_is_required() -> None:

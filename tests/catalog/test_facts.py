@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from seedance_mcp.catalog import Flag, Media, Model, OneOf, Row, Source, Text, Whole
+from seedance_mcp.catalog import Flag, Media, Model, Number, OneOf, Row, Source, Text
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors import known_vendors
 from tests.about import ABOUT
 from tests.facts import FACTS
 
-KINDS = ("SEED:", "PUB:", "ARK", "KIE", "INF:", "GAP:")
+KINDS = ("SEED:", "PUB:", "ARK", "KIE", "INF:", "GAP:", "OURS:")
 
 
 def cited(model: Model) -> Iterator[tuple[str, Source]]:
@@ -29,6 +29,12 @@ def cited(model: Model) -> Iterator[tuple[str, Source]]:
             yield f"{name} URL", row.link.source
             if row.files:
                 yield f"{name} files", row.files.source
+    for name, row in model.soft.items():
+        yield f"soft {name}", row.source
+        if isinstance(row, Media) and row.files:
+            yield f"soft {name} files", row.files.source
+    for name, trait in model.traits.items():
+        yield f"trait {name}", trait.source
     for rule in model.rules:
         yield type(rule).__name__, rule.source
     for advice in model.advice:
@@ -158,7 +164,7 @@ def test_a_row_has_the_numbers_of_its_fact(slug: str, row: Row) -> None:
             assert set(row.values) == set(facts.get("enum", row.values))
             default = str(facts.get("default", "unspecified"))
             assert default in {row.default, "unspecified"} or " " in default
-        case Whole():
+        case Number():
             assert [row.least, row.most] == (span if isinstance(span, list) else [row.least, row.most])
             assert row.default == (facts.get("default") if isinstance(facts.get("default"), int) else row.default)
         case Text():
@@ -190,6 +196,18 @@ ALL_MODES = ["text", "first_frame", "first_last_frame", "references"]
 def test_the_modes_of_a_model_are_those_of_the_facts(model: Model) -> None:
     known = ABOUT[model.vendor].modes
     assert set(model.modes) == set(known.get(model.name, known.get("*", ALL_MODES)))
+
+
+def test_what_is_soft_has_a_source_that_is_not_the_vendors_own() -> None:
+    models = [m for v in known_vendors().values() for m in v.models]
+    assert all(row.source.soft for m in models for row in m.soft.values())
+    assert not [s for m in models for name, s in cited(m) if s.soft and name in m.rows]
+    assert {name for m in models for name in m.soft} == {
+        "duration",
+        "reference_images",
+        "reference_videos",
+        "reference_audios",
+    }
 
 
 def test_the_sizes_are_those_of_opes_table() -> None:

@@ -105,7 +105,7 @@ def test_a_price_that_is_not_published_is_unknown_with_the_reason_and_the_settin
     ("who", "basis", "why"),
     [
         ("ope/seedance-2-0", "not published", "does not publish a price"),
-        ("12ai/seedance-2-official", "unit price in USD × 5 s", "does not publish a unit price"),
+        ("12ai/seedance-2-official", "unit price in the vendor's currency × 5 s", "does not publish a unit price"),
         ("jimmyai/seedance2.0-sp", "unit price in JimiCoin × 5 s", "does not publish a unit price"),
         ("jimmyai/seedance2.0-md", "unit price in JimiCoin per video", "does not publish a unit price"),
         ("aigptimage/seedance-2.0-text-to-video", "unit price in credits × 5 s", "a unit price"),

@@ -12,7 +12,7 @@ import pytest
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.price import Prices, UnitPrice, price
-from seedance_mcp.jobs.final_cost import charged_usd, settlement
+from seedance_mcp.jobs.final_cost import charged_usd, report, settlement
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.sandbox import Sandbox
 from tests.jobs.services import JIMMY, JIMMY_UNLISTED, MINI, create, finish, sandbox_service, vendor_of
@@ -109,34 +109,53 @@ def job(**changes: Any) -> Job:
 @pytest.mark.parametrize(("charged", "spent"), [("100", 1_000_000), ("57", 570_000), ("3", 30_000), ("0", 0)])
 def test_what_the_vendor_reports_is_spent_however_the_job_ends(state: str, charged: str, spent: int) -> None:
     settled = settlement(job(), CREDITS, state, Decimal(charged))
-    assert settled == {"spent": spent, "reserved": 0, "unpriced": 0}
+    kept = {"charged": {"amount": charged, "unit": "credits"}, "settled_by": "reported"}
+    assert settled == {"spent": spent, "reserved": 0, "unpriced": 0} | kept
 
 
 def test_without_a_report_a_video_costs_what_was_reserved() -> None:
-    assert settlement(job(), CREDITS, "succeeded", None) == {"spent": 570_000, "reserved": 0}
+    assert settlement(job(), CREDITS, "succeeded", None) == {"spent": 570_000, "reserved": 0, "settled_by": "assumed"}
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "expired"])
 def test_a_failure_costs_nothing_where_the_vendor_says_so_and_else_what_was_reserved(state: str) -> None:
     assert CREDITS.billing.failure_is_free
-    assert settlement(job(), CREDITS, state, None) == {"spent": 0, "reserved": 0}
+    free = {"spent": 0, "reserved": 0, "unpriced": 0, "settled_by": "documented"}
+    assert settlement(job(), CREDITS, state, None) == free
     assert not COINS.billing.failure_is_free
-    assert settlement(job(model=COINS.id), COINS, state, None) == {"spent": 570_000, "reserved": 0}
+    assumed = {"spent": 570_000, "reserved": 0, "settled_by": "assumed"}
+    assert settlement(job(model=COINS.id), COINS, state, None) == assumed
 
 
-def test_a_charge_whose_worth_is_unknown_leaves_the_quote_in_force() -> None:
+def test_a_charge_whose_worth_is_unknown_is_kept_and_leaves_the_quote_in_force() -> None:
+    kept = {"charged": {"amount": "7", "unit": "JimiCoin"}, "settled_by": "reported"}
     unpriced = job(model=COINS.id, reserved=0, unpriced=True, unit_usd=None)
-    assert settlement(unpriced, COINS, "succeeded", Decimal(7)) == {"spent": 0, "reserved": 0}
-    assert settlement(job(model=COINS.id, unit_usd=None), COINS, "succeeded", Decimal(7)) == {
-        "spent": 570_000,
-        "reserved": 0,
-    }
+    assert settlement(unpriced, COINS, "succeeded", Decimal(7)) == {"spent": 0, "reserved": 0} | kept
+    in_usd = job(model=COINS.id, unit_usd=None)
+    assert settlement(in_usd, COINS, "succeeded", Decimal(7)) == {"spent": 570_000, "reserved": 0} | kept
+
+
+def test_a_charge_of_nothing_is_nothing_in_any_unit() -> None:
+    unpriced = job(model=COINS.id, reserved=0, unpriced=True, unit_usd=None)
+    settled = settlement(unpriced, COINS, "failed", Decimal(0))
+    assert (settled["spent"], settled["unpriced"], settled["settled_by"]) == (0, 0, "reported")
 
 
 def test_a_job_of_a_model_that_is_gone_costs_what_the_vendor_reports_or_else_what_was_reserved() -> None:
     for state in ("succeeded", "failed"):
-        assert settlement(job(), None, state, Decimal(1)) == {"spent": 10_000, "reserved": 0, "unpriced": 0}
-        assert settlement(job(), None, state, None) == {"spent": 570_000, "reserved": 0}
+        settled = settlement(job(), None, state, Decimal(1))
+        assert (settled["spent"], settled["reserved"], settled["unpriced"]) == (10_000, 0, 0)
+        assert settlement(job(), None, state, None) == {"spent": 570_000, "reserved": 0, "settled_by": "assumed"}
+
+
+@pytest.mark.parametrize(("charged", "reserved"), [("0", 570_000), ("57", 570_000), ("58", 580_000)])
+def test_a_charge_that_is_reported_early_raises_the_reservation_and_never_lowers_it(
+    charged: str, reserved: int
+) -> None:
+    changes = report(job(), vendor_of(CREDITS.id), Decimal(charged))
+    assert changes.get("reserved", 570_000) == reserved
+    assert changes["charged"] == {"amount": charged, "unit": "credits"}
+    assert report(job(), vendor_of(CREDITS.id), None) == {}
 
 
 # -- from the POST to the end -------------------------------------------------------------------------------------

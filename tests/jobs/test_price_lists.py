@@ -155,9 +155,9 @@ async def test_list_models_shows_the_listed_prices(tmp_path: Path) -> None:
     async with hosting(answer_with_prices) as host, connected_to(tmp_path, host.origin) as session:
         models = (await session.call("list_models", duration=10)).fields["models"]
         one = (await session.call("list_models", model="jimmyai/sd2_mx_720p")).fields["price"]
-    assert models[MINI].endswith(",5 JimiCoin/10s")
+    assert models[MINI].endswith(",5 JimiCoin/10s 720p")
     assert models["jimmyai/sd2_mx_4k"].endswith(",price unknown")
-    assert one == "2 JimiCoin/5s"
+    assert one == "2 JimiCoin/5s 720p"
 
 
 async def test_with_the_worth_of_a_coin_the_price_is_in_usd_and_caps_hold(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_the_embedded_sandbox_has_a_price_list_too(tmp_path: Path) -> None
         models = (await session.call("list_models", resolution="1080p")).fields["models"]
         found = await cost(session, "jimmyai/seedance2.0-mini-sp", resolution="480p")
         made = await session.create(model=MINI, duration=4)
-    assert models[MINI].endswith(",5 JimiCoin/5s")
+    assert models[MINI].endswith(",5 JimiCoin/5s,!resolution")
     assert models["jimmyai/seedance2.0-of-sp"].endswith(",price unknown")
     assert (found["amount"], "usd" in found) == (1.5, False)
     ((charge,), amount) = (session.sandbox.charges, made["cost"]["amount"])

@@ -43,6 +43,43 @@ async def test_animate_image_has_the_image_and_the_motion(tmp_path: Path, era: s
     assert 'with the motion "it blinks".' in text
 
 
+@pytest.mark.parametrize(
+    ("model", "image", "problem"),
+    [
+        ("jimmyai/seedance2.0-md", "https://example.com/fox.png", "cannot make a video from one first image"),
+        ("aigptimage/seedance-2.0-text-to-video", "https://example.com/fox.png", "cannot make a video from one first"),
+        ("jimmyai/sd2_mx_720p", "https://example.com/fox.png", "must be a URL beginning with asset://"),
+        ("ope/seedance-2-0", "asset://fox", "must be a URL beginning with https:// or http://"),
+    ],
+)
+async def test_animate_image_never_asks_for_what_the_model_refuses(
+    tmp_path: Path, era: str, model: str, image: str, problem: str
+) -> None:
+    async with connected(tmp_path, era) as session:
+        with pytest.raises(MCPError, match=problem) as refused:
+            await session.client.get_prompt("animate_image", {"image": image, "model": model})
+        assert "Models that begin with an image: " in str(refused.value)
+        text = await prompt_text(session, "animate_image", image="~/fox.png", model="ope/seedance-2-0")
+    assert "with ope/seedance-2-0" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "chained"),
+    [
+        ("jimmyai/seedance2.0-sp", True),
+        ("jimmyai/seedance2.0-md", False),  # a first frame needs a last one
+        ("ope/seedance-2-0", False),  # takes no files without a bucket
+        ("aigptimage/seedance-2.0-text-to-video", False),
+    ],
+)
+async def test_a_storyboard_chains_shots_only_where_the_model_takes_a_frame_of_ours(
+    tmp_path: Path, era: str, model: str, chained: bool
+) -> None:
+    async with connected(tmp_path, era) as session:
+        text = await prompt_text(session, "storyboard", idea="a fox", model=model)
+    assert ("Begin each shot on the last frame" in text) is chained
+
+
 async def test_resume_creates_nothing_new(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         assert "Create nothing new." in await prompt_text(session, "resume")

@@ -54,7 +54,7 @@ async def test_a_refusal_by_the_vendor_costs_nothing_and_says_what_to_do(tmp_pat
         (video,) = (await session.call("list_videos")).fields["videos"]
         assert video["state"] == "rejected"
         assert video["job_id"] in refusal
-        assert video["cost"] == {"usd": 0.0} or "usd" not in video["cost"]
+        assert "cost" not in video
 
 
 @pytest.mark.parametrize("reason", ["content_policy", "real_person", "auth", "invalid_request"])

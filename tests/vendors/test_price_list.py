@@ -82,9 +82,24 @@ def test_the_higher_of_two_prices_for_one_thing_counts(prices: tuple[float, floa
     assert found["sd2_mx_2k"].rates == {"": Decimal("0.7")}
 
 
-@pytest.mark.parametrize("mode", ["per_task", "per_million_tokens", ""])
-def test_a_model_with_two_price_modes_has_no_price(mode: str) -> None:
-    assert read((f"{MINI}-480p", "per_second", 0.5), (f"{MINI}-720p", mode, 0.5)) == {}
+def test_a_model_with_two_price_modes_has_no_price() -> None:
+    assert read((f"{MINI}-480p", "per_second", 0.5), (f"{MINI}-720p", "per_task", 0.5)) == {}
+
+
+@pytest.mark.parametrize("mode", ["per_million_tokens", ""])
+def test_an_entry_with_an_undocumented_price_mode_voids_itself_alone(mode: str) -> None:
+    found = read((f"{MINI}-480p", "per_second", 0.5), (f"{MINI}-720p", mode, 0.5))
+    assert found[MINI].rates == {"480p": Decimal("0.5")}
+
+
+@pytest.mark.parametrize(
+    "bad", [None, 5, "x", [], {}, {"model_name": None}, {"model_name": "sd2_mx_4k", "price_mode": 3}]
+)
+def test_an_entry_that_cannot_be_read_voids_itself_alone(bad: object) -> None:
+    good = {"model_name": "sd2_mx_2k", "price_mode": "per_second", "unit_price": 2}
+    assert VENDOR.price_list is not None
+    found = VENDOR.price_list.read(Answer(200, {"code": 20000, "data": {"list": [bad, good]}}))
+    assert found.keys() == {"sd2_mx_2k"}
 
 
 @pytest.mark.parametrize("unit_price", [0, -1, "much", None, 1e300, "NaN", {}])

@@ -23,6 +23,11 @@ class Caps:
     asked: int | None = None
     """The caller's own max_cost: it can lower a cap, never raise one."""
 
+    @property
+    def one_video(self) -> int | None:
+        """The most that one video may cost, by either limit."""
+        return min((cap for cap in (self.asked, self.per_video) if cap is not None), default=None)
+
 
 def caps(settings: Settings, max_cost: int | None = None) -> Caps:
     """Return the caps in force for a call: the settings, and the caller's max_cost in micro-USD."""

@@ -63,8 +63,15 @@ _FIFTH = """
 ALTER TABLE jobs ADD COLUMN missing_since REAL;
 ALTER TABLE jobs ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE budget_day ADD COLUMN continued TEXT;
+ALTER TABLE jobs ADD COLUMN asked_hash TEXT;
+ALTER TABLE jobs ADD COLUMN cap INTEGER;
+ALTER TABLE jobs ADD COLUMN charged TEXT;
+ALTER TABLE jobs ADD COLUMN settled_by TEXT;
+ALTER TABLE request_keys ADD COLUMN asked_hash TEXT;
+CREATE INDEX jobs_by_asked ON jobs (asked_hash) WHERE asked_hash IS NOT NULL;
 """
-"""Tasks that their vendor does not know, jobs that a person settled, and days that continue one of a wrong clock."""
+"""Tasks that their vendor does not know, jobs that a person settled, days that continue one of a wrong clock; what the
+caller asked for, what was allowed, and what the vendor charged in its own unit."""
 
 _STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH, _FIFTH)
 """The steps from each format to the next; a released step is never changed."""

@@ -14,7 +14,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Protocol
+
+from seedance_mcp.catalog.price import MICROS
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.budget import Caps, Spending
@@ -78,6 +81,14 @@ class Job:
     save_error: str | None = None
     delivered: dict[str, Any] | None = None
     """Properties of the saved video: width, height, seconds, audio; or `unreadable` with the reason."""
+    asked_hash: str | None = None
+    """A hash of what the caller asked for; None in journals of older versions."""
+    cap: int | None = None
+    """The most that the user or the caller allowed for this video, in micro-USD."""
+    charged: dict[str, Any] | None = None
+    """The charge that the vendor reported: `amount` as a decimal number in text, and `unit`."""
+    settled_by: str | None = None
+    """How a finished job's cost is known: `reported` or `documented` by the vendor, or `assumed`."""
 
     def elapsed(self, now: float) -> float:
         """Return the seconds from submission (or creation) to the end, or to `now` while it is running."""
@@ -95,6 +106,23 @@ class Job:
     @property
     def terminal(self) -> bool:
         return self.state in TERMINAL
+
+    @property
+    def quoted(self) -> int | None:
+        """Micro-USD that were quoted; None where no price in USD was known."""
+        usd = (self.price or {}).get("usd")
+        return None if usd is None else round(usd * MICROS)
+
+    @property
+    def charged_usd(self) -> int | None:
+        """Micro-USD that the vendor reported as charged; None if it reported nothing, or the worth is unknown."""
+        return None if self.charged is None else self.usd_of(Decimal(self.charged["amount"]))
+
+    def usd_of(self, charged: Decimal) -> int | None:
+        """Convert a charge in the vendor's unit to micro-USD, at the worth of the quote; None if that is unknown."""
+        if self.unit_usd is None:
+            return None
+        return int((charged * Decimal(self.unit_usd) * MICROS).to_integral_value(ROUND_CEILING))
 
     @property
     def cost(self) -> int | None:
@@ -121,13 +149,8 @@ class NewJob:
     unit_usd: str | None = None
     request_key: str | None = None
     allow_duplicate: bool = False
-    same_as: tuple[str, ...] = ()
-    """Further request hashes that count as this request."""
-
-    @property
-    def hashes(self) -> frozenset[str]:
-        """Every request hash that counts as this request."""
-        return frozenset((self.request_hash, *self.same_as))
+    asked_hash: str | None = None
+    cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +185,11 @@ class Journal(Protocol):
     """A journal. Each method is one transaction, which cancellation does not interrupt."""
 
     async def admit(self, new: NewJob, caps: Caps) -> Admission:
-        """Reserve the money and write the intent, or return the existing job of the same request.
+        """Reserve the money and write the intent, or return the existing job of the same call or the same request.
 
         Raises:
             OverBudget: a cap would be exceeded.
-            KeyReused: the request_key belongs to another request.
+            KeyReused: the request_key belongs to another call.
             JournalError: the journal cannot be written, so nothing may be spent.
         """
         ...

@@ -11,7 +11,7 @@ from typing import Any
 from seedance_mcp.jobs.journal.model import Job
 
 COLUMNS = tuple(f.name for f in fields(Job))
-JSON = {"request", "price", "delivered"}
+JSON = {"request", "price", "charged", "delivered"}
 """The columns that hold JSON."""
 LONGEST = {"vendor_status": 2000, "error_message": 2000, "save_error": 2000, "url": 8000}
 """The most characters of what vendors say, by column; a link that is cut is refused by its host like an expired one."""

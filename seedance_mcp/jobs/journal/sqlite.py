@@ -13,6 +13,7 @@ from seedance_mcp.errors import Code
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import BudgetDay, budget_day
+from seedance_mcp.jobs.journal.duplicates import job_of_call, job_of_key
 from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
@@ -26,7 +27,6 @@ from seedance_mcp.jobs.journal.model import (
     Total,
 )
 from seedance_mcp.jobs.journal.queries import job_of_task, latest_day, settlement_by_hand, spending_of
-from seedance_mcp.jobs.journal.requests import job_of_key, same_request
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -70,7 +70,7 @@ class SqliteJournal:
         day = self._begin_day(now)
         with self._file.transaction() as db:
             by_key = job_of_key(db, new)
-            earlier = by_key or same_request(db, new)
+            earlier = by_key or job_of_call(db, new)
             if earlier is None:
                 budget.admit(new.reserve, caps, spending_of(db, day), new.model)
                 values = {f.name: f.default for f in fields(Job)} | {
@@ -78,11 +78,13 @@ class SqliteJournal:
                     "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
                     "day": day.day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
                     "reserved": new.reserve or 0, "unpriced": new.reserve is None,
+                    "asked_hash": new.asked_hash, "cap": new.cap,
                 }  # fmt: skip
                 insert(db, values)
             if new.request_key and by_key is None:
-                row = (hash_of_key(new.request_key), earlier.id if earlier else new.id, new.request_hash, now)
-                db.execute("INSERT OR REPLACE INTO request_keys VALUES (?, ?, ?, ?)", row)
+                job_id = earlier.id if earlier else new.id
+                row = (hash_of_key(new.request_key), job_id, new.request_hash, now, new.asked_hash)
+                db.execute("INSERT OR REPLACE INTO request_keys VALUES (?, ?, ?, ?, ?)", row)
             return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
@@ -280,7 +282,8 @@ class SqliteJournal:
     def _purge(self, before: float) -> int:
         with self._file.transaction() as db:
             return db.execute(
-                "UPDATE jobs SET request = '{}', request_hash = '', url = NULL, error_message = NULL "
+                "UPDATE jobs SET request = '{}', request_hash = '', asked_hash = NULL, url = NULL, "
+                "error_message = NULL "
                 f"WHERE state IN ({quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
                 (before,),
             ).rowcount

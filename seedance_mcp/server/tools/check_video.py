@@ -38,7 +38,7 @@ def tool(settings: Settings) -> Tool:
         "Check video",
         "A job's state, and its video once finished",
         inputs(_ROWS, {"wait_seconds": f"0-{settings.max_wait}, default 0"}, no_choices=frozenset()),
-        outputs(FIELDS, "job_id", "state", "model", "elapsed_seconds", "cost", "next_step"),
+        outputs(FIELDS, "job_id", "state", "model", "elapsed_seconds", "next_step"),
         check_video,
     )
 

@@ -26,7 +26,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "create_video",
         "Create video",
-        "Start a paid video; then check_video. No model: the cheapest. Media: URLs or paths",
+        "Start a paid video; then check_video. No model: cheapest known price. Media: URLs or paths",
         schema.merged_schema(settings.models),
         outputs(
             # As a task, its result is the video.
@@ -35,7 +35,7 @@ def tool(settings: Settings) -> Tool:
                 "chosen": STRING, "size": STRING, "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING,
                 "request": OBJECT,
             },
-            "state", "model", "cost", "next_step",
+            "state", "model", "next_step",
         ),
         create_video,
         starts_job=True,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seedance_mcp.catalog import Flag, Media, Model, OneOf, Row, Text, Whole, choose, schema
-from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog import Advice, Flag, Model, Number, OneOf, Row, Text, schema
 from seedance_mcp.catalog.price import price
+from seedance_mcp.catalog.shape import KINDS, MODES, as_made
+from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server.tools.tool import OBJECT, OURS, STRING, STRINGS, Call, Tool, check_args, inputs, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
     from seedance_mcp.views import Fields
 
-_KINDS = ("image", "video", "audio")
 _ORDER = ("model", "mode", "references", "duration", "resolution", "aspect_ratio", "generate_audio")
 
 
@@ -27,21 +29,26 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "list_models",
         "List models",
-        "Models, limits, prices; arguments filter, model shows one",
+        "Models, limits, prices; arguments filter, model shows one. refs avi = audio/video/image, !x: caution",
         inputs(_rows(settings.models), {}, no_choices=frozenset({"resolution", "aspect_ratio"})),
-        outputs({"models": OBJECT, "model": STRING, "takes": OBJECT, "rules": STRINGS, "price": STRING}),
+        outputs(
+            {
+                "models": OBJECT, "model": STRING, "summary": STRING, "takes": OBJECT, "audio": STRING,
+                "rules": STRINGS, "advice": STRINGS, "price": STRING,
+            }
+        ),
         list_models,
         read_only=True,
-    )
+    )  # fmt: skip
 
 
 def _rows(models: tuple[Model, ...]) -> dict[str, Row]:
     """Return what list_models can filter by: the values that some configured model has."""
     found: dict[str, Row] = {
         "model": Text(OURS),
-        "mode": OneOf(("text", "first_frame", "first_last_frame", "references"), OURS),
-        "references": OneOf(_KINDS, OURS),
-        "duration": Whole(1, None, OURS),
+        "mode": OneOf(MODES, OURS),
+        "references": OneOf(KINDS, OURS),
+        "duration": Number(1, None, OURS),
         "generate_audio": Flag(OURS),
     }
     for name in ("resolution", "aspect_ratio"):
@@ -57,49 +64,77 @@ async def list_models(service: JobService, call: Call) -> Fields:
     check_args(_rows(settings.models), call, "list_models")
     name = call.args.get("model")
     prices = await service.prices(name)
+    shape = {k: v for k, v in call.args.items() if k != "model"}
     if name is not None:
-        return _one_model(settings.model(name), prices)
-    shape = dict(call.args)
-    found = [m for m in settings.models if choose.fits(m, shape)]
+        return _one_model(settings.model(name), shape, prices)
+    filtered = "resolution" in shape
+    found = {m.id: _brief(m, *made, prices, filtered=filtered) for m in settings.models if (made := as_made(m, shape))}
     if not found:
         raise InvalidRequest("No configured model can do all of this.", next_step="Drop one of the conditions.")
-    return {"models": {m.id: _brief(m, shape, prices) for m in found}}
+    return {"models": found}
 
 
-def _one_model(model: Model, prices: Prices) -> Fields:
+def _one_model(model: Model, shape: Mapping[str, Any], prices: Prices) -> Fields:
+    made = as_made(model, shape)
+    if made is None:
+        raise InvalidRequest(f"{model.id} cannot do all of this.", next_step="Call list_models without model.")
+    warnings = [*model.advice, *model.billing.cautions]
     return {
         "model": model.id,
+        "summary": model.summary,
         "takes": dict(schema.field_descriptions(model)),
-        "rules": [rule.describe() for rule in model.rules],
-        "price": _price_text(model, {}, prices),
+        "audio": _audio(model),
+        "rules": [f"{rule.describe()}{' (the upstream)' if rule.source.soft else ''}" for rule in model.rules],
+        "advice": list(dict.fromkeys(advice.text for advice in warnings)),
+        "price": _price_text(made[0], prices),
     }
 
 
-def _brief(model: Model, shape: Mapping[str, Any], prices: Prices) -> str:
-    """Describe a model in at most 40 tokens: seconds, resolutions, what it starts from, price."""
-    duration, resolution = model.rows["duration"], model.rows["resolution"]
-    short = {"text": "text", "first_frame": "first", "first_last_frame": "last"}
-    modes = [short[m] for m in model.modes if m in short]
-    kinds = ["refs:" + "".join(k[0] for k in _KINDS if f"reference_{k}s" in model.rows)]
+def _audio(model: Model) -> str:
+    """Say whether its videos have audio: documented, assumed or unknown."""
+    if (row := model.rows.get("generate_audio")) is not None:
+        return f"As generate_audio says (documented); default {str(row.default).lower()}."
+    return audio_text(model.traits.get("generate_audio"))
+
+
+def _brief(
+    model: Model, request: VideoRequest, advice: Sequence[Advice], prices: Prices, *, filtered: bool = False
+) -> str:
+    """Describe a model in at most 40 tokens: what it is, seconds, resolutions, what it starts from, price, cautions.
+
+    `filtered`: the resolution that is priced is the one that was asked for.
+    """
+    rows = model.kept_rows
+    duration, resolution = rows["duration"], rows["resolution"]
     values = resolution.values if isinstance(resolution, OneOf) else ("",)
-    lines = "/".join([*(v.removesuffix("p") for v in values[:-1]), values[-1]])
+    lines = values[0] if len(values) == 1 else f"{values[0].removesuffix('p')}-{values[-1]}"
+    if model.name.endswith(f"_{lines}"):  # said by the name
+        lines = ""
     seconds = ""
-    if isinstance(duration, Whole):
-        ends = f"{duration.least}-{duration.most}s" if duration.most else f"{duration.least}s+"
+    if isinstance(duration, Number):
+        ends = f"{duration.least:g}-{duration.most:g}s" if duration.most else f"{duration.least:g}s+"
         seconds = "/".join(map(str, duration.only)) + "s" if duration.only else ends
-    starts = " ".join(modes + kinds * ("references" in model.modes))
-    return ",".join([seconds, lines, starts, _price_text(model, shape, prices)])
+    # Assets that a model takes are in its summary, or concern only a caller who has some.
+    cautions = dict.fromkeys(a.when[0] for a in advice if a.caution and not a.asset)
+    marks = (f"!{name}" for name in cautions)
+    cost = _price_text(request, prices, with_resolution=len(values) > 1 and not filtered)
+    return ",".join(filter(None, [model.summary, seconds, lines, _starts(model), cost, *marks]))
 
 
-def _price_text(model: Model, shape: Mapping[str, Any], prices: Prices) -> str:
-    """Return the price of a shape, with the model's defaults for the rest, such as "$1.54/5s"."""
-    fields = {k: v for k, v in shape.items() if k in {"duration", "resolution", "aspect_ratio", "generate_audio"}}
-    sample = {"prompt": "x", **fields}
-    for name, row in model.rows.items():
-        if row.required and name not in sample:
-            sample[name] = "asset://x" if isinstance(row, Media) else "https://example.com/x"
-    request = check(model, sample).request
-    cost = price(request, prices) if request else None
-    if request is None or cost is None or cost.amount is None:
-        return "price unknown"
-    return f"{cost.brief()}/{request.duration}s"
+def _starts(model: Model) -> str:
+    """Return what a model starts from, beside text: nearly every model can start from text alone."""
+    short = {"first_frame": "first", "first_last_frame": "last"}
+    modes = [short[m] for m in model.modes if m in short]
+    if "references" in model.modes:
+        modes.append("refs " + "".join(k[0] for k in reversed(KINDS) if f"reference_{k}s" in model.rows))
+    return " ".join(modes) + ("" if "text" in model.modes else " only") or "text only"
+
+
+def _price_text(request: VideoRequest, prices: Prices, *, with_resolution: bool = True) -> str:
+    """Return what a request costs, such as "$1.54/5s 720p" or "$0.35/video"; "+": it may cost more."""
+    cost = price(request, prices)
+    flat = cost.per == "video"
+    if cost.amount is None:
+        return "price unknown" + ("/video" if flat else "")
+    resolution = f" {request.resolution}" if with_resolution and request.resolution else ""
+    return f"{cost.brief()}{'+' if cost.caution else ''}/{'video' if flat else f'{request.duration:g}s'}{resolution}"

@@ -17,7 +17,7 @@ _LATEST = 10**9
 
 _ROWS: dict[str, Row] = {
     "job_id": Text(OURS, required=True),
-    "at": Number(0, OURS, unit="s"),
+    "at": Number(0, None, OURS, unit="s"),
     "frames": Whole(1, MOST_FRAMES, OURS, default=6),
 }
 

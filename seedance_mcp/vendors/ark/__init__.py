@@ -32,7 +32,6 @@ from seedance_mcp.vendors.kit import (
     VideoRequest,
     classify,
     in_path,
-    in_plain_words,
     read,
 )
 
@@ -75,7 +74,7 @@ def build_submit(request: VideoRequest) -> Call:
 
 def _content(request: VideoRequest) -> Iterator[dict[str, Any]]:
     if request.prompt:
-        yield {"type": "text", "text": in_plain_words(request.prompt)}
+        yield {"type": "text", "text": request.sent_prompt}
     parts = [
         ("image_url", "first_frame", [request.first_frame]),
         ("image_url", "last_frame", [request.last_frame]),

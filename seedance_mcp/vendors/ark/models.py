@@ -24,6 +24,7 @@ from seedance_mcp.vendors.kit import (
     Rule,
     Source,
     Text,
+    Trait,
     Whole,
 )
 
@@ -127,6 +128,7 @@ _LONG = Advice(
     "The prompt exceeds 500 Chinese characters or 1,000 words; the vendor says that details may be lost.",
     _create("content.text"),
     wordy=(500, 1000),
+    caution=False,
 )
 
 
@@ -212,6 +214,7 @@ def _one(site: Site, name: str, fact: str, summary: str) -> Model:
         Source("PUB:guide" if newer else "PUB:create", f"models.{fact}"),
         rules=rules,
         advice=(_LONG,),
+        traits={} if newer else {"generate_audio": Trait(value=False, source=_create("generate_audio"))},
         sizes=None if newer else SIZES_1,
         prefers=("seed", "options"),  # what a newer model cannot do
         sent_as=site.v1 + fact.removeprefix("doubao-"),

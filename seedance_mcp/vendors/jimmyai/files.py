@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from seedance_mcp.catalog import Media, Model, Source
 from seedance_mcp.catalog.files import FileKind
@@ -181,7 +181,8 @@ class _Entry(BaseModel):
 
 
 class _List(BaseModel):
-    entries: list[_Entry] = Field(alias="list")
+    entries: list[Any] = Field(alias="list")
+    """Each is read for itself, so that one that cannot be read voids itself alone."""
 
 
 class _PriceList(BaseModel):
@@ -208,11 +209,22 @@ def _requested(listed: str) -> tuple[str, str, bool]:
     return listed, "", False
 
 
+def _readable(entries: Iterable[Any]) -> Iterator[_Entry]:
+    """Yield the entries that name a model and a documented way of charging."""
+    for entry in entries:
+        try:
+            found = _Entry.model_validate(entry)
+        except ValidationError:
+            continue
+        if found.price_mode in _PER:
+            yield found
+
+
 def _prices(answer: Answer) -> dict[str, UnitPrice]:
     """Parse the price list. The higher of two prices for one thing counts, since the maximum cost is reserved."""
     modes: defaultdict[str, set[str]] = defaultdict(set)
     rates: defaultdict[tuple[str, bool], dict[str, Decimal]] = defaultdict(dict)
-    for entry in read(_PriceList, answer).data.entries:
+    for entry in _readable(read(_PriceList, answer).data.entries):
         model, resolution, videos = _requested(entry.model_name)
         modes[model].add(entry.price_mode)
         if entry.unit_price:  # nothing here is free: a zero means that the price is missing
@@ -221,7 +233,7 @@ def _prices(answer: Answer) -> dict[str, UnitPrice]:
             known[resolution] = max(price, known.get(resolution, price))
     found: dict[str, UnitPrice] = {}
     for model, (mode, *others) in modes.items():
-        if mode in _PER and not others and rates[model, False]:
+        if not others and rates[model, False]:
             with_video = rates[model, True] if model == _SP_MODEL else None
             found[model] = UnitPrice(rates=rates[model, False], per=_PER[mode], unit="JimiCoin", with_video=with_video)
     return found

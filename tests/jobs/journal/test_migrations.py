@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 
 from seedance_mcp.errors import JournalError, KeyReused
 from seedance_mcp.jobs.journal.budget import Caps
+from seedance_mcp.jobs.journal.day import local_zone
 from seedance_mcp.jobs.journal.migrations import VERSION
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
@@ -55,7 +57,24 @@ CREATE INDEX jobs_by_lease ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
 PRAGMA user_version = 3;
 """
 )
-FORMATS = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3}
+FORMAT_4 = (
+    FORMAT_3
+    + """
+ALTER TABLE jobs ADD COLUMN account TEXT;
+ALTER TABLE jobs ADD COLUMN unit_usd TEXT;
+CREATE INDEX jobs_by_task ON jobs (task_id) WHERE task_id IS NOT NULL;
+CREATE TABLE request_keys (
+    key TEXT PRIMARY KEY, job TEXT NOT NULL, request_hash TEXT NOT NULL, created_at REAL NOT NULL
+) STRICT;
+CREATE INDEX request_keys_by_job ON request_keys (job);
+DROP INDEX jobs_by_key;
+ALTER TABLE jobs DROP COLUMN request_key;
+CREATE TABLE budget_day (day TEXT NOT NULL, zone TEXT NOT NULL) STRICT;
+DROP TABLE latest_day;
+PRAGMA user_version = 4;
+"""
+)
+FORMATS = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3, 4: FORMAT_4}
 RENAMED = {
     "looked_at": "polled_at",
     "looks": "polls",
@@ -144,10 +163,16 @@ def write_old_journal(folder: Path, version: int) -> Path:
     bare = {name: OLD_ROW[name] for name in required} | {"id": "bare"}
     with closing(sqlite3.connect(path)) as db:
         db.executescript(FORMATS[version])
+        if version > 3:
+            key = hashlib.sha256(full.pop("request_key").encode()).hexdigest()
+            db.execute("INSERT INTO request_keys VALUES (?, 'old', 'hash of old', 1000.5)", (key,))
         for row in (full, bare):
             marks = ", ".join("?" * len(row))
             db.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  (our own names)
-        db.execute("INSERT INTO latest_day VALUES ('2099-12-31')")
+        if version > 3:
+            db.execute("INSERT INTO budget_day VALUES ('2099-12-31', ?)", (local_zone(),))
+        else:
+            db.execute("INSERT INTO latest_day VALUES ('2099-12-31')")
         db.commit()
     return path
 
@@ -164,9 +189,8 @@ def structure(path: Path) -> tuple[dict[str, list[tuple[Any, ...]]], set[str], i
 @pytest.mark.parametrize("version", FORMATS)
 async def test_a_journal_of_an_older_format_keeps_every_column_of_its_jobs(tmp_path: Path, version: int) -> None:
     assert all(value is not None for value in OLD_ROW.values())
-    assert (
-        len(OLD_ROW) == len(fields(Job)) - 5 + 3
-    )  # without what is new in Job; with the two of a lease and the request_key
+    new, left_out = 9, 3  # columns since format 1; the two of a lease, and the request_key
+    assert len(OLD_ROW) == len(fields(Job)) - new + left_out
     path = write_old_journal(tmp_path, version)
     with closing(SqliteJournal(tmp_path)) as journal:
         job = await journal.get("old")

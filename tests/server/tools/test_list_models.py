@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.vendors import known_vendors
 from tests.server.mcp_client import connected
 
@@ -29,7 +28,7 @@ async def test_every_model_is_listed(tmp_path: Path, era: str) -> None:
         ({"mode": "references"}, "ope/seedance-2-0", "aigptimage/seedance-2.0-text-to-video"),
         ({"mode": "first_last_frame"}, "jimmyai/seedance2.0-md", "seedanceapi/seedance-2-mini"),
         ({"references": "video"}, "jimmyai/sd2_mx_video_4k", "jimmyai/sd2_mx_4k"),
-        ({"generate_audio": True}, "ope/seedance-2-0", "jimmyai/seedance2.0-sp"),
+        ({"duration": 3}, "jimmyai/seedance2.0-md", "aigptimage/seedance-2.0-text-to-video"),
         ({"aspect_ratio": "21:9", "resolution": "1080p"}, "ope/seedance-2-0", "ope/seedance-2-0-fast"),
     ],
 )
@@ -42,15 +41,92 @@ async def test_models_are_found_by_what_they_can_do(
     assert not_found not in models
 
 
-async def test_every_listed_model_accepts_the_shape_at_the_listed_price(tmp_path: Path, era: str) -> None:
-    shape = {"duration": 5, "resolution": "480p", "aspect_ratio": "9:16"}
+SHAPES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"duration": 5, "resolution": "480p", "aspect_ratio": "9:16"}, {}),
+    ({}, {}),
+    ({"duration": 10}, {}),
+    ({"mode": "first_frame", "duration": 5}, {"first_frame": "IMAGE"}),
+    ({"references": "video", "duration": 5}, {"reference_videos": ["VIDEO"]}),
+]
+
+
+@pytest.mark.parametrize(("shape", "media"), SHAPES)
+async def test_every_listed_model_accepts_the_shape_at_the_listed_price(
+    tmp_path: Path, era: str, shape: dict[str, Any], media: dict[str, Any]
+) -> None:
+    """Prices with reference videos are other prices, a flat price does not grow, and defaults differ by model."""
+    fields = {k: v for k, v in shape.items() if k not in {"mode", "references"}}
     async with connected(tmp_path, era) as session:
-        models: dict[str, str] = (await session.call("list_models", mode="text", **shape)).fields["models"]
+        models: dict[str, str] = (await session.call("list_models", **shape)).fields["models"]
         assert models
         for model, brief in models.items():
-            quoted = await session.create(model=model, dry_run=True, **shape)
-            if "usd" in quoted["cost"]:
-                assert brief.endswith(f"{dollars(round(quoted['cost']['usd'] * MICROS))}/5s")
+            url = "asset://a" if "assets only" in brief else "https://example.com/a"
+            given = {name: url if isinstance(value, str) else [url] for name, value in media.items()}
+            needs_image = model.endswith("image-to-video") and not given
+            given |= {"first_frame": url} if needs_image else {}
+            quoted = await session.create(model=model, dry_run=True, **fields, **given)
+            cost, request = quoted["cost"], quoted["request"]["body"]
+            if "amount" not in cost:
+                assert ",price unknown" in brief
+                continue
+            amount = f"${cost['usd']:.2f}" if "usd" in cost else f"{cost['amount']:g} {cost['unit']}"
+            per = "video" if "per video" in cost["basis"] else f"{fields.get('duration', 5)}s"
+            plus = "+" if "caution" in cost else ""
+            assert f",{amount}{plus}/{per}" in brief
+            made_at = request.get("resolution") or request.get("input", {}).get("resolution")
+            if made_at and "resolution" not in shape and "-" in brief.split(",")[2]:
+                assert f"/{per} {made_at}" in brief
+
+
+async def test_a_flat_price_is_told_as_one(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        models = (await session.call("list_models", duration=15)).fields["models"]
+        one = (await session.call("list_models", model="jimmyai/seedance2.0-md", duration=15)).fields
+    assert ",2.5 JimiCoin/video" in models["jimmyai/seedance2.0-md"]
+    assert one["price"] == "2.5 JimiCoin/video 720p"
+
+
+async def test_a_row_has_the_models_summary_and_marks_what_is_doubtful(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        plain = (await session.call("list_models")).fields["models"]
+        high = (await session.call("list_models", resolution="1080p", generate_audio=True)).fields["models"]
+        one = (await session.call("list_models", model="seedanceapi/seedance-2.0-fast")).fields
+        for model in session.settings.models:
+            assert plain[model.id].startswith(model.summary)
+    assert "!" not in plain["seedanceapi/seedance-2.0-fast"]
+    assert high["seedanceapi/seedance-2.0-fast"].endswith("$1.60+/5s,!resolution,!generate_audio")
+    assert "!" not in high["ope/seedance-2-0"]
+    assert any("upstream's fast model does not support it" in text for text in one["advice"])
+    assert one["summary"] == "Fast"
+
+
+@pytest.mark.parametrize(
+    ("model", "audio"),
+    [
+        ("ope/seedance-2-0", "As generate_audio says (documented); default true."),
+        ("aigptimage/seedance-2.0-text-to-video", "As generate_audio says (documented); default false."),
+        ("seedanceapi/seedance-2-mini", "Its videos have audio (assumed, as it is the upstream's default)."),
+        ("jimmyai/seedance2.0-md", "Whether its videos have audio is unknown."),
+    ],
+)
+async def test_whether_a_video_has_audio_is_told_for_every_model(
+    tmp_path: Path, era: str, model: str, audio: str
+) -> None:
+    async with connected(tmp_path, era) as session:
+        assert (await session.call("list_models", model=model)).fields["audio"] == audio
+        for other in session.settings.models:
+            assert (await session.call("list_models", model=other.id)).fields["audio"]
+
+
+async def test_limits_that_only_the_upstream_states_are_kept_to_and_named_as_such(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        one = (await session.call("list_models", model="aigptimage/seedance-2.0-text-to-video")).fields
+        ope = (await session.call("list_models", model="ope/seedance-2-0")).fields
+        assert "duration 20" in (await session.call("create_video", prompt="a", duration=20)).refusal
+        named = await session.create(model="aigptimage/seedance-2.0-text-to-video", duration=20, dry_run=True)
+    assert one["takes"]["duration"].startswith("4–15 s, decimals allowed (the upstream's limit)")
+    assert "last_frame needs first_frame (the upstream)" in ope["rules"]
+    assert any(text.startswith("The upstream would refuse this: duration 20") for text in named["advice"])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
 from seedance_mcp.sanitize import LONGEST_LINK, clean
+from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text, money
+from seedance_mcp.views.cost import note as charge_note
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice
@@ -25,7 +27,19 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.vendors import Vendor
 
-Fields = dict[str, Any]
+__all__ = [
+    "Fields",
+    "checked",
+    "cost",
+    "cost_text",
+    "created",
+    "expires_at",
+    "listed",
+    "quoted",
+    "record",
+    "to_text",
+    "video",
+]
 
 
 def _known(fields: Mapping[str, Any]) -> Fields:
@@ -54,9 +68,17 @@ def quoted(quote: Quote, url: str) -> Fields:
             "advice": _texts(quote.advice),
             "request": {"method": call.method, "url": url, "body": call.body},
             "note": _PLACEHOLDERS if quote.uploads else None,
-            "next_step": "Nothing was sent. Call create_video without dry_run to create it.",
+            "next_step": _buy(quote),
         }
     )
+
+
+def _buy(quote: Quote) -> str:
+    """Say which call makes exactly what was shown: neither another model nor a higher price."""
+    micros = quote.price.usd_micros
+    most = "" if micros is None else f" and max_cost {dollars(micros).removeprefix('$')}"
+    exactly = f"To make exactly this, call create_video again without dry_run, with model {quote.model.id}{most}."
+    return f"Nothing was sent. {exactly}"
 
 
 _PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are placeholders for them.'
@@ -70,18 +92,26 @@ def created(quote: Quote, admission: Admission, max_wait: int) -> Fields:
         step = NEXT_STEP[Code.UNKNOWN_OUTCOME]
     elif job.terminal:
         step = f"Call check_video with job_id {job.id} for its video, or the reason why there is none."
+    own: Fields = {}
+    if not admission.duplicate:  # an earlier job may have another model and other defaults
+        own = {
+            "chosen": quote.chosen,
+            "size": quote.request.size,
+            "assumed": dict(quote.request.assumed),
+            "advice": _texts(quote.advice),
+        }
+    spent = cost(job)
+    reported = "charged_usd" in spent or "charged_amount" in spent
+    notes = [_created_note(job, duplicate=admission.duplicate), charge_note(job)]
     return _known(
         {
             "job_id": job.id,
             "state": job.state,
             "model": job.model,
-            "chosen": None if admission.duplicate else quote.chosen,
-            "cost": cost(job) if admission.duplicate else quote.price.as_json(),
-            "size": quote.request.size,
-            "assumed": dict(quote.request.assumed),
-            "advice": _texts(quote.advice),
+            "cost": spent if admission.duplicate else quote.price.as_json() | (spent if reported else {}),
+            **own,
             "duplicate_of": job.id if admission.duplicate else None,
-            "note": _created_note(job, duplicate=admission.duplicate),
+            "note": " ".join(filter(None, notes)),
             "next_step": step,
         }
     )
@@ -95,7 +125,8 @@ def _created_note(job: Job, *, duplicate: bool) -> str | None:
     if duplicate:
         return "The same request is already running as this job, so nothing is charged; allow_duplicate pays again."
     if job.state == "unknown":
-        return f"The vendor's answer was lost ({clean(job.error_message or 'no answer')}); the price stays reserved."
+        reserved = "; the price stays reserved" if job.reserved else ""
+        return f"The vendor's answer was lost ({clean(job.error_message or 'no answer')}){reserved}."
     return None
 
 
@@ -136,13 +167,15 @@ def record(job: Job) -> Fields:
     return fields
 
 
-def _note(job: Job) -> str | None:
+def _note(job: Job) -> str:
     if job.open:
-        return clean(job.error_message or "")
-    if job.path:
-        return " ".join(differences(job.request, job.delivered or {}))
-    hidden = f"{_HIDDEN_LINK} {job.id}`." if job.url and not link(job) else None
-    return clean(job.save_error) if job.save_error else hidden
+        own = clean(job.error_message or "")
+    elif job.path:
+        own = " ".join(differences(job.request, job.delivered or {}))
+    else:
+        hidden = f"{_HIDDEN_LINK} {job.id}`." if job.url and not link(job) else ""
+        own = clean(job.save_error) if job.save_error else hidden
+    return " ".join(filter(None, (own, charge_note(job))))
 
 
 _HIDDEN_LINK = "The vendor's link is too long or too odd to be shown; the user can run `seedance-mcp videos save"
@@ -204,23 +237,6 @@ def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
     return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
 
 
-def cost(job: Job) -> Fields:
-    """Return what a job cost: settled, or still reserved."""
-    if job.state in {"rejected", "abandoned"}:
-        return {"usd": 0.0}
-    if job.cost is None:
-        return dict(job.price or {})
-    return {"usd": job.cost / MICROS} | ({"reserved": True} if job.reserved else {})
-
-
-_BRIEF_COST = {"usd", "amount", "unit", "reserved"}
-
-
-def cost_text(job: Job) -> str:
-    """Return what a job cost as a few words of text."""
-    return _money({k: v for k, v in cost(job).items() if k in _BRIEF_COST})
-
-
 # -- list_videos --------------------------------------------------------------------------------------------------
 
 
@@ -232,11 +248,12 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "job_id": job.id,
                 "state": job.state,
                 "model": job.model,
-                "cost": {k: v for k, v in cost(job).items() if k in _BRIEF_COST} or {"unknown": "no published price"},
+                "cost": brief_cost(job),
                 "created_at": _iso(job.created_at),
                 "prompt": _shorten(job.prompt),
                 "path": job.path,
                 "url": None if job.path else link(job),
+                "note": charge_note(job),
             }
         )
         for job in page.jobs
@@ -259,7 +276,7 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
     lines: list[str] = []
     for key, value in fields.items():
         if key == "cost":
-            lines.append(f"{indent}cost: {_money(value)}")
+            lines.append(f"{indent}cost: {money(value)}")
         elif key in {"models", "takes"}:
             lines += [f"{name}: {text}" for name, text in cast("Mapping[str, str]", value).items()]
         elif isinstance(value, Mapping):
@@ -280,17 +297,6 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
 def _word(value: Any) -> str:
     """Return a value as plain text, or as JSON where it is not text: models read `true`, not `True`."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _money(value: Mapping[str, Any]) -> str:
-    if "usd" in value:
-        text = dollars(round(value["usd"] * MICROS)) + (" reserved" if value.get("reserved") else "")
-    elif "amount" in value:
-        text = f"{value['amount']:g} {value['unit']}"
-    else:
-        text = "unknown"
-    extra = [str(value[k]) for k in ("basis", "unknown", "caution") if k in value]
-    return text + (f" ({'; '.join(extra)})" if extra else "")
 
 
 def _shorten(prompt: str) -> str:
