@@ -198,7 +198,7 @@ def _fill_in(model: Model, args: Args, shape: Pixels | None) -> VideoRequest:
     for name, row in model.rows.items():
         if name in given or (value := _default(row, args, shape)) is None:
             continue
-        if not any(rule.broken({**given, name: value}) for rule in model.rules):
+        if not any(rule.broken({**given, name: value}) and not rule.broken(given) for rule in model.rules):
             assumed[name] = value
     values: dict[str, Any] = {**given, **assumed}
     return VideoRequest(model, **values, assumed=assumed)

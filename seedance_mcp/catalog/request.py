@@ -31,7 +31,7 @@ FIELDS: Mapping[str, str] = {
     "safety_filter": "Content filter; false: unfiltered",
     "callback_url": "",
     "public": "May be shown in the vendor's gallery",
-    "options": "The vendor's own",
+    "options": "",
 }
 """The fields of a request, each with what its name alone does not say (every word costs tokens in each conversation).
 A vendor module's rows use these names only."""

@@ -21,7 +21,7 @@ def tool() -> Tool:
     return Tool(
         "cancel_video",
         "Cancel video",
-        "Cancel a queued job; only some vendors can",
+        "Cancel a queued job",
         inputs(_ROWS, {}, no_choices=frozenset()),
         outputs(check_video.FIELDS, "job_id", "state", "model", "elapsed_seconds", "cost", "next_step"),
         cancel_video,

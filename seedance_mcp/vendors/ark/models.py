@@ -225,10 +225,10 @@ def models(site: Site) -> tuple[Model, ...]:
     """Return the models of a site, with the names and prices that they have there."""
     high = (*("480p", "720p"), "1080p")
     return (
-        _two(site, "2.5", _FACT_25, "Newest, up to 30 s", high),
-        _two(site, "2.0", "doubao-seedance-2-0-260128", "Standard, up to 4K", (*high, "4k")),
-        _two(site, "2.0-fast", "doubao-seedance-2-0-fast-260128", "Fast, up to 720p", ("480p", "720p")),
-        _two(site, "2.0-mini", "doubao-seedance-2-0-mini-260615", "Cheapest of 2.0", ("480p", "720p")),
+        _two(site, "2.5", _FACT_25, "Newest", high),
+        _two(site, "2.0", "doubao-seedance-2-0-260128", "Standard", (*high, "4k")),
+        _two(site, "2.0-fast", "doubao-seedance-2-0-fast-260128", "Fast", ("480p", "720p")),
+        _two(site, "2.0-mini", "doubao-seedance-2-0-mini-260615", "Cheap", ("480p", "720p")),
         _one(site, "1.5-pro", "doubao-seedance-1-5-pro-251215", "Older, with audio"),
         _one(site, "1.0-pro", "doubao-seedance-1-0-pro-250528", "Older, silent"),
         _one(site, "1.0-pro-fast", "doubao-seedance-1-0-pro-fast-251015", "Older, silent, fast"),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from seedance_mcp.vendors import known_vendors
-from tests.server.mcp_client import connected
+from tests.about import RESELLERS
+from tests.server.mcp_client import connected, with_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,7 @@ async def test_every_listed_model_accepts_the_shape_at_the_listed_price(
             if "amount" not in cost:
                 assert ",price unknown" in brief
                 continue
-            amount = f"${cost['usd']:.2f}" if "usd" in cost else f"{cost['amount']:g} {cost['unit']}"
+            amount = f"${cost['usd']:.2f}" if "usd" in cost else f"{round(cost['amount'], 2):g} {cost['unit']}"
             per = "video" if "per video" in cost["basis"] else f"{fields.get('duration', 5)}s"
             plus = "+" if "caution" in cost else ""
             assert f",{amount}{plus}/{per}" in brief
@@ -119,7 +120,7 @@ async def test_whether_a_video_has_audio_is_told_for_every_model(
 
 
 async def test_limits_that_only_the_upstream_states_are_kept_to_and_named_as_such(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         one = (await session.call("list_models", model="aigptimage/seedance-2.0-text-to-video")).fields
         ope = (await session.call("list_models", model="ope/seedance-2-0")).fields
         assert "duration 20" in (await session.call("create_video", prompt="a", duration=20)).refusal
