@@ -166,7 +166,7 @@ async def test_a_refusal_lists_every_problem_with_the_nearest_value(tmp_path: Pa
 
 
 async def test_a_refusal_names_what_would_work_and_it_works(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         refusal = await session.refused(model="seedanceapi/seedance-2.0-fast", duration=6, resolution="480p")
         (line,) = [line for line in refusal.splitlines() if line.startswith("This would work: ")]
         suggested: dict[str, Any] = json.loads(line.removeprefix("This would work: "))
