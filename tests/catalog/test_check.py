@@ -533,4 +533,6 @@ def test_12ai_counts_a_prompt_as_it_is_sent(length: int, fits: bool) -> None:
         assert len(body("12ai/seedance-2-official", **args)["prompt"]) == 2500
     else:
         (problem,) = result.problems
-        assert problem.message == "has 2501 characters; the limit is 2500, where each @image1 counts as @image_file_1"
+        assert problem.message == (
+            "has 2501 characters as it is sent, with mentions such as @image_file_1; the limit is 2500"
+        )
