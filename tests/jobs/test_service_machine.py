@@ -135,6 +135,12 @@ class Model:
             db.row_factory = sqlite3.Row
             return {row["id"]: dict(row) for row in db.execute("SELECT * FROM jobs")}
 
+    def days(self) -> tuple[str, str | None]:
+        """Return the day of the budget, and the later one whose spending it counts because a clock was days ahead."""
+        with contextlib.closing(sqlite3.connect(self.folder / "state" / "journal.sqlite3")) as db:
+            day, continued = db.execute("SELECT day, continued FROM budget_day").fetchone()
+            return day, continued
+
     def charged(self, job_id: str) -> list[Charge]:
         return [c for c in self.charges if c.job_id == job_id]
 
@@ -462,7 +468,9 @@ class ServiceMachine(RuleBasedStateMachine):
         if max_cost is not None and max_cost * 1_000_000 < PRICES["aigptimage" if keyed else "seedanceapi"]:
             assert not new, "the caller's cap"
         if new and server.budget:
-            spent = sum(r["spent"] + r["reserved"] for r in before.values() if r["day"] >= new[0]["day"])
+            days = self.model.days()
+            assert new[0]["day"] == days[0]
+            spent = sum(r["spent"] + r["reserved"] for r in before.values() if r["day"] in days)
             assert spent + PRICES[new[0]["vendor"]] <= float(server.budget) * 1_000_000, "the budget of a day"
 
     @rule(number=servers, pick=st.integers(0, 20), poll=st.sampled_from(POLLS), repeat=st.sampled_from(POSTS))
