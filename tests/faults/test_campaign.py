@@ -215,7 +215,10 @@ def test_each_behaviour_has_the_outcome_that_a_careful_client_can_know(runner: R
     # A reset may arrive before the client counts the connection as established: then nothing was sent.
     reset = states.pop("reset_on_connect")
     assert reset in {"unknown", "rejected"}
-    assert states == {post: behaviour.outcome for post, behaviour in POSTS.items() if post != "reset_on_connect"}
+    expected = {post: behaviour.outcome for post, behaviour in POSTS.items() if post != "reset_on_connect"}
+    if vendor == "aigptimage":
+        expected["refuse_409"] = "submitted"  # its page says that this means "busy", so the job is sent again
+    assert states == expected
 
 
 @pytest.mark.parametrize("point", ["post.body", "submitted.in", "reply.before"])
