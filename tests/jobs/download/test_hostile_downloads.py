@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mcp.client import Client
 
 from seedance_mcp.errors import SaveError
-from seedance_mcp.jobs import service
+from seedance_mcp.jobs import parts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.download.transfer import download_video, file_name
 from seedance_mcp.jobs.journal.model import Job
@@ -283,7 +283,7 @@ async def staged(row: Row, folder: Path) -> AsyncGenerator[Stage]:
         patch.setattr(anyio, "getaddrinfo", stage.resolve)
         patch.setattr(anyio, "connect_tcp", stage.connect)
         patch.setattr(httpx2, "AsyncClient", functools.partial(httpx2.AsyncClient, verify=client_tls))
-        patch.setattr(service, "Downloader", stage.downloader)  # App passes no limits on to it
+        patch.setattr(parts, "Downloader", stage.downloader)  # App passes no limits on to it
         if row.free is not None:
             patch.setattr(shutil, "disk_usage", stage.disk_usage)
         try:
