@@ -2,7 +2,8 @@
 
     uv run python bench/startup.py [rounds]
 
-All vendors are configured, and the journal has 10,000 jobs. Prints the medians and their ratio. The servers take turns, so that other load on the machine affects both.
+All vendors are configured, and the journal has 10,000 jobs. Prints the medians and their ratio. The servers take
+turns, so that other load on the machine affects both.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_the_server_answers_its_client_before_it_loads_what_only_jobs_need(tmp_p
         [sys.executable, "-c", program],
         capture_output=True,
         encoding="utf-8",
-        env=environ(tmp_path),
+        env=environ(tmp_path, sandbox=False),
         timeout=30,
         check=True,
     )
