@@ -49,9 +49,9 @@ class _ForkServer:
                 os.read(self._ended, 4096)
                 self._reap()
             for launcher in [each for each in self._launchers if each in ready]:  # it has died: it sends no more
-                with suppress(ProcessLookupError):
-                    os.kill(self._launchers[launcher], signal.SIGKILL)
-                self._launchers.pop(launcher)
+                pid = self._launchers.pop(launcher)
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)  # before another child can start
                 launcher.close()
             if 0 in ready:
                 for pid in self._launchers.values():
@@ -113,7 +113,7 @@ def _become(request: dict[str, Any]) -> Callable[[], object]:
     os.environ.update(request["environ"])
     os.chdir(request["folder"])
     sys.argv[:] = ["seedance-mcp", *request["arguments"]]
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115  (as Python opens it)
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (as Python opens it)
     sys.stdout = sys.__stdout__ = _writer(1)
     sys.stderr = sys.__stderr__ = _writer(2)
     module, _, name = request["call"].partition(":")
@@ -121,8 +121,8 @@ def _become(request: dict[str, Any]) -> Callable[[], object]:
 
 
 def _writer(number: int) -> Any:
-    line_buffering = number == 2 or os.isatty(number)  # noqa: PLR2004  (standard error)
-    stream: Any = open(number, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115  (as Python opens it)
+    line_buffering = number == 2 or os.isatty(number)
+    stream: Any = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (as Python opens it)
     stream.reconfigure(line_buffering=line_buffering, errors="backslashreplace" if number > 1 else "strict")
     return stream
 

@@ -20,7 +20,7 @@ _LOST = 99
 def _read(connection: socket.socket) -> int:
     """Return the next number from the fork server."""
     block = connection.recv(4, socket.MSG_WAITALL)
-    if len(block) < 4:  # noqa: PLR2004  (the bytes of the number)
+    if len(block) < 4:
         os._exit(_LOST)
     return int.from_bytes(block, "big", signed=True)
 
