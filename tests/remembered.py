@@ -20,6 +20,8 @@ _valid: set[str] = set()
 """Valid schemas, as JSON."""
 _load_certificates: Any = httpcore2.default_ssl_context
 _CERTIFICATE_SETTINGS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+_usual = (tuple(map(os.environ.get, _CERTIFICATE_SETTINGS)), (None, None, None))
+"""What this machine sets, and nothing; a test that sets something else is about that."""
 
 
 def _check_once(schema: Any, *arguments: Any, **options: Any) -> None:
@@ -30,14 +32,15 @@ def _check_once(schema: Any, *arguments: Any, **options: Any) -> None:
 
 
 @functools.cache
-def _usual_context(**options: Any) -> ssl.SSLContext:
+def _usual_context(_: object, **options: Any) -> ssl.SSLContext:
     return _load_certificates(**options)
 
 
 def _context(**options: Any) -> ssl.SSLContext:
-    if any(name in os.environ for name in _CERTIFICATE_SETTINGS):
-        return _load_certificates(**options)
-    return _usual_context(**options)
+    found = tuple(map(os.environ.get, _CERTIFICATE_SETTINGS))
+    if found in _usual:
+        return _usual_context(found, **options)
+    return _load_certificates(**options)
 
 
 def remember() -> None:

@@ -134,6 +134,7 @@ def main() -> NoReturn:
         with suppress(ImportError):
             importlib.import_module(name)
     remembered.remember()
+    os.environ.clear()  # the children bring their own
     remembered.prepare()
     gc.collect()
     gc.freeze()
