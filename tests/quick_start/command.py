@@ -1,7 +1,7 @@
 """Commands whose processes start in milliseconds, for tests in which the start itself is not what is tested.
 
 To import the server takes a second or two of a processor, and hundreds of tests need a process. These are forked from
-one that has imported everything; a small launcher stands for each, so that any way to start a program will do.
+one that has imported everything; each has a small launcher, so that any way to start a program will do.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class _ForkServer:
 
 
 def _become(request: dict[str, Any]) -> Callable[[], object]:
-    """Make this process what a launcher stands for; return the function that it runs."""
+    """Give this process what its launcher has; return the function that it runs."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
