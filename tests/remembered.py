@@ -45,7 +45,7 @@ def _context(**options: Any) -> ssl.SSLContext:
 
 def remember() -> None:
     """Let both libraries remember what they have worked out."""
-    Draft202012Validator.check_schema = staticmethod(_check_once)  # pyright: ignore[reportAttributeAccessIssue]
+    Draft202012Validator.check_schema = staticmethod(_check_once)  # pyright: ignore[reportAttributeAccessIssue]  (a class method, which this replaces)
     httpcore2.default_ssl_context = _context
 
 

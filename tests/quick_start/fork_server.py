@@ -38,7 +38,7 @@ class _ForkServer:
         self._ended, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, nothing would be written to the pipe
+        signal.signal(signal.SIGCHLD, _ignore)  # without a handler, nothing would be written to the pipe
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the test run handles it
 
     def serve(self) -> dict[str, Any] | None:
@@ -102,6 +102,10 @@ class _ForkServer:
                     self._launchers.pop(launcher)
                     launcher.close()
                     break
+
+
+def _ignore(*_: object) -> None:
+    pass
 
 
 def _become(request: dict[str, Any]) -> Callable[[], object]:
