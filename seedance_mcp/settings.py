@@ -134,6 +134,10 @@ def read(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> 
     return _Reader(environ, settings_file.read(settings_file.find(environ))).settings(sandbox)
 
 
+_LARGEST_PRICES = 1024 * 1024
+"""Bytes of a file with prices; every model of every vendor needs a hundredth of it."""
+
+
 class _Reader(SettingValues):
     """Reads the settings one by one and collects their problems."""
 
@@ -194,9 +198,9 @@ class _Reader(SettingValues):
                     self.problems.append(f"{key_name}: {self.file.path} names the keyring, but {problem}")
             if not key and (file := self.path(file_name)):
                 try:
-                    key = file.read_text(encoding="utf-8").strip()
+                    key = settings_file.read_small(file).strip()
                 except (OSError, UnicodeDecodeError) as error:
-                    self.problems.append(f"{file_name}: cannot read this file ({type(error).__name__}).")
+                    self.problems.append(f"{file_name}: cannot read this file ({settings_file.reason(error)}).")
                 else:
                     self.sources[key_name] = str(file)
                     if not key:
@@ -214,7 +218,7 @@ class _Reader(SettingValues):
             return {}
         try:
             if not value.startswith("{"):
-                value = Path(value).expanduser().read_text(encoding="utf-8")
+                value = settings_file.read_small(Path(value).expanduser(), _LARGEST_PRICES)
             return parse_prices(value)
         except (OSError, UnicodeError, json.JSONDecodeError, RuntimeError, RecursionError) as error:
             # The message of such an error quotes the value.

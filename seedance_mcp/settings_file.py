@@ -7,8 +7,10 @@ key may be `keyring:`, which says that the key is in the system's keyring.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,14 +57,32 @@ def find(environ: Mapping[str, str]) -> Path:
     return platformdirs.user_config_path("seedance-mcp", appauthor=False) / "settings.env"
 
 
+def read_small(path: Path, most: int = 64 * 1024) -> str:
+    """Return the text of a file that a setting names, which may be a pipe, a device or a mistake.
+
+    Raises:
+        OSError: it cannot be read, is not a regular file, or has more than `most` bytes.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for its other end.
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(file, "rb") as reader:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        found = reader.read(most + 1)
+    if len(found) > most:
+        raise OSError(errno.EFBIG, "too large for a file of settings")
+    return found.decode("utf-8-sig")
+
+
 def read(path: Path) -> SettingsFile:
     """Read the settings file; a missing one says nothing."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small(path)
     except FileNotFoundError:
         return SettingsFile(path)
     except (OSError, UnicodeDecodeError) as error:
-        return SettingsFile(path, problems=(f"The settings file {path} cannot be read ({type(error).__name__}).",))
+        return SettingsFile(path, problems=(f"The settings file {path} cannot be read ({reason(error)}).",))
     values: dict[str, str] = {}
     problems: list[str] = []
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
@@ -73,6 +93,11 @@ def read(path: Path) -> SettingsFile:
         else:
             problems.append(f"{path}, line {number}: a setting is written NAME=value.")
     return SettingsFile(path, values, tuple(problems))
+
+
+def reason(error: OSError | UnicodeDecodeError) -> str:
+    """Return in short why a file cannot be read, without anything that it holds."""
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _unquoted(value: str) -> str:
@@ -87,13 +112,13 @@ def write(path: Path, name: str, value: str | None) -> None:
         SettingError: the file cannot be written.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.exists() else []
+        lines = read_small(path).splitlines() if path.exists() else []
         kept = [line for line in lines if not (found := _LINE.fullmatch(line.strip())) or found[1] != name]
         _replace(path, "".join(f"{line}\n" for line in (*kept, *([] if value is None else [f"{name}={value}"]))))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
         raise SettingError(
-            f"The settings file {path} cannot be written ({reason}).", next_step=f"Choose another with {FILE_SETTING}."
+            f"The settings file {path} cannot be written ({reason(error)}).",
+            next_step=f"Choose another with {FILE_SETTING}.",
         ) from error
 
 

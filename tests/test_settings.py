@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -80,7 +82,10 @@ def test_a_key_takes_precedence_over_a_key_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "cannot read"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "cannot read")],
+    [
+        *((None, "cannot read"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "cannot read")),
+        (b"k" * 100_000, "too large"),
+    ],
 )
 def test_a_key_file_without_a_key_is_an_error(tmp_path: Path, content: bytes | None, problem: str) -> None:
     file = tmp_path / "key"
@@ -89,6 +94,18 @@ def test_a_key_file_without_a_key_is_an_error(tmp_path: Path, content: bytes | N
     sentence = load_error(SEEDANCE_OPE_API_KEY_FILE=str(file))
     assert sentence.startswith("SEEDANCE_OPE_API_KEY_FILE: ")
     assert problem in sentence
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are another thing on Windows")
+@pytest.mark.parametrize("name", ["SEEDANCE_OPE_API_KEY_FILE", "SEEDANCE_PRICES", "SEEDANCE_SETTINGS_FILE"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_file_of_settings_that_would_never_end_is_not_waited_for(tmp_path: Path, name: str, kind: str) -> None:
+    file = Path("/dev/zero")
+    if kind == "pipe":
+        file = tmp_path / "pipe"
+        os.mkfifo(file)
+    sentence = load_error(**{name: str(file)})
+    assert name in sentence or str(file) in sentence
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "tab\tbed", "sk-\u200b1234567"])
@@ -314,6 +331,8 @@ def test_prices_can_be_in_a_file(tmp_path: Path) -> None:
         '{"ope": {"usd_per_unit": "5"}}',
         '{"ope": {"usd_per_unit": -1}}',
         '{"ope": {"usd_per_unit": NaN}}',
+        '{"ope": {"usd_per_unit": 1000001}}',
+        '{"ope": {"rates": 1e400}}',
         '{"ope": {"usd_per_unit": Infinity}}',
         '{"ope": {"usd_per_unit": true}}',
         '{"ope": {"rates": {"480p": "cheap"}}}',

@@ -106,11 +106,15 @@ def _unit_price(which: str, entry: Any) -> UnitPrice:
     for number in (*(by_resolution or {}).values(), *(() if usd_per_unit is None else (usd_per_unit,))):
         if not isinstance(number, Decimal) or not number.is_finite() or number <= 0:
             raise ValueError(f"{which}: prices must be numbers above 0")
+        if number > _HIGHEST:
+            raise ValueError(f"{which}: prices must be at most {_HIGHEST:,}")
     if per not in (None, "second", "video") or not isinstance(unit, str | None):
         raise ValueError(f'{which}: per must be "second" or "video", and unit a text such as "USD"')
     return UnitPrice(usd_per_unit, by_resolution, per, unit)
 
 
+_HIGHEST = 1_000_000
+"""No unit costs more; sums of such prices still fit the journal's integers."""
 _UNIT_PRICE_KEYS = {"usd_per_unit", "rates", "per", "unit"}
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def charged_usd(job: Job, charged: Decimal | None) -> int | None:
     """Convert a charge in the vendor's own unit to micro-USD, at the worth of the quote; None if either is unknown."""
-    return None if charged is None else job.usd_of(charged)
+    return None if charged is None or charged.is_nan() else job.usd_of(charged)
 
 
 def report(job: Job, vendor: Vendor, charged: Decimal | None) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def report(job: Job, vendor: Vendor, charged: Decimal | None) -> dict[str, Any]:
 
     What is reported early may still rise, so it raises the reservation and never lowers it.
     """
-    if charged is None:
+    if charged is None or charged.is_nan():
         return {}
     reported = charged_usd(job, charged)
     raised = reported is not None and reported > job.reserved
@@ -32,10 +32,11 @@ def settlement(job: Job, model: Model | None, state: str, charged: Decimal | Non
     """Return the changes that settle a finished job.
 
     The reservation of a failed job counts as spent, unless the vendor documents or reports that failures are free.
-    What it has charged before is a report to the contrary, until it reports that this was given back.
+    What it has charged before is a report to the contrary, until it reports that this was given back; so is a charge
+    that cannot be read.
     """
     reported = charged_usd(job, charged)
-    kept = {} if charged is None else _kept(job, model, charged) | {"settled_by": "reported"}
+    kept = {} if charged is None or charged.is_nan() else _kept(job, model, charged) | {"settled_by": "reported"}
     if reported is not None:
         return kept | {"spent": reported, "reserved": 0, "unpriced": 0}
     if charged == 0:

@@ -56,6 +56,8 @@ class DecoderLimits:
     memory: int = 512 * 1024**2
     processor: int = 30
     wall: float = 20.0
+    in_all: float = 25.0
+    """For all files of one call."""
     at_once: int = 2
 
 

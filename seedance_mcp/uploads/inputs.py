@@ -212,16 +212,22 @@ async def inspect_files(args: Args, settings: Settings, inspector: Inspector) ->
         return Inputs()
     named = await to_thread.run_sync(_find, paths, settings, abandon_on_cancel=True, limiter=inspector.threads)
 
-    async def inspect(path: str, found: NamedFile, file: LocalFile) -> None:
-        try:
-            named[path] = replace(found, file=await local_files.inspect(file, inspector))
-        except UnusableFile as error:
-            named[path] = replace(found, file=None, problem=str(error))
+    left = {path: found.file for path, found in named.items() if found.file}
 
-    async with anyio.create_task_group() as group:
-        for path, found in tuple(named.items()):
-            if found.file:
-                group.start_soon(inspect, path, found, found.file)
+    async def inspect(path: str, file: LocalFile) -> None:
+        try:
+            named[path] = replace(named[path], file=await local_files.inspect(file, inspector))
+        except UnusableFile as error:
+            named[path] = replace(named[path], file=None, problem=str(error))
+        del left[path]
+
+    with anyio.move_on_after(inspector.limits.in_all):
+        async with anyio.create_task_group() as group:
+            for path, file in left.items():
+                group.start_soon(inspect, path, file)
+    for path in left:
+        problem = f"was not opened, because the files of this call take longer than {inspector.limits.in_all:g} s"
+        named[path] = replace(named[path], file=None, problem=problem)
     return Inputs(named, UploadRoutes.of(settings), inspector.unavailable)
 
 

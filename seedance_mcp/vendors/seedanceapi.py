@@ -34,9 +34,9 @@ from seedance_mcp.errors import Code
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.vendors.vendor import (
     Accepted,
-    Amount,
     Answer,
     Call,
+    Charge,
     Refusal,
     Snapshot,
     TaskId,
@@ -214,7 +214,7 @@ def build_submit(request: VideoRequest) -> Call:
 class _Data(BaseModel):
     task_id: TaskId
     status: str = ""
-    consumed_credits: Amount = None
+    consumed_credits: Charge = None
     response: list[str] | None = None
     error_message: str | None = None
 

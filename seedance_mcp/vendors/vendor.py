@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator, ValidationError
 
 from seedance_mcp.catalog import Model, Source
 from seedance_mcp.catalog.files import FileKind
@@ -200,8 +200,8 @@ Percent = Annotated[float | None, BeforeValidator(_percent)]
 _MOST = 10**9
 
 
-def _amount(value: object) -> object:
-    """Parse a charge; an implausible amount counts as missing."""
+def _amount(value: object) -> Decimal | None:
+    """Parse an amount; an implausible one counts as missing."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
@@ -209,8 +209,21 @@ def _amount(value: object) -> object:
     return amount if amount.is_finite() and 0 <= amount <= _MOST else None
 
 
+def _charge(value: object) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    found = _amount(value)
+    return UNREADABLE if found is None else found
+
+
+UNREADABLE = Decimal("NaN")
+"""A charge that a vendor reports and that is no plausible amount: something was charged, and nobody knows what."""
+
+Charge = Annotated[Decimal | None, PlainValidator(_charge)]
+"""What a vendor says that it has charged: None if it says nothing, `UNREADABLE` if it says nothing that can be true."""
+
 Amount = Annotated[Decimal | None, BeforeValidator(_amount)]
-"""A charge or price that a vendor reports: an invalid value is dropped, and the rest of the answer is still read."""
+"""A price that a vendor reports: an invalid value is dropped, and the rest of the answer is still read."""
 
 
 LONGEST_TASK_ID = 512

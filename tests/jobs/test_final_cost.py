@@ -15,6 +15,7 @@ from seedance_mcp.catalog.price import Prices, UnitPrice, price
 from seedance_mcp.jobs.final_cost import charged_usd, report, settlement
 from seedance_mcp.jobs.journal.model import Job
 from seedance_mcp.sandbox import Sandbox
+from seedance_mcp.vendors import Answer, known_vendors
 from tests.jobs.services import JIMMY, JIMMY_UNLISTED, MINI, create, finish, sandbox_service, vendor_of
 
 pytestmark = pytest.mark.anyio
@@ -133,6 +134,16 @@ def test_a_failure_that_was_charged_before_counts_until_the_vendor_reports_that_
     assert settlement(charged, CREDITS, "failed", Decimal(0))["spent"] == 0
     nothing_yet = job(charged={"amount": "0", "unit": "credits"})
     assert settlement(nothing_yet, CREDITS, "failed", None)["spent"] == 0
+
+
+@pytest.mark.parametrize("charge", ["1e12", 1e308, "NaN", "154 credits", [154], {"total": 154}, -5, True])
+def test_a_failure_with_a_charge_that_cannot_be_read_is_not_said_to_be_free(charge: object) -> None:
+    data = {"task_id": "t", "status": "FAILED", "consumed_credits": charge}
+    found = known_vendors()["seedanceapi"].parse_status(Answer(200, {"data": data}))
+    assert found.charged is not None
+    settled = settlement(job(), CREDITS, "failed", found.charged)
+    assert settled == {"spent": 570_000, "reserved": 0, "settled_by": "assumed"}
+    assert report(job(), known_vendors()["seedanceapi"], found.charged) == {}
 
 
 def test_a_charge_whose_worth_is_unknown_is_kept_and_leaves_the_quote_in_force() -> None:

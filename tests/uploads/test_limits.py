@@ -9,7 +9,7 @@ import pytest
 
 from seedance_mcp.catalog import FileLimits, Source
 from seedance_mcp.catalog.files import MB, FileInfo, has_unchecked_limits, limit_problems
-from seedance_mcp.media.inspector import Inspector
+from seedance_mcp.media.inspector import DecoderLimits, Inspector
 from seedance_mcp.uploads import bucket
 from tests.server.mcp_client import Session
 from tests.uploads.samples import audio, image, video
@@ -149,6 +149,13 @@ async def test_without_the_extra_what_needs_no_decoder_is_checked_and_the_rest_i
 async def test_a_video_in_another_container_is_not_inspected_and_that_is_said(tmp_path: Path, photos: Path) -> None:
     answer = await dry_run(tmp_path, photos, MD, reference_videos=write(photos, a_mkv=video(3, "matroska")))
     assert "in reference_videos could not be checked: only mp4 and mov videos are inspected." in answer
+
+
+async def test_all_files_of_a_call_have_one_time_limit_together(tmp_path: Path, photos: Path) -> None:
+    hurried = {"inspector": Inspector(DecoderLimits(in_all=0))}
+    async with with_photos(tmp_path, app=hurried, SEEDANCE_UPLOAD_URL=BUCKET) as session:
+        refusal = await session.refused(model=MINI, reference_images=["fox.png"])
+    assert "was not opened, because the files of this call take longer than 0 s" in refusal
 
 
 async def test_files_beyond_the_limit_are_not_read(tmp_path: Path, photos: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -84,8 +85,12 @@ class Downloader:
                 self._group = None  # what still runs while the server stops starts no more downloads
 
     def start(self, job: Job) -> None:
-        """Download the video of a succeeded job in the background, unless that is under way, done or switched off."""
-        if self.autosave and job.state == "succeeded" and not job.path and job.id not in self._active and self._group:
+        """Download the video of a succeeded job in the background, unless that is under way, done or switched off.
+
+        A video that has been saved and is no longer there is downloaded again.
+        """
+        wanted = self.autosave and job.state == "succeeded" and not _is_saved(job)
+        if wanted and job.id not in self._active and self._group:
             self._active[job.id] = (0, None)
             self._group.start_soon(self._download_in_background, job)
 
@@ -139,8 +144,10 @@ class Downloader:
         if not claimed:
             return job
         try:
-            if job.path and await to_thread.run_sync(os.path.lexists, job.path):
+            if await to_thread.run_sync(_is_saved, job):
                 return job  # it was saved after the caller had read the job
+            if job.path:  # it was saved, and is gone
+                job = await self._journal.note(job.id, path=None) or job
             return await self._download_and_record(job, on_progress)
         finally:
             with anyio.CancelScope(shield=True), suppress(SeedanceError):
@@ -197,6 +204,14 @@ class Downloader:
         except (VendorUnreachable, UnexpectedAnswer) as error:
             raise SaveError(f"The video's link no longer works, and {error.sentence}") from None
         return await self._journal.note(job.id, url=snapshot.url) or job
+
+
+def _is_saved(job: Job) -> bool:
+    """Whether the video is where it was saved; a link in its place is another file."""
+    try:
+        return bool(job.path) and stat.S_ISREG(os.lstat(job.path or "").st_mode)
+    except OSError:
+        return False
 
 
 def _try_to_write(folder: Path) -> None:

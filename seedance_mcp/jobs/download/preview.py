@@ -41,7 +41,11 @@ async def preview_video(
         shown = await inspector.preview(video, frames, at)
     except OSError:
         problem = "has no saved video" if job.terminal else "is not finished"
-        raise NoSavedVideo(f"Job {job.id} {problem}.", next_step="Call check_video until it gives a path.") from None
+        next_step = "Call check_video until it gives a path."
+        if job.path:
+            problem = f"has its video no longer at {job.path}"
+            next_step = "Call check_video, which downloads it again at no cost while its link works."
+        raise NoSavedVideo(f"Job {job.id} {problem}.", next_step=next_step) from None
     path = await to_thread.run_sync(
         save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
     )

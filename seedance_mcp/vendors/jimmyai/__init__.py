@@ -18,9 +18,9 @@ from seedance_mcp.vendors.jimmyai.models import MODELS
 from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import (
     Accepted,
-    Amount,
     Answer,
     Call,
+    Charge,
     Percent,
     Refusal,
     Snapshot,
@@ -73,14 +73,14 @@ class _Result(BaseModel):
 
 class _Created(BaseModel):
     task_id: TaskId
-    cost: Amount = None
+    cost: Charge = None
 
 
 class _Status(BaseModel):
     status: str
     progress: Percent = None
     result: _Result | None = None
-    cost: Amount = None
+    cost: Charge = None
     error_message: str | None = None
 
 

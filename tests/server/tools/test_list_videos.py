@@ -51,6 +51,13 @@ async def test_a_new_job_does_not_move_the_pages(tmp_path: Path, era: str) -> No
     assert [video["job_id"] for video in second["videos"]] == created[1::-1]
 
 
+async def test_a_cursor_of_no_list_is_refused_and_is_no_empty_list(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        await create_slow(session, 1)
+        refusal = (await session.call("list_videos", cursor="x")).refusal
+    assert refusal == "invalid_request: This cursor is of no list. Call list_videos without a cursor."
+
+
 async def test_videos_can_be_filtered_by_state(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
         done = await session.video(**PRICED)
@@ -72,14 +79,6 @@ async def test_an_invalid_filter_is_refused_with_the_values_there_are(
         refusal = (await session.call("list_videos", **arguments)).refusal
     assert refusal.startswith(f"invalid_request: list_videos: {named}")
     assert "state" not in arguments or "succeeded" in refusal
-
-
-async def test_an_unknown_cursor_ends_the_list(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
-        await session.create(**PRICED)
-        page = (await session.call("list_videos", cursor="nowhere")).fields
-    assert page["videos"] == []
-    assert "next_cursor" not in page
 
 
 async def test_each_video_is_listed_briefly(tmp_path: Path, era: str) -> None:

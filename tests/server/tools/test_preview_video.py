@@ -92,7 +92,12 @@ async def test_a_broken_or_deleted_video_is_refused(tmp_path: Path, era: str) ->
         path.write_bytes(b"not a video at all")
         assert "cannot be decoded" in (await session.call("preview_video", job_id=video["job_id"])).refusal
         path.unlink()
-        assert "has no saved video" in (await session.call("preview_video", job_id=video["job_id"])).refusal
+        refusal = (await session.call("preview_video", job_id=video["job_id"])).refusal
+        assert f"no longer at {path}. Call check_video, which downloads it again" in refusal
+        again = (await session.call("check_video", job_id=video["job_id"], wait_seconds=30)).fields
+        assert again["path"] == str(path)
+        assert path.stat().st_size > 1000
+        assert session.charge_count == 1
 
 
 async def test_without_the_media_extra_the_tool_is_absent(tmp_path: Path, era: str) -> None:
@@ -149,4 +154,4 @@ async def test_a_link_in_the_place_of_a_saved_video_is_not_followed(tmp_path: Pa
         path = Path(video["path"])
         path.rename(tmp_path / "away.mp4")
         path.symlink_to(tmp_path / "away.mp4")
-        assert "has no saved video" in (await session.call("preview_video", job_id=video["job_id"])).refusal
+        assert "has its video no longer at" in (await session.call("preview_video", job_id=video["job_id"])).refusal
