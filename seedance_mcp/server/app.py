@@ -19,7 +19,8 @@ from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
 from seedance_mcp.server import clients, player, prompts, resources, sandbox_mark, tasks, video_files
-from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text, tidy
+from seedance_mcp.server.blanks import tidy
+from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.questions import Questions
