@@ -41,6 +41,7 @@ MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
 CONTROLS: Mapping[str, Row] = {
+    "like": Text(_OURS),
     "max_cost": Number(0, None, _OURS, unit="USD"),
     "request_key": Text(_OURS),
     "allow_duplicate": Flag(_OURS),
@@ -49,6 +50,7 @@ CONTROLS: Mapping[str, Row] = {
 """Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
+    "like": "job_id: its arguments, except those given",
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",

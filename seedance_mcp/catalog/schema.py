@@ -21,19 +21,19 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def merged_schema(models: Sequence[Model]) -> Schema:
-    """Return the input schema of create_video: every field that at least one of the models accepts."""
+    """Return the input schema of create_video: every field that at least one of the models accepts.
+
+    None is required, because `like` may stand for each of them.
+    """
     properties: dict[str, Schema] = {"model": _model(models)}
-    required: list[str] = []
     for name in FIELDS:
         rows = [m.kept_rows[name] for m in models if name in m.rows]
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
         properties[name] = tool_property(row, _description(name, rows))
-        if row.required and len(rows) == len(models):
-            required.append(name)
     properties |= {name: tool_property(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 _FEW = 8

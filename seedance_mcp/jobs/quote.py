@@ -115,8 +115,12 @@ def make_quote(
     checked = inputs.check(model, order.args)
     if checked.request is None:
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
-        raise _refusal(model, checked, others, choose.nearest(model, order.args, inputs.check), named=True)
-    return _quote(settings, order, inputs, checked.request, checked.advice, price(checked.request, prices))
+        raise _refusal(
+            model, checked, others, choose.nearest(model, order.args, inputs.check), named=True, job=order.model_of
+        )
+    cost = price(checked.request, prices)
+    chosen = f"the model of job {order.model_of}" if order.model_of else None
+    return _quote(settings, order, inputs, checked.request, checked.advice, cost, chosen)
 
 
 def _unfilled(name: str) -> str:
@@ -205,10 +209,14 @@ def _refusal(
     suggestion: Suggestion | None,
     *,
     named: bool = False,
+    job: str | None = None,
     of: int = 0,
 ) -> InvalidRequest:
     count = len(checked.problems)
-    head = f"{model.id} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
+    whose = f", the model of job {job}," if job else ""
+    head = (
+        f"{model.id}{whose} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
+    )
     lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
     lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
     if suggestion is not None:

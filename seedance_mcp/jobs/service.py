@@ -14,6 +14,7 @@ from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceE
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.download.preview import Previewed, preview_video
+from seedance_mcp.jobs.earlier import in_full
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
@@ -40,6 +41,8 @@ from seedance_mcp.uploads.uploader import Uploader
 from seedance_mcp.vendors.vendor import is_task_id
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -162,7 +165,9 @@ class JobService:
         Raises:
             InvalidRequest: lists every problem, the nearest legal values, and the models that would accept the order.
             NotConfigured: no vendor has an API key.
+            UnknownJob, NoSavedVideo, SaveError, MissingExtra: see `in_full`.
         """
+        order = await in_full(order, self.settings, self.get, self._last_frame)
         prices = await self.prices(order.model)
         files = await self._files(order)
         return make_quote(self.settings, order, files, prices, await self._affordable(order))
@@ -397,6 +402,9 @@ class JobService:
             MissingExtra, UnreadableMedia: see `Inspector.preview`.
         """
         return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
+
+    async def _last_frame(self, job: Job) -> Path:
+        return (await self.preview(await self.check(job.id), frames=1)).last_frame
 
     async def track(self, job: Job) -> None:
         """Poll a job in the background from now on, even if another server created it."""

@@ -40,12 +40,22 @@ async def preview_video(
             raise FileNotFoundError
         shown = await inspector.preview(video, frames, at)
     except OSError:
-        problem = "has no saved video" if job.terminal else "is not finished"
-        raise NoSavedVideo(f"Job {job.id} {problem}.", next_step="Call check_video until it gives a path.") from None
+        raise _no_video(job) from None
     path = await to_thread.run_sync(
         save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
     )
     return Previewed(shown.jpeg, shown.times, path)
+
+
+def _no_video(job: Job) -> NoSavedVideo:
+    if job.terminal and job.state != "succeeded":
+        return NoSavedVideo(f"Job {job.id} {job.state}, so it has no video.", next_step="Name another job.")
+    problem = "has no saved video" if job.terminal else "is not finished"
+    return NoSavedVideo(
+        f"Job {job.id} {problem}.",
+        next_step="Call check_video until it gives a path; where it gives only a url, ask the user to set "
+        "SEEDANCE_SAVE=auto.",
+    )
 
 
 def save_last_frame(frames_dir: Path, stem: str, jpeg: bytes) -> Path:
