@@ -29,6 +29,7 @@ from seedance_mcp.jobs.journal.model import (
     new_id,
     with_latest,
 )
+from seedance_mcp.jobs.offers import within_caps
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.budget import Spending
     from seedance_mcp.jobs.journal.model import Total
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
+    from seedance_mcp.jobs.offers import Offer
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.inputs import Inputs
@@ -190,6 +192,12 @@ class JobService:
         """Return a quote by every configured model that may be chosen for the order, the one to choose first."""
         prices = await self.prices()
         return all_quotes(self.settings, order, await self._files(order), prices)
+
+    async def offers(self, order: Order) -> list[Offer]:
+        """Return what fits within the caps, where an order does not."""
+        order = await in_full(order, self.settings, self.get, self._last_frame)
+        files, prices = await self._files(order), await self.prices()
+        return within_caps(self.settings.models, order, prices, files.check, await self._affordable(order))
 
     async def _files(self, order: Order) -> Inputs:
         return await inspect_files(order.args, self.settings, self._inspector)

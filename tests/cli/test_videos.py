@@ -72,8 +72,8 @@ async def test_the_list_shows_how_long_links_last_and_where_videos_are(vendors: 
         rf" succeeded .* \$0\.57 .* saved .* {vendors.videos}/\S+-an-owl-{saved[-4:]}\.mp4", line_of[saved]
     )
     shown = await vendors.listed()
-    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown[lasting]["expires_at"])
-    assert "expires_at" not in shown[other] | shown[saved] | shown[failed]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown[lasting]["url_expires_at"])
+    assert "url_expires_at" not in shown[other] | shown[saved] | shown[failed]
     assert shown[saved]["size_bytes"] == len(VIDEO)
     assert shown[saved]["sha256"] == hashlib.sha256(VIDEO).hexdigest()
     for age, text in (
@@ -124,7 +124,7 @@ async def test_one_job_is_shown_by_the_end_of_its_id(vendors: Vendors) -> None:
     for arguments in (["show", job, "--json"], ["--json", "show", job]):
         shown = json.loads((await vendors.run(*arguments)).out)
         assert (shown["job_id"], shown["prompt"]) == (job, "a red kite")
-        assert shown["expires_at"]
+        assert shown["url_expires_at"]
 
 
 async def test_the_error_about_an_ambiguous_id_names_every_job_it_could_mean(tmp_path: Path) -> None:
