@@ -203,8 +203,8 @@ def _why(ranked: Sequence[Candidate]) -> str:
     rest = [c for c in ranked if c.standard != best.standard]
     if rest:
         reasons = Counter(_against(c, best) for c in rest)
-        counts = (f"{count} {reason}" for reason, count in reasons.items())
-        why += f"; {len(rest)} more could, " + (next(iter(reasons)) if len(reasons) == 1 else ", ".join(counts))
+        counts = ", ".join(f"{count} ({reason})" for reason, count in reasons.items())
+        why += f"; {len(rest)} more could" + (f", {next(iter(reasons))}" if len(reasons) == 1 else f": {counts}")
     return why
 
 
@@ -227,7 +227,7 @@ _KNOWN = {
     Known.USD: "priced in USD",
     Known.USD_WITH_CAUTION: "with a caution about the price",
     Known.OWN_UNITS: "price in USD unknown",
-    Known.UNKNOWN: "price unknown",
+    Known.UNKNOWN: "price in USD unknown",
 }
 
 

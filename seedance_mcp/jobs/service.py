@@ -32,7 +32,7 @@ from seedance_mcp.jobs.journal.model import (
 from seedance_mcp.jobs.offers import within_caps
 from seedance_mcp.jobs.poller import Poller
 from seedance_mcp.jobs.price_lists import PriceLists
-from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
+from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote, require_vendor
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.jobs.schedule import check_again_in, expected
 from seedance_mcp.jobs.submit import Submitter
@@ -155,6 +155,14 @@ class JobService:
         )
 
     # -- quoting --------------------------------------------------------------------------------------------------
+
+    def require_vendor(self) -> None:
+        """Return if a vendor is configured.
+
+        Raises:
+            NotConfigured: none has an API key.
+        """
+        require_vendor(self.settings)
 
     async def prices(self, model: object = None) -> Prices:
         """Return what is known about prices, with the price list of one model's vendor, or (None) of all vendors."""

@@ -44,7 +44,8 @@ log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
     "Makes Seedance videos. create_video starts one paid job and returns its job_id at once; check_video waits for the "
-    "video. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
+    "video. Ask what the video should show if the user has not said. Pass what the user asked for and leave the rest "
+    "out. Never call create_video again for a job that is slow "
     "or unknown. A refusal says what would work and costs nothing."
 )
 
