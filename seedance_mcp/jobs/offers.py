@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,26 +33,31 @@ class Offer:
 def within_caps(
     models: Sequence[Model], order: Order, prices: Prices, check: Check, affordable: Callable[[Price], bool]
 ) -> list[Offer]:
-    """Return what an order can be changed to, one change each: another model, a lower resolution, fewer seconds.
+    """Return what an order can be changed to: another model, a lower resolution, fewer seconds, or if need be several.
 
     Each is accepted by the model that the order names (or by any, where it names none) and has a price in USD.
     """
-    named = [m for m in models if m.id == order.model]
-    offers: list[Offer] = []
 
     def best(able: Sequence[Model], args: Mapping[str, Any]) -> choose.Candidate | None:
         ranked = choose.ranked(able, args, prices, check, affordable)
         found = ranked[0] if ranked else None
         return found if found and not found.over_cap and found.known is Known.USD else None
 
-    if named and (other := best(models, order.args)):
-        offers.append(Offer({"model": other.model.id}, other.price))
-    for name, values in (("resolution", _resolutions), ("duration", _durations)):
-        for value in values(named or models, _sent(named or models, order, check, name)):
-            if found := best(named or models, {**order.args, name: value}):
-                offers.append(Offer({name: value}, found.price))
-                break
-    return offers
+    def changed(able: Sequence[Model], *names: str, also: bool = False) -> list[Offer]:
+        """Return the first change of these fields together that fits."""
+        values = [_lower(able, _sent(able, order, check, name), name) for name in names]
+        for combination in itertools.product(*values):
+            change = dict(zip(names, combination, strict=True))
+            if found := best(able, {**order.args, **change}):
+                return [Offer(({"model": found.model.id} if also else {}) | change, found.price)]
+        return []
+
+    named = [m for m in models if m.id == order.model]
+    able, fields = named or models, ("resolution", "duration")
+    offers = changed(models, also=True) if named else []
+    offers += [offer for name in fields for offer in changed(able, name)]
+    offers = offers or changed(able, *fields)
+    return offers or (changed(models, *fields, also=True) if named else [])
 
 
 def _sent(models: Sequence[Model], order: Order, check: Check, name: str) -> Any:
@@ -62,17 +68,19 @@ def _sent(models: Sequence[Model], order: Order, check: Check, name: str) -> Any
     return next((value for r in requests if r and (value := getattr(r, name)) is not None), None)
 
 
-def _resolutions(models: Sequence[Model], asked: Any) -> Iterator[str]:
-    """Yield the resolutions below the one asked for, the highest first."""
-    rows = [row for m in models if isinstance(row := m.rows.get("resolution"), OneOf)]
-    values = {value for row in rows for value in row.values}
-    lower = [value for value in values if isinstance(asked, str) and magnitude(value) < magnitude(asked)]
-    yield from sorted(lower, key=magnitude, reverse=True)
+def _lower(models: Sequence[Model], asked: Any, name: str) -> list[Any]:
+    """Return the resolutions or whole seconds below the one asked for, the highest first."""
+    if name == "resolution":
+        found = [row for m in models if isinstance(row := m.rows.get(name), OneOf)]
+        values = {value for row in found for value in row.values}
+        lower = [value for value in values if isinstance(asked, str) and magnitude(value) < magnitude(asked)]
+        return sorted(lower, key=magnitude, reverse=True)
+    rows = [row for m in models if isinstance(row := m.kept_rows.get(name), Number)]
+    if not rows or not isinstance(asked, int | float):
+        return []
+    least = min(min(row.only) if row.only else int(row.least or 1) for row in rows)
+    return list(range(min(int(asked), _LONGEST) - (int(asked) == asked), least - 1, -1))
 
 
-def _durations(models: Sequence[Model], asked: Any) -> Iterator[int]:
-    """Yield the whole seconds below those asked for, the longest first."""
-    rows = [row for m in models if isinstance(row := m.kept_rows.get("duration"), Number)]
-    if rows and isinstance(asked, int | float):
-        least = min(min(row.only) if row.only else int(row.least or 1) for row in rows)
-        yield from range(min(int(asked), 60) - (int(asked) == asked), least - 1, -1)
+_LONGEST = 60
+"""Seconds: no model makes a longer video."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from seedance_mcp.catalog.price import Price
 from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
 
     from seedance_mcp.catalog.order import Order
-    from seedance_mcp.catalog.price import Price, Prices
+    from seedance_mcp.catalog.price import Prices
     from seedance_mcp.jobs.journal.budget import Spending
     from seedance_mcp.jobs.journal.model import Total
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
@@ -202,10 +203,16 @@ class JobService:
         return all_quotes(self.settings, order, await self._files(order), prices)
 
     async def offers(self, order: Order) -> list[Offer]:
-        """Return what fits within the caps, where an order does not."""
+        """Return what fits within the caps, where an order does not; nothing where no price would help."""
+        if not (await self._affordable(order))(Price("", usd_micros=0)) or await self._all_busy():
+            return []
         order = await in_full(order, self.settings, self.get, self._last_frame)
         files, prices = await self._files(order), await self.prices()
         return within_caps(self.settings.models, order, prices, files.check, await self._affordable(order))
+
+    async def _all_busy(self) -> bool:
+        most = self.settings.max_open_jobs
+        return most is not None and (await self._journal.spending()).open_jobs >= most
 
     async def _files(self, order: Order) -> Inputs:
         return await inspect_files(order.args, self.settings, self._inspector)
