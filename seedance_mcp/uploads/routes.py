@@ -76,7 +76,7 @@ class UploadRoutes:
                 "name a bucket in SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)"
             )
         if not bucket.installed():
-            return 'is a local file, and SEEDANCE_UPLOAD_URL needs the extra "upload": install seedance-mcp[upload]'
+            return "is a local file; ask the user to install seedance-mcp[upload], which SEEDANCE_UPLOAD_URL needs"
         return UploadRoute(self.bucket, review, needed)
 
 

@@ -14,6 +14,8 @@ NOTHING = Spending("2026-01-01")
 BUSY = Spending("2026-01-01", spent=300_000, reserved=200_000, open_jobs=2, unpriced=1)
 MODEL = "seedanceapi/seedance-2-mini"
 RESETS = "It resets at local midnight."
+ONE_VIDEO = "and the user's limit for one video is"
+WAIT = "Wait until one has finished (list_videos shows them), then call again"
 OTHER_MODEL = "Use a model with a known price (list_models)"
 UNKNOWN = f"The price of {MODEL} in USD is unknown"
 
@@ -47,9 +49,9 @@ def test_what_is_within_every_cap_is_admitted(reserve: int | None, limits: Caps,
             500_001,
             Caps(per_video=500_000),
             NOTHING,
-            "This video may cost $0.500001, and the user's limit for one video is $0.50.",
+            f"This video may cost $0.500001, {ONE_VIDEO} $0.50.",
         ),
-        (1, Caps(per_video=0), NOTHING, "This video may cost $0.000001, and the user's limit for one video is $0.00."),
+        (1, Caps(per_video=0), NOTHING, f"This video may cost $0.000001, {ONE_VIDEO} $0.00."),
         (500_001, Caps(asked=500_000), NOTHING, "This video may cost $0.500001, and max_cost is $0.50."),
         (
             500_001,
@@ -61,7 +63,7 @@ def test_what_is_within_every_cap_is_admitted(reserve: int | None, limits: Caps,
             500_001,
             Caps(per_video=500_000, asked=9_000_000),  # the caller lowers a cap, and never raises one
             NOTHING,
-            "This video may cost $0.500001, and the user's limit for one video is $0.50.",
+            f"This video may cost $0.500001, {ONE_VIDEO} $0.50.",
         ),
         (
             500_001,
@@ -99,8 +101,7 @@ def test_what_exceeds_a_cap_is_refused_with_the_amounts(
         (
             1,
             Caps(open_jobs=2),
-            "Wait until one has finished (list_videos shows them), then call again; or ask the user to raise "
-            "SEEDANCE_MAX_OPEN_JOBS.",
+            f"{WAIT}; or ask the user to raise SEEDANCE_MAX_OPEN_JOBS.",
         ),
         (
             None,
