@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from seedance_mcp.catalog import Advice, Flag, Media, Model, Number, OneOf, Row, Text, schema
+from seedance_mcp.catalog import Flag, Media, Model, Number, OneOf, Row, Text, schema
 from seedance_mcp.catalog.check import check, sentences
-from seedance_mcp.catalog.price import price
-from seedance_mcp.catalog.shape import KINDS, MODES, as_made, samples
+from seedance_mcp.catalog.shape import KINDS, MODES, Example, as_made, example, samples
 from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server.tools.tool import OBJECT, OURS, STRING, STRINGS, Call, Tool, check_args, inputs, outputs
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from seedance_mcp.catalog.price import Prices
-    from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
     from seedance_mcp.views import Fields
@@ -76,7 +74,7 @@ async def list_models(service: JobService, call: Call) -> Fields:
     if name is not None and len(models) == 1:
         return _one_model(models[0], shape, prices)
     filtered = "resolution" in shape
-    found = [(m, _brief(m, *made, prices, filtered=filtered)) for m in models if (made := as_made(m, shape))]
+    found = [(m, _brief(m, made, filtered=filtered)) for m in models if (made := example(m, shape, prices))]
     if not found:
         raise InvalidRequest(_blockers(models, shape), next_step="Tell the user, or drop one of the conditions.")
     return {"models": _grouped(found)} | _totals(models, found)
@@ -132,7 +130,7 @@ def _json(value: object) -> str:
 
 
 def _one_model(model: Model, shape: Mapping[str, Any], prices: Prices) -> Fields:
-    made = as_made(model, shape)
+    made = example(model, shape, prices)
     if made is None:
         problems = check(model, next(iter(samples(model, shape))), strict=True).problems
         raise InvalidRequest(
@@ -146,7 +144,7 @@ def _one_model(model: Model, shape: Mapping[str, Any], prices: Prices) -> Fields
         "audio": _audio(model),
         "rules": [f"{rule.describe()}{' (the upstream)' if rule.source.soft else ''}" for rule in model.rules],
         "advice": list(dict.fromkeys(advice.text for advice in warnings)),
-        "price": _price_text(made[0], prices),
+        "price": _price_text(made),
     }
 
 
@@ -157,9 +155,7 @@ def _audio(model: Model) -> str:
     return audio_text(model.traits.get("generate_audio"))
 
 
-def _brief(
-    model: Model, request: VideoRequest, advice: Sequence[Advice], prices: Prices, *, filtered: bool = False
-) -> str:
+def _brief(model: Model, made: Example, *, filtered: bool = False) -> str:
     """Describe a model in at most 40 tokens: what it is, seconds, resolutions, what it starts from, price, cautions.
 
     `filtered`: the resolution that is priced is the one that was asked for.
@@ -175,9 +171,9 @@ def _brief(
         ends = f"{duration.least:g}-{duration.most:g}s" if duration.most else f"{duration.least:g}s+"
         seconds = "/".join(map(str, duration.only)) + "s" if duration.only else ends
     # Assets that a model takes are in its summary, or concern only a caller who has some.
-    cautions = dict.fromkeys(a.when[0] for a in advice if a.caution and not a.asset)
+    cautions = dict.fromkeys(a.when[0] for a in made.advice if a.caution and not a.asset)
     marks = (f"!{name}" for name in cautions)
-    cost = _price_text(request, prices, with_resolution=len(values) > 1 and not filtered)
+    cost = _price_text(made, with_resolution=len(values) > 1 and not filtered)
     return ",".join(filter(None, [model.summary, seconds, lines, _starts(model), cost, *marks]))
 
 
@@ -198,9 +194,9 @@ def _most(model: Model, kind: str) -> str:
     return "*" if row.most is None or row.most > 9 else str(row.most)  # noqa: PLR2004  (the largest digit)
 
 
-def _price_text(request: VideoRequest, prices: Prices, *, with_resolution: bool = True) -> str:
-    """Return what a request costs, such as "$1.54/5s 720p" or "$0.35/video"; "+": it may cost more."""
-    cost = price(request, prices)
+def _price_text(made: Example, *, with_resolution: bool = True) -> str:
+    """Return what an example costs, such as "$1.54/5s 720p" or "$0.35/video"; "+": it may cost more."""
+    request, cost = made.request, made.cost
     flat = cost.per == "video"
     if cost.amount is None:
         return "price unknown" + ("/video" if flat else "")
