@@ -24,7 +24,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def merged_schema(models: Sequence[Model]) -> Schema:
     """Return the input schema of create_video: every field that at least one of the models accepts.
 
-    None is required, because `like` may stand for each of them.
+    None is required, because `like` may supply each of them.
     """
     properties: dict[str, Schema] = {"model": _model(models)}
     for name in FIELDS:
@@ -75,7 +75,7 @@ def _description(name: str, models: Sequence[Model]) -> str:
     if isinstance(row, Link) and row.schemes == ("asset",):
         parts = []
     if name == "reference_audios" and all(_needs_company(m, name) for m in able):
-        parts.append("with an image or clip")
+        parts.append("with an image or video")
     if name == "web_search" and all(_is_for_text(m, name) for m in able):
         parts.append("text only")
     return ", ".join([*parts, *_limits(row, rows), *_defaults(rows)])

@@ -77,15 +77,16 @@ async def _like(order: Order, settings: Settings, job: Job) -> Order:
 def _left_open(job: Job, settings: Settings) -> set[str]:
     """Return the switches of a job that are as its model has them by default: they ask nothing of another model."""
     model = next((m for m in settings.models if m.id == job.model), None)
-    rows = model.rows if model else {}
-    return {name for name in _SWITCHES if name in rows and job.request.get(name) == rows[name].default}
+    if model is None:
+        return set()
+    return {n for n in _SWITCHES if n in model.rows and job.request.get(n) == model.rows[n].default}
 
 
 def _placeholders(args: Mapping[str, Any]) -> Iterator[str]:
     for name in MEDIA:
         value = args.get(name)
         items = cast("list[Any]", value) if isinstance(value, list) else [value]
-        yield from (item for item in items if is_placeholder(item))
+        yield from (str(item) for item in items if is_placeholder(item))
 
 
 def _with_paths(value: Any, paths: Mapping[str, str]) -> Any:

@@ -28,7 +28,7 @@ _ENDINGS = {f".{ending}" for ending in MIME} | {".jpeg", ".tif", ".tiff", ".m4v"
 
 
 async def find_again(placeholders: Sequence[str], settings: Settings) -> dict[str, str]:
-    """Return the path of a file with the content that each placeholder stands for, where there is one.
+    """Return the path of a file with the content that each placeholder represents, where there is one.
 
     Only files that a request may name are considered. A path ends with the review that the placeholder asks for.
     """
@@ -38,7 +38,7 @@ async def find_again(placeholders: Sequence[str], settings: Settings) -> dict[st
 
 
 def _find(placeholders: Sequence[str], settings: Settings) -> dict[str, str]:
-    wanted = {found[0]: "" for p in placeholders if (found := _DIGEST.search(p))}
+    wanted = {digest[0]: "" for p in placeholders if (digest := _DIGEST.search(p))}
     roots = allowed_roots(settings)
     for path in _files(roots):
         if all(wanted.values()):

@@ -41,8 +41,8 @@ def measured(job: Job) -> str:
     found = job.delivered or {}
     if not {"width", "height", "seconds", "audio"} <= found.keys():
         return ""
-    sound = "audio" if found["audio"] else "no audio"
-    return f"{found['seconds']:.1f} s, {found['width']}x{found['height']}, {sound}"
+    audio = "audio" if found["audio"] else "no audio"
+    return f"{found['seconds']:.1f} s, {found['width']}x{found['height']}, {audio}"
 
 
 def is_broken(job: Job) -> bool:

@@ -189,7 +189,7 @@ async def test_the_instructions_say_to_ask_what_the_video_should_show(tmp_path: 
 
 @pytest.mark.parametrize("said", [False, True])
 async def test_paths_are_offered_only_where_they_are_allowed(tmp_path: Path, era: str, *, said: bool) -> None:
-    settings = {"SEEDANCE_MEDIA_ROOTS": str(tmp_path)} if said else {}
+    settings: dict[str, Any] = {"SEEDANCE_MEDIA_ROOTS": str(tmp_path)} if said else {}
     async with connected(tmp_path, era, **settings) as session:
         tools = {tool.name: tool for tool in (await session.client.list_tools()).tools}
     assert ("paths" in str(tools["create_video"].description)) is said
