@@ -234,15 +234,19 @@ def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
         return f"{why}, so nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
         return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
-    if is_broken(job):
-        return "Tell the user that the saved copy cannot be decoded, and pass on the url; do not create it again."
     if job.path or (job.url and not autosave):
-        return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
+        return _where(job)
     if job.terminal and key_only and not autosave:
         return (
             "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
         )
     return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
+
+
+def _where(job: Job) -> str:
+    if is_broken(job):
+        return "Tell the user that the saved copy cannot be decoded, and pass on the url; do not create it again."
+    return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
 
 
 # -- list_videos --------------------------------------------------------------------------------------------------
