@@ -63,25 +63,23 @@ NEXT_STEP: dict[Code, str] = {
     Code.CONTENT_POLICY: "Reword the prompt or change the images; the same request would be refused again.",
     Code.REAL_PERSON: "Use images without a recognisable real person, or an asset that the vendor has approved.",
     Code.AUTH: "Ask the user to check this vendor's API key; `seedance-mcp doctor` shows which setting it comes from.",
-    Code.NO_CREDIT: "Ask the user to top up the account at this vendor, or use a model of another configured vendor.",
-    Code.RATE_LIMITED: "Wait a minute before trying again, or use another vendor.",
+    Code.NO_CREDIT: "Ask the user to top up the account at this vendor.",
+    Code.RATE_LIMITED: "Retry once after 60 s; if it is refused again, tell the user.",
     Code.BUSY: "Wait until one of the running videos has finished (list_videos), then try again.",
     Code.NOT_FOUND: "The vendor does not know this task; call list_videos to see all jobs.",
-    Code.VENDOR_DOWN: "Try again in a few minutes, or use another vendor.",
+    Code.VENDOR_DOWN: "Retry once in a few minutes; if that fails, tell the user.",
     Code.UNKNOWN_OUTCOME: (
-        "Do NOT call create_video again: the video may be running and billed. Use check_video with this job_id."
+        "Do NOT call create_video again: the video may be running and billed. check_video says how to settle it."
     ),
     Code.GENERATION_FAILED: "Change the prompt or the images before paying for another attempt.",
-    Code.UNEXPECTED_ANSWER: "Please report this answer to the project; other vendors are not affected.",
-    Code.OVER_BUDGET: (
-        "Choose a cheaper model, a shorter video or a lower resolution, or ask the user to raise the cap."
-    ),
+    Code.UNEXPECTED_ANSWER: "Ask the user to report this answer to the project; other vendors are not affected.",
+    Code.OVER_BUDGET: "Tell the user: only a shorter, smaller or cheaper video, or a higher limit, would do.",
     Code.CONFIRMATION_REQUIRED: "Ask the user whether to spend this.",
     Code.KEY_REUSED: "Use a new request_key for a new video, or repeat the first request unchanged.",
     Code.NOT_CONFIGURED: "Ask the user to set a vendor's API key, or SEEDANCE_SANDBOX=1 to try without one.",
     Code.UNKNOWN_JOB: "Call list_videos to see the jobs there are.",
-    Code.SETTING: "Correct the setting; `seedance-mcp doctor` lists all settings.",
-    Code.JOURNAL: "Run `seedance-mcp doctor`; nothing is submitted while the journal cannot be written.",
+    Code.SETTING: "Ask the user to correct the setting; `seedance-mcp doctor` lists all settings.",
+    Code.JOURNAL: "Ask the user to run `seedance-mcp doctor`; nothing is sent while the journal cannot be written.",
     Code.STOPPING: "Call again once the server has restarted; list_videos shows what was under way.",
     Code.INTERNAL: "Call list_videos before trying again, and ask the user to report what the server's log says.",
     Code.NOT_SAVED: "Call check_video to try again; it also gives the URL until that expires.",

@@ -86,7 +86,8 @@ class Settings:
         name = _as_text(model_id)[:100]
         if name in models:
             return models[name]
-        close = difflib.get_close_matches(name, models, n=3, cutoff=0.4)
+        containing = [known for known in models if name.casefold() in known.casefold()][:3] if name else []
+        close = containing or difflib.get_close_matches(name, models, n=3, cutoff=0.4)
         hint = f"The closest are {', '.join(close)}." if close else "Call list_models to see all models."
         raise InvalidRequest(f"No configured vendor has a model {name[:60]!r}.", next_step=hint)
 

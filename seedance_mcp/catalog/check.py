@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
+from seedance_mcp.catalog.media import Media
 from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import (
     CONTROLS,
@@ -175,21 +176,25 @@ def _unknown_names(model: Model, args: Args) -> list[Problem]:
     prompt = args.get("prompt")
     if not isinstance(prompt, str):
         return []
-    found: list[Problem] = []
-    seen: set[tuple[str, int]] = set()
+    unknown: dict[str, dict[int, None]] = {}
+    last = {kind: _last_mention(model, args, f"reference_{kind}s") for kind in ("image", "video", "audio")}
     for kind, number in mentions(prompt):
-        if (kind, number) in seen:
-            continue
-        if len(found) > MOST_SHOWN:
-            break
-        seen.add((kind, number))
-        given = args.get(f"reference_{kind}s")
-        count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]  (untrusted items)
-        last = min(count, max_mentions(model, f"reference_{kind}s"))
-        if not 1 <= number <= last:
-            known = f"the last {kind} is @{kind}{last}" if last else f"no reference_{kind}s are given"
-            found.append(Problem("prompt", None, f"mentions @{kind}{number}, but {known}"))
+        if not 1 <= number <= last[kind] and len(unknown.get(kind, ())) < MOST_SHOWN:
+            unknown.setdefault(kind, {})[number] = None
+    found: list[Problem] = []
+    for kind, numbers in unknown.items():
+        known = f"the last {kind} is @{kind}{last[kind]}" if last[kind] else f"no reference_{kind}s are given"
+        names = ", ".join(f"@{kind}{number}" for number in numbers)
+        found.append(Problem("prompt", None, f"mentions {names}, but {known}"))
     return found
+
+
+def _last_mention(model: Model, args: Args, field: str) -> int:
+    """Return the highest number that a prompt can mention; more items than the model takes are that field's problem."""
+    given, row = args.get(field), model.rows.get(field)
+    count = len(given) if isinstance(given, list | tuple) else 0  # pyright: ignore[reportUnknownArgumentType]  (untrusted items)
+    too_many = isinstance(row, Media) and row.most is not None and count > row.most
+    return count if too_many else min(count, max_mentions(model, field))
 
 
 def _fill_in(model: Model, args: Args, shape: Pixels | None) -> VideoRequest:

@@ -6,7 +6,7 @@ Everything here keeps to the soft limits, and no model without a content filter 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -120,6 +120,25 @@ class Suggestion:
     dropped: tuple[str, ...] = ()
     """What was asked for and is left out, never media."""
 
+    def changed(self, args: Args) -> dict[str, Any]:
+        """Return what differs from the arguments: the other values, and None for what is left out."""
+        left_out: dict[str, Any] = dict.fromkeys(self.dropped)
+        return {name: value for name, value in self.args.items() if args.get(name) != value} | left_out
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What a model accepts instead of a request that none accepts."""
+
+    model: Model
+    changed: Mapping[str, Any]
+    """The fields that differ, with their other values; None for what is left out."""
+
+    def text(self) -> str:
+        """Return it as text, such as "resolution 1080p with jimmyai/seedance2.0-sp"."""
+        parts = (f"no {name}" if value is None else f"{name} {value}" for name, value in self.changed.items())
+        return f"{', '.join(parts)} with {self.model.id}"
+
 
 def nearest(model: Model, args: Args, check: Check = check) -> Suggestion | None:
     """Return the request closest to this one that the model accepts, or None where a person has to decide."""
@@ -143,18 +162,40 @@ def closest(models: Sequence[Model], args: Args, prices: Prices, check: Check = 
 
     A value can be corrected, but leaving out an image makes another video.
     """
+    return min(models, key=lambda model: _apart(model, args, prices, check))
 
-    def distance(model: Model) -> tuple[float, ...]:
-        problems = check(model, args, strict=True).problems
-        without = [name for name in args if name in FIELDS and name not in model.rows]
-        lost_media = sum(name in MEDIA for name in without)
-        away = sum(_distance(model, problem) for problem in problems)
+
+_MOST_ALTERNATIVES = 3
+
+
+def alternatives(models: Iterable[Model], args: Args, prices: Prices, check: Check = check) -> list[Alternative]:
+    """Return the closest request for each set of wishes whose change makes a model accept the rest.
+
+    Where 4k and 13 s exclude each other, that is one request with other seconds and one in another resolution.
+    """
+    best: dict[frozenset[str], tuple[tuple[float, ...], Alternative]] = {}
+    for model in choosable(models):
         suggestion = nearest(model, args, check)
-        request = check(model, suggestion.args, strict=True).request if suggestion else None
-        cost = price(request, prices) if request else Price("")
-        return lost_media, len(problems), len(without), round(away, 6), _known(cost), _amount(cost)
+        if suggestion is None:
+            continue
+        changed = suggestion.changed(args)
+        key, apart = frozenset(changed), _apart(model, args, prices, check)
+        if key not in best or apart < best[key][0]:
+            best[key] = (apart, Alternative(model, changed))
+    fewest = [found for key, found in best.items() if not any(other < key for other in best)]
+    return [found for _, found in sorted(fewest, key=lambda pair: pair[0])][:_MOST_ALTERNATIVES]
 
-    return min(models, key=distance)
+
+def _apart(model: Model, args: Args, prices: Prices, check: Check) -> tuple[float, ...]:
+    """Return how far a model is from accepting a request; of equally far ones, the cheaper comes first."""
+    problems = check(model, args, strict=True).problems
+    without = [name for name in args if name in FIELDS and name not in model.rows]
+    lost_media = sum(name in MEDIA for name in without)
+    away = sum(_distance(model, problem) for problem in problems)
+    suggestion = nearest(model, args, check)
+    request = check(model, suggestion.args, strict=True).request if suggestion else None
+    cost = price(request, prices) if request else Price("")
+    return lost_media, len(problems), len(without), round(away, 6), _known(cost), _amount(cost)
 
 
 _HUGE = 10**9

@@ -27,6 +27,10 @@ class Order:
     """Micro-USD."""
     request_key: str | None = None
     allow_duplicate: bool = False
+    like: str | None = None
+    """The job whose arguments count where this order gives none."""
+    model_of: str | None = None
+    """The job from which the model comes, where the caller named none."""
 
     @classmethod
     def parse(cls, args: Mapping[str, Any]) -> Order:
@@ -40,4 +44,5 @@ class Order:
             max_cost=None if max_cost is None else round(min(max_cost, _LARGEST_USD) * MICROS),
             request_key=given.get("request_key"),
             allow_duplicate=given.get("allow_duplicate", False),
+            like=given.get("like"),
         )

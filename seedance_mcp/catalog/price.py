@@ -147,7 +147,7 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
     if usd_per_unit is None:
         what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
-        why = f"{request.model.vendor} does not publish {what}; the user can set SEEDANCE_PRICES"
+        why = f"{request.model.vendor} does not publish {what}; ask the user to set SEEDANCE_PRICES"
         return Price(basis, amount, unit, unknown=why, caution=caution, per=per, unit_usd=reported)
     micros = int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING))
     return Price(basis, amount, unit, micros, caution=caution, per=per, unit_usd=reported)
@@ -188,4 +188,4 @@ def _why(request: VideoRequest, per: str | None, source: str) -> str:
     vendor = request.model.vendor
     missing = f"does not publish a {'unit price' if per else 'price'}"
     reason = f"{vendor}'s unit price is unknown ({source})" if source else f"{vendor} {missing}"
-    return f"{reason}; the user can set SEEDANCE_PRICES"
+    return f"{reason}; ask the user to set SEEDANCE_PRICES"

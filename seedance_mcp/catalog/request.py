@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.rows import Row
 
 FIELDS: Mapping[str, str] = {
-    "prompt": "@image1, @video1, @audio1 name references",
+    "prompt": "@image1, @video1, @audio1: references",
     "duration": "Seconds",
     "resolution": "",
     "aspect_ratio": "",
-    "first_frame": "",
+    "first_frame": "URL or job_id (last frame)",
     "last_frame": "",
     "reference_images": "",
     "reference_videos": "",
     "reference_audios": "",
     "generate_audio": "",
-    "seed": "",
-    "web_search": "text only",
-    "watermark": "",
-    "safety_filter": "Content filter; false: unfiltered",
+    "seed": "May be ignored",
+    "web_search": "",
+    "watermark": "Not your logo",
+    "safety_filter": "false: unfiltered",
     "callback_url": "",
     "public": "May be shown in the vendor's gallery",
 }
@@ -41,6 +41,7 @@ MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
 CONTROLS: Mapping[str, Row] = {
+    "like": Text(_OURS),
     "max_cost": Number(0, None, _OURS, unit="USD"),
     "request_key": Text(_OURS),
     "allow_duplicate": Flag(_OURS),
@@ -49,10 +50,11 @@ CONTROLS: Mapping[str, Row] = {
 """Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
+    "like": "job_id to repeat, changed",
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",
-    "dry_run": "",
+    "dry_run": "Price only",
 }
 
 

@@ -7,7 +7,7 @@ references. Some clients drop ranges and defaults before the model sees them, so
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,33 +15,35 @@ from seedance_mcp.catalog.media import Link, Media
 from seedance_mcp.catalog.model import Model
 from seedance_mcp.catalog.request import CONTROL_DESCRIPTIONS, CONTROLS, FIELDS, max_mentions
 from seedance_mcp.catalog.rows import SAME, Flag, Number, OneOf, Row, Schema, Text
+from seedance_mcp.catalog.rules import Needs, NotTogether
 from seedance_mcp.catalog.switches import switch_schemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def merged_schema(models: Sequence[Model]) -> Schema:
-    """Return the input schema of create_video: every field that at least one of the models accepts."""
+    """Return the input schema of create_video: every field that at least one of the models accepts.
+
+    None is required, because `like` may supply each of them.
+    """
     properties: dict[str, Schema] = {"model": _model(models)}
-    required: list[str] = []
     for name in FIELDS:
         rows = [m.kept_rows[name] for m in models if name in m.rows]
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
-        properties[name] = tool_property(row, _description(name, rows))
-        if row.required and len(rows) == len(models):
-            required.append(name)
+        properties[name] = tool_property(row, _description(name, models))
     properties |= {name: tool_property(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-_FEW = 8
+_FEW = 100
+"""Characters of all ids together; more would cost more tokens than a call of list_models."""
 
 
 def _model(models: Sequence[Model]) -> Schema:
-    """List the ids of up to 8 models; more ids would cost more tokens than a call of list_models."""
-    if len(models) <= _FEW:
+    """List the ids of a few models."""
+    if sum(len(m.id) for m in models) <= _FEW:
         return {"type": "string", "enum": [m.id for m in models]}
     return {"type": "string", "description": "From list_models"}
 
@@ -64,27 +66,52 @@ def tool_property(row: Row, description: str) -> Schema:
     return schema | ({"description": description} if description else {})
 
 
-def _description(name: str, rows: Sequence[Row]) -> str:
+def _description(name: str, models: Sequence[Model]) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
+    able = [m for m in models if name in m.rows]
+    rows = [m.kept_rows[name] for m in able]
     row = reduce(lambda a, b: a.merged(b), rows)
     parts = [FIELDS[name]] if FIELDS[name] else []
+    if isinstance(row, Link) and row.schemes == ("asset",):
+        parts = []
+    if name == "reference_audios" and all(_needs_company(m, name) for m in able):
+        parts.append("with an image or video")
+    if name == "web_search" and all(_is_for_text(m, name) for m in able):
+        parts.append("text only")
+    return ", ".join([*parts, *_limits(row, rows), *_defaults(rows)])
+
+
+def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
     if isinstance(row, Number):
         only = [r.only for r in rows if isinstance(r, Number) and r.only]
         least, most = (f"{end:g}" if end is not None else None for end in (row.least, row.most))
-        parts += [] if least is None else [f"from {least}" if most is None else f"{least}-{most}"]
+        if least is not None:
+            yield f"from {least}" if most is None else f"{least}-{most}"
         if only:
-            parts.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
+            yield ("only " if row.only else "some models only ") + "/".join(map(str, only[0]))
     if isinstance(row, Media | Text) and row.most:
-        parts.append(f"max {row.most}" + (" characters" if isinstance(row, Text) else ""))
+        yield f"max {row.most}" + (" characters" if isinstance(row, Text) else "")
     if isinstance(row, Media | Link):
         schemes = row.link.schemes if isinstance(row, Media) else row.schemes
         if schemes == ("asset",):
-            parts.append("asset:// only")
+            yield "asset:// only"
+
+
+def _defaults(rows: Sequence[Row]) -> Iterator[str]:
     defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
-    if len(defaults) == 1:
+    if len(defaults) > 1:
+        yield "default by model"
+    elif defaults:
         with_image = any(isinstance(r, OneOf) and r.default_with_media != SAME for r in rows)
-        parts.append(f"default {str(next(iter(defaults))).lower()}" + (" without images" if with_image else ""))
-    return ", ".join(parts)
+        yield f"default {str(next(iter(defaults))).lower()}" + (" without images" if with_image else "")
+
+
+def _needs_company(model: Model, name: str) -> bool:
+    return any(isinstance(rule, Needs) and rule.field == name for rule in model.rules)
+
+
+def _is_for_text(model: Model, name: str) -> bool:
+    return any(isinstance(rule, NotTogether) and name in rule.these for rule in model.rules)
 
 
 def exact_schema(model: Model) -> Schema:
@@ -98,7 +125,7 @@ def exact_schema(model: Model) -> Schema:
         if name in model.rows:
             row = model.rows[name]
             default = {} if row.default is None else {"default": row.default}
-            properties[name] = row.schema() | {"description": _description(name, [row]) or row.allowed()} | default
+            properties[name] = row.schema() | {"description": _description(name, [model]) or row.allowed()} | default
     properties |= dict(switch_schemas(model))
     for name, row in CONTROLS.items():
         properties[name] = row.schema() | {"description": CONTROL_DESCRIPTIONS[name]}

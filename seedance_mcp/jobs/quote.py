@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from seedance_mcp.catalog import choose
 from seedance_mcp.catalog.check import sentences
 from seedance_mcp.catalog.choose import Known
 from seedance_mcp.catalog.price import price
-from seedance_mcp.catalog.request import CONTROLS
+from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.jobs.journal.model import NewJob, new_id
 from seedance_mcp.uploads.inputs import Inputs, PendingUpload
@@ -21,7 +21,7 @@ from seedance_mcp.uploads.inputs import Inputs, PendingUpload
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice, Model
     from seedance_mcp.catalog.check import Checked
-    from seedance_mcp.catalog.choose import Candidate, Suggestion
+    from seedance_mcp.catalog.choose import Alternative, Candidate, Suggestion
     from seedance_mcp.catalog.order import Order
     from seedance_mcp.catalog.price import Price, Prices
     from seedance_mcp.catalog.request import VideoRequest
@@ -126,9 +126,7 @@ def make_quote(
         InvalidRequest: lists every problem, the nearest legal values, and the models that would accept the request.
         NotConfigured: no vendor has an API key.
     """
-    if not settings.models:
-        unfilled = [_unfilled(name) for name in settings.unfilled if "_API_KEY" in name]
-        raise NotConfigured(" ".join(["No vendor is configured.", *unfilled]))
+    require_vendor(settings)
     ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
     if order.model is None:
         return _first(settings, order, inputs, prices, ranked)
@@ -136,8 +134,23 @@ def make_quote(
     checked = inputs.check(model, order.args)
     if checked.request is None:
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
-        raise _refusal(model, checked, others, choose.nearest(model, order.args, inputs.check), named=True)
-    return _quote(settings, order, inputs, checked.request, checked.advice, price(checked.request, prices))
+        instead = [] if others else choose.alternatives(settings.models, order.args, prices, inputs.check)
+        nearest = choose.nearest(model, order.args, inputs.check)
+        raise _refusal(model, checked, order, nearest, others=others, instead=instead)
+    cost = price(checked.request, prices)
+    chosen = f"the model of job {order.model_of}" if order.model_of else None
+    return _quote(settings, order, inputs, checked.request, checked.advice, cost, chosen)
+
+
+def require_vendor(settings: Settings) -> None:
+    """Return if a vendor is configured.
+
+    Raises:
+        NotConfigured: none has an API key.
+    """
+    if not settings.models:
+        unfilled = [_unfilled(name) for name in settings.unfilled if "_API_KEY" in name]
+        raise NotConfigured(" ".join(["No vendor is configured.", *unfilled]))
 
 
 def _unfilled(name: str) -> str:
@@ -174,9 +187,28 @@ def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ran
             )
         model = choose.closest(models, order.args, prices, inputs.check)
         checked = inputs.check(model, order.args, strict=True)
-        raise _refusal(model, checked, [], choose.nearest(model, order.args, inputs.check), of=len(settings.models))
+        others = choose.alternatives(models, order.args, prices, inputs.check)
+        nearest = choose.nearest(model, order.args, inputs.check)
+        raise _refusal(model, checked, order, nearest, instead=others, of=len(settings.models))
     best = ranked[0]
-    return _quote(settings, order, inputs, best.request, best.advice, best.price, _why(ranked))
+    why = "; ".join([_why(ranked), *_excluding(settings, order, inputs, prices, best)])
+    return _quote(settings, order, inputs, best.request, best.advice, best.price, why)
+
+
+def _excluding(settings: Settings, order: Order, inputs: Inputs, prices: Prices, best: Candidate) -> Iterator[str]:
+    """Yield which argument excludes the models with a known price, where the best has none."""
+    if best.known is Known.USD:
+        return
+    found: list[tuple[int, str]] = []
+    for name in order.args:
+        if name in FIELDS and name not in {"prompt", *MEDIA}:
+            without = {k: v for k, v in order.args.items() if k != name}
+            ranked = choose.ranked(settings.models, without, prices, inputs.check)
+            if ranked and ranked[0].known is Known.USD and ranked[0].price.usd_micros is not None:
+                other = ranked[0]
+                found.append((ranked[0].price.usd_micros, f"without {name}: {other.model.id}, {other.price.brief()}"))
+    if found:
+        yield min(found)[1]
 
 
 def _why(ranked: Sequence[Candidate]) -> str:
@@ -192,7 +224,8 @@ def _why(ranked: Sequence[Candidate]) -> str:
     rest = [c for c in ranked if c.standard != best.standard]
     if rest:
         reasons = Counter(_against(c, best) for c in rest)
-        why += f"; {len(rest)} more could: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        counts = ", ".join(f"{count} ({reason})" for reason, count in reasons.items())
+        why += f"; {len(rest)} more could" + (f", {next(iter(reasons))}" if len(reasons) == 1 else f": {counts}")
     return why
 
 
@@ -214,37 +247,45 @@ def _against(other: Candidate, best: Candidate) -> str:
 _KNOWN = {
     Known.USD: "priced in USD",
     Known.USD_WITH_CAUTION: "with a caution about the price",
-    Known.OWN_UNITS: "without a known price in USD",
-    Known.UNKNOWN: "with an unknown price",
+    Known.OWN_UNITS: "price in USD unknown",
+    Known.UNKNOWN: "price in USD unknown",
 }
 
 
 def _refusal(
     model: Model,
     checked: Checked,
-    others: Sequence[str],
+    order: Order,
     suggestion: Suggestion | None,
     *,
-    named: bool = False,
+    others: Sequence[str] = (),
+    instead: Sequence[Alternative] = (),
     of: int = 0,
 ) -> InvalidRequest:
     count = len(checked.problems)
-    head = f"{model.id} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
+    args, named = order.args, not of
+    whose = f", the model of job {order.model_of}," if order.model_of else ""
+    head = (
+        f"{model.id}{whose} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
+    )
     lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
     lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
     if suggestion is not None:
         without = f", without {' and '.join(suggestion.dropped)}" if suggestion.dropped else ""
-        args = ({"model": model.id} if named else {}) | suggestion.args
-        shown = {name: value for name, value in args.items() if len(str(value)) <= _LONGEST_SHOWN}
-        unchanged = " and ".join(name for name in args if name not in shown)
+        works = ({"model": model.id} if named else {}) | suggestion.args
+        shown = {name: value for name, value in works.items() if len(str(value)) <= _LONGEST_SHOWN}
+        unchanged = " and ".join(name for name in works if name not in shown)
         with_it = f", with {unchanged} as it is" if unchanged else ""
         lines.append(f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}")
+    shown_above = suggestion.changed(args).keys() if suggestion is not None else set[str]()
+    lines += [f"Or: {other.text()}." for other in instead if other.changed.keys() != shown_above]
     if others:
         shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
         lines.append(f"Unchanged, the request would be accepted by: {shown}.")
     lines.append("Nothing was sent.")
-    return InvalidRequest("\n".join(lines), next_step=_CORRECT if suggestion is None else _ASK)
+    wished = any(problem.field in FIELDS and problem.field in args for problem in checked.problems)
+    return InvalidRequest("\n".join(lines), next_step=_ASK if wished else _CORRECT)
 
 
 _CORRECT = "Correct these and call again."
-_ASK = "Correct mistakes and call again; where the user asked for what cannot be had, tell the user or ask first."
+_ASK = "Correct your own mistakes and call again; where the user asked for it, tell the user or ask before paying."

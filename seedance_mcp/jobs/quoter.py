@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from seedance_mcp.catalog.price import Price
 from seedance_mcp.errors import OverBudget
 from seedance_mcp.jobs.journal.budget import admit, caps
+from seedance_mcp.jobs.offers import within_caps
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.uploads.inputs import inspect_files
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.order import Order
-    from seedance_mcp.catalog.price import Price, Prices
+    from seedance_mcp.catalog.price import Prices
     from seedance_mcp.jobs.journal.model import Journal
+    from seedance_mcp.jobs.offers import Offer
     from seedance_mcp.jobs.price_lists import PriceLists
     from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.settings import Settings
@@ -46,6 +49,15 @@ class Quoter:
         """Return a quote by every configured model that may be chosen for the order, the one to choose first."""
         prices = await self.prices()
         return all_quotes(self._settings, order, await self._files(order), prices)
+
+    async def offers(self, order: Order) -> list[Offer]:
+        """Return what fits within the caps, where an order does not; nothing where no price would help."""
+        most, spending = self._settings.max_open_jobs, await self._journal.spending()
+        affordable = await self._affordable(order)
+        if not affordable(Price("", usd_micros=0)) or (most is not None and spending.open_jobs >= most):
+            return []
+        files, prices = await self._files(order), await self.prices()
+        return within_caps(self._settings.models, order, prices, files.check, affordable)
 
     async def check_caps(self, quote: Quote) -> None:
         """Check a quote against the caps without reserving anything.

@@ -10,15 +10,19 @@ import anyio
 
 from seedance_mcp.errors import SaveError, SeedanceError
 from seedance_mcp.jobs.download.preview import Previewed, preview_video
+from seedance_mcp.jobs.earlier import in_full
 from seedance_mcp.jobs.journal.budget import caps
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, Page
 from seedance_mcp.jobs.lookup import find_job, get_job
 from seedance_mcp.jobs.parts import make_parts
+from seedance_mcp.jobs.quote import require_vendor
 from seedance_mcp.jobs.settlement import settle_by_hand
 from seedance_mcp.jobs.waiter import OnProgress, Progress
 from seedance_mcp.media.inspector import Inspector
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.budget import Spending
     from seedance_mcp.jobs.journal.model import Total
     from seedance_mcp.jobs.journal.process_lock import ProcessLock
+    from seedance_mcp.jobs.offers import Offer
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.settings import Settings
@@ -65,6 +70,14 @@ class JobService:
 
     # -- quoting --------------------------------------------------------------------------------------------------
 
+    def require_vendor(self) -> None:
+        """Return if a vendor is configured.
+
+        Raises:
+            NotConfigured: none has an API key.
+        """
+        require_vendor(self.settings)
+
     async def prices(self, model: object = None) -> Prices:
         """Return what is known about prices, with the price list of one model's vendor, or (None) of all vendors."""
         return await self._parts.quoter.prices(model)
@@ -75,12 +88,19 @@ class JobService:
         Raises:
             InvalidRequest: lists every problem, the nearest legal values, and the models that would accept the order.
             NotConfigured: no vendor has an API key.
+            UnknownJob, NoSavedVideo, SaveError, MissingExtra: see `in_full`.
         """
+        order = await in_full(order, self.settings, self.get, self._last_frame)
         return await self._parts.quoter.quote(order)
 
     async def quotes(self, order: Order) -> list[Quote]:
         """Return a quote by every configured model that may be chosen for the order, the one to choose first."""
         return await self._parts.quoter.quotes(order)
+
+    async def offers(self, order: Order) -> list[Offer]:
+        """Return what fits within the caps, where an order does not; nothing where no price would help."""
+        order = await in_full(order, self.settings, self.get, self._last_frame)
+        return await self._parts.quoter.offers(order)
 
     def url(self, quote: Quote) -> str:
         """Return the URL that creating a quote would POST to."""
@@ -213,6 +233,9 @@ class JobService:
             MissingExtra, UnreadableMedia: see `Inspector.preview`.
         """
         return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
+
+    async def _last_frame(self, job: Job) -> Path:
+        return (await self.preview(await self.check(job.id), frames=1)).last_frame
 
     async def track(self, job: Job) -> None:
         """Poll a job in the background from now on, even if another server created it."""

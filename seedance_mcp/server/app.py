@@ -19,7 +19,8 @@ from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
 from seedance_mcp.server import clients, player, prompts, resources, sandbox_mark, tasks, video_files
-from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text, tidy
+from seedance_mcp.server.blanks import tidy
+from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.questions import Questions
@@ -43,7 +44,8 @@ log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
     "Makes Seedance videos. create_video starts one paid job and returns its job_id at once; check_video waits for the "
-    "video. Pass what the user asked for and leave the rest out. Never call create_video again for a job that is slow "
+    "video. Ask what the video should show if the user has not said. Pass what the user asked for and leave the rest "
+    "out. Never call create_video again for a job that is slow "
     "or unknown. A refusal says what would work and costs nothing."
 )
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.sanitize import map_text
-from seedance_mcp.server import clients
 from seedance_mcp.views import to_text
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ LARGEST_ANSWER = 20_000
 """Bytes of an answer: of its text and its fields together, without images and pieces of videos."""
 _CUTS = (4000, 2000, 1000, 500, 200, 100, 50)
 """Characters to which the texts of a too large answer are cut, one after the other, until it fits."""
-_LARGEST_EXACT = 2**53
 
 
 def check_arguments(arguments: Mapping[str, Any], owner: str) -> None:
@@ -63,23 +61,6 @@ def _too_large(owner: str, problem: str) -> InvalidRequest:
     return InvalidRequest(
         f"{owner}: the arguments {problem}, so they were not read.", next_step="Send fewer and shorter values."
     )
-
-
-def tidy(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as they are meant, without what clients add by themselves.
-
-    Some clients send null or something empty for "not given", and 5.0 for 5.
-    """
-    given = {
-        name: value
-        for name, value in arguments.items()
-        if value is not None and value not in ("", []) and name not in clients.ADDED_ARGUMENTS
-    }
-    return {name: int(value) if _is_whole(value) else value for name, value in given.items()}
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_EXACT
 
 
 def is_small(fields: Fields) -> bool:

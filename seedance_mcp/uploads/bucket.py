@@ -52,7 +52,8 @@ class Bucket:
             import obstore  # noqa: PLC0415  (only present with the extra)
         except ImportError:
             raise MissingExtra(
-                'SEEDANCE_UPLOAD_URL needs the extra "upload".', next_step="Install seedance-mcp[upload]."
+                'SEEDANCE_UPLOAD_URL needs the extra "upload".',
+                next_step="Ask the user to install seedance-mcp[upload].",
             ) from None
         try:
             store: Any = self.open()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -24,7 +23,7 @@ from seedance_mcp.catalog.files import FileInfo, FileKind, has_unchecked_limits,
 from seedance_mcp.catalog.request import FRAMES, MEDIA
 from seedance_mcp.uploads import local_files
 from seedance_mcp.uploads.local_files import LocalFile, UnusableFile
-from seedance_mcp.uploads.routes import PURPOSES, UploadRoute, UploadRoutes
+from seedance_mcp.uploads.routes import PURPOSES, UploadRoute, UploadRoutes, allowed_roots
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import FileLimits, Model
@@ -233,7 +232,7 @@ async def inspect_files(args: Args, settings: Settings, inspector: Inspector) ->
 
 def _find(paths: Sequence[str], settings: Settings) -> dict[str, NamedFile]:
     named: dict[str, NamedFile] = {}
-    roots = (*settings.media_roots, *_own_frames(settings))
+    roots = allowed_roots(settings)
     resolved = {str(root.resolve()) for root in roots}
     for number, path in enumerate(paths, 1):
         purpose = next((p for p in PURPOSES if path.endswith(f"#{p}")), "")
@@ -248,13 +247,3 @@ def _find(paths: Sequence[str], settings: Settings) -> dict[str, NamedFile]:
             swapped = file.root not in resolved
             named[path] = NamedFile(purpose, problem="was swapped") if swapped else NamedFile(purpose, file)
     return named
-
-
-def _own_frames(settings: Settings) -> tuple[Path, ...]:
-    """Return the folder of last frames, whose files are always allowed, unless it is missing or a link."""
-    folder = settings.frames_dir
-    try:
-        own = folder.resolve() == folder.parent.resolve() / folder.name and folder.is_dir()
-    except OSError:
-        own = False
-    return (folder.resolve(),) if own else ()

@@ -68,7 +68,7 @@ def find(text: str, roots: Sequence[Path]) -> LocalFile:
     """
     if not roots:
         raise UnusableFile(
-            "is not a URL, and local files are not allowed: the user can allow folders in SEEDANCE_MEDIA_ROOTS"
+            "is not a URL, and local files are not allowed: ask the user to allow folders in SEEDANCE_MEDIA_ROOTS"
         )
     path, root = _resolve(_path(text), roots)
     name = shown(path)
@@ -166,7 +166,7 @@ def _resolve(path: str, roots: Sequence[Path]) -> tuple[str, str]:
         if _below(real, root) and (os.path.isabs(path) or os.path.lexists(real)):  # noqa: PTH117  (the path is a string)
             return real, root
     allowed = ", ".join(map(str, roots))
-    raise UnusableFile(f"is not a file below {allowed}; the user can allow more folders with SEEDANCE_MEDIA_ROOTS")
+    raise UnusableFile(f"is not a file below {allowed}; ask the user to allow its folder in SEEDANCE_MEDIA_ROOTS")
 
 
 def _below(real: str, root: str) -> bool:

@@ -11,6 +11,8 @@ from seedance_mcp.uploads import bucket
 from seedance_mcp.uploads.bucket import Bucket
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seedance_mcp.catalog import Link, Model
     from seedance_mcp.catalog.files import FileInfo
     from seedance_mcp.settings import Settings
@@ -70,11 +72,11 @@ class UploadRoutes:
                 return UploadRoute(None, review, needed)
         if self.bucket is None:
             return (
-                f"is a local file that {vendor.name} cannot accept: {problem}. The user can name a bucket for such "
-                "files in SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)"
+                f"is a local file that {vendor.name} cannot accept: {problem}; give a public URL, or ask the user to "
+                "name a bucket in SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)"
             )
         if not bucket.installed():
-            return 'is a local file, and SEEDANCE_UPLOAD_URL needs the extra "upload": install seedance-mcp[upload]'
+            return "is a local file; ask the user to install seedance-mcp[upload], which SEEDANCE_UPLOAD_URL needs"
         return UploadRoute(self.bucket, review, needed)
 
 
@@ -82,3 +84,18 @@ def _upload_problem(endings: frozenset[str], most_mb: float, file: FileInfo) -> 
     if file.ending not in endings:
         return f"its upload does not accept {file.ending}"
     return f"its upload accepts at most {most_mb:g} MB" if file.size > most_mb * MB else ""
+
+
+def allowed_roots(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders whose files a request may name: the user's, and last the folder of last frames."""
+    return (*settings.media_roots, *_own_frames(settings))
+
+
+def _own_frames(settings: Settings) -> tuple[Path, ...]:
+    """Return the folder of last frames, whose files are always allowed, unless it is missing or a link."""
+    folder = settings.frames_dir
+    try:
+        own = folder.resolve() == folder.parent.resolve() / folder.name and folder.is_dir()
+    except OSError:
+        own = False
+    return (folder.resolve(),) if own else ()

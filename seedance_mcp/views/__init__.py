@@ -18,6 +18,7 @@ from seedance_mcp.errors import NEXT_STEP, Code
 from seedance_mcp.sanitize import LONGEST_LINK, clean
 from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text
 from seedance_mcp.views.cost import note as charge_note
+from seedance_mcp.views.made import is_broken, measured, requested
 from seedance_mcp.views.text import to_text
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def created(quote: Quote, admission: Admission, max_wait: int) -> Fields:
     job = admission.job
     step = f"Call check_video with job_id {job.id} and wait_seconds {max_wait} until it is finished."
     if job.state == "unknown":
-        step = NEXT_STEP[Code.UNKNOWN_OUTCOME]
+        step = _settle(job, quote.vendor)
     elif job.terminal:
         step = f"Call check_video with job_id {job.id} for its video, or the reason why there is none."
     own: Fields = {}
@@ -115,6 +116,19 @@ def created(quote: Quote, admission: Admission, max_wait: int) -> Fields:
             "next_step": step,
         }
     )
+
+
+def _settle(job: Job, vendor: Vendor | None) -> str:
+    """Say how an unknown outcome becomes known: by asking again where the vendor can be asked, or by a person."""
+    first = "Do NOT call create_video again: the video may be running and billed."
+    settle = f"`seedance-mcp videos resolve {job.id}"
+    person = (
+        f"ask the user to look for it on the vendor's site, then to run {settle} --task-id TASK_ID` if it is there, "
+        f"or {settle} --not-charged` if it is not."
+    )
+    if vendor is not None and vendor.idempotency_header is not None and job.task_id is None:
+        return f"{first} check_video asks the vendor again; if it stays unknown, {person}"
+    return f"{first} Checking again will not change this: {person}"
 
 
 def _created_note(job: Job, *, duplicate: bool) -> str | None:
@@ -148,14 +162,12 @@ def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | 
             "url": link(job),
             "expires_at": _expires_at(job, vendor),
             "size_bytes": job.size,
-            "duration": job.request.get("duration") if job.state == "succeeded" else None,
-            "resolution": job.request.get("resolution") if job.state == "succeeded" else None,
+            "requested": None if job.open else requested(job),
+            "measured": measured(job),
             "cost": cost(job),
             "error": _error(job) if failed or job.state == "unknown" else None,
             "note": _note(job),
-            "next_step": _next_step(
-                job, autosave=autosave, key_only=vendor is not None and bool(vendor.build_download)
-            ),
+            "next_step": _next_step(job, vendor, autosave=autosave),
         }
     )
 
@@ -213,24 +225,28 @@ def _error(job: Job) -> Fields:
     return _known({"code": job.error_code, "vendor_message": clean(job.error_message or "")})
 
 
-def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
+def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
+    key_only = vendor is not None and bool(vendor.build_download)
     if job.state == "unknown":
-        return (
-            "Do NOT create it again: it may be running and billed. The user can check the vendor's site and settle "
-            f"it with `seedance-mcp videos resolve {job.id}`."
-        )
+        return _settle(job, vendor)
     if job.state == "abandoned" or (job.state == "rejected" and not job.error_code):
         why = "Nothing was sent" if job.state == "abandoned" else "The user said so"
         return f"{why}, so nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
         return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
     if job.path or (job.url and not autosave):
-        return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
+        return _where(job)
     if job.terminal and key_only and not autosave:
         return (
             "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
         )
     return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
+
+
+def _where(job: Job) -> str:
+    if is_broken(job):
+        return "Tell the user that the saved copy cannot be decoded, and pass on the url; do not create it again."
+    return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
 
 
 # -- list_videos --------------------------------------------------------------------------------------------------
@@ -247,9 +263,10 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "cost": brief_cost(job),
                 "created_at": _iso(job.created_at),
                 "prompt": _shorten(job.prompt),
+                "requested": requested(job),
                 "path": job.path,
-                "url": None if job.path else link(job),
-                "note": charge_note(job),
+                "url": None if job.path and not is_broken(job) else link(job),
+                "note": _note(job) if job.terminal else charge_note(job),
             }
         )
         for job in page.jobs

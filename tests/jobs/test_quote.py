@@ -56,13 +56,14 @@ def test_advice_comes_with_a_quote(tmp_path: Path) -> None:
 
 def test_a_refusal_lists_every_problem_the_nearest_request_and_the_models_that_can(tmp_path: Path) -> None:
     sentence = refusal(tmp_path, model="seedanceapi/seedance-2.0", duration=4, resolution="480p", nonsense=1)
-    head, *problems, nearest, last = sentence.splitlines()
+    head, *problems, nearest, other, last = sentence.splitlines()
     assert head == "seedanceapi/seedance-2.0 cannot do this, 2 problems:"
     assert [line.partition(" ")[2].partition(" ")[0] for line in problems] == ["duration", "nonsense"]
     assert nearest == (
         'This would work, without nonsense: {"model": "seedanceapi/seedance-2.0", "prompt": "a fox", "duration": 5, '
         '"resolution": "480p"}'
     )
+    assert other == "Or: no nonsense with seedanceapi/seedance-2-mini."
     assert last == "Nothing was sent."
 
 
@@ -105,7 +106,7 @@ def test_the_cheapest_model_is_chosen_and_the_reason_given(tmp_path: Path) -> No
     found = quoted(tmp_path, duration=5, resolution="480p")
     assert found.model.id == MINI["model"]
     assert found.chosen == (
-        "cheapest of 3 with a known price; 2 more could: 1 with an unknown price, 1 made for other requests"
+        "cheapest of 3 with a known price; 2 more could: 1 (price in USD unknown), 1 (made for other requests)"
     )
 
 
@@ -113,7 +114,7 @@ def test_without_any_price_the_first_model_is_chosen(tmp_path: Path) -> None:
     keyless = load({"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_AIGPTIMAGE_API_KEY": "key"})
     found = make_quote(keyless, Order.parse({"prompt": "a fox"}), Inputs(), {})
     assert found.price.usd_micros is None
-    assert found.chosen == "its price is unknown; 1 more could: 1 made for other requests"
+    assert found.chosen == "its price is unknown; 1 more could, made for other requests"
 
 
 def test_where_every_price_is_known_none_is_said_to_be_unknown(tmp_path: Path) -> None:

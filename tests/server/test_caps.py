@@ -60,7 +60,9 @@ async def test_a_caller_cannot_raise_the_cap_per_video(tmp_path: Path, era: str)
     async with connected(tmp_path, era, SEEDANCE_MAX_COST="0.50") as session:
         for arguments in ({}, {"max_cost": 100}, {"dry_run": True}):
             refusal = await session.refused(**PRICED, **arguments)
-            assert re.match(r"over_budget: This video may cost \$\d+\.\d+, and SEEDANCE_MAX_COST is \$0\.50\.", refusal)
+            assert re.match(
+                r"over_budget: This video may cost \$\d+\.\d+, and the user's limit for one video is \$0\.50\.", refusal
+            )
         assert await session.nothing_happened()
 
 
@@ -83,7 +85,7 @@ async def test_with_a_cap_a_model_without_a_price_can_be_allowed(tmp_path: Path,
 async def test_a_price_from_the_user_counts_towards_the_cap(tmp_path: Path, era: str) -> None:
     prices = '{"ope/seedance-2-0": {"per": "second", "unit": "USD", "rates": {"480p": 0.25}}}'
     async with connected(tmp_path, era, SEEDANCE_MAX_COST="0.99", SEEDANCE_PRICES=prices) as session:
-        assert "may cost $1.00, and SEEDANCE_MAX_COST is $0.99" in await session.refused(**UNPRICED)
+        assert "may cost $1.00, and the user's limit for one video is $0.99" in await session.refused(**UNPRICED)
     async with connected(tmp_path, era, SEEDANCE_MAX_COST="1", SEEDANCE_PRICES=prices) as session:
         assert (await session.create(**UNPRICED))["cost"]["usd"] == 1.0
 
@@ -134,7 +136,7 @@ async def test_the_number_of_open_jobs_is_limited(tmp_path: Path, era: str) -> N
         await session.create("one. sandbox: slow 3600", **PRICED)
         job = await session.create("two", **PRICED)
         refusal = await session.refused("three", **PRICED)
-        assert refusal.startswith("over_budget: 2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 2.")
+        assert refusal.startswith("over_budget: 2 jobs are open, and at most 2 may be. Nothing was sent. Wait until")
         assert session.charge_count == 2
         await session.finish(job["job_id"])
         await session.create("three", **PRICED)

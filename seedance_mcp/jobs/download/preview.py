@@ -40,16 +40,27 @@ async def preview_video(
             raise FileNotFoundError
         shown = await inspector.preview(video, frames, at)
     except OSError:
-        problem = "has no saved video" if job.terminal else "is not finished"
-        next_step = "Call check_video until it gives a path."
-        if job.path:
-            problem = f"has its video no longer at {job.path}"
-            next_step = "Call check_video, which downloads it again at no cost while its link works."
-        raise NoSavedVideo(f"Job {job.id} {problem}.", next_step=next_step) from None
+        raise _no_video(job) from None
     path = await to_thread.run_sync(
         save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
     )
     return Previewed(shown.jpeg, shown.times, path)
+
+
+def _no_video(job: Job) -> NoSavedVideo:
+    if job.terminal and job.state != "succeeded":
+        return NoSavedVideo(f"Job {job.id} {job.state}, so it has no video.", next_step="Name another job.")
+    if job.path:
+        return NoSavedVideo(
+            f"Job {job.id} has its video no longer at {job.path}.",
+            next_step="Call check_video, which downloads it again at no cost while its link works.",
+        )
+    problem = "has no saved video" if job.terminal else "is not finished"
+    return NoSavedVideo(
+        f"Job {job.id} {problem}.",
+        next_step="Call check_video until it gives a path; where it gives only a url, ask the user to set "
+        "SEEDANCE_SAVE=auto.",
+    )
 
 
 def save_last_frame(frames_dir: Path, stem: str, jpeg: bytes) -> Path:

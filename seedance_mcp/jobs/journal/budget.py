@@ -52,6 +52,10 @@ class Spending:
         return max(0, budget - self.spent - self.reserved)
 
 
+RAISE_CAP = "Tell the user, or ask the user to raise SEEDANCE_MAX_COST."
+RAISE_BUDGET = "Tell the user, or ask the user to raise SEEDANCE_DAILY_BUDGET."
+
+
 def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None:
     """Return if a job may be admitted.
 
@@ -60,13 +64,17 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
     """
     if caps.open_jobs is not None and so_far.open_jobs >= caps.open_jobs:
         raise OverBudget(
-            f"{so_far.open_jobs} jobs are open and SEEDANCE_MAX_OPEN_JOBS is {caps.open_jobs}.",
-            next_step="Wait until one has finished (list_videos shows them), then call again.",
+            f"{so_far.open_jobs} jobs are open, and at most {caps.open_jobs} may be.",
+            next_step="Wait until one has finished (list_videos shows them), then call again; or ask the user to raise "
+            "SEEDANCE_MAX_OPEN_JOBS.",
         )
     capped = caps.per_video is not None or caps.per_day is not None
     if reserve is None:
         if caps.asked is not None:
-            raise OverBudget(f"The price of {model} in USD is unknown, so max_cost cannot be enforced.")
+            raise OverBudget(
+                f"The price of {model} in USD is unknown, so max_cost cannot be enforced.",
+                next_step="Use a model with a known price (list_models), or ask the user whether to drop max_cost.",
+            )
         if capped and not caps.allow_unpriced:
             raise OverBudget(
                 f"The price of {model} in USD is unknown, and a cap is set.",
@@ -74,11 +82,13 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
                 "or SEEDANCE_ALLOW_UNPRICED=1.",
             )
         return
-    for cap, name in ((caps.asked, "max_cost"), (caps.per_video, "SEEDANCE_MAX_COST")):
+    for cap, whose in ((caps.asked, "max_cost"), (caps.per_video, "the user's limit for one video")):
         if cap is not None and reserve > cap:
-            raise OverBudget(f"This video may cost {dollars(reserve)}, and {name} is {dollars(cap)}.")
+            step = None if cap == caps.asked else RAISE_CAP
+            raise OverBudget(f"This video may cost {dollars(reserve)}, and {whose} is {dollars(cap)}.", next_step=step)
     if caps.per_day is not None and so_far.spent + so_far.reserved + reserve > caps.per_day:
         raise OverBudget(
             f"This video may cost {dollars(reserve)}; of the daily budget of {dollars(caps.per_day)}, "
-            f"{dollars(so_far.spent)} is spent and {dollars(so_far.reserved)} reserved. It resets at local midnight."
+            f"{dollars(so_far.spent)} is spent and {dollars(so_far.reserved)} reserved. It resets at local midnight.",
+            next_step=RAISE_BUDGET,
         )

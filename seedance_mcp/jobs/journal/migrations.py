@@ -102,7 +102,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         raise JournalError(
             f"The journal {path} was written by a newer seedance-mcp (format {version}, this one knows {VERSION}).",
-            next_step="Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder.",
+            next_step="Ask the user to upgrade seedance-mcp, or to set SEEDANCE_STATE_DIR to another folder.",
         )
     if version < VERSION:
         _migrate(db, version)

@@ -11,6 +11,7 @@ Each step is durable before the next one begins, so the journal shows how far a 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -300,6 +301,14 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 def new_id() -> str:
     """Return a new job id: 12 characters that are hard to confuse (59 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+_ID = re.compile(f"[{_ALPHABET}]{{12}}")
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text has the form of a job id."""
+    return _ID.fullmatch(text) is not None
 
 
 def with_latest(first: str | None, latest: str) -> str:

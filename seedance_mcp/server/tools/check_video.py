@@ -25,8 +25,8 @@ _ROWS: dict[str, Row] = {
 
 FIELDS: dict[str, Schema] = {
     "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER, "check_again_in": NUMBER,
-    "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING, "size_bytes": NUMBER, "duration": NUMBER,
-    "resolution": STRING, "cost": OBJECT, "error": OBJECT, "note": STRING, "next_step": STRING,
+    "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING, "size_bytes": NUMBER,
+    "requested": STRING, "measured": STRING, "cost": OBJECT, "error": OBJECT, "note": STRING, "next_step": STRING,
 }  # fmt: skip
 """What is answered about a job."""
 
@@ -36,7 +36,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "check_video",
         "Check video",
-        "A job's state, and its video once finished",
+        "A job's state and video",
         inputs(_ROWS, {"wait_seconds": f"0-{settings.max_wait}, default 0"}, no_choices=frozenset()),
         outputs(FIELDS, "job_id", "state", "model", "elapsed_seconds", "next_step"),
         check_video,

@@ -53,7 +53,7 @@ async def confirm(quote: Quote, requote: Requote, settings: Settings, ask: Ask) 
             raise NotConfirmed(
                 f"This video may cost {amount}. The user must approve anything above {dollars(limit)}, and this client "
                 "cannot ask.",
-                next_step="Ask in the chat: the user can raise SEEDANCE_CONFIRM_ABOVE, or choose something cheaper.",
+                next_step="In the chat, ask the user to raise SEEDANCE_CONFIRM_ABOVE or to choose something cheaper.",
             )
         if not answer:
             raise NotConfirmed("The user did not agree, so nothing was sent.", next_step="Propose something cheaper.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seedance_mcp import views
 from seedance_mcp.catalog import schema
 from seedance_mcp.catalog.order import Order
-from seedance_mcp.errors import Code, VendorRefused
+from seedance_mcp.errors import NEXT_STEP, Code, OverBudget, VendorRefused
 from seedance_mcp.sanitize import clean
 from seedance_mcp.server.tools import check_video
 from seedance_mcp.server.tools.confirm import confirm
@@ -26,7 +26,8 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "create_video",
         "Create video",
-        "Start a paid video; then check_video. No model: cheapest known price. Media: URLs or paths",
+        "Start a paid video; then check_video. No model: cheapest known price, else first"
+        + (". Media: URLs or paths" if settings.media_roots else ""),
         schema.merged_schema(settings.models),
         outputs(
             # As a task, its result is the video.
@@ -47,24 +48,50 @@ async def create_video(service: JobService, call: Call) -> Fields:
     """Quote, confirm, pay once, and answer with the job."""
     order = Order.parse(call.args)
     quote = await service.quote(order)
-    if order.dry_run:
-        await service.check_caps(quote)
-        return views.quoted(quote, service.url(quote))
-    quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
-    admission = await service.create(quote)
+    try:
+        if order.dry_run:
+            await service.check_caps(quote)
+            return views.quoted(quote, service.url(quote))
+        quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
+        admission = await service.create(quote)
+    except OverBudget as error:
+        raise await _with_offers(service, order, error) from None
     if admission.job.state == "rejected":
-        raise _refused(quote, admission.job)
+        raise await _refused(service, quote, admission.job)
     return views.created(quote, admission, service.settings.max_wait)
 
 
-def _refused(quote: Quote, job: Job) -> VendorRefused:
+async def _with_offers(service: JobService, order: Order, error: OverBudget) -> OverBudget:
+    """Return why a cap refuses an order together with what it would allow, which is the user's to decide."""
+    offers = "; ".join(offer.text() for offer in await service.offers(order))
+    within = f" Within it: {offers}." if offers else ""
+    step = f"Ask the user before changing it. {error.next_step}" if offers else error.next_step
+    return OverBudget(f"{error.sentence}{within} Nothing was sent.", next_step=step)
+
+
+async def _refused(service: JobService, quote: Quote, job: Job) -> VendorRefused:
     code = Code(job.error_code or Code.INVALID_REQUEST)
-    reason = clean(job.error_message or "") or "no reason given"
+    reason = (clean(job.error_message or "") or "no reason given").rstrip(".")
+    step = _review_step(quote) if code is Code.REAL_PERSON else None
+    if code in _ELSEWHERE and (other := await _elsewhere(service, quote)):
+        step = f"{NEXT_STEP[code]} Or ask the user whether to use {other}."
     return VendorRefused(
-        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.",
-        code=code,
-        next_step=_review_step(quote) if code is Code.REAL_PERSON else None,
+        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.", code=code, next_step=step
     )
+
+
+_ELSEWHERE = {Code.AUTH, Code.NO_CREDIT, Code.RATE_LIMITED, Code.BUSY, Code.VENDOR_DOWN}
+"""Refusals that are about the account or the vendor, so that another vendor may accept the same request."""
+
+
+async def _elsewhere(service: JobService, quote: Quote) -> str | None:
+    """Return the model of another configured vendor that would be chosen for the same request, with its price."""
+    quotes = [q for q in await service.quotes(quote.order) if q.vendor is not quote.vendor]
+    return f"{quotes[0].model.id} ({_priced(quotes[0])})" if quotes else None
+
+
+def _priced(quote: Quote) -> str:
+    return quote.price.brief() if quote.price.amount is not None else "price unknown"
 
 
 def _review_step(quote: Quote) -> str | None:
@@ -74,5 +101,6 @@ def _review_step(quote: Quote) -> str | None:
         return None
     return (
         f"{quote.vendor.name} accepts images of real persons after a review of its own. With the person's consent, "
-        "give each as a path below SEEDANCE_MEDIA_ROOTS that ends in #person; otherwise use other images."
+        "give each as a path that ends in #person (ask the user to allow its folder in SEEDANCE_MEDIA_ROOTS); "
+        "otherwise use other images."
     )

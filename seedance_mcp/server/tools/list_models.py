@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from seedance_mcp.catalog import Flag, Model, Number, OneOf, Row, Text, schema
-from seedance_mcp.catalog.shape import KINDS, MODES, Example, example
+from seedance_mcp.catalog import Flag, Media, Model, Number, OneOf, Row, Text, schema
+from seedance_mcp.catalog.check import check, sentences
+from seedance_mcp.catalog.shape import KINDS, MODES, Example, as_made, example, samples
 from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server.tools.tool import OBJECT, OURS, STRING, STRINGS, Call, Tool, check_args, inputs, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from seedance_mcp.catalog.price import Prices
@@ -27,12 +29,16 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "list_models",
         "List models",
-        "Models, limits, prices; arguments filter, model shows one. refs avi = audio/video/image, !x: caution",
-        inputs(_rows(settings.models), {}, no_choices=frozenset({"resolution", "aspect_ratio"})),
+        "Models, limits, prices; arguments filter. 932: most reference images, videos, audios; !x: caution",
+        inputs(
+            _rows(settings.models),
+            {},
+            no_choices=frozenset({"resolution", "aspect_ratio", "references"}),
+        ),
         outputs(
             {
-                "models": OBJECT, "model": STRING, "summary": STRING, "takes": OBJECT, "audio": STRING,
-                "rules": STRINGS, "advice": STRINGS, "price": STRING,
+                "models": OBJECT, "totals": STRING, "model": STRING, "summary": STRING, "takes": OBJECT,
+                "audio": STRING, "rules": STRINGS, "advice": STRINGS, "price": STRING,
             }
         ),
         list_models,
@@ -59,23 +65,77 @@ def _rows(models: tuple[Model, ...]) -> dict[str, Row]:
 async def list_models(service: JobService, call: Call) -> Fields:
     """Answer which models can do a shape and for how much, or what exactly one model takes."""
     settings = service.settings
+    service.require_vendor()
     check_args(_rows(settings.models), call, "list_models")
     name = call.args.get("model")
-    prices = await service.prices(name)
+    models = settings.models if name is None else _named(settings, name)
+    prices = await service.prices(models[0].id if len(models) == 1 else None)
     shape = {k: v for k, v in call.args.items() if k != "model"}
-    if name is not None:
-        return _one_model(settings.model(name), shape, prices)
+    if name is not None and len(models) == 1:
+        return _one_model(models[0], shape, prices)
     filtered = "resolution" in shape
-    found = {m.id: _brief(m, made, filtered=filtered) for m in settings.models if (made := example(m, shape, prices))}
+    found = [(m, _brief(m, made, filtered=filtered)) for m in models if (made := example(m, shape, prices))]
     if not found:
-        raise InvalidRequest("No configured model can do all of this.", next_step="Drop one of the conditions.")
-    return {"models": found}
+        raise InvalidRequest(_blockers(models, shape), next_step="Tell the user, or drop one of the conditions.")
+    return {"models": _grouped(found)} | _totals(models, found)
+
+
+def _named(settings: Settings, name: str) -> Sequence[Model]:
+    """Return the model with this id, or those whose ids contain the name.
+
+    Raises:
+        InvalidRequest: there is none; names the closest ids.
+    """
+    part = name.strip().casefold()
+    exact = [m for m in settings.models if part in {m.id.casefold(), m.name.casefold()}]
+    return exact or [m for m in settings.models if part in m.id.casefold()] or [settings.model(name)]
+
+
+def _grouped(found: Sequence[tuple[Model, str]]) -> Fields:
+    """Return a line for each model, or one for models of a vendor that do not differ: "vendor/a, b"."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for model, text in found:
+        names.setdefault((model.vendor, text), []).append(model.name)
+    return {f"{vendor}/{', '.join(group)}": text for (vendor, text), group in names.items()}
+
+
+def _totals(models: Sequence[Model], found: Sequence[tuple[Model, str]]) -> Fields:
+    """Return how many models each vendor has, and how many of them are listed, where there are several vendors."""
+    counts = Counter(m.vendor for m in models)
+    listed = Counter(m.vendor for m, _ in found)
+    if len(counts) == 1:
+        return {}
+    text = (f"{slug} {listed[slug]}" + (f" of {n}" if listed[slug] != n else "") for slug, n in counts.items())
+    return {"totals": ", ".join(text)}
+
+
+def _blockers(models: Sequence[Model], shape: Mapping[str, Any]) -> str:
+    """Say which condition excludes every model."""
+    text = "No configured model can do this."
+    if len(shape) == 1:
+        name = next(iter(shape))
+        rows = [row for m in models if (row := m.kept_rows.get(name)) is not None]
+        limits = dict.fromkeys(row.allowed() for row in rows)
+        return f"{text} {name}: {' / '.join(limits) if rows else 'no model takes it'}."
+    able: list[str] = []
+    for name, value in shape.items():
+        rest = {k: v for k, v in shape.items() if k != name}
+        count = sum(as_made(m, rest) is not None for m in models)
+        able += [f"without {name} {_json(value)}, {count} can"] if count else []
+    return f"{text} {'; '.join(able).capitalize() or 'Not even without one of the conditions'}."
+
+
+def _json(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _one_model(model: Model, shape: Mapping[str, Any], prices: Prices) -> Fields:
     made = example(model, shape, prices)
     if made is None:
-        raise InvalidRequest(f"{model.id} cannot do all of this.", next_step="Call list_models without model.")
+        problems = check(model, next(iter(samples(model, shape))), strict=True).problems
+        raise InvalidRequest(
+            f"{model.id} cannot do this: {'; '.join(sentences(problems))}.", next_step="Call list_models without model."
+        )
     warnings = [*model.advice, *model.billing.cautions]
     return {
         "model": model.id,
@@ -122,8 +182,16 @@ def _starts(model: Model) -> str:
     short = {"first_frame": "first", "first_last_frame": "last"}
     modes = [short[m] for m in model.modes if m in short]
     if "references" in model.modes:
-        modes.append("refs " + "".join(k[0] for k in reversed(KINDS) if f"reference_{k}s" in model.rows))
+        modes.append("".join(_most(model, kind) for kind in KINDS))
     return " ".join(modes) + ("" if "text" in model.modes else " only") or "text only"
+
+
+def _most(model: Model, kind: str) -> str:
+    """Return how many references of a kind a model takes, as one character: "*" where nobody says it."""
+    row = model.kept_rows.get(f"reference_{kind}s")
+    if not isinstance(row, Media):
+        return "0"
+    return "*" if row.most is None or row.most > 9 else str(row.most)  # noqa: PLR2004  (the largest digit)
 
 
 def _price_text(made: Example, *, with_resolution: bool = True) -> str:

@@ -27,7 +27,7 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        "Show 6 frames, or the frame at a given second",
+        "Show 6 frames, or the one at a second",
         inputs(_ROWS, {}, no_choices=frozenset()),
         None,
         preview_video,

@@ -150,7 +150,7 @@ def _assets(rows: Mapping[str, Row]) -> Iterable[Advice]:
         if not isinstance(link, Link) or "asset" not in link.schemes:
             continue
         full = link.schemes == ("asset",)
-        only = "This model takes reviewed assets only. " if full else ""
+        only = "This model takes reviewed asset:// only. " if full else ""
         source = Source("SEED:44,46-49", "media_url_rules.full") if full else Source("SEED:25,32", "media_url_rules.sp")
         text = f"{only}An asset must be uploaded to the vendor and Active; a local file becomes one after a review."
         yield Advice((field,), text, source, asset=True)
@@ -206,7 +206,7 @@ def _full(name: str, resolution: str, fact: str, videos: bool) -> Model:
         videos=_videos(link, "SEED:48") if videos else None,
         audios=_audios(link, "SEED:49"),
     )
-    summary = f"Full{' fast' if 'fast' in name else ''}{' video' if videos else ''}, assets only"
+    summary = f"Full{' fast' if 'fast' in name else ''}{' video' if videos else ''}, asset:// only"
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST, _AUDIO_ALONE)
     source = Source("SEED:39", f"models.{fact}")
     prefers = ("reference_videos",) if videos else ()

@@ -14,6 +14,8 @@ NOTHING = Spending("2026-01-01")
 BUSY = Spending("2026-01-01", spent=300_000, reserved=200_000, open_jobs=2, unpriced=1)
 MODEL = "seedanceapi/seedance-2-mini"
 RESETS = "It resets at local midnight."
+ONE_VIDEO = "and the user's limit for one video is"
+WAIT = "Wait until one has finished (list_videos shows them), then call again"
 OTHER_MODEL = "Use a model with a known price (list_models)"
 UNKNOWN = f"The price of {MODEL} in USD is unknown"
 
@@ -43,8 +45,13 @@ def test_what_is_within_every_cap_is_admitted(reserve: int | None, limits: Caps,
 @pytest.mark.parametrize(
     ("reserve", "limits", "so_far", "sentence"),
     [
-        (500_001, Caps(per_video=500_000), NOTHING, "This video may cost $0.500001, and SEEDANCE_MAX_COST is $0.50."),
-        (1, Caps(per_video=0), NOTHING, "This video may cost $0.000001, and SEEDANCE_MAX_COST is $0.00."),
+        (
+            500_001,
+            Caps(per_video=500_000),
+            NOTHING,
+            f"This video may cost $0.500001, {ONE_VIDEO} $0.50.",
+        ),
+        (1, Caps(per_video=0), NOTHING, f"This video may cost $0.000001, {ONE_VIDEO} $0.00."),
         (500_001, Caps(asked=500_000), NOTHING, "This video may cost $0.500001, and max_cost is $0.50."),
         (
             500_001,
@@ -56,7 +63,7 @@ def test_what_is_within_every_cap_is_admitted(reserve: int | None, limits: Caps,
             500_001,
             Caps(per_video=500_000, asked=9_000_000),  # the caller lowers a cap, and never raises one
             NOTHING,
-            "This video may cost $0.500001, and SEEDANCE_MAX_COST is $0.50.",
+            f"This video may cost $0.500001, {ONE_VIDEO} $0.50.",
         ),
         (
             500_001,
@@ -70,10 +77,10 @@ def test_what_is_within_every_cap_is_admitted(reserve: int | None, limits: Caps,
             NOTHING,
             f"This video may cost $0.000001; of the daily budget of $0.00, $0.00 is spent and $0.00 reserved. {RESETS}",
         ),
-        (1, Caps(open_jobs=2), BUSY, "2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 2."),
-        (1, Caps(open_jobs=1), BUSY, "2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 1."),
-        (1, Caps(open_jobs=0), NOTHING, "0 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 0."),
-        (None, Caps(open_jobs=2, allow_unpriced=True), BUSY, "2 jobs are open and SEEDANCE_MAX_OPEN_JOBS is 2."),
+        (1, Caps(open_jobs=2), BUSY, "2 jobs are open, and at most 2 may be."),
+        (1, Caps(open_jobs=1), BUSY, "2 jobs are open, and at most 1 may be."),
+        (1, Caps(open_jobs=0), NOTHING, "0 jobs are open, and at most 0 may be."),
+        (None, Caps(open_jobs=2, allow_unpriced=True), BUSY, "2 jobs are open, and at most 2 may be."),
         (None, Caps(asked=10**9), NOTHING, f"{UNKNOWN}, so max_cost cannot be enforced."),
         (None, Caps(asked=10**9, allow_unpriced=True), NOTHING, f"{UNKNOWN}, so max_cost cannot be enforced."),
         (None, Caps(per_video=10**9), NOTHING, f"{UNKNOWN}, and a cap is set."),
@@ -91,17 +98,18 @@ def test_what_exceeds_a_cap_is_refused_with_the_amounts(
 @pytest.mark.parametrize(
     ("reserve", "limits", "next_step"),
     [
-        (1, Caps(open_jobs=2), "Wait until one has finished (list_videos shows them), then call again."),
+        (
+            1,
+            Caps(open_jobs=2),
+            f"{WAIT}; or ask the user to raise SEEDANCE_MAX_OPEN_JOBS.",
+        ),
         (
             None,
             Caps(per_day=1),
             f"{OTHER_MODEL}, or ask the user to set SEEDANCE_PRICES for it or SEEDANCE_ALLOW_UNPRICED=1.",
         ),
-        (
-            1,
-            Caps(per_video=0),
-            "Choose a cheaper model, a shorter video or a lower resolution, or ask the user to raise the cap.",
-        ),
+        (1, Caps(per_video=0), "Tell the user, or ask the user to raise SEEDANCE_MAX_COST."),
+        (1, Caps(per_day=0), "Tell the user, or ask the user to raise SEEDANCE_DAILY_BUDGET."),
     ],
 )
 def test_a_refusal_says_what_to_do(reserve: int | None, limits: Caps, next_step: str) -> None:

@@ -275,7 +275,10 @@ async def test_a_journal_of_a_newer_format_is_refused_and_not_touched(tmp_path: 
         f"The journal {journal.path} was written by a newer seedance-mcp (format {VERSION + 1}, this one knows "
         f"{VERSION})."
     )
-    assert caught.value.next_step == "Upgrade seedance-mcp, or set SEEDANCE_STATE_DIR to another folder."
+    assert (
+        caught.value.next_step
+        == "Ask the user to upgrade seedance-mcp, or to set SEEDANCE_STATE_DIR to another folder."
+    )
     assert journal.path.read_bytes() == before
 
 

@@ -12,12 +12,65 @@ from tests.server.mcp_client import VENDORS, connected
 pytestmark = pytest.mark.anyio
 
 
+def by_id(lines: dict[str, str]) -> dict[str, str]:
+    """Return the line of each model; models of a vendor that do not differ share one."""
+    found: dict[str, str] = {}
+    for names, line in lines.items():
+        vendor, _, group = names.partition("/")
+        found |= {f"{vendor}/{name}": line for name in group.split(", ")}
+    return found
+
+
 async def test_every_model_is_listed(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
-        models = (await session.call("list_models")).fields["models"]
-        assert list(models) == [m.id for m in session.settings.models]
+        listed = (await session.call("list_models")).fields
+        models = by_id(listed["models"])
+        assert set(models) == {m.id for m in session.settings.models}
     assert len(models) == 33
     assert {model_id.partition("/")[0] for model_id in models} == set(VENDORS)
+    assert listed["totals"] == "ope 3, seedanceapi 3, jimmyai 22, 12ai 2, aigptimage 3"
+
+
+async def test_models_that_do_not_differ_share_a_line(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        lines = (await session.call("list_models")).fields["models"]
+        assert len(lines) < len(by_id(lines))
+    assert lines["jimmyai/sd2_mx_720p, sd2_mx_1080p, sd2_mx_2k, sd2_mx_4k"].startswith("Full, asset:// only,4-12s")
+
+
+async def test_how_many_models_of_each_vendor_are_found_is_told(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        totals = (await session.call("list_models", resolution="1080p")).fields["totals"]
+    assert totals.startswith("ope 2 of 3, seedanceapi 2 of 3, jimmyai ")
+
+
+async def test_a_line_has_the_most_references_of_each_kind(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        models = by_id((await session.call("list_models")).fields["models"])
+    assert ",first last 933," in models["ope/seedance-2-0"]
+
+
+@pytest.mark.parametrize("name", ["seedance-2-mini", "seedanceapi/seedance-2-mini", "2-MINI"])
+async def test_part_of_a_name_is_enough_for_one_model(tmp_path: Path, era: str, name: str) -> None:
+    async with connected(tmp_path, era) as session:
+        assert (await session.call("list_models", model=name)).fields["model"] == "seedanceapi/seedance-2-mini"
+
+
+async def test_part_of_several_names_lists_those_models(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        models = by_id((await session.call("list_models", model="mini", resolution="720p")).fields["models"])
+        refusal = (await session.call("create_video", prompt="a", model="mini")).refusal
+    assert set(models) == {
+        "seedanceapi/seedance-2-mini", "jimmyai/seedance2.0-mini", "jimmyai/seedance2.0-mini-sp"
+    }  # fmt: skip
+    assert "The closest are seedanceapi/seedance-2-mini, jimmyai/seedance2.0-mini" in refusal
+
+
+async def test_with_nothing_configured_it_says_what_create_video_says(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, SEEDANCE_SANDBOX="0") as session:
+        refusal = (await session.call("list_models")).refusal
+        assert refusal == await session.refused()
+    assert refusal.startswith("not_configured: No vendor is configured. Ask the user to")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +89,7 @@ async def test_models_are_found_by_what_they_can_do(
     tmp_path: Path, era: str, shape: dict[str, Any], found: str, not_found: str
 ) -> None:
     async with connected(tmp_path, era) as session:
-        models = (await session.call("list_models", **shape)).fields["models"]
+        models = by_id((await session.call("list_models", **shape)).fields["models"])
     assert found in models
     assert not_found not in models
 
@@ -57,10 +110,10 @@ async def test_every_listed_model_accepts_the_shape_at_the_listed_price(
     """Prices with reference videos are other prices, a flat price does not grow, and defaults differ by model."""
     fields = {k: v for k, v in shape.items() if k not in {"mode", "references"}}
     async with connected(tmp_path, era) as session:
-        models: dict[str, str] = (await session.call("list_models", **shape)).fields["models"]
+        models = by_id((await session.call("list_models", **shape)).fields["models"])
         assert models
         for model, brief in models.items():
-            url = "asset://a" if "assets only" in brief else "https://example.com/a"
+            url = "asset://a" if "asset:// only" in brief else "https://example.com/a"
             given = {name: url if isinstance(value, str) else [url] for name, value in media.items()}
             needs_image = model.endswith("image-to-video") and not given
             given |= {"first_frame": url} if needs_image else {}
@@ -80,7 +133,7 @@ async def test_every_listed_model_accepts_the_shape_at_the_listed_price(
 
 async def test_a_flat_price_is_told_as_one(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
-        models = (await session.call("list_models", duration=15)).fields["models"]
+        models = by_id((await session.call("list_models", duration=15)).fields["models"])
         one = (await session.call("list_models", model="jimmyai/seedance2.0-md", duration=15)).fields
     assert ",2.5 JimiCoin/video" in models["jimmyai/seedance2.0-md"]
     assert one["price"] == "2.5 JimiCoin/video 720p"
@@ -88,8 +141,8 @@ async def test_a_flat_price_is_told_as_one(tmp_path: Path, era: str) -> None:
 
 async def test_a_row_has_the_models_summary_and_marks_what_is_doubtful(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era) as session:
-        plain = (await session.call("list_models")).fields["models"]
-        high = (await session.call("list_models", resolution="1080p", generate_audio=True)).fields["models"]
+        plain = by_id((await session.call("list_models")).fields["models"])
+        high = by_id((await session.call("list_models", resolution="1080p", generate_audio=True)).fields["models"])
         one = (await session.call("list_models", model="seedanceapi/seedance-2.0-fast")).fields
         for model in session.settings.models:
             assert plain[model.id].startswith(model.summary)
@@ -135,7 +188,12 @@ async def test_limits_that_only_the_upstream_states_are_kept_to_and_named_as_suc
         ({"resolution": "16k"}, "list_models: resolution '16k' must be one of 480p"),
         ({"mode": "dream"}, "list_models: mode 'dream' must be one of text, first_frame"),
         ({"fps": 24}, "list_models: fps is not a parameter"),
-        ({"resolution": "4k", "duration": 15}, "No configured model can do all of this. Drop one of the conditions."),
+        (
+            {"resolution": "4k", "duration": 15},
+            "this. Without resolution 4k, 21 can; without duration 15, 2 can",
+        ),
+        ({"duration": 16}, "can do this. duration: 4–15 s / "),
+        ({"model": "ope/seedance-2-0", "duration": 16}, "ope/seedance-2-0 cannot do this: duration 16 must be 4–15 s"),
         ({"model": "ope/seedance-9"}, "No configured vendor has a model 'ope/seedance-9'. The closest are ope/"),
     ],
 )
