@@ -93,13 +93,17 @@ def ranked(
                 cost,
                 over_cap=not affordable(cost),
                 cautious=any(a.caution for a in checked.advice),
-                misused=bool(model.prefers) and not any(f in args for f in model.prefers),
+                misused=_misused(model, args),
                 known=known,
                 vendor=place if known is Known.OWN_UNITS else 0,
                 other_resolution="resolution" not in args and checked.request.resolution != COMPARED,
             )
         )
     return sorted(found, key=lambda c: (c.standard, _amount(c.price)))  # stable: of equals, the first
+
+
+def _misused(model: Model, args: Args) -> bool:
+    return bool(model.prefers) and not any(field in args for field in model.prefers)
 
 
 def _known(cost: Price) -> Known:
@@ -195,7 +199,7 @@ def _apart(model: Model, args: Args, prices: Prices, check: Check) -> tuple[floa
     suggestion = nearest(model, args, check)
     request = check(model, suggestion.args, strict=True).request if suggestion else None
     cost = price(request, prices) if request else Price("")
-    return lost_media, len(problems), len(without), round(away, 6), _known(cost), _amount(cost)
+    return lost_media, len(problems), len(without), round(away, 6), _known(cost), _misused(model, args), _amount(cost)
 
 
 _HUGE = 10**9
