@@ -179,6 +179,14 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/coverage.md": coverage_page,
     "docs/hostile-downloads.md": hostile.page,
     "server.json": shelves.registry_entry,
+    "bundle/manifest.json": shelves.bundle_manifest,
+    ".claude-plugin/marketplace.json": shelves.claude_marketplace,
+    "plugin/.claude-plugin/plugin.json": shelves.claude_plugin,
+    "plugin/.mcp.json": shelves.claude_servers,
+    "plugin/plugin.json": shelves.agent_plugin,
+    "plugin/mcp.json": shelves.agent_servers,
+    "gemini-extension.json": shelves.gemini_extension,
+    "compose.yaml": shelves.compose_file,
     **{
         f"tests/snapshots/tools-{name}.json": functools.partial(snapshot, name)
         for name in (*(vendor.slug for vendor in OURS), "all")
