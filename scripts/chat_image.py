@@ -71,7 +71,7 @@ def _named(order: dict[str, Any]) -> dict[str, Any]:
 def _strip(video: Path) -> bytes:
     """Return frames of a video, side by side, as one JPEG."""
     with av.open(str(video)) as file:
-        frames = [frame.to_image() for frame in file.decode(video=0)]
+        frames: list[Image.Image] = [frame.to_image() for frame in file.decode(video=0)]  # pyright: ignore[reportUnknownMemberType]  (the library is typed in part)
     whole = Image.new("RGB", (SIZE[0] * FRAMES, SIZE[1]))
     for n in range(FRAMES):
         whole.paste(frames[n * len(frames) // FRAMES].resize(SIZE), (n * SIZE[0], 0))

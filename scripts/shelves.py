@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.markdown import ROOT, as_json
 from seedance_mcp.settings import Setting, every_setting
+from seedance_mcp.vendors import known_vendors
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -55,8 +56,8 @@ def _variable(setting: Setting) -> dict[str, Any]:
 _ABOUT = {"name": "seedance", "version": PROJECT["version"], "description": PROJECT["description"]}
 _AUTHOR = {"name": PROJECT["authors"][0]["name"]}
 _UVX = {"command": "uvx", "args": ["seedance-mcp"]}
-_TITLES = {"Api": "API", "Url": "URL", "Ope": "OPE.AI", "Seedanceapi": "seedanceapi.org", "Jimmyai": "Jimmy AI"}
-_TITLES |= {"Twelveai": "12AI", "Aigptimage": "AI GPT Image"}
+_VENDORS = {vendor.env_name.title(): vendor.name for vendor in known_vendors().values()}
+_TITLES = {"Api": "API", "Url": "URL"} | _VENDORS
 _LEFT_OUT = ("_SETTINGS_FILE", "_API_KEY_FILE", "_BASE_URL", "_LOG", "_POLL_INTERVAL", "_STATE_DIR")
 """Settings that forms do not ask for: they are for operators."""
 
