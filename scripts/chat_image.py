@@ -74,7 +74,7 @@ def _strip(video: Path) -> bytes:
         frames: list[Image.Image] = [frame.to_image() for frame in file.decode(video=0)]  # pyright: ignore[reportUnknownMemberType]  (the library is typed in part)
     whole = Image.new("RGB", (SIZE[0] * FRAMES, SIZE[1]))
     for n in range(FRAMES):
-        whole.paste(frames[n * len(frames) // FRAMES].resize(SIZE), (n * SIZE[0], 0))
+        whole.paste(frames[n * len(frames) // FRAMES].resize(SIZE), (n * SIZE[0], 0))  # pyright: ignore[reportUnknownMemberType]  (as above)
     out = io.BytesIO()
     whole.save(out, "JPEG", quality=70, optimize=True)
     return out.getvalue()
