@@ -91,7 +91,7 @@ async def player_session(
 
 SCENES = (
     "running", "becomes_done", "failed", "unknown", "refused", "quoted", "download_with_key", "blob_only",
-    "chinese_and_dark", "dark_by_itself", 
+    "chinese_and_dark", "dark_by_itself",
     "refused_in_chinese", "continue", "whole_prompt", "portrait", "copy",
     "no_capabilities", "text_only", "change", "keyboard", "teardown", "cancelled",
 )  # fmt: skip
