@@ -3,46 +3,29 @@
     uv run python scripts/generate.py write
     uv run python scripts/generate.py check     names the stale files and exits with 1
 
-GENERATED has a function for each file. In README.md, AGENTS.md and docs/design.md, only the parts between
-`<!-- generated: NAME -->` and `<!-- end -->` are written.
+GENERATED has a function for each file. In pages for people, only the parts between `<!-- generated: NAME -->`
+and `<!-- end -->` are written.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
-import json
-import os
-import re
 import sys
-import tempfile
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
-import anyio
-from mcp.client import Client
-
-from seedance_mcp import cli
+from scripts import pages, shelves
+from scripts.markdown import ROOT, as_json, code, table, with_parts
+from scripts.tool_lists import tool_lists
 from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.schema import field_descriptions
 from seedance_mcp.catalog.switches import audio_text
-from seedance_mcp.cli.config import snippet
 from seedance_mcp.cli.models import rate_text
-from seedance_mcp.sandbox import BEHAVIOURS
-from seedance_mcp.server.app import App
-from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
-from seedance_mcp.vendors import OURS, Vendor, known_vendors
+from seedance_mcp.vendors import OURS, known_vendors
 from tests import coverage
 from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
 from tests.cli import captures
 from tests.jobs.download import hostile
-
-ROOT = Path(__file__).parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def main(argv: Sequence[str], root: Path = ROOT, files: Mapping[str, Callable[[], str]] | None = None) -> int:
@@ -66,113 +49,6 @@ def main(argv: Sequence[str], root: Path = ROOT, files: Mapping[str, Callable[[]
 
 def _holds(path: Path, text: str) -> bool:
     return path.exists() and path.read_text("utf-8") == text
-
-
-# -- README.md -------------------------------------------------------------------------------------------------------
-
-CLIENTS = {
-    "claude-code": ("Claude Code", "sh"),
-    "claude-desktop": ("Claude Desktop", "jsonc"),
-    "cursor": ("Cursor", "jsonc"),
-    "vscode": ("VS Code", "jsonc"),
-    "codex": ("Codex", "toml"),
-}
-"""The clients that the README shows: name and syntax of the snippet."""
-
-PARAMETERS = {
-    "model": "`vendor/model`; if left out, the cheapest that can do it, of those with a known price",
-    "prompt": "what to show; `@image1`, `@video1`, `@audio1` name the references in their order",
-    "duration": "seconds",
-    "resolution": "such as `720p`",
-    "aspect_ratio": "such as `16:9`, or `adaptive` to match the images",
-    "first_frame": "URL of the image that the video starts with",
-    "last_frame": "URL of the image that it ends with",
-    "reference_images": "URLs of images of people, things or a style",
-    "reference_videos": "URLs of videos whose motion or camera work to imitate",
-    "reference_audios": "URLs of music, voices or other audio",
-    "generate_audio": "whether the video has audio",
-    "seed": "a number that may make a video repeatable",
-    "web_search": "whether the vendor searches the web first; for videos from text alone",
-    "watermark": "whether the vendor adds its watermark",
-    "safety_filter": "whether the vendor's content filter is on",
-    "callback_url": "a public URL that the vendor calls when the video is done",
-    "public": "whether the vendor may show the video in its gallery",
-    "like": "the id of a job to repeat, except for the arguments given; the model stays, unless another one is named",
-    "max_cost": "refuse if the video may cost more than this many USD; lowers your cap, never raises it",
-    "request_key": "a name for this request: the same name and request give the same job, never a second one",
-    "allow_duplicate": "pay again for a request like one that is still open",
-    "dry_run": "check the request, show its price and exact content, and send nothing",
-}
-"""For people. The descriptions for assistants are much shorter, because they cost tokens in every conversation."""
-
-
-def readme() -> str:
-    """Return README.md with its generated parts brought up to date."""
-    tools = tool_lists()["all"]
-    return with_parts(
-        "README.md",
-        {
-            "clients": "\n\n".join(
-                f"**{name}**\n\n```{kind}\n{snippet(c)}\n```" for c, (name, kind) in CLIENTS.items()
-            ),
-            "commands": table(("Command", "What it does"), ((code(usage), help_) for usage, help_ in commands())),
-            "tools": table(("Tool", "What it is for", "Takes"), map(_tool_row, tools)),
-            "parameters": _parameters_table(tools),
-            "vendors": table(("Vendor", "Ids begin with", "Models", "Key", "Finished video"), map(_vendor_row, OURS)),
-            "settings": table(("Setting", "Meaning", "Default"), map(_setting_row, every_setting())),
-            "behaviours": table(("Behaviour", "What happens"), ((code(b.usage), b.help) for b in BEHAVIOURS)),
-        },
-    )
-
-
-def commands(*path: str) -> Iterator[tuple[str, str]]:
-    """Yield the usage of each command, and its help text."""
-    for name, help_ in re.findall(r"^ {4}([a-z]+) +(\S.*)$", _help(*path), re.MULTILINE):
-        usage = _help(*path, name).partition("\n")[0].removeprefix("usage: ")
-        yield usage.replace(" [-h]", "").removesuffix(" action ..."), help_
-        yield from commands(*path, name)
-
-
-def _help(*path: str) -> str:
-    printed = io.StringIO()
-    wide = mock.patch.dict(os.environ, {"COLUMNS": "1000", "NO_COLOR": "1"})
-    with wide, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        cli.main([*path, "--help"])
-    return printed.getvalue()
-
-
-def _tool_row(tool: dict[str, Any]) -> tuple[str, str, str]:
-    name, arguments = tool["name"], tool["inputSchema"]["properties"]
-    takes_ = "see below" if name == "create_video" else ", ".join(map(code, arguments))
-    return code(name), f"{tool['description']}.", takes_
-
-
-def _parameters_table(tools: list[dict[str, Any]]) -> str:
-    shown = next(t for t in tools if t["name"] == "create_video")["inputSchema"]["properties"]
-    if list(shown) != list(PARAMETERS):
-        difference = sorted(set(shown) ^ set(PARAMETERS)) or "their order"
-        raise SystemExit(f"PARAMETERS does not match the parameters of create_video: {difference}")
-    rows = ((code(name), meaning, _takers(name)) for name, meaning in PARAMETERS.items())
-    return table(("`create_video` takes", "Meaning", "Vendors"), rows)
-
-
-def _takers(name: str) -> str:
-    takers = [v.slug for v in OURS if any(name in model.rows for model in v.models)]
-    return "all" if len(takers) in {0, len(OURS)} else ", ".join(takers)
-
-
-def _vendor_row(vendor: Vendor) -> tuple[str, ...]:
-    if vendor.link_days:
-        download = f"link lasts {vendor.link_days:g} days"
-    else:
-        download = "downloaded with the key" if vendor.build_download else "by link"
-    key = vendor_settings(vendor)[0].name
-    return f"[{vendor.name}]({vendor.docs})", f"`{vendor.slug}/`", f"{len(vendor.models)}", code(key), download
-
-
-def _setting_row(setting: Setting) -> tuple[str, str, str]:
-    default = setting.default_text or (code(setting.default) if setting.default else "–")
-    return code(setting.name), setting.help, default
 
 
 # -- AGENTS.md -------------------------------------------------------------------------------------------------------
@@ -279,46 +155,6 @@ def coverage_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-# -- server.json -----------------------------------------------------------------------------------------------------
-
-_FORMATS = {"flag": "boolean", "usd": "number", "seconds": "number", "whole": "number", "path": "filepath"}
-
-
-def registry_entry() -> str:
-    """Return server.json, the entry for the MCP registry."""
-    version: str = PROJECT["version"]
-    package = {
-        "registryType": "pypi",
-        "identifier": PROJECT["name"],
-        "version": version,
-        "runtimeHint": "uvx",
-        "transport": {"type": "stdio"},
-        "environmentVariables": [_variable(setting) for setting in every_setting()],
-    }
-    return as_json(
-        {
-            "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
-            "name": "io.github.seedance-mcp/seedance-mcp",
-            "title": "Seedance videos",
-            "description": PROJECT["description"],
-            "version": version,
-            "packages": [package],
-        }
-    )
-
-
-def _variable(setting: Setting) -> dict[str, Any]:
-    pairs = {
-        "name": setting.name,
-        "description": setting.help,
-        "format": _FORMATS.get(setting.kind),
-        "isSecret": setting.secret or None,
-        "default": setting.default or None,
-        "choices": list(setting.choices) or None,
-    }
-    return {key: value for key, value in pairs.items() if value is not None}
-
-
 # -- tests/snapshots -------------------------------------------------------------------------------------------------
 
 
@@ -327,63 +163,30 @@ def snapshot(name: str) -> str:
     return as_json(tool_lists()[name])
 
 
-@functools.cache
-def tool_lists() -> dict[str, list[dict[str, Any]]]:
-    """Return the answer to tools/list with each vendor alone, and with all of them."""
-    environments = {vendor.slug: _configured(vendor) for vendor in OURS} | {"all": _configured(*OURS)}
-    with tempfile.TemporaryDirectory() as folder:
-        folders = {"SEEDANCE_STATE_DIR": folder, "SEEDANCE_OUTPUT_DIR": folder}
-        return {name: anyio.run(_tools, load(env | folders)) for name, env in environments.items()}
-
-
-def _configured(*vendors: Vendor) -> dict[str, str]:
-    return {vendor_settings(vendor)[0].name: "key" for vendor in vendors}
-
-
-async def _tools(settings: Settings) -> list[dict[str, Any]]:
-    async with Client(App(settings).server) as client:
-        listed = await client.list_tools()
-    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed.tools]
-
-
-# -- how files are written -------------------------------------------------------------------------------------------
-
-
-def with_parts(name: str, parts: Mapping[str, str]) -> str:
-    """Return a file of the tree with its marked parts replaced."""
-    text = (ROOT / name).read_text("utf-8")
-    for part, content in parts.items():
-        marked = re.compile(rf"(<!-- generated: {part} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, count = marked.subn(lambda found, content=content: f"{found[1]}\n{content}\n\n{found[2]}", text)
-        if count != 1:
-            raise SystemExit(f"{name} has {count} parts named {part}, and should have one.")
-    return text
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def code(text: str) -> str:
-    """Write Markdown for a name in code."""
-    return f"`{text}`"
-
-
-def as_json(value: object) -> str:
-    """Write JSON in the style of this tree."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
+# -- all of them ----------------------------------------------------------------------------------------------------
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "README.md": readme,
+    "README.md": pages.readme,
+    "README.zh-CN.md": pages.chinese_readme,
+    "docs/clients.md": pages.clients_page,
+    "docs/settings.md": pages.settings_page,
+    "docs/commands.md": pages.commands_page,
+    "docs/sandbox.md": pages.sandbox_page,
+    "docs/vendors.md": pages.vendors_page,
     "AGENTS.md": house_rules,
     "docs/design.md": design,
     "docs/models.md": models_page,
     "docs/coverage.md": coverage_page,
     "docs/hostile-downloads.md": hostile.page,
-    "server.json": registry_entry,
+    "server.json": shelves.registry_entry,
+    "bundle/manifest.json": shelves.bundle_manifest,
+    ".claude-plugin/marketplace.json": shelves.claude_marketplace,
+    "plugin/.claude-plugin/plugin.json": shelves.claude_plugin,
+    "plugin/.mcp.json": shelves.claude_servers,
+    "plugin/plugin.json": shelves.agent_plugin,
+    "plugin/mcp.json": shelves.agent_servers,
+    "gemini-extension.json": shelves.gemini_extension,
+    "compose.yaml": shelves.compose_file,
     **{
         f"tests/snapshots/tools-{name}.json": functools.partial(snapshot, name)
         for name in (*(vendor.slug for vendor in OURS), "all")

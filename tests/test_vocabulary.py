@@ -63,7 +63,7 @@ BANNED: dict[str, Banned] = {
     "porter": Banned(word("porters?"), "uploader"),
     "keeper": Banned(word("keepers?"), "downloader"),
     "healer": Banned(word("heal(?:s|ed|ing|er)?"), "reconcile"),
-    "studio": Banned(word("studios?"), "job service"),
+    "studio": Banned(re.compile(rf"(?<!LM )(?:{word('studios?').pattern})"), "job service"),
     "standing": Banned(word("standing"), "review status"),
     "stand-in": Banned(word("stand(?:[_-]?ins?|s? for)"), "placeholder or fallback; represents"),
     "unfit": Banned(word("unfit"), "not a video"),

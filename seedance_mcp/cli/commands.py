@@ -110,10 +110,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> int:
-    from seedance_mcp.cli.config import snippet
+    from seedance_mcp.cli.config import config
 
-    print(snippet(options.client))
-    return 0
+    return config(options)
 
 
 def _sandbox(options: argparse.Namespace) -> int:

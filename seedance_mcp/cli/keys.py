@@ -25,15 +25,20 @@ def run(options: argparse.Namespace) -> int:
     """List the keys, store one or remove one; returns the exit code."""
     settings = read_settings()
     if options.action == "set":
-        _set(_vendor(options.vendor), settings, in_file=options.file)
+        _set(vendor_named(options.vendor), settings, in_file=options.file)
     elif options.action == "remove":
-        _remove(_vendor(options.vendor), settings)
+        _remove(vendor_named(options.vendor), settings)
     else:
         _list(settings, as_json=options.json)
     return 0
 
 
-def _vendor(name: str) -> Vendor:
+def vendor_named(name: str) -> Vendor:
+    """Return the vendor with a name that a person typed.
+
+    Raises:
+        InvalidRequest: there is none; the nearest is suggested.
+    """
     vendors = known_vendors()
     if vendor := vendors.get(name.casefold()):
         return vendor

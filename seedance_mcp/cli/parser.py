@@ -7,7 +7,10 @@ import math
 from collections.abc import Callable
 
 EXIT_CODES = "exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not finished yet, 4 outcome unknown"
-CLIENTS = ("claude-code", "claude-desktop", "cursor", "vscode", "codex")
+CLIENTS = (
+    "claude-code", "claude-desktop", "codex", "gemini", "vscode", "cursor", "windsurf", "cline", "zed", "goose",
+    "lmstudio", "opencode", "kiro",
+)  # fmt: skip
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
@@ -38,8 +41,12 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check versions, settings, folders, journal and vendors")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.add_argument("--offline", action="store_true", help="do not contact the vendors")
-    config = commands.add_parser("config", help="print how to add the server to a client")
+    config = commands.add_parser("config", help="print how to add this installation to a client, or add it")
     config.add_argument("client", choices=CLIENTS)
+    what = config.add_mutually_exclusive_group()
+    what.add_argument("--sandbox", action="store_true", help="for the sandbox: no key, no cost")
+    what.add_argument("--vendor", help="for a key of this vendor (default: one whose key is stored)")
+    config.add_argument("--write", action="store_true", help="add it to the client's file, and keep a copy of the file")
     sandbox = commands.add_parser("sandbox", help="serve the five fake vendors over HTTP, for other programs")
     sandbox.add_argument("--port", type=_port, default=8765, help="port on 127.0.0.1 (default 8765)")
     completion = commands.add_parser("completion", help="print what makes a shell complete these commands")

@@ -109,10 +109,74 @@ export const scenes = {
   },
 
   refused: {
-    async play({ view, show }) {
+    async play({ view, show, seen }) {
       await show(create("a fox", { args: { resolution: "8K" } }));
       await hasHeading(view, "Not started");
       await hasText(view, /480p/);
+      await hasText(view, /^This cannot be made as asked\.[^{}]*Nothing was sent, and nothing was charged\.$/);
+      await view.getByRole("button", { name: "Create what would work" }).click();
+      await hasText(view, "Sent to the chat.");
+      const [message] = (await seen()).messages;
+      const [, wanted] = message.content[0].text.match(/^Please create the video like this: (\{.*\})$/);
+      assert.equal(JSON.parse(wanted).prompt, "a fox");
+    },
+  },
+
+  refused_in_chinese: {
+    async play({ view, show }) {
+      await show(create("一只狐狸", { args: { resolution: "8K" }, host: { context: ZH } }));
+      await hasHeading(view, "未开始");
+      await hasText(view, /^无法按要求生成。[^{}]*没有提交，未扣费。$/);
+      await view.getByRole("button", { name: "按可行的方案生成" }).waitFor();
+    },
+  },
+
+  continue: {
+    async play({ view, show, seen }) {
+      await show(create("a fox in the snow"));
+      await hasHeading(view, "Done");
+      await plays(view);
+      await view.getByRole("button", { name: "Create again with changes" }).click();
+      await view.getByRole("button", { name: "Continue from here" }).click();
+      await view.getByRole("textbox", { name: "What happens next?" }).fill("it finds a lantern");
+      await view.getByRole("button", { name: "Send to the chat" }).click();
+      await hasText(view, "Sent to the chat.");
+      const [message] = (await seen()).messages;
+      assert.match(message.content[0].text, /^Please continue video \w{12}: .* first_frame.* model seedanceapi\/.*: it finds a lantern$/);
+    },
+  },
+
+  whole_prompt: {
+    async play({ page, view, show }) {
+      await page.setViewportSize({ width: 360, height: 900 });
+      await show(create("a fox in the snow ".repeat(40) + "at last"));
+      await hasHeading(view, "Done");
+      const prompt = view.locator("#prompt"), height = () => prompt.evaluate((p) => p.clientHeight);
+      const cut = await height();
+      await view.getByRole("button", { name: "Show the whole prompt" }).click();
+      assert.ok((await height()) > cut * 2);
+      await view.getByRole("button", { name: "Show less" }).click();
+      assert.equal(await height(), cut);
+    },
+  },
+
+  portrait: {
+    async play({ view, show }) {
+      await show(create("a fox in the snow", { args: { aspect_ratio: "9:16" } }));
+      await hasHeading(view, "Done");
+      await plays(view);
+      const box = await video(view).boundingBox();
+      assert.ok(Math.abs(box.width / box.height - 9 / 16) < 0.02, `${box.width} x ${box.height}`);
+    },
+  },
+
+  copy: {
+    async play({ view, show }) {
+      await show(create("a fox in the snow"));
+      await hasHeading(view, "Done");
+      await view.getByRole("button", { name: "Copy the path" }).click();
+      await hasText(view, "The path is copied.");
+      assert.match(await view.locator("body").evaluate(() => String(getSelection())), /\.mp4$/);
     },
   },
 
@@ -336,7 +400,7 @@ export const scenes = {
           assert.ok(at.outlined, `${at.id} shows no focus outline`);
         }
       }
-      assert.deepEqual(names, ["save", "change", "list"]);
+      assert.deepEqual(names, ["save", "copy", "next", "change", "list"]);
       assert.equal(await view.locator("[role=status] h1").count(), 1);
     },
   },
@@ -373,6 +437,23 @@ export const scenes = {
       await stage.show(create("清晨，一只赤狐小跑穿过新雪，呼出白气，浅景深", { host: { context: { ...DARK, ...ZH } } }));
       await hasHeading(stage.view, "已完成");
       await takeScreenshot(stage);
+    },
+  },
+
+  screenshot_portrait: {
+    async play(stage) {
+      await stage.page.setViewportSize({ width: 400, height: 900 });
+      await stage.show(create("A red kite over a grey beach, slow pan", { args: { aspect_ratio: "9:16" } }));
+      await hasHeading(stage.view, "Done");
+      await takeScreenshot(stage);
+    },
+  },
+
+  screenshot_refused: {
+    async play({ page, view, show, known }) {
+      await show(create("一只狐狸", { args: { resolution: "8K" }, host: { context: { ...DARK, ...ZH } } }));
+      await hasHeading(view, "未开始");
+      await page.locator("iframe").screenshot({ path: known.screenshot });
     },
   },
 

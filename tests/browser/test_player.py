@@ -91,7 +91,9 @@ async def player_session(
 
 SCENES = (
     "running", "becomes_done", "failed", "unknown", "refused", "quoted", "download_with_key", "blob_only",
-    "chinese_and_dark", "dark_by_itself", "no_capabilities", "text_only", "change", "keyboard", "teardown", "cancelled",
+    "chinese_and_dark", "dark_by_itself",
+    "refused_in_chinese", "continue", "whole_prompt", "portrait", "copy",
+    "no_capabilities", "text_only", "change", "keyboard", "teardown", "cancelled",
 )  # fmt: skip
 
 
@@ -157,7 +159,7 @@ async def create_large_video(session: Session) -> tuple[str, int]:
 
 
 @pytest.mark.skipif(not SCREENSHOTS, reason="PLAYER_SCREENSHOTS is not set to a folder")
-@pytest.mark.parametrize("name", ["done", "running", "chinese", "unknown"])
+@pytest.mark.parametrize("name", ["done", "running", "chinese", "unknown", "portrait", "refused"])
 async def test_a_screenshot_for_the_docs(tmp_path: Path, name: str) -> None:
     async with player_session(tmp_path) as session:
         for prompt in ("A red fox trots through fresh snow at dawn", "Steam rises from a bowl of noodles, close-up"):

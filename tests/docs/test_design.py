@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from scripts.generate import PROJECT, tool_lists
+from scripts.shelves import PROJECT
+from scripts.tool_lists import tool_lists
 from seedance_mcp.jobs.journal.model import STATES
 from seedance_mcp.jobs.service import JobService
 

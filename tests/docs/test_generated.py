@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scripts import generate
+from scripts import generate, shelves
 from seedance_mcp import version
 from seedance_mcp.settings import every_setting
 
@@ -40,7 +40,7 @@ def test_the_registry_entry_is_valid() -> None:
 
 def test_the_registry_entry_agrees_with_the_package() -> None:
     (package,) = entry()["packages"]
-    assert entry()["version"] == package["version"] == version() == generate.PROJECT["version"]
+    assert entry()["version"] == package["version"] == version() == shelves.PROJECT["version"]
     assert [v["name"] for v in package["environmentVariables"]] == [s.name for s in every_setting()]
     assert {v["name"] for v in package["environmentVariables"] if v.get("isSecret")} == {
         s.name for s in every_setting() if s.secret

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import seedance_mcp
-from scripts.generate import CLIENTS, commands
+from scripts.pages import commands
 from seedance_mcp import cli
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import price
-from seedance_mcp.cli.config import snippet
+from seedance_mcp.cli.clients import CLIENTS, PUBLISHED, snippet
+from seedance_mcp.cli.parser import parser
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.settings import every_setting, load
 from seedance_mcp.vendors import known_vendors
@@ -27,27 +28,43 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "facts").glob("*.md")])
 
 
-def text_of(heading: str) -> str:
-    """Return the text below a heading, up to the next one."""
-    return re.split(r"^#+ .*$", README.partition(f" {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+def text_of(heading: str, page: str = "README.md") -> str:
+    """Return the text below a heading of a page, up to the next one."""
+    text = (ROOT / page).read_text("utf-8")
+    return re.split(r"^#+ .*$", text.partition(f" {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_the_readme_starts_with_the_two_commands() -> None:
-    assert re.findall(r"```sh\n(.*)\n```", text_of("Try it")) == [
+@pytest.mark.parametrize(("page", "heading"), [("README.md", "Try it"), ("README.zh-CN.md", "试一试")])
+def test_the_readme_starts_with_the_two_commands(page: str, heading: str) -> None:
+    assert re.findall(r"```sh\n(.*)\n```", text_of(heading, page)) == [
         "python3 -m pip install -q uv && uv run seedance-mcp demo",
         "python3 -m pip install -q uv && uv run pytest",
+        "python3 -m venv ~/.uv && ~/.uv/bin/python -m pip install -q uv && ~/.uv/bin/uv run seedance-mcp demo",
     ]
 
 
-def test_ci_runs_the_test_command_of_the_readme() -> None:
-    script = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert "python3 -m pip install -q uv" in script
-    assert "uv run pytest" in script
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_first_screen_of_the_readme_is_a_wish_an_image_and_few_lines(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert len(text.splitlines()) <= 220
+    first = text.splitlines()[:12]
+    assert any(line.startswith("> ") for line in first)
+    assert any("docs/images/chat.svg" in line for line in first)
+
+
+def test_both_readmes_show_the_same_examples_and_tools() -> None:
+    chinese = (ROOT / "README.zh-CN.md").read_text("utf-8")
+    for pattern in (r"^```\n(invalid_request.*?)\n```", r"^> (\*\w+\* `.*?`)$", r"^```sh\n(.*?)\n```"):
+        found = re.findall(pattern, README, re.DOTALL | re.MULTILINE)
+        assert found
+        assert [text for text in found if text not in chinese] == []
+    tools = re.compile(r"^\| (`(?:list|create|check|preview)_\w+`) \|", re.MULTILINE)
+    assert tools.findall(chinese) == tools.findall(README)
 
 
 @pytest.mark.parametrize("name", [setting.name for setting in every_setting()])
 def test_every_setting_is_documented(name: str) -> None:
-    assert f"| `{name}` |" in text_of("Settings")
+    assert f"| `{name}` |" in text_of("Settings", "docs/settings.md")
 
 
 def every_option(*path: str) -> Iterator[str]:
@@ -65,28 +82,15 @@ def every_option(*path: str) -> Iterator[str]:
 def test_every_command_is_documented_with_its_options() -> None:
     found = set(every_option())
     assert {"demo", "videos", "--json"} <= found
-    section = text_of("Commands")
+    section = text_of("Commands", "docs/commands.md")
     assert [name for name in found if name not in section] == []
     assert len(list(commands())) >= 7
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_readme_shows_what_config_prints(client: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["config", client]) == 0
-    assert capsys.readouterr().out.strip() == snippet(client)
-    assert f"\n{snippet(client)}\n```" in README
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_configuration_of_a_client_can_be_parsed(client: str) -> None:
-    text = snippet(client)
-    if CLIENTS[client][1] == "jsonc":
-        (server,) = next(iter(json.loads(re.sub(r"^//.*$", "", text, flags=re.MULTILINE)).values())).values()
-        names = set(server["env"])
-    else:
-        names = set(re.findall(r"SEEDANCE_\w+", text))
-    assert names <= {s.name for s in every_setting()}
-    assert names
+def test_every_client_is_shown_with_the_published_package(client: str) -> None:
+    assert f"\n{snippet(CLIENTS[client], PUBLISHED)}\n```" in text_of(CLIENTS[client].name, "docs/clients.md")
+    assert f"| `{client}` |" in README
 
 
 @pytest.mark.anyio
@@ -98,13 +102,13 @@ async def test_the_example_refusal_is_what_the_server_answers(tmp_path: Path) ->
 
 
 def test_every_behaviour_of_the_sandbox_is_documented() -> None:
-    section = text_of("The sandbox").replace("\\|", "|")
+    section = text_of("The sandbox", "docs/sandbox.md").replace("\\|", "|")
     for behaviour in BEHAVIOURS:
         assert f"| `{behaviour.usage}` | {behaviour.help} |" in section
 
 
 def test_the_example_prices_can_be_used_unchanged() -> None:
-    (example,) = re.findall(r"```json\n(.*?)\n```", text_of("Prices"), re.DOTALL)
+    (example,) = re.findall(r"```json\n(.*?)\n```", text_of("Prices", "docs/costs.md"), re.DOTALL)
     prices = load({"SEEDANCE_PRICES": example}).prices
     models = {model.id: model for vendor in known_vendors().values() for model in vendor.models}
     for name in prices:
@@ -130,6 +134,22 @@ def test_every_setting_and_command_that_a_page_names_exists(page: Path) -> None:
     assert {n for n in named - known if "TOY" not in n} == set()
     known_commands = {usage.split()[1] for usage, _ in commands()}
     assert set(re.findall(r"`seedance-mcp ([a-z]+)", text)) <= known_commands
+
+
+COMMANDS = sorted(
+    {
+        (str(page.relative_to(ROOT)), command)
+        for page in PAGES
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+        for command in re.findall(r"(?:^|[&] )(?:uv run )?(seedance-mcp [^&#\n]+)", block, re.MULTILINE)
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_every_command_line_of_a_page_is_one_that_the_program_takes(page: str, command: str) -> None:
+    options = parser().parse_args(shlex.split(command)[1:])
+    assert options.command
 
 
 def test_the_design_draws_every_room_of_the_package() -> None:
