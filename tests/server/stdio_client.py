@@ -113,8 +113,11 @@ class Process:
 
 
 @contextmanager
-def running(folder: Path, era: str, **settings: str) -> Generator[Process]:
-    """Start a server and do the handshake; at the end of the block it is killed if it still runs."""
+def running(folder: Path, era: str, *, opening: str = "", **settings: str) -> Generator[Process]:
+    """Start a server and do the handshake; at the end of the block it is killed if it still runs.
+
+    `opening` is a line that is sent before, and answered.
+    """
     with (
         (folder / "stderr").open("a") as log,
         subprocess.Popen(
@@ -128,6 +131,8 @@ def running(folder: Path, era: str, **settings: str) -> Generator[Process]:
     ):
         server = Process(process, era)
         try:
+            if opening:
+                server.send_line(opening)
             server.initialize()
             yield server
         finally:

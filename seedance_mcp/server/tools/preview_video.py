@@ -27,8 +27,8 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        "Show 6 frames, or the frame at a given second",
-        inputs(_ROWS, {}, no_choices=frozenset()),
+        "Show 6 frames, or one at a second",
+        inputs(_ROWS, {"frames": f"1-{MOST_FRAMES}"}, no_choices=frozenset()),
         None,
         preview_video,
     )
