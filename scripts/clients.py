@@ -87,6 +87,8 @@ env_key = "OPENAI_API_KEY"
 [mcp_servers.seedance]
 command = "seedance-mcp"
 default_tools_approval_mode = "approve"
+required = true
+startup_timeout_sec = 60
 """
 OPENCODE = {
     "provider": {
@@ -142,9 +144,13 @@ CLIENTS = (
         node=True, env="typescript", files={"client.mjs": (_HERE / "typescript_sdk.mjs").read_text("utf-8")},
     ),
     Client(
-        "Claude Code", ("@anthropic-ai/claude-code",), (*CLAUDE, "--allowedTools", "mcp__seedance"),
+        "Claude Code", ("@anthropic-ai/claude-code@latest", "node@22"), (*CLAUDE, "--allowedTools", "mcp__seedance"),
         node=True, env="claude-code", files={"mcp.json": SERVERS},
-        environ={"DISABLE_TELEMETRY": "1", "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+        environ={
+            "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "ENABLE_TOOL_SEARCH": "false",
+        },
     ),
     Client(
         "Codex", ("@openai/codex",), ("codex", "exec", "--skip-git-repo-check", ASKED),
@@ -163,7 +169,8 @@ CLIENTS = (
         node=True, env="opencode", files={"opencode.json": OPENCODE},
     ),
     Client(
-        "Qwen Code", ("@qwen-code/qwen-code",), ("qwen", "--yolo", "--auth-type", "openai", "-p", ASKED),
+        "Qwen Code", ("@qwen-code/qwen-code@latest", "node@22"),
+        ("qwen", "--yolo", "--auth-type", "openai", "-p", ASKED),
         node=True, env="qwen-code", environ={"OPENAI_MODEL": "scripted"},
         files={".qwen/settings.json": SERVERS | {"privacy": {"usageStatisticsEnabled": False}}},
     ),

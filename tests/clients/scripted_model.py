@@ -12,9 +12,11 @@ import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
+
+Json = dict[str, Any]
 
 ORDER = {
     "prompt": "a fox. sandbox: instant",
@@ -28,10 +30,13 @@ _JOB_ID = re.compile(r"job_id\W{1,6}([0-9a-z]{8,40})")
 _PATH = re.compile(r"(?<![:/\w.])/[^\s\"'\\]+\.mp4")
 _CALL = "call_{}"
 _OBSERVED = "Observation:\\n"
+_WAITING: dict[str, Json] = {
+    "WaitForMcpServers": {},
+    "tool_search": {"query": "select:mcp__seedance__create_video,mcp__seedance__check_video"},
+}
+"""The tools by which Claude Code and Qwen Code find the tools of servers, which they do not list at once."""
 _ANSWER = "final_answer"
 """The tool by which agents of smolagents answer."""
-
-Json = dict[str, Any]
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Turn:
     """The schema of each tool's arguments, by name."""
     results: list[str]
     """The results of tools, as the framework gives them back, as JSON."""
+    namespaces: dict[str, str] = field(default_factory=dict[str, str])
+    """The namespace of each tool that is in one."""
 
 
 @dataclass
@@ -67,6 +74,8 @@ class Reply:
     tool: str = ""
     arguments: Json = field(default_factory=dict[str, Any])
     number: int = 0
+    namespace: str = ""
+    """Of the tool, where it is in one."""
 
     @property
     def call_id(self) -> str:
@@ -78,11 +87,15 @@ def decide(turn: Turn) -> Reply:
     """Return what the script says next."""
     names = {known: name for known in ("create_video", "check_video") for name in turn.tools if name.endswith(known)}
     number = len(turn.results)
+    waiting = next((name for name in _WAITING if name in turn.tools), "")
+    if len(names) < 2 and waiting and number < MOST_CALLS:
+        return Reply(tool=waiting, arguments=_WAITING[waiting], number=number)
     if len(names) < 2:
         return Reply("no tools", number=number)  # a framework that asks for a title or a summary
-    if not turn.results:
+    job = next((found for result in turn.results if (found := _JOB_ID.search(result))), None)
+    path = _PATH.search(turn.results[-1]) if job else None
+    if job is None and not any("invalid_request" in result for result in turn.results) and number < MOST_CALLS:
         return Reply(tool=names["create_video"], arguments=_filled(turn, names["create_video"]) | ORDER, number=number)
-    path, job = _PATH.search(turn.results[-1]), _JOB_ID.search(turn.results[0])
     if path is None and job is not None and number <= MOST_CALLS:
         arguments = {"job_id": job[1], "wait_seconds": 3}
         return Reply(tool=names["check_video"], arguments=arguments, number=number)
@@ -127,14 +140,18 @@ def _read_chat(body: Any) -> Turn:
 
 def _read_responses(body: Any) -> Turn:
     tools: dict[str, Json] = {}
+    namespaces: dict[str, str] = {}
     for tool in _list(body.get("tools")):
         if tool["type"] == "function":
             tools[tool["name"]] = tool.get("parameters") or {}
+        if tool["type"] == "namespace":
+            tools |= {inner["name"]: inner.get("parameters") or {} for inner in _list(tool.get("tools"))}
+            namespaces |= {inner["name"]: tool["name"] for inner in _list(tool.get("tools"))}
     items = _list(body["input"])
     results = [item for item in items if item.get("type") == "function_call_output"]
     asked = {item.get("call_id") for item in items if item.get("type") == "function_call"}
     _require(all(result["call_id"] in asked for result in results), "a tool result without its call")
-    return Turn("OpenAI responses", tools, [_as_json(result["output"]) for result in results])
+    return Turn("OpenAI responses", tools, [_as_json(result["output"]) for result in results], namespaces)
 
 
 def _read_messages(body: Any) -> Turn:
@@ -192,9 +209,10 @@ def _chat(reply: Reply) -> tuple[Json, Events]:
 
 def _responses(reply: Reply) -> tuple[Json, Events]:
     item: Json
+    namespace = {"namespace": reply.namespace} if reply.namespace else {}
     if reply.tool:
         item = {"type": "function_call", "id": f"fc_{reply.number}", "call_id": reply.call_id, "name": reply.tool}
-        item |= {"arguments": json.dumps(reply.arguments), "status": "completed"}
+        item |= {"arguments": json.dumps(reply.arguments), "status": "completed"} | namespace
     else:
         content = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
         item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [content]}
@@ -295,7 +313,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(400, {"error": {"message": repr(error), "type": "invalid_request_error", "code": 400}})
             return
         self.conversation.turns.append(turn)
-        whole, events = write(decide(turn))
+        reply = decide(turn)
+        whole, events = write(replace(reply, namespace=turn.namespaces.get(reply.tool, "")))
         if not body.get("stream") and "stream" not in path:
             self._send_json(200, whole)
             return
