@@ -172,7 +172,7 @@ class Uploader:
             return await store.put(file, data), bucket.LINK_LIFETIME
         upload = _upload_of(vendor)
         # The name is made from the content: neither the file's name nor its folder leaves this machine.
-        sent = SentFile(f"{file.sha256[:16]}.{file.facts.ending}", data, file.facts.mime)
+        sent = SentFile(f"{file.sha256[:16]}.{file.info.ending}", data, file.info.mime)
         answer = await call_vendor(self._web, vendor, upload.call, f"did not accept {file.name}", sent)
         address = upload.parse_link(answer)
         if not address.startswith("https://"):
@@ -193,11 +193,11 @@ class Uploader:
             with contextlib.suppress(VendorRefused):  # the vendor no longer knows the asset
                 asset = await self.reviews.poll(vendor, review, cached.asset_id, name)
         if asset is None or asset.state == "failed":
-            facts = pending.file.facts
+            info = pending.file.info
             task.under_review = False
-            link = await self._link(f"https://local.invalid/{pending.file.sha256}.{facts.ending}", pending, vendor)
+            link = await self._link(f"https://local.invalid/{pending.file.sha256}.{info.ending}", pending, vendor)
             task.under_review = True
-            call = review.build_submit(link, facts.kind, pending.file.sha256[:16])
+            call = review.build_submit(link, info.kind, pending.file.sha256[:16])
             asset = review.parse_submit(await call_vendor(self._web, vendor, call, f"did not accept {name}"))
             await self._remember(key, asset)
         if asset.state == "pending":
