@@ -35,6 +35,7 @@ _WAITING: dict[str, Json] = {
     "tool_search": {"query": "select:mcp__seedance__create_video,mcp__seedance__check_video"},
 }
 """The tools by which Claude Code and Qwen Code find the tools of servers, which they do not list at once."""
+_FOUND = "<functions>"
 _ANSWER = "final_answer"
 """The tool by which agents of smolagents answer."""
 
@@ -87,12 +88,17 @@ def decide(turn: Turn) -> Reply:
     """Return what the script says next."""
     names = {known: name for known in ("create_video", "check_video") for name in turn.tools if name.endswith(known)}
     number = len(turn.results)
+    found = [result for result in turn.results if _FOUND in result]
+    names |= {
+        known: f"mcp__seedance__{known}" for known in ("create_video", "check_video") if any(known in r for r in found)
+    }
+    results = [result for result in turn.results if result not in found]
     waiting = next((name for name in _WAITING if name in turn.tools), "")
     if len(names) < 2 and waiting and number < MOST_CALLS:
         return Reply(tool=waiting, arguments=_WAITING[waiting], number=number)
     if len(names) < 2:
         return Reply("no tools", number=number)  # a framework that asks for a title or a summary
-    job = next((found for result in turn.results if (found := _JOB_ID.search(result))), None)
+    job = next((match for result in results if (match := _JOB_ID.search(result))), None)
     path = _PATH.search(turn.results[-1]) if job else None
     if job is None and not any("invalid_request" in result for result in turn.results) and number < MOST_CALLS:
         return Reply(tool=names["create_video"], arguments=_filled(turn, names["create_video"]) | ORDER, number=number)
@@ -108,7 +114,7 @@ def decide(turn: Turn) -> Reply:
 def _filled(turn: Turn, tool: str) -> Json:
     """Return nothing for every argument, where a framework insists on all of them, as smolagents does."""
     nothing: Json = {"string": "", "array": [], "boolean": False, "integer": 0, "number": 0}
-    properties: Json = turn.tools[tool].get("properties") or {} if _ANSWER in turn.tools else {}
+    properties: Json = turn.tools.get(tool, {}).get("properties") or {} if _ANSWER in turn.tools else {}
     return {name: nothing[schema["type"]] for name, schema in properties.items()}
 
 
@@ -125,8 +131,10 @@ def _as_json(value: object) -> str:
 
 
 def _read_chat(body: Any) -> Turn:
-    tools = {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in _list(body.get("tools"))}
-    asked = {c["id"] for m in body["messages"] for c in m.get("tool_calls") or []}
+    tools: dict[str, Json] = {
+        tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in _list(body.get("tools"))
+    }
+    asked = {call["id"] for message in body["messages"] for call in _list(message.get("tool_calls"))}
     results = [m for m in body["messages"] if m["role"] == "tool"]
     for result in results:
         _require(result["tool_call_id"] in asked, "a tool result without its call")
@@ -214,7 +222,7 @@ def _responses(reply: Reply) -> tuple[Json, Events]:
         item = {"type": "function_call", "id": f"fc_{reply.number}", "call_id": reply.call_id, "name": reply.tool}
         item |= {"arguments": json.dumps(reply.arguments), "status": "completed"} | namespace
     else:
-        content = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
+        content: Json = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
         item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [content]}
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
@@ -222,7 +230,7 @@ def _responses(reply: Reply) -> tuple[Json, Events]:
     head |= {"incomplete_details": None, "instructions": None, "metadata": {}, "parallel_tool_calls": False}
     head |= {"temperature": 1, "tool_choice": "auto", "tools": [], "top_p": 1}
     whole = head | {"status": "completed", "output": [item], "usage": usage}
-    added = item | (
+    added: Json = item | (
         {"arguments": "", "status": "in_progress"} if reply.tool else {"content": [], "status": "in_progress"}
     )
     events: Events = [
@@ -235,7 +243,7 @@ def _responses(reply: Reply) -> tuple[Json, Events]:
         done = {"item_id": item["id"], "output_index": 0, "arguments": item["arguments"], "name": reply.tool}
         events.insert(2, ("response.function_call_arguments.done", done))
     else:
-        where = {"item_id": item["id"], "output_index": 0, "content_index": 0, "logprobs": []}
+        where: Json = {"item_id": item["id"], "output_index": 0, "content_index": 0, "logprobs": []}
         events[2:2] = [
             ("response.content_part.added", where | {"part": item["content"][0] | {"text": ""}}),
             ("response.output_text.delta", where | {"delta": reply.text}),
@@ -253,11 +261,11 @@ def _messages(reply: Reply) -> tuple[Json, Events]:
     ended = {"stop_reason": "tool_use" if reply.tool else "end_turn", "stop_sequence": None}
     usage = {"input_tokens": 1, "output_tokens": 1}
     whole = head | ended | {"content": [block], "usage": usage}
-    empty = block | ({"input": {}} if reply.tool else {"text": ""})
+    empty: Json = block | ({"input": {}} if reply.tool else {"text": ""})
     delta: Json = {"type": "text_delta", "text": reply.text}
     if reply.tool:
         delta = {"type": "input_json_delta", "partial_json": json.dumps(reply.arguments)}
-    start = head | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    start: Json = head | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
     events: Events = [
         ("message_start", {"message": start}),
         ("content_block_start", {"index": 0, "content_block": empty}),

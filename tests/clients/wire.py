@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 
 def main(record: str, *command: str) -> int:
@@ -54,12 +54,18 @@ def revision(record: Path) -> str:
     for line in record.read_text(encoding="utf-8").splitlines() if record.exists() else []:
         side, text = json.loads(line)
         message: Any = json.loads(text) if text.startswith("{") else {}
-        meta = (message.get("params") or {}).get("_meta") or {}
-        answered = (message.get("result") or {}).get("protocolVersion")
-        named = answered if side == "server" else meta.get("io.modelcontextprotocol/protocolVersion")
+        if side == "server":
+            named = _inner(_inner(message, "result"), "protocolVersion")
+        else:
+            meta = _inner(_inner(message, "params"), "_meta")
+            named = _inner(meta, "io.modelcontextprotocol/protocolVersion")
         if named and named not in found:
             found.append(named)
     return ", ".join(found)
+
+
+def _inner(value: Any, name: str) -> Any:
+    return cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
 
 
 if __name__ == "__main__":
