@@ -135,7 +135,7 @@ def price(request: VideoRequest, prices: Prices) -> Price:
             per=per,
             unit_usd=reported,
         )
-    amount = rate * Decimal(str(request.duration or 0)) if per == "second" else rate
+    amount = rate * _billed_seconds(request) if per == "second" else rate
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
     times = f" × {_seconds(request)} s" if per == "second" else ""
@@ -172,7 +172,12 @@ def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
 
 
 def _seconds(request: VideoRequest) -> str:
-    return _plain(Decimal(str(request.duration)))
+    return _plain(_billed_seconds(request))
+
+
+def _billed_seconds(request: VideoRequest) -> Decimal:
+    """Return the seconds that may be billed: the upstream makes whole seconds, whatever a reseller's page accepts."""
+    return Decimal(str(request.duration or 0)).to_integral_value(ROUND_CEILING)
 
 
 def _why(request: VideoRequest, per: str | None, source: str) -> str:

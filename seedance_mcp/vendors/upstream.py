@@ -32,7 +32,10 @@ _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
     for code, pattern in (
         (Code.REAL_PERSON, r"real person|PrivacyInformation|real human face|真人"),
         (Code.CONTENT_POLICY, r"sensitive|moderation|content_filter|content policy|policy.?violation|违规|敏感"),
-        (Code.NO_CREDIT, r"insufficient|quota is not enough|AccountOverdue|balance|余额不足|积分不足"),
+        (
+            Code.NO_CREDIT,
+            r"insufficient|quota is not enough|AccountOverdue|(?<!load[ _-])balance|余额不足|积分不足",
+        ),
         (Code.BUSY, r"task limit|ServerOverloaded|too many (?:running|active)"),
         (Code.RATE_LIMITED, r"rate.?limit|RateLimitExceeded|QuotaExceeded"),
         (

@@ -35,7 +35,7 @@ async def create(client: Client, prompt: str) -> dict[str, Any]:
 
 
 async def test_a_video_is_created_and_saved(tmp_path: Path, era: str) -> None:
-    async with started(tmp_path, era) as client:
+    async with started(tmp_path, era, command=COMMAND) as client:
         assert len((await client.list_tools()).tools) >= 4
         done = await create(client, "a fox. sandbox: instant")
     assert done["state"] == "succeeded"
@@ -93,7 +93,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Proc
 
 
 def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path, era: str) -> None:
-    with running(tmp_path, era, SEEDANCE_LOG="debug") as server:
+    with running(tmp_path, era, command=COMMAND, SEEDANCE_LOG="debug") as server:
         job = server.create("a fox. sandbox: status-500 1, instant")
         server.request("tools/call", name="check_video", arguments={"job_id": job["job_id"], "wait_seconds": 10})
         server.request("tools/call", name="create_video", arguments={"prompt": ""})
