@@ -135,7 +135,8 @@ class App:
         """Keep the service open; if it cannot be opened, report why on each call and try again at the next."""
         try:
             with anyio.CancelScope() as self._scope:
-                with anyio.move_on_after(_FIRST_ANSWERS):
+                # wrong settings are logged at once: a client may hang up before it asks for anything
+                with anyio.move_on_after(0 if self.settings.problems else _FIRST_ANSWERS):
                     await self._wanted.wait()
                 while True:
                     await self._open_once()
