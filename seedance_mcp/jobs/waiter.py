@@ -29,10 +29,11 @@ _REPORT_DOWNLOAD_EVERY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: in seconds while the vendor works on it, then in bytes of its download."""
+    """How far a job is: in seconds, and in bytes of its download."""
 
     job: Job
     elapsed: float
+    """Seconds since it was submitted, those of the download included."""
     expected: float
     """Seconds that videos of this model usually take."""
     received: int | None = None
@@ -110,7 +111,8 @@ class Waiter:
 
     def _progress(self, job: Job, typical: float) -> Progress:
         received, total = self._downloader.progress(job.id) or (None, None)
-        return Progress(job, job.elapsed(self._now()), typical, received, total)
+        elapsed = max(0.0, self._now() - (job.submitted_at or job.created_at))
+        return Progress(job, elapsed, typical, received, total)
 
     async def expected_seconds(self, model_id: str) -> float:
         """Return the seconds that videos of a model usually take: the journal's median, or a default."""

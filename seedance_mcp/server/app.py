@@ -18,14 +18,14 @@ from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import clients, player, prompts, resources, sandbox_mark, tasks, video_files
+from seedance_mcp.server import clients, lists, player, prompts, resources, sandbox_mark, tasks, video_files
 from seedance_mcp.server.blanks import tidy
 from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.questions import Questions
 from seedance_mcp.server.tools.registry import tools
-from seedance_mcp.server.tools.tool import Call, ImageAnswer, increasing
+from seedance_mcp.server.tools.tool import Call, ImageAnswer, steady
 from seedance_mcp.views import to_text
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ class App:
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
+            cache_hints=lists.CACHE_HINTS,
         )
+        lists.install_discovery(server)
         server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
         server.extensions[player.EXTENSION] = {}
         self._tasks.install(server)
@@ -135,7 +137,8 @@ class App:
         """Keep the service open; if it cannot be opened, report why on each call and try again at the next."""
         try:
             with anyio.CancelScope() as self._scope:
-                with anyio.move_on_after(_FIRST_ANSWERS):
+                # wrong settings are logged at once: a client may hang up before it asks for anything
+                with anyio.move_on_after(0 if self.settings.problems else _FIRST_ANSWERS):
                     await self._wanted.wait()
                 while True:
                     await self._open_once()
@@ -181,7 +184,8 @@ class App:
 
     # -- tools ----------------------------------------------------------------------------------------------------
 
-    async def _list_tools(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def _list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        lists.check_cursor(params)
         hidden = () if player.is_supported(ctx) else (player.READ_VIDEO,)
         return types.ListToolsResult(tools=[_listed(t) for t in self.tools.values() if t.name not in hidden])
 
@@ -194,7 +198,7 @@ class App:
         try:
             check_arguments(params.arguments or {}, tool.name)
             ask = self._questions.asker(ctx, params)
-            call = Call(tidy(params.arguments or {}), increasing(ctx.session.report_progress), ask)
+            call = Call(tidy(params.arguments or {}), steady(ctx.session.report_progress), ask)
             service = await self.service()
             answer = await tool.run(service, call)
             if tool.starts_job and tasks.declared(ctx) and not isinstance(answer, ImageAnswer):
@@ -228,11 +232,14 @@ class App:
     async def _listen(
         self, ctx: Context, params: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
-        return await (self._tasks if tasks.asked(params) else self._subscriptions).listen(ctx, params)
+        if tasks.asked(params):
+            return await self._tasks.listen(ctx, params)
+        return await self._subscriptions.listen(ctx, lists.without_lists(params))
 
     # -- prompts and resources ------------------------------------------------------------------------------------
 
-    async def _list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+    async def _list_prompts(self, _: Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        lists.check_cursor(params)
         return types.ListPromptsResult(prompts=prompts.listed())
 
     async def _get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
@@ -254,23 +261,28 @@ class App:
             values = prompts.completed(name, typed, self.settings, ids)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
-    async def _list_resources(self, ctx: Context, _: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+    async def _list_resources(
+        self, ctx: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        lists.check_cursor(params)
         views = [player.listed(self.settings)] if player.is_supported(ctx) else []
         return types.ListResourcesResult(resources=resources.listed(self.settings) + views)
 
     async def _list_templates(
-        self, _: Context, __: types.PaginatedRequestParams | None
+        self, _: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
+        lists.check_cursor(params)
         return types.ListResourceTemplatesResult(resource_templates=resources.templates())
 
-    async def _read_resource(self, _: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+    async def _read_resource(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
         if uri == player.URI:
             return types.ReadResourceResult(contents=[player.view(self.settings)])
         try:
             contents = await resources.read(uri, self.settings, self.service)
         except SeedanceError as error:
-            raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri[:200]}) from None
+            code = resources.error_code(error, ctx.protocol_version)
+            raise MCPError(code=code, message=str(error), data={"uri": uri[:200]}) from None
         return types.ReadResourceResult(contents=[contents])
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import mcp_types as types
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from seedance_mcp import views
 from seedance_mcp.catalog.schema import exact_schema
-from seedance_mcp.errors import InvalidRequest
+from seedance_mcp.errors import InvalidRequest, SeedanceError, UnknownJob
 from seedance_mcp.server import prompts, video_files
 from seedance_mcp.server.bounds import fitted
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
 
 _JSON = "application/json"
+_NOT_FOUND = -32002
+"""The code for an unknown resource before 2026-07-28, which retired it."""
 Contents = types.TextResourceContents | types.BlobResourceContents
 
 
@@ -84,6 +87,13 @@ async def read(uri: str, settings: Settings, service: Callable[[], Awaitable[Job
     raise InvalidRequest(
         f"There is no resource {uri[:120]!r}.", next_step="See seedance://models, and list_videos for jobs."
     )
+
+
+def error_code(error: SeedanceError, protocol_version: str) -> int:
+    """Return the code of JSON-RPC for an error that `read` has raised."""
+    if not isinstance(error, InvalidRequest | UnknownJob):
+        return types.INTERNAL_ERROR
+    return types.INVALID_PARAMS if protocol_version in MODERN_PROTOCOL_VERSIONS else _NOT_FOUND
 
 
 def _json(uri: str, value: object) -> Contents:

@@ -118,8 +118,13 @@ class Process:
 
 
 @contextmanager
-def running(folder: Path, era: str, *, command: Sequence[str] | None = None, **settings: str) -> Generator[Process]:
-    """Start a server, unless told otherwise the quick way, and do the handshake; kill it at the end of the block."""
+def running(
+    folder: Path, era: str, *, command: Sequence[str] | None = None, opening: str = "", **settings: str
+) -> Generator[Process]:
+    """Start a server, unless told otherwise the quick way, and do the handshake; kill it at the end of the block.
+
+    `opening` is a line that is sent before the handshake, and answered.
+    """
     with (
         (folder / "stderr").open("a") as log,
         subprocess.Popen(
@@ -133,6 +138,8 @@ def running(folder: Path, era: str, *, command: Sequence[str] | None = None, **s
     ):
         server = Process(process, era)
         try:
+            if opening:
+                server.send_line(opening)
             server.initialize()
             yield server
         finally:

@@ -117,13 +117,13 @@ async def test_a_journal_that_cannot_be_opened_is_reported_on_each_call_and_trie
         assert (await session.video(**PRICED))["state"] == "succeeded"
 
 
-async def test_progress_that_does_not_increase_never_reaches_the_client(
+async def test_progress_is_reported_at_most_once_a_second(
     tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received: list[float] = []
 
     async def run(_: JobService, call: Call) -> Fields:
-        for done in (0, 3, 1, 3, 4):
+        for done in range(5):
             await call.report(done, 4, "")
         return {}
 
@@ -134,7 +134,31 @@ async def test_progress_that_does_not_increase_never_reaches_the_client(
         tool = replace(session.app.tools["list_videos"], run=run, output_schema=None)
         monkeypatch.setitem(session.app.tools, "list_videos", tool)
         await session.client.call_tool("list_videos", {}, progress_callback=on_progress)
-    assert received == [0, 3, 4]
+    assert received == [0]
+
+
+async def test_nothing_is_promised_that_never_changes(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era if era == "legacy" else "auto") as session:
+        offered = session.client.server_capabilities
+    for part in (offered.tools, offered.prompts, offered.resources):
+        assert part is not None
+        assert part.list_changed is False
+    assert offered.resources
+    assert offered.resources.subscribe is True
+
+
+async def test_lists_may_be_kept_for_five_minutes(tmp_path: Path) -> None:
+    async with connected(tmp_path, "2026-07-28") as session:
+        listed = [
+            await session.client.list_tools(),
+            await session.client.list_prompts(),
+            await session.client.list_resources(),
+            await session.client.list_resource_templates(),
+        ]
+        job = await session.create(**PRICED)
+        record = await session.client.read_resource(f"seedance://videos/{job['job_id']}")
+    assert [(page.ttl_ms, page.cache_scope) for page in listed] == [(300_000, "private")] * 4
+    assert record.ttl_ms == 0
 
 
 # -- stopping -----------------------------------------------------------------------------------------------------

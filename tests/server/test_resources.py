@@ -91,7 +91,7 @@ async def test_an_unknown_resource_is_a_protocol_error(tmp_path: Path, era: str,
     async with connected(tmp_path, era) as session:
         with pytest.raises(MCPError) as caught:
             await session.client.read_resource(uri)
-    assert caught.value.error.code == -32602
+    assert caught.value.error.code == (-32002 if era == "legacy" else -32602)
     assert expected in caught.value.error.message
 
 

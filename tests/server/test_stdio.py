@@ -115,26 +115,94 @@ def test_a_lone_surrogate_in_a_prompt_is_replaced(tmp_path: Path, era: str) -> N
     assert [(video["job_id"], video["prompt"]) for video in listed] == [(job["job_id"], "a fox ? in the snow")]
 
 
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def request_line(era: str, request_id: object, method: str, **params: Any) -> str:
+    """Return a request of an era as a line, under any id."""
+    meta = {} if era == "legacy" else {"_meta": ENVELOPE}
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params | meta})
+
+
 @pytest.mark.parametrize(
-    ("line", "request_id"),
+    ("line", "code", "request_id"),
     [
-        ('{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": ' + "[" * 3000 + "]" * 3000 + "}", "a"),
-        ('{"jsonrpc": "2.0", "id": 71, "method": "ping", "params": {', 71),
-        ('{"jsonrpc": "2.0", "id": 72, "method": "ping", "params": {}', 72),
-        ("not JSON at all", None),
-        ('{"jsonrpc": "1.0", "id": 73, "method": 7}', 73),
-        ("[]", None),
-        (r'"\ud83e"', None),
+        ('{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": ' + "[" * 3000 + "]" * 3000 + "}", -32700, "a"),
+        ('{"jsonrpc": "2.0", "id": 71, "method": "ping", "params": {', -32700, 71),
+        ('{"jsonrpc": "2.0", "id": 72, "method": "ping", "params": {}', -32700, 72),
+        ("not JSON at all", -32700, None),
+        ('{"jsonrpc": "1.0", "id": 73, "method": 7}', -32600, 73),
+        ('{"id": 74, "method": "ping"}', -32600, 74),
+        ('{"jsonrpc": "2.0", "id": 75}', -32600, None),
+        ("{}", -32600, None),
+        ("7", -32600, None),
+        ('"text"', -32600, None),
+        (r'"\ud83e"', -32600, None),
+        ("[]", -32600, None),
+        ('[{"jsonrpc": "2.0", "id": 76, "method": "ping"}]', -32600, None),
     ],
-    ids=["nested", "cut", "cut at the end", "not JSON", "no method", "a list", "a string"],
-)
+    ids=[
+        "nested", "cut", "cut at the end", "not JSON", "no method", "no version", "only an id", "nothing", "a number",
+        "a string", "half an emoji", "an empty list", "a batch",
+    ],
+)  # fmt: skip
 def test_a_line_that_is_not_a_message_is_answered_with_an_error(
-    shared: dict[str, Process], era: str, line: str, request_id: str | int | None
+    shared: dict[str, Process], era: str, line: str, code: int, request_id: str | int | None
 ) -> None:
     answer = shared[era].send_line(line)
-    assert answer["error"]["code"] == -32700
-    assert answer["id"] == request_id
-    assert shared[era].create("a fox", dry_run=True)["state"] == "quoted"
+    assert (answer["error"]["code"], answer["id"]) == (code, request_id)
+    assert shared[era].request("tools/list")["tools"]
+
+
+@pytest.mark.parametrize("request_id", [1.5, 2.0, None, True, {}, ["a"]])
+def test_a_request_without_a_usable_id_is_answered_all_the_same(
+    shared: dict[str, Process], era: str, request_id: object
+) -> None:
+    answer = shared[era].send_line(request_line(era, request_id, "tools/list"))
+    assert answer["id"] is None
+    assert answer["error"] == {
+        "code": -32600,
+        "message": "A request needs an id that is a string or an integer; nothing was done.",
+    }
+
+
+def test_a_byte_order_mark_before_a_message_is_ignored(shared: dict[str, Process], era: str) -> None:
+    answer = shared[era].send_line("\ufeff" + request_line(era, "marked", "tools/list"))
+    assert answer["id"] == "marked"
+    assert answer["result"]["tools"]
+
+
+def test_a_batch_is_refused_with_what_to_send_instead(shared: dict[str, Process], era: str) -> None:
+    answer = shared[era].send_line(f"[{request_line(era, 1, 'tools/list')}]")
+    assert answer["error"]["message"].endswith("Send one message in each line.")
+
+
+@pytest.mark.parametrize(
+    "method", ["tools/list", "prompts/list", "resources/list", "resources/templates/list"], ids=lambda m: m
+)
+def test_a_cursor_that_was_never_given_is_refused(shared: dict[str, Process], era: str, method: str) -> None:
+    answer = shared[era].send_line(request_line(era, "page", method, cursor="bogus"))
+    assert answer["error"]["code"] == -32602
+    assert "Unknown cursor" in answer["error"]["message"]
+    assert "nextCursor" not in shared[era].request(method)
+
+
+@pytest.mark.parametrize("opening", ["ping", "server/discover", "tools/list"])
+def test_a_request_of_no_era_leaves_both_eras_open(tmp_path: Path, era: str, opening: str) -> None:
+    bare = json.dumps({"jsonrpc": "2.0", "id": "bare", "method": opening})
+    with running(tmp_path, era, opening=bare) as server:
+        answer = json.loads(server.lines[0])
+        assert server.request("tools/list")["tools"]
+    assert answer["id"] == "bare"
+    if opening == "ping":
+        assert answer["result"] == {}
+    else:
+        assert answer["error"]["code"] == -32602
+        assert "Send initialize first" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("params", [[1], [], "x", 7, True])

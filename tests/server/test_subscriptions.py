@@ -114,3 +114,14 @@ async def test_a_listener_is_notified_until_the_video_is_saved(tmp_path: Path) -
                     if await is_saved(session, job_id):
                         break
     assert set(uris) == {uri}
+
+
+async def test_changes_of_lists_are_not_acknowledged_because_there_are_none(tmp_path: Path) -> None:
+    async with connected(tmp_path, "2026-07-28") as session:
+        job_id = (await session.create(**PRICED))["job_id"]
+        uri = f"seedance://videos/{job_id}"
+        with anyio.fail_after(30):
+            async with session.client.listen(tools_list_changed=True, resource_subscriptions=[uri]) as stream:
+                honoured = stream.honored
+    assert honoured.tools_list_changed is None
+    assert honoured.resource_subscriptions == [uri]

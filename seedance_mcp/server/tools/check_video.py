@@ -63,12 +63,16 @@ def _seconds(service: JobService, call: Call) -> float:
 
 
 def _progress(progress: Progress) -> tuple[float, float | None, str]:
-    """Describe how far a job is: in seconds while the vendor works on it, then in bytes of its download."""
-    if progress.received is not None:
-        of = f" of {progress.total / 1e6:.1f}" if progress.total else ""
-        return progress.received, progress.total, f"downloading, {progress.received / 1e6:.1f}{of} MB"
+    """Describe how far a job is, in seconds; a job that takes longer than usual is always about to end."""
     elapsed = progress.elapsed
-    return elapsed, max(progress.expected, elapsed), f"{progress.job.state}, {elapsed:.0f} s"
+    return elapsed, max(progress.expected, elapsed), _doing(progress)
+
+
+def _doing(progress: Progress) -> str:
+    if progress.received is None:
+        return f"{progress.job.state}, {progress.elapsed:.0f} s"
+    of = f" of {progress.total / 1e6:.1f}" if progress.total else ""
+    return f"downloading, {progress.received / 1e6:.1f}{of} MB"
 
 
 # -- reviews ------------------------------------------------------------------------------------------------------

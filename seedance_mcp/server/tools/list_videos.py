@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.views import Fields
 
+_MOST, _PAGE = 50, 10
 _ROWS: dict[str, Row] = {
     "state": OneOf(STATES, OURS),
-    "limit": Whole(1, 50, OURS, default=10),
+    "limit": Whole(1, _MOST, OURS, default=_PAGE),
     "cursor": Text(OURS),
 }
 
@@ -27,7 +28,7 @@ def tool() -> Tool:
         "list_videos",
         "List videos",
         "Jobs and today's cost",
-        inputs(_ROWS, {}, no_choices=frozenset({"state"})),
+        inputs(_ROWS, {"limit": f"1-{_MOST}"}, no_choices=frozenset({"state"})),
         outputs({"videos": OBJECTS, "next_cursor": STRING, "spent_today": OBJECT}, "videos"),
         list_videos,
         read_only=True,
@@ -38,7 +39,7 @@ async def list_videos(service: JobService, call: Call) -> Fields:
     """Answer with a page of jobs and what the current day has cost."""
     check_args(_ROWS, call, "list_videos")
     state = call.args.get("state")
-    page = await service.page((state,) if state else (), call.args.get("limit", 10), call.args.get("cursor"))
+    page = await service.page((state,) if state else (), call.args.get("limit", _PAGE), call.args.get("cursor"))
     fields = views.listed(page, await service.spending(), service.settings.daily_budget)
     while not is_small(fields) and len(fields["videos"]) > 1:
         fields["videos"].pop()

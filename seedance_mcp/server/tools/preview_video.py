@@ -28,7 +28,7 @@ def tool() -> Tool:
         "preview_video",
         "Preview video",
         "Show 6 frames, or the one at a second",
-        inputs(_ROWS, {}, no_choices=frozenset()),
+        inputs(_ROWS, {"frames": f"1-{MOST_FRAMES}"}, no_choices=frozenset()),
         None,
         preview_video,
     )

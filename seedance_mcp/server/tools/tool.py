@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 OURS = Source("OURS", "tools")
 """The source of rows that come from us, not from a vendor."""
 
+_BETWEEN_REPORTS = 1.0
+"""Seconds between two reports of one call."""
+
 Report = Callable[[float, float | None, str], Awaitable[None]]
-"""Reports the progress of a call: (done, total, message)."""
+"""Reports the progress of a call: (seconds so far, seconds in all, message)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +88,18 @@ class Tool:
     """Whether calling it again with the same arguments does no harm."""
 
 
-def increasing(report: Report) -> Report:
-    """Return a report that skips values that do not increase, which clients reject; a restarted download has them."""
-    highest = -1.0
+def steady(report: Report, clock: Callable[[], float] = time.monotonic) -> Report:
+    """Return a report that sends only values that increase, as clients demand, and at most one a second."""
+    highest, sent_at = -1.0, -math.inf
 
-    async def report_if_higher(done: float, total: float | None, message: str) -> None:
-        nonlocal highest
-        if done > highest:
-            highest = done
+    async def report_if_due(done: float, total: float | None, message: str) -> None:
+        nonlocal highest, sent_at
+        now = clock()
+        if done > highest and now - sent_at >= _BETWEEN_REPORTS:
+            highest, sent_at = done, now
             await report(done, total, message)
 
-    return report_if_higher
+    return report_if_due
 
 
 def check_args(rows: Mapping[str, Row], call: Call, tool: str) -> None:
