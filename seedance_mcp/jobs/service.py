@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import SaveError, SeedanceError
+from seedance_mcp.errors import InvalidRequest, SaveError, SeedanceError
 from seedance_mcp.jobs.download.preview import Previewed, preview_video
 from seedance_mcp.jobs.earlier import in_full
 from seedance_mcp.jobs.journal.budget import caps
@@ -261,7 +261,13 @@ class JobService:
     # -- the journal ----------------------------------------------------------------------------------------------
 
     async def page(self, states: Sequence[str] = (), limit: int = 20, cursor: str | None = None) -> Page:
-        """Return jobs, newest first."""
+        """Return jobs, newest first.
+
+        Raises:
+            InvalidRequest: no list has given this cursor.
+        """
+        if cursor and await self._journal.get(cursor) is None:
+            raise InvalidRequest("This cursor is of no list.", next_step="Call list_videos without a cursor.")
         return await self._journal.page(states, limit, cursor)
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:

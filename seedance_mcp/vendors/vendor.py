@@ -217,7 +217,7 @@ def _charge(value: object) -> Decimal | None:
 
 
 UNREADABLE = Decimal("NaN")
-"""A charge that a vendor reports and that is no plausible amount: something was charged, and nobody knows what."""
+"""A charge that a vendor reports and that cannot be true: something was charged, and nobody knows what."""
 
 Charge = Annotated[Decimal | None, PlainValidator(_charge)]
 """What a vendor says that it has charged: None if it says nothing, `UNREADABLE` if it says nothing that can be true."""

@@ -162,7 +162,8 @@ def test_a_price_names_its_price_list_or_why_the_list_has_none() -> None:
     unlisted = quote("jimmyai/seedance2.0-sp", {"jimmyai": UnitPrice(source="not in its price list")})
     assert unlisted.basis == "unit price in JimiCoin × 5 s"
     assert (
-        unlisted.unknown == "jimmyai's unit price is unknown (not in its price list); the user can set SEEDANCE_PRICES"
+        unlisted.unknown
+        == "jimmyai's unit price is unknown (not in its price list); ask the user to set SEEDANCE_PRICES"
     )
 
 

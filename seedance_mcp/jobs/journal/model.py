@@ -248,11 +248,7 @@ class Journal(Protocol):
         ...
 
     async def page(self, states: Sequence[str], limit: int, cursor: str | None) -> Page:
-        """Return jobs, newest first; without states, jobs in any state.
-
-        Raises:
-            InvalidRequest: no list has given this cursor.
-        """
+        """Return jobs, newest first; without states, jobs in any state."""
         ...
 
     async def in_states(self, states: Sequence[str]) -> Sequence[Job]:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seedance_mcp.errors import Code, InvalidRequest
+from seedance_mcp.errors import Code
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import BudgetDay, budget_day
@@ -195,8 +195,6 @@ class SqliteJournal:
             where += f" AND state IN ({', '.join('?' * len(states))})"
             values += states
         if cursor:
-            if await self.get(cursor) is None:
-                raise InvalidRequest("This cursor is of no list.", next_step="Call list_videos without a cursor.")
             where += " AND (created_at, id) < (SELECT created_at, id FROM jobs WHERE id = ?)"
             values.append(cursor)
         rest = f"{where} ORDER BY created_at DESC, id DESC LIMIT ?"

@@ -37,7 +37,7 @@ def tool(settings: Settings) -> Tool:
         "check_video",
         "Check video",
         "A job's state and video",
-        inputs(_ROWS, {"wait_seconds": f"0-{settings.max_wait}, default 0"}, no_choices=frozenset()),
+        inputs(_ROWS, {"wait_seconds": f"0-{settings.max_wait}"}, no_choices=frozenset()),
         outputs(FIELDS, "job_id", "state", "model", "elapsed_seconds", "next_step"),
         check_video,
     )

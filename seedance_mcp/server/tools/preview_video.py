@@ -27,7 +27,7 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        "Show 6 frames, or the one at a second",
+        "Show 6 frames, or one at a second",
         inputs(_ROWS, {"frames": f"1-{MOST_FRAMES}"}, no_choices=frozenset()),
         None,
         preview_video,

@@ -70,7 +70,7 @@ async def test_videos_can_be_filtered_by_state(tmp_path: Path, era: str) -> None
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [({"state": "done"}, "state 'done'"), ({"limit": 0}, "limit"), ({"limit": 51}, "limit"), ({"page": 2}, "page")],
+    [({"state": "done"}, "state 'done'"), ({"limit": -1}, "limit"), ({"limit": 51}, "limit"), ({"page": 2}, "page")],
 )
 async def test_an_invalid_filter_is_refused_with_the_values_there_are(
     tmp_path: Path, era: str, arguments: dict[str, Any], named: str

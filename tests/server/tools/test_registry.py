@@ -107,7 +107,7 @@ async def test_with_one_vendor_only_its_own_fields_and_models_are_shown(tmp_path
         shown = (await listed(session))["create_video"].input_schema["properties"]
         ids = [m.id for m in session.settings.models]
     rows = {name for m in session.settings.models for name in m.rows}
-    ours = {"model", "max_cost", "request_key", "allow_duplicate", "dry_run"}
+    ours = {"model", "like", "max_cost", "request_key", "allow_duplicate", "dry_run"}
     assert all(model_id.startswith(f"{vendor}/") for model_id in ids)
     assert shown.keys() == rows | ours
     assert shown["model"].get("enum", ids) == ids
