@@ -17,7 +17,7 @@ import pytest
 from seedance_mcp.bodies import MAX_ANSWER, MAX_CHUNKS, SMALLEST_CHUNK, Paced, SentFile, TinyChunks, parse, read_body
 from seedance_mcp.errors import VendorUnreachable
 from seedance_mcp.sanitize import Secrets
-from seedance_mcp.vendors import Call, Vendor, known_vendors
+from seedance_mcp.vendors import Answer, Call, Vendor, known_vendors
 from seedance_mcp.web import OutcomeUnknown, Web
 from tests.http_host import Reply, hosting, settings_for
 
@@ -83,15 +83,15 @@ async def test_other_tasks_run_while_a_long_answer_is_parsed() -> None:
     read = bytearray(json.dumps({"id": "task-1", "more": [[]] * 50_000}).encode())
     async with anyio.create_task_group() as group:
         group.start_soon(other_task)
-        answer = await parse(httpx2.Response(200), read, secrets)
-    assert answer.body["id"] == "task-1"
+        assert (await parse(httpx2.Response(200), read, secrets)).body["id"] == "task-1"
 
 
 async def test_a_long_answer_that_is_there_is_parsed_even_if_its_call_is_cancelled() -> None:
+    found: list[Answer] = []
     with anyio.CancelScope() as scope:
         scope.cancel()
-        answer = await parse(httpx2.Response(200), bytearray(json.dumps(["x" * 100_000]).encode()), NO_KEYS)
-    assert answer.body == ["x" * 100_000]
+        found.append(await parse(httpx2.Response(200), bytearray(json.dumps(["x" * 100_000]).encode()), NO_KEYS))
+    assert [answer.body for answer in found] == [["x" * 100_000]]
 
 
 async def test_a_number_too_long_to_be_converted_is_none_and_the_rest_of_the_answer_counts(tmp_path: Path) -> None:

@@ -143,6 +143,7 @@ async def test_the_cache_is_readable_by_its_owner_only_and_contains_no_key(tmp_p
 
 async def test_a_damaged_cache_only_costs_uploads(tmp_path: Path, photos: Path) -> None:
     async with with_photos(tmp_path) as session:
+        await session.app.service()  # it makes the folder
         cache_file(tmp_path).write_bytes(b"not a database" * 100)
         await session.create("one", model=MINI, first_frame="fox.png")
         await session.create("two", model=MINI, first_frame="fox.png")
