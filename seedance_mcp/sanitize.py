@@ -21,13 +21,13 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Control, format (bidirectional, zero-width, tags), unassigned, private, surrogates, separators of lines."""
 
 
-def clean(text: str) -> str:
-    """Make a vendor's text safe to show: invisible characters become spaces, and at most 500 characters remain.
+def clean(text: str, longest: int = MAX_LENGTH) -> str:
+    """Make a vendor's text safe to show: invisible characters become spaces, and at most `longest` characters remain.
 
     People do not see control, default-ignorable, private and unassigned characters, but models read them.
     """
-    visible = _visible(text[: 20 * MAX_LENGTH]).strip()
-    return visible if len(visible) <= MAX_LENGTH else visible[: MAX_LENGTH - 1] + "…"
+    visible = _visible(text[: 20 * longest]).strip()
+    return visible if len(visible) <= longest else visible[: longest - 1] + "…"
 
 
 def _visible(text: str) -> str:
@@ -67,23 +67,28 @@ class Secrets:
     """Characters of the shortest key that is removed: shorter ones occur by chance."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        values = [v for v in values if len(v) >= self.SHORTEST]
-        forms = [form for value in values for form in (_escaped(value), *map(re.escape, _base64_forms(value)))]
-        self._pattern = re.compile("|".join(sorted(set(forms), key=len, reverse=True))) if forms else None
+        values = sorted({v for v in values if len(v) >= self.SHORTEST}, key=len, reverse=True)
+        coded = sorted({form for value in values for form in _base64_forms(value)}, key=len, reverse=True)
+        forms = [*(form for value in values for form in _escaped(value)), *map(re.escape, coded)]
+        self._pattern = re.compile("|".join(forms)) if forms else None
 
     def remove(self, text: str) -> str:
         """Return the text with every key in it, also percent- or base64-coded, replaced by `***`."""
         return self._pattern.sub("***", text) if self._pattern else text
 
 
-def _escaped(value: str) -> str:
-    """Return a pattern for a text of which any character may be percent-coded, once or more, or escaped as in JSON."""
+def _escaped(value: str) -> list[str]:
+    """Return patterns for a text of which any character may be percent-coded, once or more, or escaped as in JSON.
 
-    def character(c: str) -> str:
-        coded = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(c):02x}")
-        return rf"(?:{re.escape(c)}|%(?:25)*{coded}|\\u00{coded})"
+    There is one for each form of the first character: a search is quick only where each pattern begins with a literal.
+    """
+    first, *rest = ([re.escape(c), rf"%(?:25)*{_hex(c)}", rf"\\u00{_hex(c)}"] for c in value)
+    behind = "".join(f"(?:{'|'.join(forms)})" for forms in rest)
+    return [form + behind for form in first]
 
-    return "".join(map(character, value))
+
+def _hex(c: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(c):02x}")
 
 
 def _base64_forms(value: str) -> set[str]:

@@ -6,15 +6,12 @@ on other hosts are downloaded without it, from verified public addresses only.
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import threading
-import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from contextlib import aclosing, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,19 +20,15 @@ import anyio
 import httpx2
 
 from seedance_mcp.addresses import is_loopback, may_be_fetched
+from seedance_mcp.bodies import Paced, SentFile, beginning, parse, read_body
 from seedance_mcp.errors import SaveError, SettingError, VendorUnreachable, VideoUnreachable
-from seedance_mcp.sanitize import Secrets, clean, map_text, repair_text
-from seedance_mcp.vendors.vendor import Answer
+from seedance_mcp.sanitize import Secrets
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
-    from seedance_mcp.vendors.vendor import Call, Vendor
+    from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 
-MAX_ANSWER = 4 * 1024 * 1024
-"""The most bytes of an answer that are read."""
 MAX_REDIRECTS = 5
-_TEXT, _SHOWN = 1200, 300
-"""Bytes of an answer that are cleaned, and characters of it that are kept for the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +53,6 @@ _WHILE_CONNECTING = (
     httpx2.ProxyError,
     httpx2.UnsupportedProtocol,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SentFile:
-    """A file that is uploaded as a form with a call."""
-
-    name: str
-    content: bytes = field(repr=False)
-    mime: str
 
 
 class NotSent(Exception):
@@ -183,7 +167,7 @@ class Web:
             # The trace must have followed the connection, or the error be one of connecting, and no request have begun.
             if not sent and (connecting or isinstance(error, _WHILE_CONNECTING)):
                 raise NotSent(_reason(error)) from None
-            began = f"; it began: {_text(read, self._secrets)}" if read else ""
+            began = f"; it began: {beginning(read, self._secrets)}" if read else ""
             raise OutcomeUnknown(_reason(error) + began) from None
         except anyio.get_cancelled_exc_class():
             if connecting and not sent:
@@ -193,12 +177,14 @@ class Web:
     async def _send(
         self, client: httpx2.AsyncClient, request: httpx2.Request, seconds: float | None, read: bytearray | None = None
     ) -> Answer:
+        read = bytearray() if read is None else read
         with anyio.fail_after(seconds):
             response = await client.send(request, stream=True)
             try:
-                return await _answer(response, self._secrets, bytearray() if read is None else read)
+                await read_body(response, read)
             finally:
                 await response.aclose()
+        return await parse(response, read, self._secrets)
 
     async def call(self, vendor: Vendor, call: Call, file: SentFile | None = None) -> Answer:
         """Send a call that is free and may be repeated, with a file if one is given.
@@ -207,21 +193,27 @@ class Web:
             VendorUnreachable: no whole answer came back.
         """
         client = self._client("call" if file is None else "submit")
+        headers = self._headers(vendor, call)
+        form = None
+        if file is not None:
+            described, form = file.form(call.file_field)
+            headers |= described
         try:
             request = client.build_request(
                 call.method,
                 self.url(vendor, call),
-                headers=self._headers(vendor, call),
+                headers=headers,
                 params=call.query or None,
                 json=call.body,
-                files={call.file_field: (file.name, file.content, file.mime)} if file else None,
+                content=form,
             )
         except (httpx2.InvalidURL, ValueError):
             raise VendorUnreachable(
                 f"{vendor.name} cannot be asked: its own id of the job or the file does not fit into a URL."
             ) from None
         try:
-            return await self._send(client, request, self._timeouts.call if file is None else None)
+            async with aclosing(form) if form else nullcontext():
+                return await self._send(client, request, self._timeouts.call if file is None else None)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 
@@ -254,6 +246,7 @@ class Web:
                 url = _joined(url, response.headers["location"])
                 headers = {k: v for k, v in headers.items() if k != "authorization"}
                 continue
+            response.stream = Paced(response)
             try:
                 yield response
             finally:
@@ -298,36 +291,6 @@ def _joined(url: str, location: str) -> str:
         return ""
 
 
-async def _answer(response: httpx2.Response, secrets: Secrets, read: bytearray) -> Answer:
-    """Read a whole answer into `read`, without the keys in it; its body is None if it is not JSON or too long."""
-    async for chunk in response.aiter_bytes():
-        read += chunk
-        if len(read) > MAX_ANSWER:
-            break
-    try:
-        body = map_text(repair_text(json.loads(read)), secrets.remove) if len(read) <= MAX_ANSWER else None
-    except (ValueError, RecursionError):
-        body = None
-    return Answer(
-        response.status_code, body, _retry_after(response.headers.get("retry-after", "")), _text(read, secrets)
-    )
-
-
-def _text(read: bytearray, secrets: Secrets) -> str:
-    """Return the beginning of an answer as clean text, without keys."""
-    return clean(secrets.remove(bytes(read[:_TEXT]).decode("utf-8", "replace")))[:_SHOWN]
-
-
-def _retry_after(said: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number or a date), or None."""
-    if said.isdecimal():
-        return float(said)
-    try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
-
-
 def _reason(error: Exception) -> str:
     """Describe an error. The HTTP client's own message may hold a signed URL or a key, so it is never shown."""
     names = {
@@ -338,5 +301,6 @@ def _reason(error: Exception) -> str:
         "ReadError": "connection lost",
         "RemoteProtocolError": "connection closed without a whole answer",
         "ProxyError": "the proxy refused",
+        "TinyChunks": "an answer in too many small chunks",
     }
     return names.get(type(error).__name__, type(error).__name__)

@@ -109,7 +109,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a typing import": (
         {"web.py": "if TYPE_CHECKING:\n    from seedance_mcp.jobs import Job", "jobs/__init__.py": ""},
-        "web.py:2 imports jobs, but web may import only addresses, errors, sanitize, settings and vendors.",
+        "web.py:2 imports jobs, but web may import only addresses, bodies, errors, sanitize, settings and vendors.",
     ),
     "a relative import of a module": (
         {"vendors/new.py": "from .. import settings", "settings.py": ""},
@@ -238,7 +238,6 @@ def test_a_circle_in_a_table_is_found() -> None:
 
 MOST_LINES = 320
 LONGER = {
-    "web.py": "every HTTP request, and what each failure of one means",
     "vendors/jimmyai/models.py": "22 models on six routes",
 }
 """Modules that are longer, each with its reason. A module that has become shorter must leave the table."""

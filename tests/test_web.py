@@ -19,9 +19,10 @@ import httpx2
 import pytest
 
 from seedance_mcp.addresses import may_be_fetched
+from seedance_mcp.bodies import MAX_ANSWER
 from seedance_mcp.errors import SaveError, SettingError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
-from seedance_mcp.web import MAX_ANSWER, NotSent, OutcomeUnknown, Timeouts, Web
+from seedance_mcp.web import NotSent, OutcomeUnknown, Timeouts, Web
 from tests.http_host import KEY, Reply, Request, hosting, settings_for
 
 pytestmark = pytest.mark.anyio

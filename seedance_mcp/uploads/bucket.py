@@ -18,12 +18,16 @@ from anyio import to_thread
 
 from seedance_mcp.addresses import BUCKET_CREDENTIALS
 from seedance_mcp.errors import MissingExtra, SettingError
+from seedance_mcp.uploads import local_files
+from seedance_mcp.uploads.local_files import UnusableFile
 
 if TYPE_CHECKING:
     from seedance_mcp.uploads.local_files import LocalFile
 
 LINK_LIFETIME = 24 * 3600
 """Seconds for which a link is signed."""
+_PART, _CONCURRENT_PARTS = 5 * 1024 * 1024, 2
+"""Bytes of one part of a larger file (S3 takes no less), and how many of them are under way, and in memory, at once."""
 
 
 def installed() -> bool:
@@ -37,17 +41,17 @@ class Bucket:
 
     url: str
 
-    async def put(self, file: LocalFile, data: bytes) -> str:
+    async def put(self, file: LocalFile) -> str:
         """Upload a file under its digest as the name, and return a signed link to it.
 
         Raises:
+            UnusableFile: the file has changed since it was checked.
             MissingExtra: the extra `upload` is not installed.
             SettingError: the bucket refuses the file, or its links are not https.
         """
-        name = f"{file.sha256}.{file.info.ending}"
-        return await to_thread.run_sync(self._put, name, data, file.info.mime, abandon_on_cancel=True)
+        return await to_thread.run_sync(self._put, file, abandon_on_cancel=True)
 
-    def _put(self, name: str, data: bytes, mime: str) -> str:
+    def _put(self, file: LocalFile) -> str:
         try:
             import obstore  # noqa: PLC0415  (only present with the extra)
         except ImportError:
@@ -57,8 +61,20 @@ class Bucket:
             ) from None
         try:
             store: Any = self.open()
-            obstore.put(store, name, data, attributes={"Content-Type": mime})
+            name, kind = f"{file.sha256}.{file.info.ending}", file.info.mime
+            blocks = local_files.blocks(file)
+            data = b"".join(blocks) if file.info.size <= _PART else blocks
+            obstore.put(
+                store,
+                name,
+                data,
+                attributes={"Content-Type": kind},
+                chunk_size=_PART,
+                max_concurrency=_CONCURRENT_PARTS,
+            )
             link: str = obstore.sign(store, "GET", name, timedelta(seconds=LINK_LIFETIME))
+        except UnusableFile:
+            raise
         except Exception as error:  # noqa: BLE001  (obstore raises a dozen kinds, and all mean the same here)
             credentials = BUCKET_CREDENTIALS[urlsplit(self.url).scheme]
             raise SettingError(

@@ -1,9 +1,9 @@
-"""Finds, opens and inspects a local file that a caller named. `find` and `content` block: call them in a worker thread.
+"""Finds, opens and inspects a local file that a caller named. `find` and `blocks` block: call them in a worker thread.
 
 A path is resolved first, links included, and must then be below one of the folders in SEEDANCE_MEDIA_ROOTS. The file is
 opened from that folder downwards, one component at a time and without following links, so that a link swapped in after
-the check leads nowhere else. It must be a regular file. From then on only the content counts: it is read once, and the
-bytes that are uploaded later must have the digest of the bytes that were inspected.
+the check leads nowhere else. It must be a regular file. From then on only the content counts: the bytes that are
+uploaded later must have the digest of the bytes that were inspected. No file is ever in memory as a whole.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seedance_mcp.media.inspector import Inspector
 
 LARGEST = 200 * MB
-"""Bytes: the largest total that any vendor documents, and the limit of the memory that we use for a file."""
+"""Bytes: the largest total that any vendor documents."""
 _BLOCK = MB
 _LONGEST_NAME = 60
 
@@ -106,20 +106,37 @@ async def inspect(file: LocalFile, inspector: Inspector) -> LocalFile:
     return replace(file, info=replace(info, pixels=probed.pixels, seconds=probed.seconds))
 
 
-def content(file: LocalFile) -> bytes:
-    """Return the bytes of a file that `find` has inspected.
+def blocks(file: LocalFile) -> Generator[bytes]:
+    """Yield the bytes of a file that `find` has found, from an open handle and never more than a few MB at once.
+
+    Nothing is yielded of a file that has changed by now, and not the last block of one that changes meanwhile.
 
     Raises:
         UnusableFile: the content has changed since.
     """
+    changed = UnusableFile(f"{file.name} was changed after it was checked, so it was not uploaded.")
     try:
         with _opened(file.path, file.root) as handle:
-            data = b"".join(_blocks(handle, file.path))
+            digest = hashlib.sha256()
+            for block in _blocks(handle, file.path):
+                digest.update(block)
+            if digest.hexdigest() != file.sha256:
+                raise changed
+            os.lseek(handle, 0, os.SEEK_SET)
+            digest, held, left = hashlib.sha256(), b"", file.info.size
+            for block in _blocks(handle, file.path):
+                digest.update(block)
+                left -= len(block)
+                if left < 0:
+                    raise changed
+                if held:
+                    yield held
+                held = block
     except OSError:
-        data = b""
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise UnusableFile(f"{file.name} was changed after it was checked, so it was not uploaded.")
-    return data
+        raise changed from None
+    if digest.hexdigest() != file.sha256:
+        raise changed
+    yield held
 
 
 _REASONS = {

@@ -12,10 +12,10 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio import to_thread
 
 from seedance_mcp.catalog.request import FRAMES, REFERENCES
 from seedance_mcp.errors import (
@@ -165,15 +165,15 @@ class Uploader:
         """Upload a file; return the link and its lifetime in seconds."""
         file = pending.file
         try:
-            data = await to_thread.run_sync(local_files.content, file)
+            if store is not None:
+                return await store.put(file), bucket.LINK_LIFETIME
+            upload = _upload_of(vendor)
+            # The name is made from the content: neither the file's name nor its folder leaves this machine.
+            name = f"{file.sha256[:16]}.{file.info.ending}"
+            sent = SentFile(name, file.info.size, partial(local_files.blocks, file), file.info.mime)
+            answer = await call_vendor(self._web, vendor, upload.call, f"did not accept {file.name}", sent)
         except UnusableFile as error:
             raise InvalidRequest(f"{error} Nothing was sent.", next_step="Call create_video again.") from None
-        if store is not None:
-            return await store.put(file, data), bucket.LINK_LIFETIME
-        upload = _upload_of(vendor)
-        # The name is made from the content: neither the file's name nor its folder leaves this machine.
-        sent = SentFile(f"{file.sha256[:16]}.{file.info.ending}", data, file.info.mime)
-        answer = await call_vendor(self._web, vendor, upload.call, f"did not accept {file.name}", sent)
         address = upload.parse_link(answer)
         if not address.startswith("https://"):
             raise UnexpectedAnswer(f"{vendor.name} returned a link to {file.name} that does not begin with https://.")

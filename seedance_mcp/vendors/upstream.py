@@ -25,6 +25,8 @@ _BY_STATUS = {
     429: Code.RATE_LIMITED,
 }
 
+_SEARCHED = 4000
+"""Characters of a code, and of a message, that are searched: twice what a record keeps."""
 _BAD = "(?:invalid|incorrect|missing|expired)"
 # Searched in the vendor's code and message together; the more specific pattern comes first.
 _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
@@ -50,7 +52,7 @@ _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
 def classify(status: int, vendor_code: str, message: str, otherwise: Code | None = None) -> Refusal:
     """Classify a vendor's refusal by its code and message, then by `otherwise` or its HTTP status."""
     inner_code, message = _unwrap(message)
-    text = f"{vendor_code} {inner_code} {message}"
+    text = f"{vendor_code[:_SEARCHED]} {inner_code[:_SEARCHED]} {message[:_SEARCHED]}"
     by_status = otherwise or _BY_STATUS.get(status, Code.VENDOR_DOWN if status >= 500 else Code.INVALID_REQUEST)
     code = next((code for code, pattern in _BY_MESSAGE if pattern.search(text)), by_status)
     return Refusal(code, message, inner_code or vendor_code, status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from obstore.store import MemoryStore
 
 from seedance_mcp.jobs.timing import ReconcileTiming
 from seedance_mcp.uploads.bucket import Bucket
+from seedance_mcp.uploads.local_files import UnusableFile, find
 from tests.uploads.samples import image
 from tests.uploads.sessions import MINI, upload_cache, upload_timing, with_photos
 
@@ -86,6 +88,36 @@ async def test_the_vendors_own_upload_comes_first(tmp_path: Path, photos: Path, 
     async with with_photos(tmp_path, SEEDANCE_UPLOAD_URL=URL) as session:
         await session.create(model=MINI, first_frame="fox.png")
     assert store.files == {}
+
+
+async def test_a_large_file_goes_to_the_bucket_in_parts_and_only_if_it_is_still_the_same(
+    photos: Path, store: Store
+) -> None:
+    content = image() + bytes(12 * 1024 * 1024)
+    (photos / "large.png").write_bytes(content)
+    file = find("large.png", [photos])
+    assert (await Bucket(URL).put(file)).startswith("https://videos.example.com/in/")
+    assert store.files == {f"{file.sha256}.png": content}
+    (photos / "large.png").write_bytes(content + b"x")
+    with pytest.raises(UnusableFile, match=r"large\.png was changed after it was checked"):
+        await Bucket(URL).put(file)
+
+
+async def test_a_large_file_is_never_in_memory_as_a_whole(
+    photos: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    original = obstore.put
+
+    def put(memory: MemoryStore, name: str, data: Iterator[bytes], **options: Any) -> object:
+        blocks = list(data)
+        sizes.extend(map(len, blocks))
+        return original(memory, name, blocks, **options)
+
+    monkeypatch.setattr(obstore, "put", put)
+    (photos / "large.png").write_bytes(image() + bytes(6 * 1024 * 1024))
+    await Bucket(URL).put(find("large.png", [photos]))
+    assert max(sizes) <= 1024 * 1024
 
 
 RECONCILE_ON_CHECK = upload_timing(reconcile=ReconcileTiming(pauses=(), fresh=0.0))

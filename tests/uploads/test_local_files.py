@@ -265,13 +265,38 @@ def test_a_file_that_is_swapped_repeatedly_never_leads_outside(photos: Path, sec
 
 def test_a_file_that_changes_after_the_check_is_not_uploaded(photos: Path) -> None:
     file = find("fox.png", [photos])
-    assert local_files.content(file) == image()
+    assert b"".join(local_files.blocks(file)) == image()
     (photos / "fox.png").write_bytes(image("blue"))
     with pytest.raises(UnusableFile, match="changed after it was checked"):
-        local_files.content(file)
+        next(local_files.blocks(file))
     (photos / "fox.png").unlink()
     with pytest.raises(UnusableFile, match="changed after it was checked"):
-        local_files.content(file)
+        next(local_files.blocks(file))
+
+
+LARGE = image() + bytes(5 * 1024 * 1024)
+
+
+def test_a_large_file_is_read_in_small_blocks(photos: Path) -> None:
+    (photos / "large.png").write_bytes(LARGE)
+    blocks = list(local_files.blocks(find("large.png", [photos])))
+    assert b"".join(blocks) == LARGE
+    assert max(map(len, blocks)) <= 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "later", [LARGE[:-1] + b"x", LARGE[:-1], LARGE + bytes(9_000_000)], ids=["other", "shorter", "longer"]
+)
+def test_a_file_that_changes_while_it_is_read_is_never_read_to_its_end(photos: Path, later: bytes) -> None:
+    (photos / "large.png").write_bytes(LARGE)
+    blocks = local_files.blocks(find("large.png", [photos]))
+    read = [next(blocks)]
+    with (photos / "large.png").open("r+b") as open_file:
+        open_file.write(later)
+        open_file.truncate(len(later))
+    with pytest.raises(UnusableFile, match="changed after it was checked"):
+        read.extend(blocks)
+    assert sum(map(len, read)) < len(LARGE)
 
 
 # -- allowed files --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx2
@@ -143,6 +143,7 @@ async def test_the_cache_is_readable_by_its_owner_only_and_contains_no_key(tmp_p
 
 async def test_a_damaged_cache_only_costs_uploads(tmp_path: Path, photos: Path) -> None:
     async with with_photos(tmp_path) as session:
+        await session.app.service()  # it makes the folder
         cache_file(tmp_path).write_bytes(b"not a database" * 100)
         await session.create("one", model=MINI, first_frame="fox.png")
         await session.create("two", model=MINI, first_frame="fox.png")
@@ -246,6 +247,27 @@ async def test_a_file_that_changes_after_the_quote_is_not_uploaded(tmp_path: Pat
             await service.create(quote)
         assert uploads(session) == {}
         assert session.sandbox.tasks == {}
+
+
+async def test_a_file_that_changes_while_it_is_sent_is_refused(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "fox.png").write_bytes(image() + bytes(3 * 1024 * 1024))
+    original, received = SandboxTransport.handle_async_request, bytearray()
+
+    async def changing(self: SandboxTransport, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/files/upload"):
+            async for piece in cast("httpx2.AsyncByteStream", request.stream):
+                received.extend(piece)
+                (photos / "fox.png").write_bytes(image("blue"))
+        return await original(self, request)
+
+    monkeypatch.setattr(SandboxTransport, "handle_async_request", changing)
+    async with with_photos(tmp_path) as session:
+        refusal = await session.refused(model=MINI, first_frame="fox.png")
+        assert session.sandbox.tasks == {}
+    assert "fox.png was changed after it was checked, so it was not uploaded. Nothing was sent." in refusal
+    assert len(received) < 3 * 1024 * 1024
 
 
 async def test_an_upload_that_outlasts_a_call_continues_without_it(

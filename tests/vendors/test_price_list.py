@@ -40,6 +40,11 @@ def test_most_models_are_listed_under_the_name_that_requests_use() -> None:
     assert quote("seedance2.0-md", found, duration=15).brief() == "3.5 JimiCoin"
 
 
+def test_of_an_endless_list_the_first_entries_are_read() -> None:
+    found = read(("seedance2.0-md", "per_task", 3.5), *[("", "", None)] * 5000, ("sd2_mx_4k", "per_second", 2))
+    assert found.keys() == {"seedance2.0-md"}
+
+
 def test_mini_and_sp_are_listed_once_per_resolution() -> None:
     names = FACTS["jimmyai"]["pricing"]["catalog_names"]
     sp, sp_with_videos = names["sp"].partition(";")[0].split(", ")

@@ -92,3 +92,8 @@ def test_an_upstream_message_about_a_real_person_is_classified_as_such() -> None
 def test_a_refusal_without_a_known_message_is_classified_by_its_status(status: int, code: str) -> None:
     refusal = classify(status, "", "no")
     assert (refusal.code, refusal.status, refusal.message) == (code, status, "no")
+
+
+def test_of_an_endless_message_the_beginning_is_searched() -> None:
+    assert classify(400, "", "too sensitive" + "x" * 100_000).code == Code.CONTENT_POLICY
+    assert classify(400, "", "x" * 100_000 + "too sensitive").code == Code.INVALID_REQUEST

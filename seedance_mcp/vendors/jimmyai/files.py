@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -189,6 +190,8 @@ class _PriceList(BaseModel):
     data: _List
 
 
+_MOST_ENTRIES = 2000
+"""Entries of a price list that are read: many times what any vendor lists."""
 _PER: Mapping[str, Literal["second", "video"]] = {"per_second": "second", "per_task": "video"}
 _MINI = re.compile(r"(seedance2\.0-mini(?:-sp)?)-([0-9]+p)")
 _SP_NAMES = re.compile(r"sd2_sp(_video)?_([0-9]+p)")
@@ -211,7 +214,7 @@ def _requested(listed: str) -> tuple[str, str, bool]:
 
 def _readable(entries: Iterable[Any]) -> Iterator[_Entry]:
     """Yield the entries that name a model and a documented way of charging."""
-    for entry in entries:
+    for entry in islice(entries, _MOST_ENTRIES):
         try:
             found = _Entry.model_validate(entry)
         except ValidationError:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from seedance_mcp.bodies import MAX_CHUNKS
 from seedance_mcp.errors import LinkExpired, SaveError
 from seedance_mcp.jobs.download.partial_file import PartialFile
 from seedance_mcp.jobs.download.timing import DownloadTiming
@@ -189,6 +190,18 @@ async def test_a_host_that_breaks_off_again_and_again_is_asked_as_long_as_more_a
     video, host = await save(tmp_path, answer)
     assert is_exactly(video, VIDEO)
     assert len(host.requests) == -(-len(VIDEO) // 500_000)
+
+
+async def test_a_video_in_tiny_chunks_counts_as_interrupted_and_is_resumed(tmp_path: Path) -> None:
+    tiny = Reply(
+        b"".join(b"1\r\n%c\r\n" % byte for byte in VIDEO[:MAX_CHUNKS]),
+        headers=VIDEO_TYPE | {"etag": TAG, "transfer-encoding": "chunked"},
+        length=None,
+        repeat=b"1\r\n\0\r\n" * 1000,
+    )
+    video, host = await save(tmp_path, first_then(tiny, honest(VIDEO, TAG)), timing=QUICK)
+    assert is_exactly(video, VIDEO)
+    assert [request.headers.get("range") for request in host.requests] == [None, f"bytes={MAX_CHUNKS}-"]
 
 
 @pytest.mark.parametrize("stated", [True, False], ids=["stated size", "size *"])
