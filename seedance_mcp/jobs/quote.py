@@ -218,7 +218,8 @@ def _why(ranked: Sequence[Candidate]) -> str:
     if best.known in {Known.USD, Known.USD_WITH_CAUTION}:
         why = f"cheapest of {len(peers)} with a known price" if len(peers) > 1 else "the only one with a known price"
     elif best.known is Known.OWN_UNITS:
-        why = f"cheapest of {best.model.vendor}'s {len(peers)} with a price in {best.price.unit}"
+        of = f"cheapest of {best.model.vendor}'s {len(peers)}" if len(peers) > 1 else f"{best.model.vendor}'s only one"
+        why = f"{of} with a price in {best.price.unit}"
     else:
         why = f"first of {len(peers)}, none with a known price" if len(peers) > 1 else "its price is unknown"
     rest = [c for c in ranked if c.standard != best.standard]
@@ -235,10 +236,10 @@ def _against(other: Candidate, best: Candidate) -> str:
         return "above a cap"
     if other.cautious != best.cautious:
         return "with a caution about what is asked"
-    if other.misused != best.misused:
-        return "made for other requests"
     if other.known != best.known:
         return _KNOWN[other.known]
+    if other.misused != best.misused:
+        return "made for other requests"
     if other.vendor != best.vendor:
         return "priced in other units"
     return "at another resolution"

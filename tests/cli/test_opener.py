@@ -63,7 +63,7 @@ async def test_without_a_desktop_or_a_player_the_path_is_printed(vendors: Vendor
 
 
 @POSIX
-@pytest.mark.parametrize("found", ["a link", "a folder", "a program"])
+@pytest.mark.parametrize("found", ["a link", "a program"])
 async def test_only_the_file_that_was_saved_is_opened(vendors: Vendors, found: str) -> None:
     await vendors.create_videos("video one")
     install_player(vendors, f"touch {vendors.folder}/opened")
@@ -71,9 +71,6 @@ async def test_only_the_file_that_was_saved_is_opened(vendors: Vendors, found: s
     if found == "a link":
         video.rename(vendors.folder / "video.mp4")
         video.symlink_to(vendors.folder / "video.mp4")
-    elif found == "a folder":
-        video.unlink()
-        video.mkdir()
     else:
         video.rename(vendors.folder / "video.desktop")
         vendors.update_jobs("UPDATE jobs SET path = ?", str(vendors.folder / "video.desktop"))
@@ -81,6 +78,19 @@ async def test_only_the_file_that_was_saved_is_opened(vendors: Vendors, found: s
     assert result.code == 1
     assert re.search("is not|is no longer", result.err.splitlines()[-1])
     assert not (vendors.folder / "opened").exists()
+
+
+@POSIX
+async def test_a_video_whose_place_a_folder_has_taken_is_saved_again_and_opened(vendors: Vendors) -> None:
+    await vendors.create_videos("video one")
+    install_player(vendors, f'echo "$1" > {vendors.folder}/opened')
+    (video,) = saved_paths(await vendors.run("save"))
+    video.unlink()
+    video.mkdir()
+    result = await vendors.run("open")
+    assert result.code == 0
+    assert video.is_dir()
+    assert saved_paths(result)[0].stat().st_size > 1000
 
 
 async def test_a_job_without_a_video_is_not_opened(vendors: Vendors) -> None:

@@ -105,16 +105,14 @@ def test_without_a_vendor_there_is_no_quote(tmp_path: Path) -> None:
 def test_the_cheapest_model_is_chosen_and_the_reason_given(tmp_path: Path) -> None:
     found = quoted(tmp_path, duration=5, resolution="480p")
     assert found.model.id == MINI["model"]
-    assert found.chosen == (
-        "cheapest of 3 with a known price; 2 more could: 1 (price in USD unknown), 1 (made for other requests)"
-    )
+    assert found.chosen == ("cheapest of 3 with a known price; 2 more could, price in USD unknown")
 
 
-def test_without_any_price_the_first_model_is_chosen(tmp_path: Path) -> None:
+def test_without_any_price_in_usd_one_in_the_vendors_own_units_decides(tmp_path: Path) -> None:
     keyless = load({"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_AIGPTIMAGE_API_KEY": "key"})
     found = make_quote(keyless, Order.parse({"prompt": "a fox"}), Inputs(), {})
     assert found.price.usd_micros is None
-    assert found.chosen == "its price is unknown; 1 more could, made for other requests"
+    assert found.chosen == "aigptimage's only one with a price in credits; 1 more could, price in USD unknown"
 
 
 def test_where_every_price_is_known_none_is_said_to_be_unknown(tmp_path: Path) -> None:

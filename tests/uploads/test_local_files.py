@@ -81,7 +81,7 @@ async def test_every_path_outside_the_roots_gets_the_same_refusal(
     evil.mkdir()
     (evil / "secret.png").write_bytes(image("black"))
     refusal = await refused(tmp_path, photos, path.format(secret=secret, photos=photos))
-    assert f"- first_frame is not a file below {photos}; the user can allow more folders" in refusal
+    assert f"- first_frame is not a file below {photos}; ask the user to allow its folder" in refusal
 
 
 @pytest.mark.parametrize(
