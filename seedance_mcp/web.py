@@ -44,6 +44,8 @@ class Timeouts:
     """For a whole paid POST: an answer that trickles in never exceeds the read timeout."""
     call: float = 60
     """For any other whole call, except uploads."""
+    upload: float = 900
+    """For a whole upload: the largest file that a vendor takes, at 1 Mbit/s."""
 
 
 _WHILE_CONNECTING = (
@@ -211,9 +213,10 @@ class Web:
             raise VendorUnreachable(
                 f"{vendor.name} cannot be asked: its own id of the job or the file does not fit into a URL."
             ) from None
+        seconds = self._timeouts.call if file is None else self._timeouts.upload
         try:
             async with aclosing(form) if form else nullcontext():
-                return await self._send(client, request, self._timeouts.call if file is None else None)
+                return await self._send(client, request, seconds)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise VendorUnreachable(f"{vendor.name} could not be reached ({_reason(error)}).") from None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
@@ -19,7 +19,7 @@ import httpx2
 import pytest
 
 from seedance_mcp.addresses import may_be_fetched
-from seedance_mcp.bodies import MAX_ANSWER
+from seedance_mcp.bodies import MAX_ANSWER, SentFile
 from seedance_mcp.errors import SaveError, SettingError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.vendors import Call, Vendor, known_vendors
 from seedance_mcp.web import NotSent, OutcomeUnknown, Timeouts, Web
@@ -289,6 +289,18 @@ class HangingTransport(httpx2.AsyncBaseTransport):
             await request.extensions["trace"](event, {"request": request})
         await anyio.sleep_forever()
         raise AssertionError
+
+
+async def test_an_upload_has_a_time_limit_of_its_own(tmp_path: Path) -> None:
+    def blocks() -> Generator[bytes]:
+        yield b"fox"
+
+    file = SentFile("fox.png", 3, blocks, "image/png")
+    call = Call("POST", "/v1/files", file_field="file")
+    limits = Timeouts(call=3600, upload=0.05)
+    async with opened(tmp_path, transport=HangingTransport(), timeouts=limits) as (web, vendor):
+        with anyio.fail_after(10), pytest.raises(VendorUnreachable):
+            await web.call(vendor, call, file)
 
 
 async def test_a_post_that_is_cancelled_before_its_connection_is_open_is_not_sent(tmp_path: Path) -> None:
