@@ -1,4 +1,4 @@
-"""One value of a setting after the other, from the environment or the settings file: parsed, with its problem."""
+"""Parses settings from the environment or the settings file one by one, and collects what is wrong with each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from seedance_mcp.catalog.price import MICROS
-from seedance_mcp.environment import LONGEST_WAIT, SETTINGS
+from seedance_mcp.setting_table import LONGEST_WAIT, SETTINGS
 from seedance_mcp.settings_file import SettingsFile
 
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")

@@ -1,4 +1,4 @@
-"""The settings in force, read from the environment and the settings file. `environment.py` lists every setting."""
+"""The settings in force, read from the environment and the settings file. `setting_table.py` lists every setting."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from seedance_mcp import environment, settings_file
+from seedance_mcp import setting_table, settings_file
 from seedance_mcp.addresses import base_url_problem, bucket_url_problem
 from seedance_mcp.catalog.price import Prices, UnitPrice, parse_prices
-from seedance_mcp.environment import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import InvalidRequest, SettingError
+from seedance_mcp.setting_table import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.setting_values import SettingValues
 from seedance_mcp.vendors import Vendor, known_vendors
 
@@ -146,14 +146,14 @@ class _Reader(SettingValues):
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
         keys = dict.fromkeys(known_vendors(), SecretStr("key-of-the-sandbox")) if sandbox else dict(self._keys())
         # The sandbox has a journal of its own, so that its play money never counts against a real budget.
-        state = self.path("SEEDANCE_STATE_DIR") or environment.user_state()
+        state = self.path("SEEDANCE_STATE_DIR") or setting_table.user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
         return Settings(
             vendors=tuple(v for v in known_vendors().values() if v.slug in keys),
             keys=keys,
             base_urls=base_urls,
             state_dir=state / "sandbox" if sandbox else state,
-            output_dir=self.path("SEEDANCE_OUTPUT_DIR") or environment.user_videos(),
+            output_dir=self.path("SEEDANCE_OUTPUT_DIR") or setting_table.user_videos(),
             sandbox=sandbox,
             autosave=self.choice("SEEDANCE_SAVE") == "auto",
             max_cost=self.usd("SEEDANCE_MAX_COST"),

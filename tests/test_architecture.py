@@ -105,7 +105,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a lazy import by name": (
         {"environment.py": "import importlib\nimportlib.import_module('seedance_mcp.web')", "web.py": ""},
-        "environment.py:2 imports web, but environment may import only vendors.",
+        "setting_table.py:2 imports web, but setting_table may import only vendors.",
     ),
     "a typing import": (
         {"web.py": "if TYPE_CHECKING:\n    from seedance_mcp.jobs import Job", "jobs/__init__.py": ""},
@@ -159,7 +159,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         {"cli/doctor.py": "from seedance_mcp.vendors.ope import VENDOR", "vendors/ope.py": ""},
         (
             "cli/doctor.py:1 imports vendors/ope, but from vendors, other rooms may import only vendors, "
-            "vendors/upstream and vendors/vendor."
+            "vendors/refusals and vendors/vendor."
         ),
     ),
     "a private part of its own room": (

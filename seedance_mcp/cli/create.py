@@ -47,7 +47,7 @@ async def create(settings: Settings, options: argparse.Namespace) -> int:
         _confirm(quote, settings, agreed=options.yes)
         output.remark(f"{quote.model.id}: {quote.price.brief()}{_play_money(settings)}")
         try:
-            admission = await service.create(quote)
+            admission = await service.create(quote, agreed=True)
         except anyio.get_cancelled_exc_class():
             output.remark(f"Stopped while it was being sent: {_list(settings)} shows whether the vendor has it.")
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from seedance_mcp.environment import every_setting
+from seedance_mcp.setting_table import every_setting
 
 _PREFIX = "SEEDANCE_"
 

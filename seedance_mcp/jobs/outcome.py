@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.errors import Code, UnexpectedAnswer
-from seedance_mcp.vendors.upstream import classify, status_of
+from seedance_mcp.vendors.refusals import classify, status_of
 from seedance_mcp.vendors.vendor import Accepted, find_task_id
 
 if TYPE_CHECKING:

@@ -59,13 +59,13 @@ class Quoter:
         files, prices = await self._files(order), await self.prices()
         return within_caps(self._settings.models, order, prices, files.check, affordable)
 
-    async def check_caps(self, quote: Quote) -> None:
+    async def check_caps(self, quote: Quote, *, chosen: bool) -> None:
         """Check a quote against the caps without reserving anything.
 
         Raises:
             OverBudget: as creating it would.
         """
-        limits = caps(self._settings, quote.order.max_cost)
+        limits = caps(self._settings, quote.order.max_cost, chosen=chosen)
         admit(quote.price.usd_micros, limits, await self._journal.spending(), quote.model.id)
 
     async def _affordable(self, order: Order) -> Callable[[Price], bool]:

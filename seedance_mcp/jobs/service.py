@@ -16,9 +16,9 @@ from seedance_mcp.jobs.journal.model import Admission, Job, Journal, Page
 from seedance_mcp.jobs.lookup import find_job, get_job
 from seedance_mcp.jobs.parts import make_parts
 from seedance_mcp.jobs.quote import require_vendor
-from seedance_mcp.jobs.settlement import settle_by_hand
+from seedance_mcp.jobs.resolve import settle_by_hand
 from seedance_mcp.jobs.waiter import OnProgress, Progress
-from seedance_mcp.media.inspector import Inspector
+from seedance_mcp.media.inspector import FRAMES, Inspector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,21 +106,22 @@ class JobService:
         """Return the URL that creating a quote would POST to."""
         return self._web.url(quote.vendor, quote.call)
 
-    async def check_caps(self, quote: Quote) -> None:
+    async def check_caps(self, quote: Quote, *, chosen: bool = True) -> None:
         """Check a quote against the caps without reserving anything.
 
         Raises:
             OverBudget: as creating it would.
         """
-        await self._parts.quoter.check_caps(quote)
+        await self._parts.quoter.check_caps(quote, chosen=chosen)
 
     # -- paying ---------------------------------------------------------------------------------------------------
 
-    async def create(self, quote: Quote) -> Admission:
+    async def create(self, quote: Quote, *, agreed: bool = False) -> Admission:
         """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
 
         Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
-        submission goes on, and the journal gets its outcome.
+        submission goes on, and the journal gets its outcome. A model without a price in USD is paid for only where
+        the caller has chosen it, or the user has `agreed`.
 
         Raises:
             OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
@@ -130,11 +131,11 @@ class JobService:
         await self.recover()
         await self._parts.downloader.check_folder()
         await self._web.prepare()  # what cannot be sent is refused before anything is written
-        request = quote.request
+        request, chosen = quote.request, agreed or quote.order.model is not None
         if quote.uploads:
-            await self.check_caps(quote)
+            await self.check_caps(quote, chosen=chosen)
             request = await self._parts.uploader.upload_all(request, quote.uploads, quote.vendor, self._group)
-        limits = caps(self.settings, quote.order.max_cost)
+        limits = caps(self.settings, quote.order.max_cost, chosen=chosen)
         account = self._parts.accounts.id(quote.vendor.slug)
         new = quote.new_job(owner=self._lock.id, account=account, cap=limits.one_video)
         admission = await self._journal.admit(new, limits)
@@ -224,7 +225,7 @@ class JobService:
             raise SaveError(self._parts.accounts.problem(job), next_step="Set the API key that it was submitted with.")
         return await self._parts.downloader.download(job, on_progress)
 
-    async def preview(self, job: Job, *, frames: int = 6, at: float | None = None) -> Previewed:
+    async def preview(self, job: Job, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
         """Return frames of a saved video as an image, and save its last frame for the next video.
 
         Raises:

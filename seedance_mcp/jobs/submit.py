@@ -16,7 +16,7 @@ from seedance_mcp.errors import Code, JournalError, Stopping
 from seedance_mcp.jobs.journal.model import STOPPED
 from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.jobs.recorder import Recorder, Sent
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.refusals import classify
 from seedance_mcp.web import NotSent, OutcomeUnknown
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Every delay and time limit in the life of a job, as one constructor argument."""
+"""The delays and time limits in the life of a job that an operator or a test may change: one constructor argument."""
 
 from __future__ import annotations
 

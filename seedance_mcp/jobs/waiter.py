@@ -1,4 +1,4 @@
-"""How far a job is: polled now if that is due, waited for, or foretold."""
+"""Reports a job's progress: polls if a poll is due, waits for the end, or estimates when to ask again."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ from seedance_mcp.media.boxes import Movie, read_movie
 from seedance_mcp.media.sniff import MediaKind
 from seedance_mcp.media.tables import ImpossibleTable
 
-MOST_FRAMES = 12
-"""Frames on one contact sheet."""
+FRAMES, MOST_FRAMES = 6, 12
+"""Frames on one contact sheet: how many unless asked otherwise, and at most."""
 LONGEST_SIDE = 4096
 """Pixels of the width and of the height of a video that is decoded."""
 MOST_SAMPLES = 20_000
@@ -123,7 +123,7 @@ class Inspector:
         shown = movie.video
         return VideoInfo(shown.width, shown.height, shown.seconds or movie.seconds, movie.has_audio())
 
-    async def preview(self, video: Path, frames: int = 6, at: float | None = None) -> Preview:
+    async def preview(self, video: Path, frames: int = FRAMES, at: float | None = None) -> Preview:
         """Return frames of a saved video at equal intervals, or the one that a player shows `at` so many seconds.
 
         A time after the end gives the last frame.

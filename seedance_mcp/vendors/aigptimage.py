@@ -30,7 +30,7 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify, status_of
+from seedance_mcp.vendors.refusals import classify, status_of
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskId, TaskState, Vendor, read
 
 _URL = Link(("https", "http"), Source("SEED:156,164", "endpoints.upload_or_assets"), public=True)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify, status_of
+from seedance_mcp.vendors.refusals import classify, status_of
 from seedance_mcp.vendors.vendor import Answer, Refusal
 
 NO_SUCH_TASK = frozenset({"task_not_exist"})

@@ -31,7 +31,7 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.refusals import classify
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,

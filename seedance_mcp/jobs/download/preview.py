@@ -31,7 +31,7 @@ class Previewed:
 
 
 async def preview_video(
-    job: Job, frames_dir: Path, inspector: Inspector, *, frames: int = 6, at: float | None = None
+    job: Job, frames_dir: Path, inspector: Inspector, *, frames: int, at: float | None
 ) -> Previewed:
     """Show frames of a job's video, and save its last frame in a folder of the one for videos."""
     video = Path(job.path or "")

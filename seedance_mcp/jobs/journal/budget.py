@@ -22,6 +22,8 @@ class Caps:
     allow_unpriced: bool = False
     asked: int | None = None
     """The caller's own max_cost: it can lower a cap, never raise one."""
+    chosen: bool = True
+    """Whether the caller chose this model, or agreed to it; else one without a price in USD needs `allow_unpriced`."""
 
     @property
     def one_video(self) -> int | None:
@@ -29,10 +31,15 @@ class Caps:
         return min((cap for cap in (self.asked, self.per_video) if cap is not None), default=None)
 
 
-def caps(settings: Settings, max_cost: int | None = None) -> Caps:
+def caps(settings: Settings, max_cost: int | None = None, *, chosen: bool = True) -> Caps:
     """Return the caps in force for a call: the settings, and the caller's max_cost in micro-USD."""
     return Caps(
-        settings.max_cost, settings.daily_budget, settings.max_open_jobs, settings.allow_unpriced, asked=max_cost
+        settings.max_cost,
+        settings.daily_budget,
+        settings.max_open_jobs,
+        settings.allow_unpriced,
+        asked=max_cost,
+        chosen=chosen,
     )
 
 
@@ -80,6 +87,11 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
                 f"The price of {model} in USD is unknown, and a cap is set.",
                 next_step="Use a model with a known price (list_models), or ask the user to set SEEDANCE_PRICES for it "
                 "or SEEDANCE_ALLOW_UNPRICED=1.",
+            )
+        if not caps.chosen and not caps.allow_unpriced:
+            raise OverBudget(
+                f"The price of {model} in USD is unknown, and a model is chosen for the user only at a known price.",
+                next_step=f"Tell the user, and ask which to take; with their word, call again with model {model}.",
             )
         return
     for cap, whose in ((caps.asked, "max_cost"), (caps.per_video, "the user's limit for one video")):

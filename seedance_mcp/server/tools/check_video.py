@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from seedance_mcp import views
 from seedance_mcp.catalog import Row, Text, Whole
-from seedance_mcp.environment import LONGEST_WAIT
 from seedance_mcp.server.tools.tool import NUMBER, OBJECT, OURS, STRING, Call, Tool, check_args, inputs, outputs
+from seedance_mcp.setting_table import LONGEST_WAIT
 from seedance_mcp.uploads.reviews import SCHEME
 
 if TYPE_CHECKING:

@@ -53,17 +53,23 @@ async def create_video(service: JobService, call: Call) -> Fields:
             await service.check_caps(quote)
             return views.quoted(quote, service.url(quote))
         quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
-        admission = await service.create(quote)
+        agreed = service.settings.confirm_above is not None  # then the user was asked about an unknown price
+        admission = await service.create(quote, agreed=agreed)
     except OverBudget as error:
-        raise await _with_offers(service, order, error) from None
+        raise await _with_offers(service, quote, error) from None
     if admission.job.state == "rejected":
         raise await _refused(service, quote, admission.job)
     return views.created(quote, admission, service.settings.max_wait)
 
 
-async def _with_offers(service: JobService, order: Order, error: OverBudget) -> OverBudget:
+async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:
     """Return why a cap refuses an order together with what it would allow, which is the user's to decide."""
-    offers = "; ".join(offer.text() for offer in await service.offers(order))
+    if quote.order.model is None and quote.price.usd_micros is None:
+        amount = f" It costs {quote.price.brief()}." if quote.price.amount is not None else ""
+        return OverBudget(
+            f"{error.sentence}{amount} Why this model: {quote.chosen}. Nothing was sent.", next_step=error.next_step
+        )
+    offers = "; ".join(offer.text() for offer in await service.offers(quote.order))
     within = f" Within it: {offers}." if offers else ""
     step = f"Ask the user before changing it. {error.next_step}" if offers else error.next_step
     return OverBudget(f"{error.sentence}{within} Nothing was sent.", next_step=step)

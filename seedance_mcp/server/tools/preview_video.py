@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog import Number, Row, Text, Whole
-from seedance_mcp.media.inspector import MOST_FRAMES
+from seedance_mcp.media.inspector import FRAMES, MOST_FRAMES
 from seedance_mcp.server.tools.tool import OURS, Call, ImageAnswer, Tool, check_args, inputs
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _LATEST = 10**9
 _ROWS: dict[str, Row] = {
     "job_id": Text(OURS, required=True),
     "at": Number(0, None, OURS, unit="s"),
-    "frames": Whole(1, MOST_FRAMES, OURS, default=6),
+    "frames": Whole(1, MOST_FRAMES, OURS, default=FRAMES),
 }
 
 
@@ -27,7 +27,7 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        "Show 6 frames, or one at a second",
+        f"Show {FRAMES} frames, or one at a second",
         inputs(_ROWS, {"frames": f"1-{MOST_FRAMES}"}, no_choices=frozenset()),
         None,
         preview_video,
@@ -44,7 +44,7 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
     job = await service.check(call.args["job_id"])
     at = call.args.get("at")
     second = None if at is None else float(min(at, _LATEST))
-    shown = await service.preview(job, frames=int(call.args.get("frames", 6)), at=second)
+    shown = await service.preview(job, frames=int(call.args.get("frames", FRAMES)), at=second)
     fields: Fields = {
         "job_id": job.id,
         "path": job.path,

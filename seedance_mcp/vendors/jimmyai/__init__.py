@@ -15,7 +15,7 @@ from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.jimmyai.files import ACCOUNT_QUERIES, PRICE_LIST, UPLOAD
 from seedance_mcp.vendors.jimmyai.models import MODELS
-from seedance_mcp.vendors.upstream import classify, status_of
+from seedance_mcp.vendors.refusals import classify, status_of
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Answer,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seedance_mcp.errors import Code
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.refusals import classify
 from tests.facts import load
 
 ARK = load("ark")["errors"]
