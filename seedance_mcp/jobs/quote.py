@@ -233,7 +233,7 @@ def _why(ranked: Sequence[Candidate]) -> str:
 def _against(other: Candidate, best: Candidate) -> str:
     """Return the first reason why a candidate comes after the best."""
     if other.over_cap != best.over_cap:
-        return "above a cap"
+        return "above a cap" if other.price.usd_micros is not None else "price in USD unknown, which a cap refuses"
     if other.cautious != best.cautious:
         return "with a caution about what is asked"
     if other.known != best.known:

@@ -122,7 +122,7 @@ class Waiter:
         """Return the seconds after which checking a job again is worth its tokens; None if nothing will change."""
         if self.is_final(job):
             return None
-        if self._settings.sandbox:
-            return 2
+        if self._settings.sandbox:  # whose videos take seconds, unless a slow one is asked for
+            return max(2, min(30, round(job.elapsed(self._now()) / 2)))
         typical = await self.expected_seconds(job.model)
         return check_again_in(job.elapsed(self._now()), typical, self._settings.max_wait)

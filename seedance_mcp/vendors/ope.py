@@ -95,7 +95,7 @@ _RULES = (
 _ADVICE = (
     Advice(
         ("prompt",),
-        "The prompt exceeds 500 Chinese characters or 1,000 words; ope says that details may be lost.",
+        "A prompt of over 500 Chinese characters or 1,000 words may lose details, ope says.",
         Source("SEED:97", "prompt_limits"),
         wordy=(500, 1000),
         caution=False,

@@ -68,7 +68,7 @@ _MINI_1080P = replace(
 )
 _LONG_PROMPT = Advice(
     ("prompt",),
-    "The prompt exceeds 500 Chinese characters or 1,000 words; the upstream says that details may be lost.",
+    "A prompt of over 500 Chinese characters or 1,000 words may lose details, the upstream says.",
     Source("ARK", "prompt_limits.upstream_warning"),
     wordy=(500, 1000),
     caution=False,
