@@ -71,7 +71,7 @@ NEXT_STEP: dict[Code, str] = {
     Code.UNKNOWN_OUTCOME: (
         "Do NOT call create_video again: the video may be running and billed. check_video says how to settle it."
     ),
-    Code.GENERATION_FAILED: "Tell the user. Another attempt is paid for anew; it may need another prompt or other media.",
+    Code.GENERATION_FAILED: "Tell the user. A new attempt is paid for anew; it may need another prompt or other media.",
     Code.UNEXPECTED_ANSWER: "Ask the user to report this answer to the project; other vendors are not affected.",
     Code.OVER_BUDGET: "Tell the user: only a shorter, smaller or cheaper video, or a higher limit, would do.",
     Code.CONFIRMATION_REQUIRED: "Ask the user whether to spend this.",
