@@ -53,7 +53,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SEEDANCE_DAILY_BUDGET", "Maximum spent or reserved in one day, in USD, from local midnight.", "usd"),
     Setting("SEEDANCE_CONFIRM_ABOVE", "Ask the user before spending more than this on one video, in USD.", "usd"),
     Setting("SEEDANCE_MAX_OPEN_JOBS", "Maximum number of paid jobs that run at the same time.", "whole"),
-    Setting("SEEDANCE_ALLOW_UNPRICED", "1 = allow models without a known price even though a cap is set.", "flag"),
+    Setting(
+        "SEEDANCE_ALLOW_UNPRICED",
+        "1 = allow models without a known price though a cap is set, and choose them where none is named.",
+        "flag",
+    ),
     Setting(
         "SEEDANCE_PRICES",
         "Unit prices that a vendor does not publish: JSON, or the path to a JSON file. "

@@ -140,3 +140,36 @@ async def test_the_number_of_open_jobs_is_limited(tmp_path: Path, era: str) -> N
         assert session.charge_count == 2
         await session.finish(job["job_id"])
         await session.create("three", **PRICED)
+
+
+# -- a price that nobody knows ------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_bought_at_an_unknown_price_unless_a_model_is_named(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        asked = {"duration": 5, "seed": 42}
+        refusal = await session.refused(**asked)
+        assert refusal.startswith(
+            "over_budget: The price of ope/seedance-2-0 in USD is unknown, and a model is chosen for the user only at "
+            "a known price. Why this model: "
+        )
+        assert "without seed: seedanceapi/seedance-2-mini, $" in refusal
+        assert "Nothing was sent. Tell the user, and ask which to take" in refusal
+        assert await session.nothing_happened()
+        assert (await session.create(**asked, dry_run=True))["model"] == "ope/seedance-2-0"
+        assert (await session.create(**asked, model="ope/seedance-2-0"))["state"] == "submitted"
+        again = await session.create(**asked, model="ope/seedance-2-0")
+        assert "duplicate_of" in again
+        assert session.charge_count == 1
+
+
+async def test_a_price_in_the_vendors_own_units_is_told_with_the_refusal(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        refusal = await session.refused(duration=8, resolution="4k")
+    assert "It costs 4 JimiCoin." in refusal
+    assert "without resolution: seedanceapi/seedance-2-mini, $" in refusal
+
+
+async def test_an_operator_can_allow_unknown_prices(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era, SEEDANCE_ALLOW_UNPRICED="1") as session:
+        assert (await session.create(seed=42))["model"] == "ope/seedance-2-0"

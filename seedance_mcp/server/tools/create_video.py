@@ -26,7 +26,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "create_video",
         "Create video",
-        "Start a paid video; then check_video. No model: cheapest known price, else first"
+        "Start a paid video; then check_video. No model: cheapest known price"
         + (". Media: URLs or paths" if settings.media_roots else ""),
         schema.merged_schema(settings.models),
         outputs(
