@@ -37,11 +37,13 @@ class Behaviour:
     """It happens before a request can be read, so it has a port of its own."""
 
 
+EARLIER_ID = "accept_with_an_earlier_id"
+"""The vendor charges, and answers with the id of the task before."""
 POSTS: dict[str, Behaviour] = {
     "normal": Behaviour(True, "submitted"),
     "slow": Behaviour(True, "submitted"),
     "accept_then_drip": Behaviour(True, "submitted"),
-    "accept_with_an_earlier_id": Behaviour(True, "unknown"),
+    EARLIER_ID: Behaviour(True, "unknown"),
     "busy_once_then_accept": Behaviour(True, "submitted"),
     "accept_then_reset": Behaviour(True, "unknown"),
     "accept_then_close": Behaviour(True, "unknown"),

@@ -28,7 +28,17 @@ from pathlib import Path
 from typing import Any
 
 from seedance_mcp.jobs.journal.model import CHARGED, FREE, OPEN, TERMINAL
-from tests.faults.behaviours import ACCOUNTS, PRICE, Charge, Script, behaviour, read_script, repeatable, video
+from tests.faults.behaviours import (
+    ACCOUNTS,
+    EARLIER_ID,
+    PRICE,
+    Charge,
+    Script,
+    behaviour,
+    read_script,
+    repeatable,
+    video,
+)
 from tests.faults.plan import End, Folder
 
 _ACKNOWLEDGED = {*OPEN, *TERMINAL, "unknown"}
@@ -154,7 +164,9 @@ def inspect(
         violation(f"I4 {used} of a cap of {cap}")
     found.violations += [f"I5 {row['id']} is still {row['state']}" for row in rows if row["state"] in _HALF_DONE]
     if reconciles:
-        found.violations += [f"I5 {row['id']} is still unknown" for row in rows if _is_reconcilable(row)]
+        given_away = _given_away(rows, charges)
+        unknown = (row for row in rows if row["id"] not in given_away and _is_reconcilable(row))
+        found.violations += [f"I5 {row['id']} is still unknown" for row in unknown]
     if not restored:
         found.violations += _check_videos(folder, rows, ledger.tasks)
     for path in (folder.log, folder.reports_file, *folder.state.glob("journal*")):
@@ -212,6 +224,17 @@ def _script(row: sqlite3.Row) -> Script | None:
 
 def _covered(row: sqlite3.Row) -> int:
     return row["spent"] + row["reserved"]
+
+
+def _given_away(rows: list[sqlite3.Row], charges: list[Charge]) -> set[str]:
+    """Return the jobs whose task the vendor has answered to another job, before they could write it down themselves.
+
+    Nobody can tell then which of the two it is, so the later one stays unknown.
+    """
+    tasks = {charge.intent: charge.task for charge in charges}
+    scripts = {row["id"]: script for row in rows if (script := _script(row)) is not None}
+    wrong = {row["task_id"] for row in rows if row["id"] in scripts and scripts[row["id"]].post == EARLIER_ID}
+    return {job for job, script in scripts.items() if tasks.get(script.intent) in wrong - {None}}
 
 
 def _is_reconcilable(row: sqlite3.Row) -> bool:
