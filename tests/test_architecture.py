@@ -104,7 +104,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         "cli/demo.py:2 imports sandbox, but cli may import every room but __main__ and sandbox.",
     ),
     "a lazy import by name": (
-        {"environment.py": "import importlib\nimportlib.import_module('seedance_mcp.web')", "web.py": ""},
+        {"setting_table.py": "import importlib\nimportlib.import_module('seedance_mcp.web')", "web.py": ""},
         "setting_table.py:2 imports web, but setting_table may import only vendors.",
     ),
     "a typing import": (
