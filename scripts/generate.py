@@ -9,8 +9,10 @@ GENERATED has a function for each file. In README.md, AGENTS.md and docs/design.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
+import inspect
 import io
 import json
 import os
@@ -26,8 +28,9 @@ from unittest import mock
 import anyio
 from mcp.client import Client
 
-from seedance_mcp import cli
+from seedance_mcp import cli, vendors
 from seedance_mcp.catalog import Model
+from seedance_mcp.catalog.request import FIELDS
 from seedance_mcp.catalog.schema import field_descriptions
 from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.cli.config import snippet
@@ -35,8 +38,9 @@ from seedance_mcp.cli.models import rate_text
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.server.app import App
 from seedance_mcp.settings import Setting, Settings, every_setting, load, vendor_settings
-from seedance_mcp.vendors import OURS, Vendor, known_vendors
+from seedance_mcp.vendors import OURS, Vendor, kit, known_vendors
 from tests import coverage
+from tests.about import About
 from tests.architecture import HOLDS, ROOMS, allowance, drawing, file_name
 from tests.cli import captures
 from tests.jobs.download import hostile
@@ -97,6 +101,7 @@ PARAMETERS = {
     "safety_filter": "whether the vendor's content filter is on",
     "callback_url": "a public URL that the vendor calls when the video is done",
     "public": "whether the vendor may show the video in its gallery",
+    "options": "fields of one vendor's own, which `list_models` names for a model",
     "max_cost": "refuse if the video may cost more than this many USD; lowers your cap, never raises it",
     "request_key": "a name for this request: the same name and request give the same job, never a second one",
     "allow_duplicate": "pay again for a request like one that is still open",
@@ -111,6 +116,9 @@ def readme() -> str:
     return with_parts(
         "README.md",
         {
+            "scope": f"- **{len(OURS)} vendors, {sum(len(v.models) for v in OURS)} models**: "
+            + ", ".join(v.name for v in OURS)
+            + ".",
             "clients": "\n\n".join(
                 f"**{name}**\n\n```{kind}\n{snippet(c)}\n```" for c, (name, kind) in CLIENTS.items()
             ),
@@ -181,6 +189,51 @@ def house_rules() -> str:
     """Return AGENTS.md with its table of rooms brought up to date."""
     rows = ((code(file_name(room)), HOLDS[room], allowance(room, mark="`")) for room in ROOMS)
     return with_parts("AGENTS.md", {"rooms": table(("Room", "What belongs there", "May import"), rows)})
+
+
+# -- CONTRIBUTING.md -------------------------------------------------------------------------------------------------
+
+
+def contributing() -> str:
+    """Return CONTRIBUTING.md with its tables of the vendor kit brought up to date."""
+    rows = ((code(name), PARAMETERS[name]) for name in FIELDS)
+    kinds = [getattr(kit, name) for name in kit.__all__]
+    parts = [kind for kind in kinds if isinstance(kind, type) and kind.__module__.startswith("seedance_mcp.catalog")]
+    described = ((code(part.__name__), first_sentence(part)) for part in parts if part.__name__ not in _NOT_WRITTEN)
+    optional = ((code(name), doc) for name, doc in attributes(vendors.vendor.Vendor, optional=True))
+    known = ((code(name), doc) for name, doc in attributes(About, optional=False))
+    return with_parts(
+        "CONTRIBUTING.md",
+        {
+            "fields": table(("Field", "Meaning"), rows),
+            "kit": table(("Part", "What it is"), described),
+            "vendor": table(("`Vendor` may have", "What it is"), optional),
+            "about": table(("Key", "What it is"), known),
+        },
+    )
+
+
+_NOT_WRITTEN = {"Row", "Rule", "Schema", "UnitPrice", "VideoRequest"}
+"""What authors import and do not make."""
+
+
+def first_sentence(of: type) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return " ".join((of.__doc__ or "").partition("\n\n")[0].split())
+
+
+def attributes(of: type, *, optional: bool) -> Iterator[tuple[str, str]]:
+    """Yield the attributes of a class with the texts below them; `optional`: only those with a default."""
+    (definition,) = (
+        node
+        for node in ast.parse(inspect.getsource(sys.modules[of.__module__])).body
+        if isinstance(node, ast.ClassDef) and node.name == of.__name__
+    )
+    for node, text in zip(definition.body, definition.body[1:], strict=False):
+        if not isinstance(node, ast.AnnAssign) or (optional and node.value is None):
+            continue
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            yield ast.unparse(node.target), " ".join(str(text.value.value).split())
 
 
 # -- docs/design.md --------------------------------------------------------------------------------------------------
@@ -378,6 +431,7 @@ def as_json(value: object) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "AGENTS.md": house_rules,
+    "CONTRIBUTING.md": contributing,
     "docs/design.md": design,
     "docs/models.md": models_page,
     "docs/coverage.md": coverage_page,

@@ -24,6 +24,8 @@ ROOMS: dict[str, set[str]] = {
     "sanitize": set(),
     "private_files": set(),
     "vendors": {"catalog", "errors"},
+    "vendor_kit": {"vendors"},
+    "testing": {"catalog", "errors", "vendors"},
     "environment": {"vendors"},
     "settings_file": {"errors"},
     "settings": {"addresses", "catalog", "environment", "errors", "settings_file", "vendors"},
@@ -49,6 +51,8 @@ HOLDS = {
     "private_files": "the folder and the files of the state: no links, this user's own, and closed to others",
     "sanitize": "cleaning and repairing text that others wrote",
     "vendors": "one module or package for each vendor: rows, and functions between our terms and the vendor's; pure",
+    "vendor_kit": "the one import for authors of vendors",
+    "testing": "the contract that every vendor must meet",
     "environment": "every setting: name, type, default, meaning",
     "settings_file": "the file with settings that servers and commands share, and keys in the system's keyring",
     "settings": "the settings in force",
@@ -64,6 +68,7 @@ HOLDS = {
     "cli": "what a person types; each command imports what it needs",
     "__main__": "`python -m seedance_mcp`",
     "vendors/jimmyai": "a vendor that needs several modules",
+    "vendors/ark": "the official upstream, at its two sites",
     "jobs/journal": "the durable record of every paid job, and the caps on spending",
     "jobs/download": "from a vendor's link to a file on disk",
     "sandbox/fakes": "one module for each vendor",
@@ -89,7 +94,7 @@ FACES: dict[str, set[str]] = {
         "jobs/timing",
     },
     "server": {"server/app", "server/stdio"},
-    "vendors": {"vendors", "vendors/upstream", "vendors/vendor"},
+    "vendors": {"vendors", "vendors/abilities", "vendors/kit", "vendors/upstream", "vendors/vendor"},
 }
 """The parts of a room that other rooms may import. A room without an entry may be imported whole."""
 

@@ -11,15 +11,10 @@ from seedance_mcp.addresses import is_loopback
 from seedance_mcp.errors import SettingError
 from seedance_mcp.settings import SETTINGS, every_setting, load, vendor_settings
 from seedance_mcp.vendors import known_vendors
+from tests.about import ABOUT
 
 KEY = "sk-test-123456"
-ENV_NAMES = {
-    "ope": "OPE",
-    "seedanceapi": "SEEDANCEAPI",
-    "jimmyai": "JIMMYAI",
-    "12ai": "TWELVEAI",
-    "aigptimage": "AIGPTIMAGE",
-}
+ENV_NAMES = {slug: about.environment for slug, about in ABOUT.items()}
 
 
 def load_error(**environ: str) -> str:
@@ -56,13 +51,7 @@ def test_a_base_url_alone_configures_no_vendor() -> None:
 
 
 def test_the_default_base_urls_are_those_the_vendors_document() -> None:
-    assert load({}).base_urls == {
-        "ope": "https://api-platform.ope.ai",
-        "seedanceapi": "https://seedanceapi.org/v2",
-        "jimmyai": "https://www.jimmyai.cn",
-        "12ai": "https://cdn.12ai.org",
-        "aigptimage": "https://aigptimage.com",
-    }
+    assert load({}).base_urls == {slug: about.base_url for slug, about in ABOUT.items()}
 
 
 def test_a_key_can_be_in_a_file(tmp_path: Path) -> None:
@@ -360,7 +349,7 @@ def test_the_sandbox_configures_every_vendor_and_uses_no_real_key(tmp_path: Path
     settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_STATE_DIR": str(tmp_path)})
     assert [v.slug for v in settings.vendors] == list(ENV_NAMES)
     assert {key.get_secret_value() for key in settings.keys.values()} == {"key-of-the-sandbox"}
-    assert len(settings.models) == 33
+    assert settings.models == tuple(m for v in known_vendors().values() for m in v.models)
 
 
 def test_the_sandbox_has_its_own_journal(tmp_path: Path) -> None:

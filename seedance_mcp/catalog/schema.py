@@ -36,11 +36,11 @@ def merged_schema(models: Sequence[Model]) -> Schema:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-_FEW = 8
+_FEW = 4
 
 
 def _model(models: Sequence[Model]) -> Schema:
-    """List the ids of up to 8 models; more ids would cost more tokens than a call of list_models."""
+    """List the ids of up to 4 models: more of them cost each conversation more than a call of list_models is worth."""
     if len(models) <= _FEW:
         return {"type": "string", "enum": [m.id for m in models]}
     return {"type": "string", "description": "From list_models"}
@@ -52,7 +52,7 @@ def tool_property(row: Row, description: str) -> Schema:
     Ranges are in the description, because some clients drop them from the schema; stated once, they cost half.
     """
     schema = dict(row.schema())
-    for keyword in ("pattern", "minLength", "minItems"):
+    for keyword in ("pattern", "not", "anyOf", "properties", "additionalProperties", "minLength", "minItems"):
         schema.pop(keyword, None)
     for keyword in ("minimum", "maximum", "maxLength", "maxItems"):
         if keyword in schema and re.search(rf"\b{schema[keyword]:g}\b", description):
@@ -61,19 +61,31 @@ def tool_property(row: Row, description: str) -> Schema:
         schema["items"] = {"type": "string"}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
+    if isinstance(row, Number) and _spans_all(row):
+        schema = {"type": "integer"}
     return schema | ({"description": description} if description else {})
+
+
+_HUGE = 10**6
+
+
+def _spans_all(row: Number) -> bool:
+    """Whether a range is so large that stating it helps nobody, as for a seed."""
+    return row.least is not None and row.most is not None and row.most - row.least > _HUGE
 
 
 def _description(name: str, rows: Sequence[Row]) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
     row = reduce(lambda a, b: a.merged(b), rows)
     parts = [FIELDS[name]] if FIELDS[name] else []
-    if isinstance(row, Number):
+    if isinstance(row, Number) and not _spans_all(row):
         only = [r.only for r in rows if isinstance(r, Number) and r.only]
         least, most = (f"{end:g}" if end is not None else None for end in (row.least, row.most))
         parts += [] if least is None else [f"from {least}" if most is None else f"{least}-{most}"]
         if only:
             parts.append(("only " if row.only else "some models only ") + "/".join(map(str, only[0])))
+        if row.automatic is not None:
+            parts.append(f"{row.automatic} automatic")
     if isinstance(row, Media | Text) and row.most:
         parts.append(f"max {row.most}" + (" characters" if isinstance(row, Text) else ""))
     if isinstance(row, Media | Link):

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--offline", action="store_true", help="do not contact the vendors")
     config = commands.add_parser("config", help="print how to add the server to a client")
     config.add_argument("client", choices=CLIENTS)
-    sandbox = commands.add_parser("sandbox", help="serve the five fake vendors over HTTP, for other programs")
+    sandbox = commands.add_parser("sandbox", help="serve the fake vendors over HTTP, for other programs")
     sandbox.add_argument("--port", type=_port, default=8765, help="port on 127.0.0.1 (default 8765)")
     completion = commands.add_parser("completion", help="print what makes a shell complete these commands")
     completion.add_argument("shell", choices=SHELLS)

@@ -12,9 +12,11 @@ import anyio
 
 from seedance_mcp.errors import InvalidRequest, OverBudget, SaveError, SeedanceError, UnknownJob
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.cancel import Canceller
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.download.preview import Previewed, preview_video
 from seedance_mcp.jobs.events import JobEvents
+from seedance_mcp.jobs.find_task import TaskFinder
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import admit, caps
 from seedance_mcp.jobs.journal.model import (
@@ -111,6 +113,7 @@ class JobService:
             self._submitter.submit,
             self._uploader.as_sent,
             functools.partial(caps, settings),
+            TaskFinder(journal, web, timing.clock, self._submitted),
             timing,
         )
         notify = self._events.notify
@@ -136,6 +139,7 @@ class JobService:
             interval=interval,
             timing=timing,
         )
+        self._canceller = Canceller(web, self._accounts.vendor, self._poller.poll, timing)
         self._housekeeping = Housekeeping(
             settings,
             web,
@@ -253,6 +257,18 @@ class JobService:
         await self._poller.track(job)
         self._events.notify(job.id)
 
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job that its vendor has not begun; return it as it is then.
+
+        Raises:
+            UnknownJob: the journal has no such job.
+            InvalidRequest: it has ended or begun, or its vendor cannot cancel.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: it was not cancelled, as far as is known.
+        """
+        await self.recover()
+        await self._canceller.cancel(await self.get(job_id))
+        return await self.get(job_id)
+
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).
 
@@ -367,7 +383,8 @@ class JobService:
 
     async def expected_seconds(self, model_id: str) -> float:
         """Return the seconds that videos of a model usually take: the journal's median, or a default."""
-        return expected(await self._journal.durations(model_id))[0]
+        known = next((model.takes_seconds for model in self.settings.models if model.id == model_id), None)
+        return expected(await self._journal.durations(model_id), known)[0]
 
     async def check_again_in(self, job: Job) -> int | None:
         """Return the seconds after which checking a job again is worth its tokens; None if nothing will change."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,14 +12,14 @@ from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import VideoRequest
+from seedance_mcp.sandbox.answers import create_answer, deliver, rejection, reply
 from seedance_mcp.sandbox.behaviour import LOSSY, Directives
-from seedance_mcp.sandbox.connection import LostAnswer, NoAnswer
-from seedance_mcp.sandbox.delivery import Delivery
+from seedance_mcp.sandbox.connection import LostAnswer
 from seedance_mcp.sandbox.fakes import known_fakes
 from seedance_mcp.sandbox.fakes.fake import (
     Endpoint,
@@ -28,7 +27,6 @@ from seedance_mcp.sandbox.fakes.fake import (
     Fake,
     Rejection,
     RejectionKind,
-    Reply,
     StoredFile,
 )
 from seedance_mcp.sandbox.store import Store, fingerprint
@@ -42,11 +40,8 @@ from seedance_mcp.sandbox.validation import (
     parse_form,
     parse_json,
 )
-from seedance_mcp.sandbox.videos import render
 
-_PAGE = "<!doctype html><title>Sandbox</title><p>This is an HTML page instead of the requested answer."
 _DENIED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
-_ID_FIELDS = ("id", "task_id", "taskId")
 
 ChargeRule = Callable[[str, Decimal | None], Decimal | None]
 """From a vendor's slug and the quoted amount (None: not published) to what the vendor charges, in its own unit."""
@@ -103,7 +98,7 @@ class Sandbox:
                     authenticate(request)
                     return await answer(fake, request)
                 except Rejected as rejected:
-                    return _rejection(fake, rejected)
+                    return rejection(fake, rejected)
 
             return handler
 
@@ -111,6 +106,10 @@ class Sandbox:
             Route(fake.prefix + fake.create_path, bound(self._create), methods=["POST"]),
             Route(fake.prefix + fake.status_path, bound(self._status)),
         ]
+        if fake.render_list:
+            routes.append(Route(fake.prefix + fake.create_path, bound(self._list), methods=["GET"]))
+        if fake.cancel:
+            routes.append(Route(fake.prefix + fake.status_path, bound(self._cancel), methods=["DELETE"]))
         if fake.content_path:
             routes.append(Route(fake.prefix + fake.content_path, bound(self._content)))
         routes += [self._endpoint(fake, endpoint) for endpoint in fake.endpoints]
@@ -127,17 +126,17 @@ class Sandbox:
                 has_json = endpoint.method == "POST" and file is None
                 body: Mapping[str, Any] = parse_json(request, await request.body()) if has_json else {}
             except Rejected as rejected:
-                return _rejection(fake, rejected)
+                return rejection(fake, rejected)
             self._read_new_files()
             spent = float(sum(c.amount or 0 for c in self.charges if c.slug == fake.slug))
             review_seconds = self.review_seconds * self.pace
             stored = self.stored[fake.slug]
             known = set(stored)
-            reply = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
+            answer = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
             if self._store:
                 for file_id in stored.keys() - known:
                     self._store.add_file(fake.slug, file_id, stored[file_id])
-            return _reply(reply)
+            return reply(answer)
 
         return Route(fake.prefix + endpoint.path, handler, methods=[endpoint.method])
 
@@ -154,7 +153,7 @@ class Sandbox:
             raise Rejected(Rejection("no_credit"))
         if directives.applies("refuse", attempt):
             kind = cast("RejectionKind", directives.choice("refuse"))
-            return _reply(fake.render_error(Rejection(kind)), {"retry-after": "1"} if kind == "rate_limited" else {})
+            return reply(fake.render_error(Rejection(kind)), {"retry-after": "1"} if kind == "rate_limited" else {})
         key = fingerprint(fake.slug, bearer_key(request), request_id) if request_id else ""
         task = self._task_of_request(key) if key else None
         if task is None:
@@ -166,7 +165,7 @@ class Sandbox:
         # With an idempotency key, a repeated request gets the answer in the end; without one, every request is new.
         default = 1 if request_id else float("inf")
         lossy = next((name for name in LOSSY if directives.applies(name, attempt, default)), "")
-        return _create_answer(fake, task, lossy)
+        return create_answer(fake, task, lossy)
 
     def _accept(
         self, fake: Fake, job: VideoRequest, body: Mapping[str, Any], directives: Directives, ignored: tuple[str, ...]
@@ -201,6 +200,30 @@ class Sandbox:
         quoted = price(job, fake.prices).amount
         return self._charge(fake.slug, quoted) if self._charge else quoted
 
+    async def _list(self, fake: Fake, request: Request) -> Response:
+        if fake.render_list is None:
+            raise Rejected(Rejection("unknown_task"))
+        now = self._clock()
+        views = [
+            TaskView(task, task.state(now), task.percent(now)) for task in self.tasks.values() if task.slug == fake.slug
+        ]
+        return reply(fake.render_list(views, request.query_params))
+
+    async def _cancel(self, fake: Fake, request: Request) -> Response:
+        task = self._find_task(fake, request.path_params["task_id"], "unknown_task")
+        if fake.cancel is None:
+            raise Rejected(Rejection("unknown_task"))
+        now = self._clock()
+        effect, answer = fake.cancel(TaskView(task, task.state(now), task.percent(now)))
+        if effect == "cancelled":
+            task.cancelled = True
+            self.charges = [charge for charge in self.charges if charge.task_id != task.id]
+        elif effect == "erased":
+            del self.tasks[task.id]
+        if effect and self._store:
+            self._store.remove(task.id)
+        return reply(answer)
+
     async def _status(self, fake: Fake, request: Request) -> Response:
         task_id = request.query_params.get(fake.status_query) if fake.status_query else request.path_params["task_id"]
         task = self._find_task(fake, task_id, "unknown_task")
@@ -223,7 +246,7 @@ class Sandbox:
         if "expired-link" in task.directives and not task.links:
             task.links += 1
             raise Rejected(Rejection("video_gone"))
-        return await _deliver(task, request)
+        return await deliver(task, request)
 
     async def _video(self, request: Request) -> Response:
         task = self._task(request.path_params["task_id"])
@@ -231,7 +254,7 @@ class Sandbox:
             return Response(status_code=404)
         if "expired-link" in task.directives and request.query_params.get("link") == "1":
             return Response(_DENIED, 403, media_type="application/xml")
-        return await _deliver(task, request)
+        return await deliver(task, request)
 
     def _find_task(self, fake: Fake, task_id: str | None, otherwise: RejectionKind) -> Task:
         task = self._task(task_id or "")
@@ -261,42 +284,3 @@ class Sandbox:
         key = f"{purpose} {hashlib.sha256(body).hexdigest()}"
         self._attempts[key] += 1
         return self._attempts[key]
-
-
-def _create_answer(fake: Fake, task: Task, lossy: str) -> Response:
-    """Answer a create request, or spoil the answer as a lossy behaviour asks."""
-    body = fake.render_created(task)
-    text = json.dumps(body, ensure_ascii=False)
-    spoilt: dict[str, Callable[[], Response]] = {
-        "lose-answer": LostAnswer,
-        "hang": NoAnswer,
-        "error-500": lambda: _reply(fake.render_error(Rejection("server_error"))),
-        "html": lambda: HTMLResponse(_PAGE),
-        "truncate": lambda: Response(text[: len(text) // 2], media_type="application/json"),
-        "no-id": lambda: JSONResponse(_without_id(body)),
-    }
-    return spoilt[lossy]() if lossy else JSONResponse(body)
-
-
-def _without_id(body: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in body.items() if name not in _ID_FIELDS}
-    return {n: _without_id(cast("dict[str, Any]", v)) if isinstance(v, dict) else v for n, v in rest.items()}
-
-
-def _rejection(fake: Fake, rejected: Rejected) -> Response:
-    """Send a vendor's error; X-Sandbox-Note names the problem even if the vendor's own message does not."""
-    note = rejected.rejection.message.encode("ascii", "replace").decode().replace("\n", " ")
-    return _reply(fake.render_error(rejected.rejection), {"x-sandbox-note": note} if note else {})
-
-
-def _reply(reply: Reply, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse(reply.body, reply.status, {**reply.headers, **(headers or {})})
-
-
-async def _deliver(task: Task, request: Request) -> Response:
-    if "wrong-type" in task.directives:
-        return HTMLResponse(_PAGE)
-    if request.method == "GET":
-        task.downloads += 1
-    breaks_off = "cut-video" in task.directives and task.downloads == 1
-    return Delivery(await render.video_file(task.video), request.headers, breaks_off=breaks_off)

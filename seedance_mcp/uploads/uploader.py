@@ -7,6 +7,7 @@ finds the result in the upload cache.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 
+from seedance_mcp.catalog.files import MB
 from seedance_mcp.catalog.request import FRAMES, REFERENCES
 from seedance_mcp.errors import (
     Code,
@@ -95,6 +97,7 @@ class Uploader:
         """
         if group is None:
             raise Stopping("The server is shutting down, so the files were not uploaded. Nothing was sent.")
+        _check_inline(uploads, vendor)
         tasks = {
             placeholder: self._start(placeholder, pending, vendor, group) for placeholder, pending in uploads.items()
         }
@@ -146,7 +149,9 @@ class Uploader:
             task.done.set()
 
     async def _link(self, placeholder: str, pending: PendingUpload, vendor: Vendor) -> str:
-        """Return a link to a file, from the cache or by uploading it."""
+        """Return a link to a file, from the cache or by uploading it; an inline file is its own link."""
+        if pending.route.inline:
+            return await to_thread.run_sync(_data_url, await _content(pending), pending.file.facts.mime)
         store = pending.route.bucket
         destination = store.url if store else account(self._settings, vendor)
         cached = await self._cache.get_link(placeholder, destination)
@@ -163,11 +168,7 @@ class Uploader:
 
     async def _upload(self, pending: PendingUpload, store: Bucket | None, vendor: Vendor) -> tuple[str, float]:
         """Upload a file; return the link and its lifetime in seconds."""
-        file = pending.file
-        try:
-            data = await to_thread.run_sync(local_files.content, file)
-        except UnusableFile as error:
-            raise InvalidRequest(f"{error} Nothing was sent.", next_step="Call create_video again.") from None
+        file, data = pending.file, await _content(pending)
         if store is not None:
             return await store.put(file, data), bucket.LINK_LIFETIME
         upload = _upload_of(vendor)
@@ -234,6 +235,28 @@ class Uploader:
         ends = time.time() + ASSET_LIFETIME
         address = asset.address if asset.state == "usable" else ""
         await self._cache.put_link(*key, CachedLink(address, asset.id, ends, ends))
+
+
+def _check_inline(uploads: Mapping[str, PendingUpload], vendor: Vendor) -> None:
+    """Refuse more files within one request than the vendor accepts."""
+    size = sum(pending.file.facts.size for pending in uploads.values() if pending.route.inline)
+    if vendor.inline is not None and size > vendor.inline.most_mb * MB:
+        raise InvalidRequest(
+            f"The local files add up to {size / MB:.1f} MB; a request to {vendor.name} holds at most "
+            f"{vendor.inline.most_mb:g} MB of files. Nothing was sent.",
+            next_step="Use smaller or fewer files, or give URLs.",
+        )
+
+
+async def _content(pending: PendingUpload) -> bytes:
+    try:
+        return await to_thread.run_sync(local_files.content, pending.file)
+    except UnusableFile as error:
+        raise InvalidRequest(f"{error} Nothing was sent.", next_step="Call create_video again.") from None
+
+
+def _data_url(data: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
 def _still_pending(unfinished: Sequence[_Task], vendor: Vendor) -> UploadPending:

@@ -223,7 +223,11 @@ def _next_step(job: Job, *, autosave: bool, key_only: bool) -> str:
         why = "Nothing was sent" if job.state == "abandoned" else "The user said so"
         return f"{why}, so nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
-        return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
+        if job.state == "cancelled" and not job.error_code:
+            step = "It was cancelled and will not be made; create_video starts it anew."
+        else:
+            step = NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
+        return step
     if job.path or (job.url and not autosave):
         return "Tell the user where the video is." + (" Pass the note on." if _note(job) else "")
     if job.terminal and key_only and not autosave:

@@ -11,9 +11,10 @@ from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.choose import Candidate, Known, closest, nearest, ranked
 from seedance_mcp.catalog.price import Price, Prices, UnitPrice
 from seedance_mcp.vendors import known_vendors
+from tests.about import RESELLERS
 from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, model
 
-MODELS: list[Model] = [m for vendor in known_vendors().values() for m in vendor.models]
+MODELS: list[Model] = [m for slug in RESELLERS for m in known_vendors()[slug].models]
 ARGS = {"prompt": "A cat."}
 NSFW = "ope/seedance-2-0-nsfw"
 MINI, STANDARD, FAST = (f"seedanceapi/{name}" for name in ("seedance-2-mini", "seedance-2.0", "seedance-2.0-fast"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.vendors import known_vendors
 from tests.cli.command import run, run_async
 from tests.http_host import Reply, hosting
 from tests.server.mcp_client import PRICED, connected
@@ -54,7 +55,7 @@ def test_json_has_the_whole_report(tmp_path: Path) -> None:
     report: dict[str, Any] = json.loads(result.out)
     assert result.code == 0
     assert report["problems"] == []
-    assert report["vendors"] == ["ope", "seedanceapi", "jimmyai", "12ai", "aigptimage"]
+    assert report["vendors"] == list(known_vendors())
     assert report["settings"]["SEEDANCE_MAX_COST"] == {"value": "2.50", "source": "environment"}
     assert report["versions"].keys() >= {"seedance-mcp", "python", "sqlite", "mcp", "httpx2", "av"}
     assert report["folders"]["videos"] == {"path": str(tmp_path / "videos"), "exists": False, "writable": True}

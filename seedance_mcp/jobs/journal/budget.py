@@ -74,6 +74,11 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
                 "or SEEDANCE_ALLOW_UNPRICED=1.",
             )
         return
+    if reserve < 0:  # a bug in the rows of a vendor: it would raise what is left of the budget
+        raise OverBudget(
+            f"The price of {model} comes out below zero ({dollars(reserve)}), so no cap can be enforced.",
+            next_step="Use another model, and ask the user to report this to the author of that vendor's module.",
+        )
     for cap, name in ((caps.asked, "max_cost"), (caps.per_video, "SEEDANCE_MAX_COST")):
         if cap is not None and reserve > cap:
             raise OverBudget(f"This video may cost {dollars(reserve)}, and {name} is {dollars(cap)}.")

@@ -63,8 +63,15 @@ def _refused(quote: Quote, job: Job) -> VendorRefused:
     return VendorRefused(
         f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.",
         code=code,
-        next_step=_review_step(quote) if code is Code.REAL_PERSON else None,
+        next_step=_review_step(quote) if code is Code.REAL_PERSON else _open_step(quote, code),
     )
+
+
+def _open_step(quote: Quote, code: Code) -> str | None:
+    """Say where the user activates a model, where the vendor asks for that."""
+    if code is not Code.MODEL_NOT_OPEN or not quote.vendor.console:
+        return None
+    return f"Ask the user to activate {quote.model.id} at {quote.vendor.console}, or use another model of list_models."
 
 
 def _review_step(quote: Quote) -> str | None:

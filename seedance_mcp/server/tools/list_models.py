@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog import Advice, Flag, Model, Number, OneOf, Row, Text, schema
-from seedance_mcp.catalog.price import price
+from seedance_mcp.catalog.price import MICROS, price
 from seedance_mcp.catalog.shape import KINDS, MODES, as_made
 from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.errors import InvalidRequest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.catalog.price import Price, Prices
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
@@ -137,4 +137,15 @@ def _price_text(request: VideoRequest, prices: Prices, *, with_resolution: bool 
     if cost.amount is None:
         return "price unknown" + ("/video" if flat else "")
     resolution = f" {request.resolution}" if with_resolution and request.resolution else ""
-    return f"{cost.brief()}{'+' if cost.caution else ''}/{'video' if flat else f'{request.duration:g}s'}{resolution}"
+    return f"{_rounded(cost)}{'+' if cost.caution else ''}/{'video' if flat else f'{request.duration:g}s'}{resolution}"
+
+
+def _rounded(cost: Price) -> str:
+    """Return a price in two decimals, where it is large enough: prices by tokens have more, and a quote has them."""
+    if cost.usd_micros is not None:
+        return f"${cost.usd_micros / MICROS:.2f}" if cost.usd_micros >= _CENTS else cost.brief()
+    return f"{round(float(cost.amount or 0), 2):g} {cost.unit}"
+
+
+_CENTS = 10_000
+"""Micro-USD from which cents are fine enough."""
