@@ -7,16 +7,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
 from seedance_mcp import environment, settings_file
 from seedance_mcp.addresses import base_url_problem, bucket_url_problem
+from seedance_mcp.catalog.amend import amended, parse_amendments
 from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
 from seedance_mcp.environment import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import InvalidRequest, SettingError
@@ -24,6 +25,8 @@ from seedance_mcp.vendors import Vendor, known_vendors
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
+
+T = TypeVar("T")
 
 __all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "load", "read", "vendor_settings"]
 
@@ -156,7 +159,7 @@ class _Reader:
         state = self.path("SEEDANCE_STATE_DIR") or environment.user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
         return Settings(
-            vendors=tuple(v for v in known_vendors().values() if v.slug in keys),
+            vendors=self.vendors("SEEDANCE_MODELS", keys),
             keys=keys,
             base_urls=base_urls,
             state_dir=state / "sandbox" if sandbox else state,
@@ -304,17 +307,35 @@ class _Reader:
             else:
                 yield vendor.slug, SecretStr(key)
 
+    def vendors(self, name: str, keys: Mapping[str, SecretStr]) -> tuple[Vendor, ...]:
+        """Return the configured vendors, with what the operator says about their models."""
+        vendors = tuple(known_vendors().values())
+        said = self.json(name, parse_amendments) or {}
+        known = {name for v in known_vendors().values() for name in (v.slug, *(m.id for m in v.models))}
+        try:
+            if said.keys() - known:  # what a refused setting says is never repeated
+                raise ValueError("one entry is neither a vendor nor a model")  # noqa: TRY301  (one message)
+            if said:
+                vendors = tuple(replace(v, models=tuple(amended(m, said) for m in v.models)) for v in vendors)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}.")
+        return tuple(v for v in vendors if v.slug in keys)
+
     def prices(self, name: str) -> Prices:
+        return self.json(name, parse_prices) or {}
+
+    def json(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """Read a setting that is JSON, or the path of a file with JSON."""
         value = self.text(name)
         if not value:
-            return {}
+            return None
         try:
             if not value.startswith("{"):
                 value = Path(value).expanduser().read_text(encoding="utf-8")
-            return parse_prices(value)
+            return parse(value)
         except (OSError, UnicodeError, json.JSONDecodeError, RuntimeError, RecursionError) as error:
             # The message of such an error quotes the value.
             self.problems.append(f"{name} must be JSON in the form that the README shows ({type(error).__name__}).")
         except ValueError as error:
             self.problems.append(f"{name} must be JSON in the form that the README shows ({error}).")
-        return {}
+        return None

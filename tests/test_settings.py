@@ -319,6 +319,33 @@ def test_prices_that_cannot_be_used_are_an_error(prices: str) -> None:
     )
 
 
+# -- models -------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_operator_says_about_models_is_in_force(tmp_path: Path) -> None:
+    said = '{"ope": {"duration": {"most": 7}}, "ark/2.0": {"endpoint": "ep-1"}}'
+    file = tmp_path / "models.json"
+    file.write_text(said, "utf-8")
+    for value in (said, str(file)):
+        settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_MODELS": value})
+        assert settings.model("ark/2.0").wire == "ep-1"
+        assert settings.model("ope/seedance-2-0").rows["duration"].problem(8)
+        assert settings.model("ark/2.0-fast") is next(m for m in known_vendors()["ark"].models if m.name == "2.0-fast")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ('{"nobody": {}}', "SEEDANCE_MODELS: one entry is neither a vendor nor a model"),
+        ('{"ope": {"duration": true}}', "SEEDANCE_MODELS: ope/seedance-2-0 duration cannot be changed so"),
+        ("{", "SEEDANCE_MODELS must be JSON in the form that the README shows"),
+        ('{"ope": 5}', "SEEDANCE_MODELS must be JSON in the form that the README shows"),
+    ],
+)
+def test_models_that_cannot_be_changed_so_are_an_error(said: str, problem: str) -> None:
+    assert load_error(SEEDANCE_MODELS=said).startswith(problem)
+
+
 # -- folders and the sandbox --------------------------------------------------------------------------------------
 
 

@@ -77,10 +77,18 @@ class Model:
     sent_as: str = ""
     """The name that the vendor's API has for the model, where callers use a shorter one."""
 
+    endpoint: str = ""
+    """The user's own name for it at the vendor, such as an inference endpoint; then that is sent."""
+
     @property
     def wire(self) -> str:
         """The name that is sent to the vendor."""
-        return self.sent_as or self.name
+        return self.endpoint or self.sent_as or self.name
+
+    @property
+    def wires(self) -> frozenset[str]:
+        """The names by which the vendor may refer to it."""
+        return frozenset({self.wire, self.sent_as or self.name})
 
     @property
     def id(self) -> str:

@@ -27,7 +27,7 @@ class Source:
 
     `where` begins with SEED (the vendor's own API page, by line) or PUB (another public page of the vendor). The other
     origins are not the vendor's: ARK (the official upstream), KIE (a reseller's upstream), INF (inferred, with the
-    reason), GAP (documented nowhere), OURS.
+    reason), GAP (documented nowhere), OPERATOR (the user's own setting SEEDANCE_MODELS), OURS.
     """
 
     where: str
@@ -42,6 +42,11 @@ class Source:
     def soft(self) -> bool:
         """Whether only the official upstream or a reseller states the fact: then it binds us, and not the caller."""
         return self.where.startswith(("ARK", "KIE"))
+
+    @property
+    def own(self) -> bool:
+        """Whether the user's own setting states the fact."""
+        return self.where.startswith("OPERATOR")
 
 
 class Row(Protocol):

@@ -151,7 +151,8 @@ def field_descriptions(model: Model) -> Iterable[tuple[str, str]]:
         if name not in model.rows:
             continue
         row = model.kept_rows[name]
-        description = row.allowed() + (" (the upstream's limit)" if name in model.soft else "")
+        whose = " (the upstream's limit)" if name in model.soft else " (the user's setting)" if row.source.own else ""
+        description = row.allowed() + whose
         if isinstance(row, Media) and row.files:
             description += f" ({row.files.describe()})"
         if row.default is not None:

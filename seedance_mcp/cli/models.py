@@ -148,7 +148,13 @@ def _paragraphs(rows: Sequence[tuple[str, str, str]], columns: int) -> list[str]
 
 
 _SECTIONS = {"models", "modes", "pricing"}
-_ORIGINS = {"SEED": "page", "PUB": "another page of the vendor", "ARK": "upstream", "KIE": "another reseller"}
+_ORIGINS = {
+    "SEED": "page",
+    "PUB": "another page of the vendor",
+    "ARK": "upstream",
+    "KIE": "another reseller",
+    "OPERATOR": "SEEDANCE_MODELS",
+}
 
 
 def _source(source: Source, field: str = "") -> str:

@@ -70,15 +70,18 @@ class Canceller:
     async def _cancel(self, job: Job, vendor: Vendor, task_id: str) -> None:
         if vendor.cancel is None:
             return
+        # Before the question, for its answer may be old when it comes; by both clocks, because the wall clock goes on
+        # while a machine sleeps, and may be set back.
+        asked_at, began = self._now(), anyio.current_time()
         state = read_snapshot(vendor, await self._web.call(vendor, vendor.build_status(task_id))).state
-        asked_at = self._now()  # by the wall clock, which goes on while a machine sleeps
         if state not in vendor.cancel.states:
             raise InvalidRequest(
                 f"{vendor.name} has begun job {job.id} (it is {state}), and only cancels what it has not begun.",
                 next_step=f"Call check_video with job_id {job.id} for the video.",
             )
         call = vendor.cancel.build(task_id)
-        with anyio.move_on_after(self._timing.window - (self._now() - asked_at)) as scope:
+        elapsed = max(self._now() - asked_at, anyio.current_time() - began)
+        with anyio.move_on_after(self._timing.window - elapsed) as scope:
             await anyio.lowlevel.checkpoint()  # where too much time has passed, nothing is sent
             answer = await self._web.call(vendor, call)
             if refusal := vendor.parse_error(answer):

@@ -85,7 +85,7 @@ class TaskFinder:
 
 def _fits(task: Listed, job: Job, model: Model, listing: Listing) -> bool:
     """Whether a task can be that of a job, as far as the list shows."""
-    if task.model not in {"", model.wire}:
+    if task.model not in {"", *model.wires}:
         return False
     if task.created_at is not None and not -_BEFORE <= task.created_at - job.created_at <= _AFTER:
         return False

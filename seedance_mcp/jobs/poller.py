@@ -230,7 +230,7 @@ class Poller:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:
             changes["error_message"] = None
-        changes |= {"url": found.url, "finished_at": now}
+        changes |= {"url": found.url, "last_frame_url": found.last_frame_url, "finished_at": now}
         moved = await self._journal.move(job.id, found.state, when=OPEN, task=job.task_id, **changes)
         if moved is not None:
             log.info("job %s %s", job.id, moved.state)

@@ -65,7 +65,7 @@ class CancelTiming:
     """How a job is cancelled; see `seedance_mcp.jobs.cancel`. In seconds."""
 
     window: float = 10.0
-    """How long after the vendor's word that a task waits it may be cancelled: no video is made as fast."""
+    """How long after asking whether a task waits it may be cancelled: no video is made as fast."""
     bound: float = 15.0
     """How long a caller waits for the poll that follows."""
 

@@ -40,6 +40,7 @@ from seedance_mcp.sandbox.validation import (
     parse_form,
     parse_json,
 )
+from seedance_mcp.sandbox.videos.still import png
 
 _DENIED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
 
@@ -81,6 +82,7 @@ class Sandbox:
         self._attempts: Counter[str] = Counter()
         self.app = Starlette(routes=[route for fake in known_fakes().values() for route in self._routes(fake)])
         self.app.router.routes.append(Route("/videos/{task_id}.mp4", self._video))
+        self.app.router.routes.append(Route("/videos/{task_id}.png", self._last_frame))
 
     def base_url(self, slug: str, origin: str) -> str:
         """Return a vendor's base URL below an origin such as http://127.0.0.1:8080, for SEEDANCE_<VENDOR>_BASE_URL."""
@@ -255,6 +257,12 @@ class Sandbox:
         if "expired-link" in task.directives and request.query_params.get("link") == "1":
             return Response(_DENIED, 403, media_type="application/xml")
         return await deliver(task, request)
+
+    async def _last_frame(self, request: Request) -> Response:
+        task = self._task(request.path_params["task_id"])
+        if task is None or task.state(self._clock()) != "succeeded":
+            return Response(status_code=404)
+        return Response(png(task.video.width, task.video.height), media_type="image/png")
 
     def _find_task(self, fake: Fake, task_id: str | None, otherwise: RejectionKind) -> Task:
         task = self._task(task_id or "")

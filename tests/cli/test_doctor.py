@@ -106,6 +106,18 @@ async def test_the_journal_is_inspected_and_not_changed(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+async def test_what_vendors_refuse_although_our_rows_allow_it_is_listed_with_the_row(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy") as session:
+        request = {"model": "byteplus/2.0-mini", "duration": 4, "resolution": "480p"}
+        await session.refused("a fox. sandbox: refuse invalid_request", **request)
+        await session.refused("a fox. sandbox: refuse content_policy", **request)
+    (refused,) = json.loads((await run_async(tmp_path, "doctor", "--json")).out)["refusals"].values()
+    assert refused.startswith("byteplus/2.0-mini refused by its vendor: ")
+    assert "Our rows: duration '4' (4–15 s, or -1 (the vendor chooses)); resolution" in refused
+    assert "resolution '480p' (one of 480p, 720p)" in refused
+    assert "refusals" in (await run_async(tmp_path, "doctor")).out
+
+
 @pytest.mark.parametrize("content", [b"not a database " * 400, b"SQLite format 3\0" * 99], ids=["text", "head"])
 def test_a_damaged_journal_is_a_problem(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state" / "sandbox" / "journal.sqlite3"

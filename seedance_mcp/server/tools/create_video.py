@@ -12,6 +12,7 @@ from seedance_mcp.sanitize import clean
 from seedance_mcp.server.tools import check_video
 from seedance_mcp.server.tools.confirm import confirm
 from seedance_mcp.server.tools.tool import OBJECT, STRING, STRINGS, Call, Tool, outputs
+from seedance_mcp.views import drift
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
@@ -60,8 +61,10 @@ async def create_video(service: JobService, call: Call) -> Fields:
 def _refused(quote: Quote, job: Job) -> VendorRefused:
     code = Code(job.error_code or Code.INVALID_REQUEST)
     reason = clean(job.error_message or "") or "no reason given"
+    changed = drift.may_have_changed(job.state, code)
+    meaning = f" {drift.explain(quote.vendor.name, job.request)}" if changed else ""
     return VendorRefused(
-        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.",
+        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.{meaning}",
         code=code,
         next_step=_review_step(quote) if code is Code.REAL_PERSON else _open_step(quote, code),
     )

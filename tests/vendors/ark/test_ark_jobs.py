@@ -6,13 +6,15 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.jobs.services import create, finish, quote, sandbox_service
-from tests.server.mcp_client import connected
+from tests.server.mcp_client import ERAS, connected, inspect_video, with_keys
 from tests.uploads.samples import image
 
 pytestmark = pytest.mark.anyio
+both_eras = pytest.mark.parametrize("era", ERAS)
 
 MINI: dict[str, Any] = {"model": "byteplus/2.0-mini", "duration": 4, "resolution": "480p", "aspect_ratio": "16:9"}
 TOKENS = 40_595  # 864 x 496 x 97 / 1024, rounded up
@@ -100,3 +102,57 @@ async def test_a_model_that_is_not_open_says_where_to_open_it(tmp_path: Path) ->
         refusal = await session.refused("a fox. sandbox: refuse model_not_open", **MINI)
     assert refusal.startswith("model_not_open: BytePlus ModelArk refused job ")
     assert "Ask the user to activate byteplus/2.0-mini at https://console.byteplus.com/ark" in refusal
+
+
+@both_eras
+async def test_the_link_to_the_last_frame_is_handed_out_and_works(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        done = await session.video(**MINI, options={"return_last_frame": True})
+        plain = await session.video("another", **MINI)
+        transport = httpx2.ASGITransport(app=session.sandbox.app)
+        async with httpx2.AsyncClient(transport=transport) as client:
+            frame = await client.get(done["last_frame_url"])
+    assert frame.content.startswith(b"\x89PNG")
+    assert "last_frame_url" not in plain
+
+
+@both_eras
+async def test_a_video_of_30_s_is_made_through_the_tools(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        arguments = {"model": "byteplus/2.5", "duration": 30, "resolution": "480p", "aspect_ratio": "16:9"}
+        done = await session.video(**arguments)
+        video = inspect_video(done["path"])
+    assert (done["state"], done["duration"]) == ("succeeded", 30)
+    assert done["cost"]["usd"] == pytest.approx(3.228608)
+    assert video.seconds == pytest.approx(30, abs=0.1)
+
+
+REFUSED = "a fox. sandbox: refuse invalid_request"
+
+
+@both_eras
+async def test_a_refusal_of_what_our_rows_allow_says_that_the_rules_seem_to_have_changed(
+    tmp_path: Path, era: str
+) -> None:
+    async with connected(tmp_path, era) as session:
+        plain = await session.refused(REFUSED, **MINI)
+        image = await session.refused(REFUSED, **MINI, reference_images=["https://example.com/fox.png"])
+        other = await session.refused("a fox. sandbox: refuse content_policy", **MINI)
+        (job, *_) = (await session.call("list_videos")).fields["videos"]
+        again = (await session.call("check_video", job_id=job["job_id"])).fields
+    known = "The request is within the rules that this program knows, so "
+    assert f"{known}BytePlus ModelArk's rules seem to have changed." in plain
+    assert f"{known}either a file is unsuitable or BytePlus ModelArk's rules seem to have changed." in image
+    assert known not in other
+    assert "note" not in again  # the newest was refused for its content
+
+
+@both_eras
+async def test_a_row_that_the_user_has_narrowed_is_kept_to_by_every_tool(tmp_path: Path, era: str) -> None:
+    said = '{"byteplus/2.0-mini": {"duration": {"most": 6}}}'
+    async with connected(tmp_path, era, **with_keys("byteplus"), SEEDANCE_MODELS=said) as session:
+        refusal = await session.refused(**MINI | {"duration": 7})
+        assert await session.nothing_happened()
+        listed = (await session.call("list_models", model="byteplus/2.0-mini")).fields
+    assert "duration" in refusal
+    assert listed["takes"]["duration"].startswith("4–6 s, or -1 (the vendor chooses) (the user's setting)")
