@@ -13,7 +13,7 @@ from seedance_mcp.errors import VendorRefused
 from seedance_mcp.jobs.journal.model import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from seedance_mcp.catalog import Model
     from seedance_mcp.jobs.journal.model import Job, Journal
@@ -27,6 +27,8 @@ _BEFORE, _AFTER = 120.0, 600.0
 """Seconds by which a task may seem to be earlier or later than its job: clocks differ, and a POST may take long."""
 _DAY = 86_400.0
 _SHOWN = 5
+_PAGES = 50
+"""More pages are not read; what they list is older than any job that is looked for."""
 
 
 class TaskFinder:
@@ -53,15 +55,16 @@ class TaskFinder:
         model = vendor.model(job.model)
         if vendor.listing is None or model is None:
             return job
-        answer = await self._web.call(vendor, vendor.listing.build(model))
-        if refusal := vendor.parse_error(answer):
-            raise VendorRefused(f"{vendor.name} did not list its tasks: {refusal.message}.", code=refusal.code)
-        owned = {other.task_id for other in await self._journal.in_states(STATES) if other.vendor == job.vendor}
-        found = [
-            task
-            for task in vendor.listing.parse(answer)
-            if task.task_id not in owned and _fits(task, job, model, vendor.listing)
-        ]
+        fitting = {
+            task.task_id: task
+            async for task in self._listed(job, vendor, model, vendor.listing)
+            if _fits(task, job, model, vendor.listing)
+        }
+        if fitting:
+            jobs = await self._journal.in_states(STATES)
+            for other in jobs:
+                fitting.pop(other.task_id or "", None)
+        found = list(fitting.values())
         if len(found) != 1:
             return await self._note(job, vendor, found)
         log.warning("job %s is the vendor's task %s, by its list", job.id, found[0].task_id)
@@ -73,6 +76,19 @@ class TaskFinder:
         if settled.open:
             await self._on_found(settled)
         return settled
+
+    async def _listed(self, job: Job, vendor: Vendor, model: Model, listing: Listing) -> AsyncGenerator[Listed]:
+        """Yield the tasks of a model, page by page, until they are older than the job."""
+        for page in range(1, _PAGES + 1):
+            answer = await self._web.call(vendor, listing.build(model, page))
+            if refusal := vendor.parse_error(answer):
+                raise VendorRefused(f"{vendor.name} did not list its tasks: {refusal.message}.", code=refusal.code)
+            tasks = listing.parse(answer)
+            for task in tasks:
+                yield task
+            oldest = min((task.created_at for task in tasks if task.created_at is not None), default=None)
+            if not tasks or (oldest is not None and oldest < job.created_at - _BEFORE):
+                return
 
     async def _note(self, job: Job, vendor: Vendor, found: list[Listed]) -> Job:
         if not found:

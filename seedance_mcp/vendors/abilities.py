@@ -39,8 +39,8 @@ class Listed:
 class Listing:
     """How to find the task of a job whose POST was not answered, in a list of the account's tasks. The call is free."""
 
-    build: Callable[[Model], Call]
-    """The call that lists the newest tasks of a model."""
+    build: Callable[[Model, int], Call]
+    """The call for a page (from 1) of the list of a model's tasks, the newest first."""
     parse: Callable[[Answer], list[Listed]]
     marked: Callable[[Call, str], Call]
     """Put a mark, made from a job's id, into a submit; the vendor echoes it in its list."""

@@ -81,7 +81,7 @@ def test_an_endpoint_of_the_users_own_is_sent_and_listed_and_nothing_else_change
     assert body
     assert body["model"] == "ep-20260701-abcde"
     assert vendor.listing
-    assert vendor.listing.build(found).query["filter.model"] == "ep-20260701-abcde"
+    assert vendor.listing.build(found, 1).query["filter.model"] == "ep-20260701-abcde"
     assert found.wires == {"ep-20260701-abcde", "doubao-seedance-2-0-260128"}
     assert (found.id, found.rows) == ("ark/2.0", model("ark/2.0").rows)
 

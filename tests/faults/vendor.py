@@ -4,9 +4,10 @@ It uses raw sockets, because no HTTP library lets a server reset, truncate, hang
 its script (`tests.faults.behaviours`), so the vendor needs no other configuration. Each charge is in a
 file before any answer is sent: whichever server dies later, the charge is recorded.
 
-It imitates three APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
-task) and ope (videos are downloaded with the key). Each API key in `ACCOUNTS` is an account with tasks of its own.
-Requests about a job by anybody but the account that created it are recorded as foreign. GET /faults/forget?job=NAME
+It imitates four APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
+task), ope (videos are downloaded with the key) and byteplus (lists tasks and cancels them). Each API key in `ACCOUNTS`
+is an account with tasks of its own. Requests about a job by anybody but the account that created it are recorded as
+foreign. GET /faults/forget?job=NAME
 makes it forget the idempotency keys of a scenario, as a vendor does once their life is over.
 """
 
@@ -22,6 +23,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -36,9 +38,11 @@ from tests.faults.behaviours import (
     ELSEWHERE,
     HANG,
     LATE,
+    QUEUED,
     ROOT,
     SLOW,
     SLOW_POSTS,
+    WORKED_ON,
     Script,
     behaviour,
     coded_parts,
@@ -86,6 +90,18 @@ class _Task:
     charged: bool = False
     polls: int = 0
     downloads: int = 0
+    mark: int = 0
+    """What a task of byteplus was submitted with, and is listed with."""
+    created_at: float = field(default_factory=time.time)
+    cancelled: bool = False
+
+    @property
+    def queues(self) -> str:
+        """The status of a task that takes real time."""
+        if self.cancelled:
+            return "cancelled"
+        age = time.time() - self.created_at
+        return "queued" if age < QUEUED else "processing" if age < QUEUED + WORKED_ON else "completed"
 
     @property
     def scenario(self) -> str:
@@ -103,6 +119,8 @@ class _Request:
     reader: asyncio.StreamReader
     elsewhere: bool = False
     """Whether it came to the vendor's other address."""
+    scenario: str = ""
+    """The scenario whose tasks it may list."""
 
     @property
     def payer(self) -> str | None:
@@ -114,6 +132,8 @@ class _Request:
         """The vendor whose API has this path."""
         if self.path.startswith("/v2/"):
             return "seedanceapi"
+        if self.path.startswith("/api/v3/"):
+            return "byteplus"
         return "aigptimage" if self.path.startswith("/api/") else "ope"
 
     @property
@@ -137,7 +157,7 @@ class _HangUp(Exception):
 
 @dataclass(slots=True)
 class FakeVendor:
-    """The vendor itself, with the APIs of all three."""
+    """The vendor itself, with the APIs of all four."""
 
     records: Records
     tasks: dict[str, _Task] = field(default_factory=dict[str, _Task])
@@ -178,10 +198,14 @@ class FakeVendor:
             _json(request, 401, error(request.vendor, 401, "Invalid API key"))
         elif request.method == "POST":
             await self._create(request, account)
+        elif request.vendor == "byteplus" and request.path.endswith("/tasks"):
+            self._list(request)
         elif (task := self._known(request)) is None or task.account != account:
             _json(request, 404, error(request.vendor, 404, "Task not found"))
         elif request.path.endswith("/content"):
             await self._download(request, task)
+        elif request.method == "DELETE":
+            self._cancel(request, task)
         else:
             await self._poll(request, task)
 
@@ -202,7 +226,7 @@ class FakeVendor:
     async def _create(self, request: _Request, account: str) -> None:
         vendor = request.vendor
         body = json.loads(request.body)
-        script = read_script(body["input"]["prompt"] if vendor == "aigptimage" else body["prompt"])
+        script = read_script(_prompt(vendor, body))
         assert script is not None
         self._record_foreign(request, script)
         key = request.headers.get("x-request-id", "") if vendor == "aigptimage" else ""
@@ -216,6 +240,7 @@ class FakeVendor:
         task: _Task | None = None
         if post != "busy_once_then_accept" and behaviour(post).charges:
             task = self._accept(request, account, script, key)
+            task.mark = body.get("execution_expires_after", 0)
         if post in SLOW_POSTS:
             await self._take_long(request, post, task)
         else:
@@ -297,12 +322,44 @@ class FakeVendor:
             case _:
                 raise AssertionError(post)
 
+    # -- lists and cancels ------------------------------------------------------------------------------------------
+
+    def _list(self, request: _Request) -> None:
+        page = 20 * (int(request.query["page_num"][0]) - 1)
+        items = [
+            {"id": task.id, "status": "running", "model": request.query["filter.model"][0],
+             "created_at": int(task.created_at), "execution_expires_after": task.mark}
+            for task in sorted(self.tasks.values(), key=lambda task: task.created_at, reverse=True)
+            if (task.vendor, task.payer, task.scenario) == ("byteplus", request.payer, request.scenario)
+        ]  # fmt: skip
+        _json(request, 200, {"total": len(items), "items": items[page : page + 20]})
+
+    def _cancel(self, request: _Request, task: _Task) -> None:
+        """Cancel a task that waits; of one that is over, erase the record, video and all."""
+        status = task.queues if task.script.poll == "queues" else "processing"
+        if status == "processing":
+            _json(request, 409, error("byteplus", 409, "The task is running and cannot be cancelled"))
+            return
+        if status == "queued":
+            task.cancelled = True
+            self.records.write(refund=task.id)
+        elif status == "completed":
+            self.records.write(erased=task.script.intent)
+            del self.tasks[task.id]
+        _json(request, 200, {})
+
     # -- polls and downloads ----------------------------------------------------------------------------------------
 
     async def _poll(self, request: _Request, task: _Task) -> None:
         task.polls += 1
         vendor, poll = request.vendor, task.script.poll
-        if task.polls == 1 and poll == "error_once":
+        if poll == "queues":
+            status = task.queues
+            url = f"http://{request.headers['host']}/videos/{task.id}.mp4" if status == "completed" else None
+            if status == "queued" and time.time() - task.created_at > QUEUED / 2:
+                await asyncio.sleep(QUEUED / 2 + WORKED_ON)  # the video is there when this answer arrives
+            _json(request, 200, progress(vendor, task.id, status, url))
+        elif task.polls == 1 and poll == "error_once":
             _json(request, 500, error(vendor, 500, "Internal error"))
         elif task.polls == 1 and poll == "drip_once":
             await _drip(request)
@@ -322,7 +379,7 @@ class FakeVendor:
 
     def _fail(self, task: _Task) -> int | None:
         """Refund a failed task unless its script says otherwise; return what the vendor reports as charged."""
-        if task.script.charge == "failures_too":
+        if task.script.charge == "failures_too" and task.vendor != "byteplus":  # which documents that they are free
             return task.script.micros
         if task.charged and task.polls == 2:  # the first poll that sees the end
             self.records.write(refund=task.id)
@@ -388,7 +445,20 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> _
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
     path = url.path.removeprefix(f"/{ELSEWHERE}")
-    return _Request(method, path, parse_qs(url.query), headers, body, writer, reader, path != url.path)
+    elsewhere = path != url.path
+    scenario = found[1] if (found := re.match(r"/api/v3/of/([^/]+)", path)) else ""
+    path = path.replace(f"/of/{scenario}", "", 1) if scenario else path
+    return _Request(method, path, parse_qs(url.query), headers, body, writer, reader, elsewhere, scenario)
+
+
+def _prompt(vendor: str, body: Mapping[str, Any]) -> str:
+    match vendor:
+        case "aigptimage":
+            return body["input"]["prompt"]
+        case "byteplus":
+            return body["content"][0]["text"]
+        case _:
+            return body["prompt"]
 
 
 def _reported(task: _Task | None) -> int | None:

@@ -173,9 +173,9 @@ class _Items(BaseModel):
     items: list[Item]
 
 
-def build_list(model: Model) -> Call:
-    """GET /contents/generations/tasks: the newest tasks of a model (PUB:list)."""
-    query = {"page_num": "1", "page_size": "100", "filter.model": model.wire}
+def build_list(model: Model, page: int) -> Call:
+    """GET /contents/generations/tasks: a page of the tasks of a model, the newest first (PUB:list)."""
+    query = {"page_num": str(page), "page_size": "100", "filter.model": model.wire}
     return Call("GET", _TASKS, query=query)
 
 
