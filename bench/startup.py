@@ -1,8 +1,9 @@
-"""Measure the time from starting the server to its first answer, and compare it with a one-tool server on the same SDK.
+"""Measure the time from starting the server to its answer to tools/list, beside a one-tool server on the same SDK.
 
     uv run python bench/startup.py [rounds]
 
-Prints the medians and their ratio. The servers take turns, so that other load on the machine affects both.
+All vendors are configured, and the journal has 10,000 jobs. Prints the medians and their ratio. The servers take
+turns, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.videos import fill
+from seedance_mcp.vendors import known_vendors
+
 BASELINE = """
 import anyio, mcp_types as t
 from mcp.server.lowlevel import Server
@@ -26,25 +30,28 @@ async def main():
     async with stdio_server() as (r, w): await server.run(r, w, server.create_initialization_options())
 anyio.run(main)
 """
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}},
-}
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+MESSAGES: list[dict[str, object]] = [
+    {"id": 1, "method": "initialize", "params": HELLO},
+    {"method": "notifications/initialized"},
+    {"id": 2, "method": "tools/list"},
+]
+JOBS = 10_000
 
 
-def first_answer(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Return the milliseconds until the server has answered the handshake, and its memory in MiB at that time."""
+def tools_listed(command: list[str], env: dict[str, str]) -> tuple[float, float]:
+    """Return the milliseconds until the server has listed its tools, and its memory in MiB at that time."""
     began = time.perf_counter()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
     ) as process:
         assert process.stdin is not None  # noqa: S101  (tells the type checker that it is a pipe)
         assert process.stdout is not None  # noqa: S101  (tells the type checker that it is a pipe)
-        process.stdin.write(json.dumps(HELLO).encode() + b"\n")
+        for message in MESSAGES:
+            process.stdin.write(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")
         process.stdin.flush()
-        process.stdout.readline()
+        while '"id":2' not in process.stdout.readline().decode().replace(" ", ""):
+            pass
         took = (time.perf_counter() - began) * 1000
         status = Path(f"/proc/{process.pid}/status")
         lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
@@ -58,7 +65,9 @@ def main() -> None:
     """Measure both servers and print the result."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "SEEDANCE_SEEDANCEAPI_API_KEY": "bench-key", "SEEDANCE_STATE_DIR": folder}
+        keys = {f"SEEDANCE_{vendor.env_name}_API_KEY": "bench-key" for vendor in known_vendors().values()}
+        env = {**os.environ, **keys, "SEEDANCE_STATE_DIR": folder, "SEEDANCE_OUTPUT_DIR": folder}
+        fill(Path(folder), JOBS, 0)
         commands = {
             "baseline": [sys.executable, "-c", BASELINE],
             "seedance-mcp": [sys.executable, "-m", "seedance_mcp"],
@@ -66,13 +75,14 @@ def main() -> None:
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for _ in range(rounds + 1):
             for name, command in commands.items():
-                taken[name].append(first_answer(command, env))
-    medians: dict[str, float] = {}
+                taken[name].append(tools_listed(command, env))
+    medians: dict[str, tuple[float, float]] = {}
     for name, (_, *values) in taken.items():  # the first round only warms the caches
-        medians[name] = statistics.median(ms for ms, _ in values)
-        memory = statistics.median(mib for _, mib in values)
-        print(f"{name:14} {medians[name]:7.0f} ms  {memory:5.0f} MiB")
-    print(f"ratio          {medians['seedance-mcp'] / medians['baseline']:7.2f}")
+        ms, mib = statistics.median(ms for ms, _ in values), statistics.median(mib for _, mib in values)
+        medians[name] = ms, mib
+        print(f"{name:14} {ms:7.0f} ms  {mib:5.0f} MiB")
+    (base_ms, base_mib), (ms, mib) = medians["baseline"], medians["seedance-mcp"]
+    print(f"ratio          {ms / base_ms:7.2f}     {mib / base_mib:5.2f}")
 
 
 if __name__ == "__main__":

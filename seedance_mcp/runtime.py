@@ -1,7 +1,9 @@
 """The composition root: a job service over its journal and the network, or over the embedded sandbox.
 
-No other room imports the sandbox.
+No other room imports the sandbox. What is composed is imported when it is: settings are read, and a client is answered,
+before the service and the HTTP client are needed.
 """
+# ruff: noqa: PLC0415  (see above; and a real server never loads the fakes)
 
 from __future__ import annotations
 
@@ -9,22 +11,22 @@ import functools
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import to_thread
 
 from seedance_mcp.errors import JournalError, SettingError
-from seedance_mcp.jobs.journal.process_lock import ProcessLock
-from seedance_mcp.jobs.journal.sqlite import SqliteJournal
-from seedance_mcp.jobs.service import JobService
-from seedance_mcp.jobs.timing import Timing
 from seedance_mcp.settings import load, read
-from seedance_mcp.web import Web
 
 if TYPE_CHECKING:
+    from seedance_mcp.jobs.service import JobService
+    from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.media.inspector import Inspector
     from seedance_mcp.sandbox import Sandbox
     from seedance_mcp.settings import Settings
+    from seedance_mcp.web import Web
 
 _SANDBOX_TASKS = "vendors.sqlite3"
 """The file beside the sandbox's journal in which its vendors keep their tasks."""
@@ -51,7 +53,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, sandbox: bool = F
 def _without_unknown_vendors(settings: Settings) -> Settings:
     if not settings.sandbox:
         return settings
-    from seedance_mcp.sandbox import known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
+    from seedance_mcp.sandbox import known_fakes
 
     return replace(settings, vendors=tuple(v for v in settings.vendors if v.slug in known_fakes()))
 
@@ -78,6 +80,12 @@ async def open_service(
     """
     if settings.problems:
         raise SettingError(" ".join(settings.problems), next_step=_CORRECT)
+    await to_thread.run_sync(_import_parts, abandon_on_cancel=True)  # messages are answered meanwhile
+    from seedance_mcp.jobs.journal.process_lock import ProcessLock
+    from seedance_mcp.jobs.journal.sqlite import SqliteJournal
+    from seedance_mcp.jobs.service import JobService
+    from seedance_mcp.jobs.timing import Timing
+
     timing = timing or Timing()
     journal = SqliteJournal(settings.state_dir, timing.clock)
     try:
@@ -98,18 +106,27 @@ async def open_service(
         lock.release()
 
 
+def _import_parts() -> None:
+    import_module("seedance_mcp.jobs.journal.sqlite")
+    import_module("seedance_mcp.jobs.service")
+    import_module("seedance_mcp.web")
+
+
 def open_web(settings: Settings) -> Web:
     """Return the real network, or the embedded sandbox in its place."""
+    from seedance_mcp.web import Web
+
     if not settings.sandbox:
         return Web(settings)
-    from seedance_mcp.sandbox import Sandbox  # noqa: PLC0415  (a real server never loads the fakes)
+    from seedance_mcp.sandbox import Sandbox
 
     return sandbox_web(settings, Sandbox(store=settings.state_dir / _SANDBOX_TASKS))
 
 
 def sandbox_web(settings: Settings, sandbox: Sandbox) -> Web:
     """Return a network that consists of one sandbox."""
-    from seedance_mcp.sandbox.transport import SandboxTransport  # noqa: PLC0415  (a real server never loads the fakes)
+    from seedance_mcp.sandbox.transport import SandboxTransport
+    from seedance_mcp.web import Web
 
     origin = "http://sandbox.invalid"
     origins = {vendor.slug: sandbox.base_url(vendor.slug, origin) for vendor in settings.vendors}
@@ -118,7 +135,7 @@ def sandbox_web(settings: Settings, sandbox: Sandbox) -> Web:
 
 def sandbox_draws_videos() -> bool:
     """Whether the sandbox renders the requested videos; otherwise it delivers one small file."""
-    from seedance_mcp.sandbox import video_kind  # noqa: PLC0415  (a real server never loads the fakes)
+    from seedance_mcp.sandbox import video_kind
 
     return video_kind() == "made"
 
@@ -131,8 +148,8 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
     Raises:
         SettingError: the port cannot be used.
     """
-    from seedance_mcp.sandbox import Sandbox, known_fakes  # noqa: PLC0415  (a real server never loads the fakes)
-    from seedance_mcp.sandbox.serve import serve  # noqa: PLC0415  (as above)
+    from seedance_mcp.sandbox import Sandbox, known_fakes
+    from seedance_mcp.sandbox.serve import serve
 
     # A journal of its own, so that its play money and its tasks never meet those of real vendors.
     state_dir = read(sandbox=True).state_dir.with_name("sandbox-server")

@@ -6,10 +6,8 @@ import difflib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,9 +16,10 @@ from pydantic import SecretStr
 from seedance_mcp import environment, settings_file
 from seedance_mcp.addresses import base_url_problem, bucket_url_problem
 from seedance_mcp.catalog.amend import amended, parse_amendments
-from seedance_mcp.catalog.price import MICROS, Prices, UnitPrice, parse_prices
+from seedance_mcp.catalog.price import Prices, UnitPrice, parse_prices
 from seedance_mcp.environment import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
 from seedance_mcp.errors import InvalidRequest, SettingError
+from seedance_mcp.setting_values import SettingValues
 from seedance_mcp.vendors import Vendor, known_vendors
 
 if TYPE_CHECKING:
@@ -119,10 +118,6 @@ def _as_text(value: object) -> str:
         return "…"
 
 
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
-_CAPS = {"SEEDANCE_MAX_COST", "SEEDANCE_DAILY_BUDGET", "SEEDANCE_CONFIRM_ABOVE", "SEEDANCE_MAX_OPEN_JOBS"}
-
-
 def load(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> Settings:
     """Read the settings from the environment and the settings file.
 
@@ -142,15 +137,8 @@ def read(environ: Mapping[str, str] | None = None, *, sandbox: bool = False) -> 
     return _Reader(environ, settings_file.read(settings_file.find(environ))).settings(sandbox)
 
 
-class _Reader:
-    """Reads values one by one and collects their problems."""
-
-    def __init__(self, environ: Mapping[str, str], file: settings_file.SettingsFile) -> None:
-        self.environ, self.file = environ, file
-        self.problems: list[str] = list(file.problems)
-        self.unfilled: list[str] = []
-        self.sources: dict[str, str] = {}
-        self.values: dict[str, str] = {}
+class _Reader(SettingValues):
+    """Reads the settings one by one and collects their problems."""
 
     def settings(self, sandbox: bool) -> Settings:
         sandbox = self.flag("SEEDANCE_SANDBOX") or sandbox
@@ -184,90 +172,6 @@ class _Reader:
             settings_file=self.file.path,
             problems=tuple(self.problems),
         )
-
-    def text(self, name: str) -> str:
-        value = self._text(name, self.environ, "environment")
-        return value or self._text(name, self.file.values, str(self.file.path))
-
-    def _text(self, name: str, values: Mapping[str, str], source: str) -> str:
-        value = values.get(name, "").strip()
-        if _PLACEHOLDER.search(value):
-            # Where the user filled in nothing, clients leave the placeholder, so the setting is not set. But a cap or
-            # an address that is not understood is not the same as none, nor is a value of which a part is missing.
-            if _PLACEHOLDER.fullmatch(value) and name not in _CAPS and not name.endswith("_BASE_URL"):
-                self.unfilled.append(name)
-            else:
-                self.problems.append(f"{name} holds a placeholder that the client did not fill in.")
-            return ""
-        if value:
-            self.sources[name], self.values[name] = source, value
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self.text(name).casefold()
-        if value in {"1", "true", "yes", "on"}:
-            return True
-        if value not in {"", "0", "false", "no", "off"}:
-            self.problems.append(f"{name} must be 1 or 0.")
-        return False
-
-    def choice(self, name: str) -> str:
-        setting = next(s for s in SETTINGS if s.name == name)
-        value = self.text(name).casefold() or setting.default
-        if value in setting.choices:
-            return value
-        self.problems.append(f"{name} must be one of {', '.join(setting.choices)}.")
-        return setting.default
-
-    def _number(self, name: str, what: str, *, whole: bool = False) -> Decimal | None:
-        value = self.text(name)
-        if not value:
-            return None
-        try:
-            number = Decimal(value.removeprefix("$"))
-        except InvalidOperation:
-            number = Decimal(-1)
-        if number.is_finite() and number >= 0 and not (whole and number != number.to_integral_value()):
-            return number
-        self.problems.append(f"{name} must be {what}.")
-        return None
-
-    def usd(self, name: str) -> int | None:
-        number = self._number(name, "an amount in USD such as 2.50")
-        return None if number is None else int(number * MICROS)
-
-    def seconds(self, name: str) -> float | None:
-        number = self._number(name, "a number of seconds")
-        return None if number is None else float(number)
-
-    def whole(self, name: str) -> int | None:
-        number = self._number(name, "a whole number", whole=True)
-        return None if number is None else int(number)
-
-    def wait(self, name: str) -> int:
-        seconds = self.whole(name)
-        if seconds is not None and not 1 <= seconds <= LONGEST_WAIT:
-            self.problems.append(f"{name} must be 1 to {LONGEST_WAIT} seconds, not {seconds}.")
-        return LONGEST_WAIT if seconds is None else seconds
-
-    def path(self, name: str) -> Path | None:
-        value = self.text(name)
-        try:
-            return Path(value).expanduser().absolute() if value else None
-        except RuntimeError:
-            self.problems.append(f"{name}: the home folder that it begins with does not exist.")
-            return None
-
-    def folders(self, name: str) -> tuple[Path, ...]:
-        folders: list[Path] = []
-        parts = [part.strip() for part in self.text(name).split(os.pathsep)]
-        for number, part in enumerate([part for part in parts if part], 1):
-            folder = Path(os.path.expanduser(part))  # noqa: PTH111  (Path raises where there is no such home)
-            if folder.is_absolute():
-                folders.append(folder)
-            else:
-                self.problems.append(f"{name}: folder {number} is not an absolute path.")
-        return tuple(folders)
 
     def bucket(self, name: str) -> str:
         value = self.text(name)

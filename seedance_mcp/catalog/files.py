@@ -1,4 +1,4 @@
-"""The facts about a local file, and whether it meets a vendor's limits. Other modules read the file."""
+"""What is known about a local file, and whether it meets a vendor's limits. Other modules read the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROUNDING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileInfo:
     """What a file is; a fact that could not be determined is None."""
 
     kind: FileKind
@@ -30,7 +30,7 @@ class FileFacts:
     seconds: float | None = None
 
 
-def limit_problems(limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> Iterator[str]:
+def limit_problems(limits: FileLimits, files: Sequence[tuple[str, FileInfo]]) -> Iterator[str]:
     """Yield what is wrong with the files of one field; each comes with the text that names it ("item 2 (run.mp4)")."""
     for name, file in files:
         if problem := "; ".join(_file_problems(limits, file)):
@@ -43,7 +43,7 @@ def limit_problems(limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -
         yield f"add up to {size / MB:.1f} MB; the limit is {limits.total_mb:g} MB"
 
 
-def _file_problems(limits: FileLimits, file: FileFacts) -> Iterator[str]:
+def _file_problems(limits: FileLimits, file: FileInfo) -> Iterator[str]:
     if limits.under_mb is not None and file.size >= limits.under_mb * MB:
         yield f"is {file.size / MB:.1f} MB; each file must be under {limits.under_mb:g} MB"
     if limits.seconds and file.seconds is not None:
@@ -59,7 +59,7 @@ def _file_problems(limits: FileLimits, file: FileFacts) -> Iterator[str]:
             yield f"is {width}x{height} pixels; the shorter side must be {low}–{high} pixels"
 
 
-def has_unchecked_limits(limits: FileLimits, files: Sequence[FileFacts]) -> bool:
+def has_unchecked_limits(limits: FileLimits, files: Sequence[FileInfo]) -> bool:
     """Whether a limit could not be checked because a file could not be inspected."""
     seconds = limits.seconds or limits.total_seconds
     return any((seconds and f.seconds is None) or (limits.pixels and f.pixels is None) for f in files)

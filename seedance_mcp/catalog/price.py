@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
 
 MICROS = 1_000_000
+_CENT = MICROS // 100
 UNNAMED_CURRENCY = "the vendor's currency"
 """The unit of a vendor that charges money and does not say in which currency."""
 
@@ -40,6 +41,12 @@ class Price:
         if self.usd_micros is not None:
             return dollars(self.usd_micros)
         return f"{_plain(self.amount)} {self.unit}" if self.amount is not None else "unknown"
+
+    def rounded(self) -> str:
+        """Return the price as `brief` does, in two decimals where it is not less: prices by tokens have more."""
+        if self.usd_micros is not None:
+            return f"${self.usd_micros / MICROS:.2f}" if self.usd_micros >= _CENT else self.brief()
+        return self.brief() if self.amount is None else f"{round(float(self.amount), 2):g} {self.unit}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the `cost` object of an answer, without the keys whose values are unknown."""

@@ -6,11 +6,13 @@ A shape becomes a request with placeholders for its prompt and media, so that a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.media import Link, Media
 from seedance_mcp.catalog.model import Model
+from seedance_mcp.catalog.price import Price, Prices, price
 from seedance_mcp.catalog.request import FIELDS, VideoRequest
 from seedance_mcp.catalog.rules import Advice
 
@@ -28,6 +30,21 @@ def as_made(model: Model, shape: Mapping[str, Any]) -> tuple[VideoRequest, tuple
         if checked.request is not None:
             return checked.request, checked.advice
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A shape as a request to a model, with its advice and what it costs."""
+
+    request: VideoRequest
+    advice: tuple[Advice, ...]
+    cost: Price
+
+
+def example(model: Model, shape: Mapping[str, Any], prices: Prices) -> Example | None:
+    """Return a shape as a priced request to a model, as every list of models shows it; None if it cannot make it."""
+    made = as_made(model, shape)
+    return Example(*made, price(made[0], prices)) if made else None
 
 
 def samples(model: Model, shape: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from seedance_mcp import settings_file
 from seedance_mcp.cli import output
 from seedance_mcp.cli.journal_file import inspect, refused_as_invalid
+from seedance_mcp.cli.misspelt import misspelt
 from seedance_mcp.jobs.journal.migrations import VERSION
 from seedance_mcp.private_files import file_problem, folder_problem, is_open_to_others
 from seedance_mcp.sanitize import clean
-from seedance_mcp.settings import every_setting, vendor_settings
+from seedance_mcp.settings import vendor_settings
 from seedance_mcp.uploads import bucket
 from seedance_mcp.vendors import known_vendors
 from seedance_mcp.views.drift import concerned
@@ -53,32 +54,6 @@ def problems(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             "No vendor has an API key. Store one with `seedance-mcp keys set VENDOR`, or set SEEDANCE_SANDBOX=1 to try "
             "without a key. What a client passes to its server is not visible here."
         )
-
-
-# -- names --------------------------------------------------------------------------------------------------------
-
-
-def misspelt(given: Mapping[str, str], where: str) -> Iterator[str]:
-    """Yield a sentence for each name that looks like a setting and is not one."""
-    known = {setting.name for setting in every_setting()}
-    for name in sorted(given.keys() - known):
-        if name.upper() in known:
-            yield f"{name} in {where} has no effect: setting names are in capital letters ({name.upper()})."
-            continue
-        ours = name.upper().startswith(_PREFIX)
-        close = [_PREFIX + rest for rest in _close(name.upper().removeprefix(_PREFIX), known)] if ours else []
-        close = close or ([] if ours else difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85))
-        if not ours and f"{_PREFIX}{name}" in known and name.endswith(("_API_KEY", "_API_KEY_FILE")):
-            close = [f"{_PREFIX}{name}"]
-        if close:
-            yield f"{name} in {where} is not a setting, so it has no effect. Did you mean {close[0]}?"
-        elif ours:
-            yield f"{name} in {where} is not a setting, so it has no effect. The README lists all settings."
-
-
-def _close(name: str, known: set[str]) -> list[str]:
-    """Return the rest of the setting's name that is closest, if one is close; the common prefix does not count."""
-    return difflib.get_close_matches(name, [other.removeprefix(_PREFIX) for other in known], n=1, cutoff=0.6)
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
-from seedance_mcp.catalog import Media, Number, OneOf
-from seedance_mcp.catalog.check import check
-from seedance_mcp.catalog.price import dollars, price
+from seedance_mcp.catalog import Number, OneOf
+from seedance_mcp.catalog.price import dollars
 from seedance_mcp.catalog.schema import field_descriptions
+from seedance_mcp.catalog.shape import example
 from seedance_mcp.cli import output
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.vendors import known_vendors
@@ -77,13 +77,9 @@ def _row(model: Model, settings: Settings) -> list[str]:
 
 def _typical_price(model: Model, prices: Prices) -> str:
     """Return the price of a video with the model's defaults, such as "$1.54/5s"."""
-    sample: dict[str, Any] = {"prompt": "x"}
-    for name, row in model.rows.items():
-        if row.required and name not in sample:
-            sample[name] = "asset://x" if isinstance(row, Media) else "https://example.com/x"
-    request = check(model, sample).request
-    cost = price(request, prices) if request else None
-    return f"{cost.brief()}/{request.duration}s" if request and cost and cost.amount is not None else "no price"
+    found = example(model, {}, prices)
+    priced = found is not None and found.cost.amount is not None
+    return f"{found.cost.rounded()}/{found.request.duration}s" if found and priced else "no price"
 
 
 def rate_text(model: Model) -> str:

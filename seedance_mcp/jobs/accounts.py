@@ -21,6 +21,10 @@ class Accounts:
         """Return the id of the account that is configured for a vendor."""
         return self._accounts[slug]
 
+    def configured(self, slug: str) -> str | None:
+        """Return the id of the account that is configured for a vendor, or None."""
+        return self._accounts.get(slug)
+
     def vendor(self, job: Job) -> Vendor | None:
         """Return a job's vendor if the job is of the configured account, as far as is known.
 

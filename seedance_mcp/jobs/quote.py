@@ -15,6 +15,7 @@ from seedance_mcp.catalog.choose import Known
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import CONTROLS
 from seedance_mcp.errors import InvalidRequest, NotConfigured
+from seedance_mcp.jobs.journal.model import NewJob, new_id
 from seedance_mcp.uploads.inputs import Inputs, PendingUpload
 
 if TYPE_CHECKING:
@@ -70,6 +71,26 @@ class Quote:
     def asked_hash(self) -> str:
         """A hash of what the caller asked for: equal for equal calls, whichever model was chosen for them."""
         return _hash([self.order.model, {k: v for k, v in self.asked.items() if k not in CONTROLS}])
+
+    def new_job(self, *, owner: str, account: str, cap: int | None) -> NewJob:
+        """Return the job that creating it admits, for a process and an account; `cap` is the most it may cost."""
+        unit_usd = self.price.unit_usd
+        return NewJob(
+            id=new_id(),
+            vendor=self.vendor.slug,
+            model=self.model.id,
+            request=self.request.fields(),
+            request_hash=self.fingerprint,
+            asked_hash=self.asked_hash,
+            owner=owner,
+            reserve=self.price.usd_micros,
+            price=self.price.as_json(),
+            account=account,
+            unit_usd=None if unit_usd is None else str(unit_usd),
+            cap=cap,
+            request_key=self.order.request_key,
+            allow_duplicate=self.order.allow_duplicate,
+        )
 
 
 def _hash(value: object) -> str:

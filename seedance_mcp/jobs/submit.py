@@ -1,4 +1,4 @@
-"""The only code that spends money: one admitted job, one POST, one durable outcome (`seedance_mcp.jobs.outcome`).
+"""The only code that spends money: one admitted job, one POST, one outcome for `seedance_mcp.jobs.recorder`.
 
 Each submission runs in a task of its own: neither a caller that gives up nor a client that hangs up interrupts it.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
 
 from seedance_mcp.errors import Code, JournalError, Stopping
-from seedance_mcp.jobs.final_cost import report
-from seedance_mcp.jobs.journal.model import STOPPED, with_latest
+from seedance_mcp.jobs.journal.model import STOPPED
 from seedance_mcp.jobs.outcome import Outcome, read_outcome
+from seedance_mcp.jobs.recorder import Recorder, Sent
 from seedance_mcp.vendors.upstream import classify
 from seedance_mcp.web import NotSent, OutcomeUnknown
 
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
     from seedance_mcp.jobs.accounts import Accounts
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.jobs.timing import Timing
-    from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Vendor
+    from seedance_mcp.vendors.vendor import Answer, Call, Vendor
     from seedance_mcp.web import Web
 
 log = logging.getLogger(__name__)
-
-CANCELLED = "The call was cancelled before anything was sent."
 
 _LAST_WRITE = 0.25
 """Seconds for writing "unknown" to the journal, once the grace of a stop is over."""
@@ -55,10 +52,6 @@ class _Submission:
     error: Exception | None = None
 
 
-class _OtherTaskError(JournalError):
-    """The vendor accepted a job as one task, and the journal has another."""
-
-
 class Submitter:
     """Submits jobs of one journal as one owner."""
 
@@ -75,12 +68,11 @@ class Submitter:
         """`on_submitted` is called with each job in its new state."""
         self._journal, self._web, self._accounts, self._owner = journal, web, accounts, owner
         self._on_submitted = on_submitted
-        self._timing, self._now, self._jitter = timing.submit, timing.clock, timing.jitter
+        self._timing, self._jitter = timing.submit, timing.jitter
         self._group: TaskGroup | None = None
         self._under_way: dict[str, _Submission] = {}
         self._stopping = anyio.Event()
-        self._not_sent: set[str] = set()
-        self._unrecorded: dict[str, tuple[_Submission, Outcome]] = {}
+        self._recorder = Recorder(journal, timing.submit.write_pauses, timing.clock)
 
     def open(self, group: TaskGroup) -> None:
         """Run submissions in tasks of a group from now on."""
@@ -103,7 +95,7 @@ class Submitter:
             raise ValueError(f"sending {job.id} to {vendor.slug} again could pay twice")
         if self._group is None or self._stopping.is_set():
             if first:
-                self._not_sent.add(job.id)
+                self._recorder.never_sent(job.id)
             raise Stopping("The server is stopping.")
         call = vendor.build_submit(request)
         if vendor.idempotency_header:
@@ -149,15 +141,19 @@ class Submitter:
                 submission.submitted = await self._begin(submission)
                 if submission.submitted is None:
                     outcome = await self._send(submission)
-                    submission.submitted = await (
-                        self._abandon(submission) if outcome is None else self._record(submission, outcome)
-                    )
+                    submission.submitted = await self._record(submission, outcome)
                 await self._report(submission.submitted)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
             submission.error = error
         finally:
             self._under_way.pop(submission.job.id, None)
             submission.done.set()
+
+    async def _record(self, submission: _Submission, outcome: Outcome | None) -> Job:
+        if outcome is None:
+            return await self._recorder.abandon(submission.job)
+        sent = Sent(submission.job, submission.vendor, submission.first)
+        return await self._recorder.record(sent, outcome, pause=self._stops_within)
 
     async def _report(self, job: Job) -> None:
         """Report a job whose outcome is known and written down: what fails from here on is not its failure."""
@@ -178,22 +174,12 @@ class Submitter:
             )
         except JournalError:
             if submission.first:
-                self._not_sent.add(job.id)
+                self._recorder.never_sent(job.id)
             raise
         if moved is None:
             return await self._journal.get(job.id) or job
         submission.job = moved
         return None
-
-    async def _abandon(self, submission: _Submission) -> Job:
-        job = submission.job
-        log.info("job %s was cancelled before it was sent", job.id)
-        return (
-            await self._journal.move(
-                job.id, "abandoned", when=("submitting",), reserved=0, finished_at=self._now(), error_message=CANCELLED
-            )
-            or job
-        )
 
     async def catch_up(self) -> None:
         """Write down what the journal could not take when it happened: jobs that were never sent, and outcomes.
@@ -201,15 +187,7 @@ class Submitter:
         Raises:
             JournalError: it still cannot.
         """
-        for submission, outcome in list(self._unrecorded.values()):
-            with suppress(_OtherTaskError):  # which is logged
-                await self._report(await self._write(submission, outcome))
-            self._unrecorded.pop(submission.job.id, None)
-        for job_id in list(self._not_sent):
-            await self._journal.move(
-                job_id, "abandoned", when=("intent", "submitting"), reserved=0, finished_at=self._now()
-            )
-            self._not_sent.discard(job_id)
+        await self._recorder.catch_up(self._report)
 
     # -- the POST -------------------------------------------------------------------------------------------------
 
@@ -234,7 +212,7 @@ class Submitter:
             except OutcomeUnknown as error:
                 return Outcome(ambiguous=str(error))
             except BaseException:  # most likely cancelled at shutdown: the request may have been sent
-                await self._write_unknown(submission.job, STOPPED)
+                await self._recorder.unknown(submission.job, STOPPED)
                 raise
             begun = True
             outcome = _read(vendor, answer)
@@ -252,82 +230,6 @@ class Submitter:
         with anyio.move_on_after(seconds):
             await self._stopping.wait()
         return self._stopping.is_set()
-
-    # -- after the POST -------------------------------------------------------------------------------------------
-
-    async def _record(self, submission: _Submission, outcome: Outcome) -> Job:
-        if not submission.first and outcome.accepted is None:
-            outcome = Outcome(ambiguous=outcome.text)
-        job, pauses = submission.job, iter(self._timing.write_pauses)
-        while True:
-            try:
-                return await self._write(submission, outcome)
-            except _OtherTaskError:
-                raise
-            except JournalError as error:  # a full disk may get space again, and a lock may be released
-                # The log is a record of it at once, for this process may be killed before the journal is.
-                log.error("job %s: %s. %s", job.id, outcome.text, error.sentence)  # noqa: TRY400  (no stack needed)
-                pause = next(pauses, None)
-                if pause is None or await self._stops_within(pause):
-                    self._unrecorded[job.id] = submission, outcome
-                    raise _unwritten(job, outcome, error) from error
-
-    async def _write(self, submission: _Submission, outcome: Outcome) -> Job:
-        job = submission.job
-        if outcome.accepted is not None:
-            return await self._write_accepted(job, submission.vendor, outcome.accepted)
-        if outcome.refusal is None:
-            log.warning("job %s has an unknown outcome: %s", job.id, outcome.ambiguous)
-            message = outcome.ambiguous if submission.first else with_latest(job.error_message, outcome.ambiguous)
-            return await self._write_unknown(job, message)
-        log.info("job %s rejected: %s", job.id, outcome.refusal.code)
-        written = await self._journal.move(
-            job.id,
-            "rejected",
-            # Another process may have taken this one for dead; only the first POST can end that.
-            when=("submitting", "unknown") if submission.first else ("submitting",),
-            reserved=0,
-            finished_at=self._now(),
-            error_code=outcome.refusal.code,
-            error_message=outcome.refusal.message,
-        )
-        return written or await self._journal.get(job.id) or job
-
-    async def _write_unknown(self, job: Job, message: str) -> Job:
-        known = {"error_code": Code.UNKNOWN_OUTCOME, "error_message": message}
-        lost = replace(job, state="unknown", **known)
-        written: Job | None = None
-        with anyio.CancelScope(shield=True):
-            written = await self._journal.move(job.id, "unknown", when=("submitting", "unknown"), **known)
-            written = written or await self._journal.keep(lost)
-        return written or lost
-
-    async def _write_accepted(self, job: Job, vendor: Vendor, accepted: Accepted) -> Job:
-        changes = report(job, vendor, accepted.charged)
-        written = await self._journal.accept(job, accepted.task_id, submitted_at=self._now(), **changes)
-        if written is None:
-            current = await self._journal.get(job.id)
-            task = current.task_id if current else None
-            message = (
-                f"The vendor accepted job {job.id} as its task {accepted.task_id}, but the journal has task {task}."
-            )
-            log.error("%s", message)
-            raise _OtherTaskError(
-                message,
-                next_step="Do NOT call create_video again. Ask the user to look for both tasks at the vendor's site.",
-            )
-        if written.state == "unknown":
-            log.error("job %s: %s", job.id, written.error_message)
-        return written
-
-
-def _unwritten(job: Job, outcome: Outcome, error: JournalError) -> JournalError:
-    """Report an outcome that cannot be recorded: this error and the log are then its only record."""
-    next_step = (
-        f"Do NOT call create_video again. Once the journal can be written, check_video with job_id {job.id} writes "
-        f"this down; if this server ends before, the user can settle it with `seedance-mcp videos resolve {job.id}`."
-    )
-    return JournalError(f"Job {job.id} was sent: {outcome.text}. {error.sentence}", next_step=next_step)
 
 
 def _not_sent(vendor: Vendor, why: str) -> Outcome:

@@ -60,7 +60,7 @@ class DecoderLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class VideoInfo:
     """The properties of a video, as its file states them."""
 
     width: int
@@ -107,7 +107,7 @@ class Inspector:
         self.threads = anyio.CapacityLimiter(self.limits.at_once)
         """For reading files, so that no number of slow ones stops the threads that serve the client."""
 
-    async def facts(self, video: Path) -> Facts:
+    async def video_info(self, video: Path) -> VideoInfo:
         """Return the properties of a saved video.
 
         Raises:
@@ -119,7 +119,7 @@ class Inspector:
         if movie.video is None:
             raise UnreadableMedia(f"{video.name} has no video stream.", next_step=_CHECK_FILE)
         shown = movie.video
-        return Facts(shown.width, shown.height, shown.seconds or movie.seconds, movie.has_audio())
+        return VideoInfo(shown.width, shown.height, shown.seconds or movie.seconds, movie.has_audio())
 
     async def preview(self, video: Path, frames: int = 6, at: float | None = None) -> Preview:
         """Return frames of a saved video at equal intervals, or the one that a player shows `at` so many seconds.

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import VideoRequest
-from seedance_mcp.sandbox.answers import create_answer, deliver, rejection, reply
+from seedance_mcp.sandbox import responses
 from seedance_mcp.sandbox.behaviour import LOSSY, Directives
 from seedance_mcp.sandbox.connection import LostAnswer
 from seedance_mcp.sandbox.fakes import known_fakes
@@ -100,7 +100,7 @@ class Sandbox:
                     authenticate(request)
                     return await answer(fake, request)
                 except Rejected as rejected:
-                    return rejection(fake, rejected)
+                    return responses.rejection(fake, rejected)
 
             return handler
 
@@ -128,17 +128,17 @@ class Sandbox:
                 has_json = endpoint.method == "POST" and file is None
                 body: Mapping[str, Any] = parse_json(request, await request.body()) if has_json else {}
             except Rejected as rejected:
-                return rejection(fake, rejected)
+                return responses.rejection(fake, rejected)
             self._read_new_files()
             spent = float(sum(c.amount or 0 for c in self.charges if c.slug == fake.slug))
             review_seconds = self.review_seconds * self.pace
             stored = self.stored[fake.slug]
             known = set(stored)
-            answer = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
+            reply = endpoint.answer(EndpointRequest(body, file, stored, self._clock(), review_seconds, spent))
             if self._store:
                 for file_id in stored.keys() - known:
                     self._store.add_file(fake.slug, file_id, stored[file_id])
-            return reply(answer)
+            return responses.reply(reply)
 
         return Route(fake.prefix + endpoint.path, handler, methods=[endpoint.method])
 
@@ -155,7 +155,9 @@ class Sandbox:
             raise Rejected(Rejection("no_credit"))
         if directives.applies("refuse", attempt):
             kind = cast("RejectionKind", directives.choice("refuse"))
-            return reply(fake.render_error(Rejection(kind)), {"retry-after": "1"} if kind == "rate_limited" else {})
+            return responses.reply(
+                fake.render_error(Rejection(kind)), {"retry-after": "1"} if kind == "rate_limited" else {}
+            )
         key = fingerprint(fake.slug, bearer_key(request), request_id) if request_id else ""
         task = self._task_of_request(key) if key else None
         if task is None:
@@ -167,7 +169,7 @@ class Sandbox:
         # With an idempotency key, a repeated request gets the answer in the end; without one, every request is new.
         default = 1 if request_id else float("inf")
         lossy = next((name for name in LOSSY if directives.applies(name, attempt, default)), "")
-        return create_answer(fake, task, lossy)
+        return responses.create_answer(fake, task, lossy)
 
     def _accept(
         self, fake: Fake, job: VideoRequest, body: Mapping[str, Any], directives: Directives, ignored: tuple[str, ...]
@@ -209,7 +211,7 @@ class Sandbox:
         views = [
             TaskView(task, task.state(now), task.percent(now)) for task in self.tasks.values() if task.slug == fake.slug
         ]
-        return reply(fake.render_list(views, request.query_params))
+        return responses.reply(fake.render_list(views, request.query_params))
 
     async def _cancel(self, fake: Fake, request: Request) -> Response:
         task = self._find_task(fake, request.path_params["task_id"], "unknown_task")
@@ -224,7 +226,7 @@ class Sandbox:
             del self.tasks[task.id]
         if effect and self._store:
             self._store.remove(task.id)
-        return reply(answer)
+        return responses.reply(answer)
 
     async def _status(self, fake: Fake, request: Request) -> Response:
         task_id = request.query_params.get(fake.status_query) if fake.status_query else request.path_params["task_id"]
@@ -248,7 +250,7 @@ class Sandbox:
         if "expired-link" in task.directives and not task.links:
             task.links += 1
             raise Rejected(Rejection("video_gone"))
-        return await deliver(task, request)
+        return await responses.deliver(task, request)
 
     async def _video(self, request: Request) -> Response:
         task = self._task(request.path_params["task_id"])
@@ -256,7 +258,7 @@ class Sandbox:
             return Response(status_code=404)
         if "expired-link" in task.directives and request.query_params.get("link") == "1":
             return Response(_DENIED, 403, media_type="application/xml")
-        return await deliver(task, request)
+        return await responses.deliver(task, request)
 
     async def _last_frame(self, request: Request) -> Response:
         task = self._task(request.path_params["task_id"])

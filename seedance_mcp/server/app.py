@@ -48,6 +48,10 @@ INSTRUCTIONS = (
 )
 
 
+_FIRST_ANSWERS = 0.2
+"""Seconds in which a client gets its first answers, before the service is opened without being asked for."""
+
+
 class App:
     """One server process: tools over a job service that opens in the background, so the handshake waits for nothing."""
 
@@ -129,6 +133,8 @@ class App:
         """Keep the service open; if it cannot be opened, report why on each call and try again at the next."""
         try:
             with anyio.CancelScope() as self._scope:
+                with anyio.move_on_after(_FIRST_ANSWERS):
+                    await self._wanted.wait()
                 while True:
                     await self._open_once()
         finally:
@@ -157,7 +163,7 @@ class App:
         """Return the open job service, or raise why there is none."""
         if self._failure is not None and self._opened.is_set():
             self._failure, self._opened = None, anyio.Event()
-            self._wanted.set()
+        self._wanted.set()
         await self._opened.wait()
         if self._service is None:
             raise self._failure or Stopping("The server is stopping.")

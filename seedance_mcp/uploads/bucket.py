@@ -44,8 +44,8 @@ class Bucket:
             MissingExtra: the extra `upload` is not installed.
             SettingError: the bucket refuses the file, or its links are not https.
         """
-        name = f"{file.sha256}.{file.facts.ending}"
-        return await to_thread.run_sync(self._put, name, data, file.facts.mime, abandon_on_cancel=True)
+        name = f"{file.sha256}.{file.info.ending}"
+        return await to_thread.run_sync(self._put, name, data, file.info.mime, abandon_on_cancel=True)
 
     def _put(self, name: str, data: bytes, mime: str) -> str:
         try:

@@ -20,7 +20,7 @@ from anyio import to_thread
 
 from seedance_mcp.catalog import Advice, Link, Media, Source
 from seedance_mcp.catalog.check import Checked, Problem, check, soft_advice
-from seedance_mcp.catalog.files import FileFacts, FileKind, has_unchecked_limits, limit_problems
+from seedance_mcp.catalog.files import FileInfo, FileKind, has_unchecked_limits, limit_problems
 from seedance_mcp.catalog.request import FRAMES, MEDIA
 from seedance_mcp.uploads import local_files
 from seedance_mcp.uploads.local_files import LocalFile, UnusableFile
@@ -83,7 +83,7 @@ class Inputs:
         for name, value in _media_arguments(args):
             for item in [value] if isinstance(value, str) else value:
                 named = self.named.get(item) if isinstance(item, str) else None
-                if name in _IMAGES and named and named.file and (pixels := named.file.facts.pixels):
+                if name in _IMAGES and named and named.file and (pixels := named.file.info.pixels):
                     return pixels
         return None
 
@@ -118,7 +118,7 @@ class _Resolved:
             link, kind = (row.link, row.kind) if isinstance(row, Media) else (row, "image")
             if not isinstance(link, Link):
                 continue
-            usable: list[tuple[str, FileFacts]] = []
+            usable: list[tuple[str, FileInfo]] = []
             if isinstance(value, str):
                 self.placeholders[name] = self._resolve(name, value, 0, link, kind, usable)
             else:
@@ -131,7 +131,7 @@ class _Resolved:
                 self.soft += _limit_problems(name, soft.files, usable)
 
     def _resolve(
-        self, name: str, item: Any, number: int, link: Link, kind: FileKind, usable: list[tuple[str, FileFacts]]
+        self, name: str, item: Any, number: int, link: Link, kind: FileKind, usable: list[tuple[str, FileInfo]]
     ) -> Any:
         """Return the placeholder for an argument (or item `number` of it), or the value itself if it is not a file."""
         named = self._inputs.named.get(item) if isinstance(item, str) else None
@@ -143,25 +143,25 @@ class _Resolved:
             self._add_problem(name, f"{label}{named.problem}")
             return placeholder(link, _NO_DIGEST, "png", named.purpose)
         label += f"({file.name})"
-        if file.facts.kind != kind:
+        if file.info.kind != kind:
             self._add_problem(
-                name, f"{label} is {_WITH_ARTICLE[file.facts.kind]} ({file.facts.ending}), not {_WITH_ARTICLE[kind]}"
+                name, f"{label} is {_WITH_ARTICLE[file.info.kind]} ({file.info.ending}), not {_WITH_ARTICLE[kind]}"
             )
         else:
-            usable.append((label, file.facts))
-        route = self._inputs.routes.route(self._model, link, file.facts, named.purpose)
-        url = placeholder(link, file.sha256, file.facts.ending, named.purpose)
+            usable.append((label, file.info))
+        route = self._inputs.routes.route(self._model, link, file.info, named.purpose)
+        url = placeholder(link, file.sha256, file.info.ending, named.purpose)
         if isinstance(route, str):
             self._add_problem(name, f"{label} {route}")
         else:
             self.uploads[url] = PendingUpload(file, route, self._model.id)
         return url
 
-    def _check_limits(self, name: str, limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> None:
+    def _check_limits(self, name: str, limits: FileLimits, files: Sequence[tuple[str, FileInfo]]) -> None:
         self.problems += _limit_problems(name, limits, files)
-        if has_unchecked_limits(limits, [facts for _, facts in files]):
+        if has_unchecked_limits(limits, [info for _, info in files]):
             why = "only mp4 and mov videos are inspected"
-            if all(facts.kind != "video" for _, facts in files):
+            if all(info.kind != "video" for _, info in files):
                 why = self._inputs.unavailable or "they do not state them"
             message = f"Duration and size in pixels of the files in {name} could not be checked: {why}."
             self.advice.append(Advice((name,), message, _OURS))
@@ -170,7 +170,7 @@ class _Resolved:
         self.problems.append(Problem(name, None, problem, source=_OURS))
 
 
-def _limit_problems(name: str, limits: FileLimits, files: Sequence[tuple[str, FileFacts]]) -> list[Problem]:
+def _limit_problems(name: str, limits: FileLimits, files: Sequence[tuple[str, FileInfo]]) -> list[Problem]:
     return [Problem(name, None, problem, source=limits.source) for problem in limit_problems(limits, files)]
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from seedance_mcp.catalog.files import MB, FileFacts
+from seedance_mcp.catalog.files import MB, FileInfo
 from seedance_mcp.media.inspector import Undecodable
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
 
@@ -47,7 +47,7 @@ class LocalFile:
     root: str
     """The resolved folder of SEEDANCE_MEDIA_ROOTS that contains it."""
     sha256: str
-    facts: FileFacts
+    info: FileInfo
     stamp: tuple[int, ...] = field(default=(), repr=False, compare=False)
     """What changes when the file does: see `_stamp`."""
 
@@ -84,7 +84,7 @@ def find(text: str, roots: Sequence[Path]) -> LocalFile:
     if ending is None:
         raise UnusableFile(f"({name}) is not an image, video or audio file, whatever its name says")
     kind, mime = MIME[ending]
-    return LocalFile(name, path, root, digest.hexdigest(), FileFacts(kind, ending, mime, size), stamp)
+    return LocalFile(name, path, root, digest.hexdigest(), FileInfo(kind, ending, mime, size), stamp)
 
 
 async def inspect(file: LocalFile, inspector: Inspector) -> LocalFile:
@@ -93,17 +93,17 @@ async def inspect(file: LocalFile, inspector: Inspector) -> LocalFile:
     Raises:
         UnusableFile: it is damaged, or has changed since.
     """
-    facts = file.facts
+    info = file.info
     try:
         with _opened(file.path, file.root) as handle:
-            probed = await inspector.probe(handle, facts.kind, facts.ending)
+            probed = await inspector.probe(handle, info.kind, info.ending)
             if _stamp(handle) != file.stamp:
                 raise UnusableFile(f"({file.name}) was changed while it was being inspected")
     except OSError as error:
         raise _unreadable(file.name, error) from None
     except Undecodable as error:
-        raise UnusableFile(f"({file.name}) begins like a {facts.ending} file but cannot be decoded: {error}") from None
-    return replace(file, facts=replace(facts, pixels=probed.pixels, seconds=probed.seconds))
+        raise UnusableFile(f"({file.name}) begins like a {info.ending} file but cannot be decoded: {error}") from None
+    return replace(file, info=replace(info, pixels=probed.pixels, seconds=probed.seconds))
 
 
 def content(file: LocalFile) -> bytes:

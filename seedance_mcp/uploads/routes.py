@@ -12,7 +12,7 @@ from seedance_mcp.uploads.bucket import Bucket
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Link, Model
-    from seedance_mcp.catalog.files import FileFacts
+    from seedance_mcp.catalog.files import FileInfo
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors.vendor import Review, Vendor
 
@@ -46,13 +46,13 @@ class UploadRoutes:
         """Return the routes for these settings."""
         return cls({v.slug: v for v in settings.vendors}, Bucket(settings.upload_url) if settings.upload_url else None)
 
-    def route(self, model: Model, link: Link, file: FileFacts, purpose: str) -> UploadRoute | str:
+    def route(self, model: Model, link: Link, file: FileInfo, purpose: str) -> UploadRoute | str:
         """Return how a file reaches a field of a model, or why it cannot.
 
         Args:
             model: The model of the request.
             link: The row of the field.
-            file: The facts about the file.
+            file: What is known about the file.
             purpose: The review that the caller asked for, one of PURPOSES, or "" for none.
         """
         vendor = self.vendors[model.vendor]
@@ -80,11 +80,11 @@ class UploadRoutes:
         return UploadRoute(self.bucket, review, needed)
 
 
-def _inline_problem(most_mb: float, file: FileFacts) -> str:
+def _inline_problem(most_mb: float, file: FileInfo) -> str:
     return f"a request to it holds at most {most_mb:g} MB of files" if file.size > most_mb * MB else ""
 
 
-def _upload_problem(endings: frozenset[str], most_mb: float, file: FileFacts) -> str:
+def _upload_problem(endings: frozenset[str], most_mb: float, file: FileInfo) -> str:
     if file.ending not in endings:
         return f"its upload does not accept {file.ending}"
     return f"its upload accepts at most {most_mb:g} MB" if file.size > most_mb * MB else ""

@@ -151,7 +151,7 @@ class Uploader:
     async def _link(self, placeholder: str, pending: PendingUpload, vendor: Vendor) -> str:
         """Return a link to a file, from the cache or by uploading it; an inline file is its own link."""
         if pending.route.inline:
-            return await to_thread.run_sync(_data_url, await _content(pending), pending.file.facts.mime)
+            return await to_thread.run_sync(_data_url, await _content(pending), pending.file.info.mime)
         store = pending.route.bucket
         destination = store.url if store else account(self._settings, vendor)
         cached = await self._cache.get_link(placeholder, destination)
@@ -173,7 +173,7 @@ class Uploader:
             return await store.put(file, data), bucket.LINK_LIFETIME
         upload = _upload_of(vendor)
         # The name is made from the content: neither the file's name nor its folder leaves this machine.
-        sent = SentFile(f"{file.sha256[:16]}.{file.facts.ending}", data, file.facts.mime)
+        sent = SentFile(f"{file.sha256[:16]}.{file.info.ending}", data, file.info.mime)
         answer = await call_vendor(self._web, vendor, upload.call, f"did not accept {file.name}", sent)
         address = upload.parse_link(answer)
         if not address.startswith("https://"):
@@ -194,11 +194,11 @@ class Uploader:
             with contextlib.suppress(VendorRefused):  # the vendor no longer knows the asset
                 asset = await self.reviews.poll(vendor, review, cached.asset_id, name)
         if asset is None or asset.state == "failed":
-            facts = pending.file.facts
+            info = pending.file.info
             task.under_review = False
-            link = await self._link(f"https://local.invalid/{pending.file.sha256}.{facts.ending}", pending, vendor)
+            link = await self._link(f"https://local.invalid/{pending.file.sha256}.{info.ending}", pending, vendor)
             task.under_review = True
-            call = review.build_submit(link, facts.kind, pending.file.sha256[:16])
+            call = review.build_submit(link, info.kind, pending.file.sha256[:16])
             asset = review.parse_submit(await call_vendor(self._web, vendor, call, f"did not accept {name}"))
             await self._remember(key, asset)
         if asset.state == "pending":
@@ -239,7 +239,7 @@ class Uploader:
 
 def _check_inline(uploads: Mapping[str, PendingUpload], vendor: Vendor) -> None:
     """Refuse more files within one request than the vendor accepts."""
-    size = sum(pending.file.facts.size for pending in uploads.values() if pending.route.inline)
+    size = sum(pending.file.info.size for pending in uploads.values() if pending.route.inline)
     if vendor.inline is not None and size > vendor.inline.most_mb * MB:
         raise InvalidRequest(
             f"The local files add up to {size / MB:.1f} MB; a request to {vendor.name} holds at most "

@@ -1,4 +1,4 @@
-"""Jobs and quotes as fields and as text, for the tools and the command line. Kept short, because every token costs.
+"""Jobs and quotes as fields, for the tools and the command line. Kept short, because every token costs.
 
 Some clients show a model only the fields and others only the text, so both are complete. Unknown values are left out,
 never null.
@@ -6,20 +6,20 @@ never null.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS, dollars
 from seedance_mcp.errors import NEXT_STEP, Code
 from seedance_mcp.sanitize import LONGEST_LINK, clean
 from seedance_mcp.views import drift
-from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text, money
+from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text
 from seedance_mcp.views.cost import note as charge_note
+from seedance_mcp.views.text import to_text
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice
@@ -270,41 +270,6 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
     money = {"usd": spending.spent / MICROS, "reserved": spending.reserved / MICROS, "left": left}
     money["unpriced_jobs"] = spending.unpriced or None
     return {"videos": videos} | _known({"next_cursor": page.next_cursor, "spent_today": _known(money)})
-
-
-# -- text ---------------------------------------------------------------------------------------------------------
-
-
-def to_text(fields: Mapping[str, Any]) -> str:
-    """Return an answer's fields as lines of text."""
-    return "\n".join(_lines(fields, ""))
-
-
-def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
-    lines: list[str] = []
-    for key, value in fields.items():
-        if key == "cost":
-            lines.append(f"{indent}cost: {money(value)}")
-        elif key in {"models", "takes"}:
-            lines += [f"{name}: {text}" for name, text in cast("Mapping[str, str]", value).items()]
-        elif isinstance(value, Mapping):
-            pairs = cast("Mapping[str, Any]", value).items()
-            lines.append(f"{indent}{key}: " + ", ".join(f"{k} {_word(v)}" for k, v in pairs))
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            items = cast("list[Mapping[str, Any]]", value)
-            lines += [f"{indent}- " + "; ".join(x.strip() for x in _lines(item, "")) for item in items]
-        elif isinstance(value, list) and all(isinstance(item, int | float) for item in cast("list[Any]", value)):
-            lines.append(f"{indent}{key}: " + ", ".join(map(_word, cast("list[Any]", value))))
-        elif isinstance(value, list):
-            lines += [f"{indent}{key}: {_word(item)}" for item in cast("list[Any]", value)]
-        else:
-            lines.append(f"{indent}{key}: {_word(value)}")
-    return lines
-
-
-def _word(value: Any) -> str:
-    """Return a value as plain text, or as JSON where it is not text: models read `true`, not `True`."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shorten(prompt: str) -> str:

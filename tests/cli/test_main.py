@@ -36,6 +36,25 @@ def test_help_and_version_load_no_heavy_library(tmp_path: Path, arguments: list[
     assert not set(loaded.split()) & HEAVY
 
 
+def test_the_server_answers_its_client_before_it_loads_what_only_jobs_need(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\nfrom unittest.mock import patch\nfrom seedance_mcp.cli import main\n"
+        "loaded = lambda *_: os.write(1, ' '.join(sys.modules).encode())\n"
+        "with patch('anyio.run', loaded): main(['serve'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        encoding="utf-8",
+        env=environ(tmp_path, sandbox=False),
+        timeout=30,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "seedance_mcp.server.tools.create_video" in loaded
+    assert not loaded & {"av", "PIL", "seedance_mcp.jobs.service", "seedance_mcp.web", "seedance_mcp.sandbox"}
+
+
 def test_the_version_is_printed(tmp_path: Path) -> None:
     result = run(tmp_path, "--version")
     assert (result.code, result.out, result.err) == (0, f"seedance-mcp {version()}\n", "")

@@ -233,6 +233,10 @@ async def test_a_job_is_found_by_its_id_or_by_an_end_of_it(tmp_path: Path) -> No
             UnknownJob, match=r"'wxyz' could be any of abcd2345wxyz, abcd9999wxyz\. Give more of the id"
         ):
             await scene.service.find("wxyz")
+        for number in range(10):
+            await admitted(scene.journal, f"abcf222{number}wxyz")
+        with pytest.raises(UnknownJob, match=r"any of abcd2345wxyz, .*, abcf2227wxyz and others\. Give more of the id"):
+            await scene.service.find("wxyz")
 
 
 async def test_a_job_that_is_not_there_is_an_error_everywhere(tmp_path: Path) -> None:

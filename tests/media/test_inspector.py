@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seedance_mcp.errors import MissingExtra, UnreadableMedia
-from seedance_mcp.media.inspector import Facts, Inspector, Probed, Undecodable
+from seedance_mcp.media.inspector import Inspector, Probed, Undecodable, VideoInfo
 from seedance_mcp.media.sniff import MIME, MediaKind
 from seedance_mcp.sandbox.videos.render import Video, make
 from tests.uploads.samples import audio, image, video
@@ -92,7 +92,7 @@ async def test_without_decoders_only_box_tables_are_read(tmp_path: Path) -> None
     assert (await probe(video(), "video", "mp4", none)).pixels == (1280, 720)
     path = tmp_path / "a.mp4"
     path.write_bytes(video())
-    assert (await none.facts(path)).width == 1280
+    assert (await none.video_info(path)).width == 1280
     with pytest.raises(MissingExtra, match="the moon is full"):
         await none.preview(path)
 
@@ -100,16 +100,16 @@ async def test_without_decoders_only_box_tables_are_read(tmp_path: Path) -> None
 async def test_the_facts_of_a_video_are_those_of_its_first_video_track(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(make(Video(320, 180, 2, audio=True)))
-    assert await Inspector().facts(path) == Facts(320, 180, 2.0, audio=True)
+    assert await Inspector().video_info(path) == VideoInfo(320, 180, 2.0, audio=True)
     path.write_bytes(audio(form="mp4", codec="aac"))
     with pytest.raises(UnreadableMedia, match="no video stream"):
-        await Inspector().facts(path)
+        await Inspector().video_info(path)
 
 
 async def test_a_link_in_the_place_of_a_video_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "real.mp4").write_bytes(make(Video(320, 180, 1, audio=False)))
     (tmp_path / "a.mp4").symlink_to("real.mp4")
-    for inspect in (Inspector().facts, Inspector().preview):
+    for inspect in (Inspector().video_info, Inspector().preview):
         with pytest.raises(OSError, match="symbolic links"):
             await inspect(tmp_path / "a.mp4")
 

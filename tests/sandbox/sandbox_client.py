@@ -137,7 +137,7 @@ async def sandbox_client(slug: str, sandbox: Sandbox | None = None) -> AsyncGene
 
 
 @dataclass(frozen=True)
-class VideoFacts:
+class VideoInfo:
     """What a video file turns out to hold."""
 
     width: int
@@ -149,14 +149,14 @@ class VideoFacts:
     starts_fast: bool
 
 
-def inspect_video(content: bytes) -> VideoFacts:
+def inspect_video(content: bytes) -> VideoInfo:
     """Open a video file and decode its first frame."""
     import av
 
     with av.open(io.BytesIO(content), "r") as container:
         stream = container.streams.video[0]
         frame = next(container.decode(stream))
-        return VideoFacts(
+        return VideoInfo(
             frame.width,
             frame.height,
             float(cast("int", container.duration)) / 1_000_000,

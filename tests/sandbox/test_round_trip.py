@@ -45,10 +45,10 @@ async def test_a_task_is_queued_then_runs_then_succeeds_with_a_video(slug: str) 
         video = await client.download(accepted.task_id, last.url)
     assert video.status_code == 200
     assert video.headers["content-type"] == "video/mp4"
-    facts = inspect_video(video.content)
-    assert (facts.width, facts.height, facts.codec, facts.pixel_format) == (864, 496, "h264", "yuv420p")
-    assert facts.seconds == pytest.approx(5, abs=0.1)
-    assert facts.starts_fast
+    info = inspect_video(video.content)
+    assert (info.width, info.height, info.codec, info.pixel_format) == (864, 496, "h264", "yuv420p")
+    assert info.seconds == pytest.approx(5, abs=0.1)
+    assert info.starts_fast
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -40,10 +40,10 @@ async def test_a_video_has_the_requested_size_duration_and_audio(
 ) -> None:
     async with sandbox_client(slug) as client:
         task_id = (await client.create(**fields)).task_id
-        facts = inspect_video((await client.download(task_id)).content)
-    assert (facts.width, facts.height, facts.audio) == (width, height, audio)
-    assert facts.seconds == pytest.approx(seconds, abs=0.1)
-    assert (facts.codec, facts.pixel_format, facts.starts_fast) == ("h264", "yuv420p", True)
+        info = inspect_video((await client.download(task_id)).content)
+    assert (info.width, info.height, info.audio) == (width, height, audio)
+    assert info.seconds == pytest.approx(seconds, abs=0.1)
+    assert (info.codec, info.pixel_format, info.starts_fast) == ("h264", "yuv420p", True)
 
 
 async def test_a_model_named_4k_generates_4k() -> None:
@@ -141,7 +141,7 @@ async def test_without_pyav_the_fallback_video_is_delivered(monkeypatch: pytest.
         video = await client.download((await client.create(duration=4)).task_id)
     monkeypatch.undo()
     assert len(video.content) < 40_000
-    facts = inspect_video(video.content)
-    assert (facts.width, facts.height, facts.codec, facts.audio) == (320, 180, "h264", True)
-    assert facts.seconds == pytest.approx(2, abs=0.1)
-    assert facts.starts_fast
+    info = inspect_video(video.content)
+    assert (info.width, info.height, info.codec, info.audio) == (320, 180, "h264", True)
+    assert info.seconds == pytest.approx(2, abs=0.1)
+    assert info.starts_fast

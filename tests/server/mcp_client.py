@@ -179,7 +179,7 @@ def process_environ(folder: Path, **more: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class VideoFacts:
+class VideoInfo:
     """What a video file is."""
 
     codec: str
@@ -188,14 +188,14 @@ class VideoFacts:
     audio: bool
 
 
-def inspect_video(path: str) -> VideoFacts:
+def inspect_video(path: str) -> VideoInfo:
     """Open a video file and decode its first frame."""
     import av
 
     with av.open(io.BytesIO(Path(path).read_bytes()), "r") as container:
         video = container.streams.video[0]
         image = next(container.decode(video))
-        return VideoFacts(
+        return VideoInfo(
             video.codec_context.name,
             f"{image.width}x{image.height}",
             float(container.duration or 0) / 1_000_000,

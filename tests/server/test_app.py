@@ -83,12 +83,12 @@ async def test_an_unexpected_failure_is_an_answer_with_the_code_internal(
 async def test_a_service_that_fails_to_open_is_reported_and_opened_again_at_the_next_call(
     tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    working, failures = app.open_service, [Broken("secret detail")] * 2  # at the start, and for the first call
+    working, broken = app.open_service, [True]
 
     @asynccontextmanager
     async def open_service(*args: Any, **kwargs: Any) -> AsyncGenerator[JobService]:
-        if failures:
-            raise failures.pop()
+        if broken:
+            raise Broken("secret detail")
         async with working(*args, **kwargs) as service:
             yield service
 
@@ -98,6 +98,7 @@ async def test_a_service_that_fails_to_open_is_reported_and_opened_again_at_the_
             f"internal: The job service failed unexpectedly; the server's log has the details. {REPORT_IT}"
         )
         assert session.charge_count == 0
+        broken.clear()
         assert (await session.video(**PRICED))["state"] == "succeeded"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seedance_mcp.catalog import FileLimits, Source
-from seedance_mcp.catalog.files import MB, FileFacts, has_unchecked_limits, limit_problems
+from seedance_mcp.catalog.files import MB, FileInfo, has_unchecked_limits, limit_problems
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.uploads import bucket
 from tests.about import RESELLERS
@@ -166,9 +166,9 @@ async def test_files_beyond_the_limit_are_not_read(tmp_path: Path, photos: Path)
 _SOURCE = Source("SEED:1", "x")
 
 
-def facts(**known: Any) -> FileFacts:
+def info(**known: Any) -> FileInfo:
     values: dict[str, Any] = {"kind": "video", "ending": "mp4", "mime": "video/mp4", "size": 1000}
-    return FileFacts(**{**values, **known})
+    return FileInfo(**{**values, **known})
 
 
 @pytest.mark.parametrize(
@@ -190,12 +190,12 @@ def facts(**known: Any) -> FileFacts:
     ],
 )
 def test_a_file_within_the_limits_has_no_problems(limits: dict[str, Any], known: dict[str, Any], fits: bool) -> None:
-    assert (list(limit_problems(FileLimits(_SOURCE, **limits), [("item 1", facts(**known))])) == []) is fits
+    assert (list(limit_problems(FileLimits(_SOURCE, **limits), [("item 1", info(**known))])) == []) is fits
 
 
 def test_a_limit_on_an_unknown_fact_is_unchecked() -> None:
     seconds, size = FileLimits(_SOURCE, total_seconds=15), FileLimits(_SOURCE, under_mb=5)
-    assert has_unchecked_limits(seconds, [facts(seconds=1.0), facts()])
-    assert not has_unchecked_limits(seconds, [facts(seconds=1.0)])
-    assert not has_unchecked_limits(size, [facts()])
-    assert has_unchecked_limits(FileLimits(_SOURCE, pixels=(1, 2)), [facts(seconds=1.0)])
+    assert has_unchecked_limits(seconds, [info(seconds=1.0), info()])
+    assert not has_unchecked_limits(seconds, [info(seconds=1.0)])
+    assert not has_unchecked_limits(size, [info()])
+    assert has_unchecked_limits(FileLimits(_SOURCE, pixels=(1, 2)), [info(seconds=1.0)])

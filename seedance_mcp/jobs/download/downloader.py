@@ -22,6 +22,7 @@ from seedance_mcp.errors import (
     VendorUnreachable,
 )
 from seedance_mcp.jobs.download.folder import VideoFolder
+from seedance_mcp.jobs.download.limits import LARGEST_VIDEO
 from seedance_mcp.jobs.download.timing import DEFAULT
 from seedance_mcp.jobs.download.transfer import download_video
 from seedance_mcp.vendors.vendor import read_snapshot
@@ -59,14 +60,15 @@ class Downloader:
         inspector: Inspector | None = None,
         on_change: Callable[[str], None],
         timing: DownloadTiming = DEFAULT,
+        largest: int = LARGEST_VIDEO,
     ) -> None:
         """`autosave` says whether `start` does anything; `on_change` gets the id of each job that `start` tried.
 
-        Without an `inspector`, it is not recorded what was delivered.
+        Without an `inspector`, it is not recorded what was delivered. `largest` is the most bytes of one video.
         """
         self.autosave, self._inspector = autosave, inspector
         self._journal, self._web, self._vendors, self._owner = journal, web, vendors, owner
-        self._folder, self._on_change, self._timing = folder, on_change, timing
+        self._folder, self._on_change, self._timing, self._largest = folder, on_change, timing, largest
         self._limit = anyio.CapacityLimiter(timing.concurrent)
         self._group: TaskGroup | None = None
         self._active: dict[str, tuple[int, int | None]] = {}
@@ -170,7 +172,7 @@ class Downloader:
         if self._inspector is None:
             return None
         try:
-            return asdict(await self._inspector.facts(video))
+            return asdict(await self._inspector.video_info(video))
         except UnreadableMedia as error:
             return {"unreadable": error.sentence}
         except Exception:
@@ -183,10 +185,10 @@ class Downloader:
         if job.url is None and vendor.build_download is None:
             job = await self._with_fresh_link(job, vendor)
         try:
-            return await download_video(job, vendor, self._web, self._folder, on_progress, self._timing)
+            return await download_video(job, vendor, self._web, self._folder, on_progress, self._timing, self._largest)
         except LinkExpired:
             job = await self._with_fresh_link(job, vendor)
-            return await download_video(job, vendor, self._web, self._folder, on_progress, self._timing)
+            return await download_video(job, vendor, self._web, self._folder, on_progress, self._timing, self._largest)
 
     async def _with_fresh_link(self, job: Job, vendor: Vendor) -> Job:
         """Poll the finished task once more: its vendor may give a new link."""

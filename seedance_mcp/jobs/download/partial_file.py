@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedance_mcp.errors import NotAVideo, SaveError
-from seedance_mcp.jobs.download.timing import DEFAULT
+from seedance_mcp.jobs.download.limits import LARGEST_VIDEO
 from seedance_mcp.jobs.journal.process_lock import lock
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class SavedVideo:
 class PartialFile:
     """The bytes of a video so far, their hash, and the version of the video that they belong to."""
 
-    def __init__(self, folder: VideoFolder, job_id: str, largest: int = DEFAULT.largest) -> None:
+    def __init__(self, folder: VideoFolder, job_id: str, largest: int = LARGEST_VIDEO) -> None:
         """Resume what an earlier process left of this video, if anything; remove what cannot be used.
 
         Raises:

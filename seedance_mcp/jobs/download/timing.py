@@ -11,8 +11,6 @@ class DownloadTiming:
 
     longest: float = 900.0
     """One download as a whole; what arrived until then is kept, and the rest is requested later."""
-    largest: int = 2 * 1024**3
-    """Bytes of one video."""
     attempts: int = 4
     """Connections in a row that may be lost without a single byte more."""
     retry_pause: float = 0.1

@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from seedance_mcp.errors import LinkExpired, NotAVideo, SaveError, VideoUnreachable
 from seedance_mcp.jobs.download.folder import VideoFolder
+from seedance_mcp.jobs.download.limits import LARGEST_VIDEO
 from seedance_mcp.jobs.download.partial_file import BOX_HEADER, PartialFile, SavedVideo
 from seedance_mcp.jobs.download.timing import DEFAULT
 
@@ -45,8 +46,11 @@ async def download_video(
     folder: Path,
     on_progress: OnProgress | None = None,
     timing: DownloadTiming = DEFAULT,
+    largest: int = LARGEST_VIDEO,
 ) -> SavedVideo:
     """Download the video of a succeeded job into `folder`, resuming what an earlier attempt left there.
+
+    `largest` is the most bytes that it may have.
 
     Raises:
         LinkExpired: the link no longer works.
@@ -64,7 +68,7 @@ async def download_video(
     keep = True
     try:
         home = await to_thread.run_sync(VideoFolder, folder)
-        partial = await to_thread.run_sync(PartialFile, home, job.id, timing.largest)
+        partial = await to_thread.run_sync(PartialFile, home, job.id, largest)
         with anyio.fail_after(timing.longest):
             await _complete(partial, vendor, source, web, on_progress, timing)
         return await to_thread.run_sync(partial.publish, (file_name(job), file_name(job, id_length=len(job.id))))

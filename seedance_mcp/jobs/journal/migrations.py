@@ -83,6 +83,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_creation ON jobs (created_at, id);
 CREATE INDEX IF NOT EXISTS jobs_by_state_and_creation ON jobs (state, created_at, id);
 CREATE INDEX IF NOT EXISTS jobs_by_cost ON jobs (day, state, spent, reserved, unpriced);
 CREATE INDEX IF NOT EXISTS jobs_by_duration ON jobs (model, finished_at, submitted_at) WHERE state = 'succeeded';
+CREATE INDEX IF NOT EXISTS jobs_by_end_of_id ON jobs (substr(id, -4), id);
 """
 """Indexes that only make queries fast. They belong to no format: every version can use a journal with or without."""
 

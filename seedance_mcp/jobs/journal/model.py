@@ -244,6 +244,10 @@ class Journal(Protocol):
         """Return one job, or None."""
         ...
 
+    async def ids_with_end(self, text: str, limit: int) -> Sequence[str]:
+        """Return the ids of at most `limit` jobs that begin or end with a text of at least 4 characters, sorted."""
+        ...
+
     async def page(self, states: Sequence[str], limit: int, cursor: str | None) -> Page:
         """Return jobs, newest first; without states, jobs in any state."""
         ...

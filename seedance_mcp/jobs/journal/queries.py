@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 LATEST_DAY = "SELECT day, zone, continued FROM budget_day"
 
 
+IDS_WITH_END = (
+    "SELECT id FROM jobs WHERE id >= ?1 AND id < ?1 || char(1114111) UNION "
+    "SELECT id FROM jobs WHERE substr(id, -4) = substr(?1, -4) AND substr(id, -length(?1)) = ?1 ORDER BY id LIMIT ?2"
+)
+"""The ids that begin or end with a text of at least 4 characters, found by the indexes on both ends of an id."""
+
+
 def latest_day(rows: Sequence[sqlite3.Row]) -> tuple[BudgetDay | None, str]:
     """Return the day that the journal remembers, and its time zone, from the rows of `LATEST_DAY`."""
     return (BudgetDay(rows[0]["day"], rows[0]["continued"]), rows[0]["zone"]) if rows else (None, local_zone())

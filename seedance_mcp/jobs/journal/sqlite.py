@@ -26,7 +26,14 @@ from seedance_mcp.jobs.journal.model import (
     Page,
     Total,
 )
-from seedance_mcp.jobs.journal.queries import LATEST_DAY, job_of_task, latest_day, settlement_by_hand, spending_of
+from seedance_mcp.jobs.journal.queries import (
+    IDS_WITH_END,
+    LATEST_DAY,
+    job_of_task,
+    latest_day,
+    settlement_by_hand,
+    spending_of,
+)
 from seedance_mcp.jobs.journal.rows import COLUMNS, find_job, get_job, insert, quoted, read_job, stored
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile, broken
 
@@ -178,6 +185,9 @@ class SqliteJournal:
     async def get(self, job_id: str) -> Job | None:
         rows = await self._file.run(self._select, "WHERE id = ?", (job_id,))
         return rows[0] if rows else None
+
+    async def ids_with_end(self, text: str, limit: int) -> Sequence[str]:
+        return [row["id"] for row in await self._file.run(self._file.read, IDS_WITH_END, (text, limit))]
 
     async def page(self, states: Sequence[str], limit: int, cursor: str | None) -> Page:
         where, values = "WHERE 1", list[Any]()

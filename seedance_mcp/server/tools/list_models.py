@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedance_mcp.catalog import Advice, Flag, Model, Number, OneOf, Row, Text, schema
-from seedance_mcp.catalog.price import MICROS, price
-from seedance_mcp.catalog.shape import KINDS, MODES, as_made
+from seedance_mcp.catalog import Flag, Model, Number, OneOf, Row, Text, schema
+from seedance_mcp.catalog.shape import KINDS, MODES, Example, example
 from seedance_mcp.catalog.switches import audio_text
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server.tools.tool import OBJECT, OURS, STRING, STRINGS, Call, Tool, check_args, inputs, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
-    from seedance_mcp.catalog.price import Price, Prices
-    from seedance_mcp.catalog.request import VideoRequest
+    from seedance_mcp.catalog.price import Prices
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.settings import Settings
     from seedance_mcp.views import Fields
@@ -68,14 +66,14 @@ async def list_models(service: JobService, call: Call) -> Fields:
     if name is not None:
         return _one_model(settings.model(name), shape, prices)
     filtered = "resolution" in shape
-    found = {m.id: _brief(m, *made, prices, filtered=filtered) for m in settings.models if (made := as_made(m, shape))}
+    found = {m.id: _brief(m, made, filtered=filtered) for m in settings.models if (made := example(m, shape, prices))}
     if not found:
         raise InvalidRequest("No configured model can do all of this.", next_step="Drop one of the conditions.")
     return {"models": found}
 
 
 def _one_model(model: Model, shape: Mapping[str, Any], prices: Prices) -> Fields:
-    made = as_made(model, shape)
+    made = example(model, shape, prices)
     if made is None:
         raise InvalidRequest(f"{model.id} cannot do all of this.", next_step="Call list_models without model.")
     warnings = [*model.advice, *model.billing.cautions]
@@ -86,7 +84,7 @@ def _one_model(model: Model, shape: Mapping[str, Any], prices: Prices) -> Fields
         "audio": _audio(model),
         "rules": [f"{rule.describe()}{' (the upstream)' if rule.source.soft else ''}" for rule in model.rules],
         "advice": list(dict.fromkeys(advice.text for advice in warnings)),
-        "price": _price_text(made[0], prices),
+        "price": _price_text(made),
     }
 
 
@@ -97,9 +95,7 @@ def _audio(model: Model) -> str:
     return audio_text(model.traits.get("generate_audio"))
 
 
-def _brief(
-    model: Model, request: VideoRequest, advice: Sequence[Advice], prices: Prices, *, filtered: bool = False
-) -> str:
+def _brief(model: Model, made: Example, *, filtered: bool = False) -> str:
     """Describe a model in at most 40 tokens: what it is, seconds, resolutions, what it starts from, price, cautions.
 
     `filtered`: the resolution that is priced is the one that was asked for.
@@ -115,9 +111,9 @@ def _brief(
         ends = f"{duration.least:g}-{duration.most:g}s" if duration.most else f"{duration.least:g}s+"
         seconds = "/".join(map(str, duration.only)) + "s" if duration.only else ends
     # Assets that a model takes are in its summary, or concern only a caller who has some.
-    cautions = dict.fromkeys(a.when[0] for a in advice if a.caution and not a.asset)
+    cautions = dict.fromkeys(a.when[0] for a in made.advice if a.caution and not a.asset)
     marks = (f"!{name}" for name in cautions)
-    cost = _price_text(request, prices, with_resolution=len(values) > 1 and not filtered)
+    cost = _price_text(made, with_resolution=len(values) > 1 and not filtered)
     return ",".join(filter(None, [model.summary, seconds, lines, _starts(model), cost, *marks]))
 
 
@@ -130,22 +126,11 @@ def _starts(model: Model) -> str:
     return " ".join(modes) + ("" if "text" in model.modes else " only") or "text only"
 
 
-def _price_text(request: VideoRequest, prices: Prices, *, with_resolution: bool = True) -> str:
-    """Return what a request costs, such as "$1.54/5s 720p" or "$0.35/video"; "+": it may cost more."""
-    cost = price(request, prices)
+def _price_text(made: Example, *, with_resolution: bool = True) -> str:
+    """Return what an example costs, such as "$1.54/5s 720p" or "$0.35/video"; "+": it may cost more."""
+    request, cost = made.request, made.cost
     flat = cost.per == "video"
     if cost.amount is None:
         return "price unknown" + ("/video" if flat else "")
     resolution = f" {request.resolution}" if with_resolution and request.resolution else ""
-    return f"{_rounded(cost)}{'+' if cost.caution else ''}/{'video' if flat else f'{request.duration:g}s'}{resolution}"
-
-
-def _rounded(cost: Price) -> str:
-    """Return a price in two decimals, where it is large enough: prices by tokens have more, and a quote has them."""
-    if cost.usd_micros is not None:
-        return f"${cost.usd_micros / MICROS:.2f}" if cost.usd_micros >= _CENTS else cost.brief()
-    return f"{round(float(cost.amount or 0), 2):g} {cost.unit}"
-
-
-_CENTS = 10_000
-"""Micro-USD from which cents are fine enough."""
+    return f"{cost.rounded()}{'+' if cost.caution else ''}/{'video' if flat else f'{request.duration:g}s'}{resolution}"

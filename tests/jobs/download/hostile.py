@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import fill
 
+from seedance_mcp.jobs.download.limits import LARGEST_VIDEO
 from seedance_mcp.jobs.download.timing import DEFAULT, DownloadTiming
 from tests.http_host import Request
 
@@ -133,7 +134,6 @@ Action = Callable[[Scene], object]
 
 QUICK = replace(DEFAULT, retry_pause=0.001)
 TOO_LATE = replace(QUICK, longest=0.4)
-TOO_LARGE = replace(QUICK, largest=1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,9 @@ class Row:
     never_shown: str = ""
     """Text of the host's that the message must not contain."""
     timing: DownloadTiming = QUICK
-    """Limits that differ from the usual ones, so that the test need not wait or send gigabytes."""
+    """Delays that differ from the usual ones, so that the test need not wait."""
+    largest: int = LARGEST_VIDEO
+    """The most bytes of a video, so that the test need not send gigabytes."""
     free: int | None = None
     """Free bytes on the disk."""
     prompt: str = "Neon street"
@@ -539,7 +541,7 @@ SIZE = Kind(
             happens="is given up",
             message="The video is larger than the limit of {largest:.1f} GB.",
             answer=always(chunks(VIDEO, 100)),
-            timing=TOO_LARGE,
+            largest=1024,
             requests=1,
         ),
         Row(
@@ -547,7 +549,7 @@ SIZE = Kind(
             happens="is given up",
             message="The video is larger than the limit of {largest:.1f} GB.",
             answer=always(Response(head(200, VIDEO_TYPE) + VIDEO, repeat=VIDEO)),
-            timing=TOO_LARGE,
+            largest=1024,
             requests=1,
         ),
         Row(

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mcp.client import Client
 
 from seedance_mcp.errors import SaveError
-from seedance_mcp.jobs import service
+from seedance_mcp.jobs import parts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.download.transfer import download_video, file_name
 from seedance_mcp.jobs.journal.model import Job
@@ -212,7 +212,9 @@ class Stage:
 
     def downloader(self, *args: Any, **options: Any) -> Downloader:
         """Return a downloader with the row's limits; it inspects nothing, for these videos have no frames in them."""
-        return Downloader(*args, **{**options, "inspector": None, "timing": self.row.timing})
+        return Downloader(
+            *args, **{**options, "inspector": None, "timing": self.row.timing, "largest": self.row.largest}
+        )
 
     async def by_assistant(self) -> tuple[Path | None, str]:
         """Let an assistant create the video; return its path, or the message why it is not saved."""
@@ -242,7 +244,9 @@ class Stage:
         web = Web(self.settings)
         vendor = known_vendors()["12ai"]
         try:
-            video = await download_video(self.job, vendor, web, self.scene.videos, report, self.row.timing)
+            video = await download_video(
+                self.job, vendor, web, self.scene.videos, report, self.row.timing, self.row.largest
+            )
         except SaveError as error:
             return None, error.sentence
         finally:
@@ -279,7 +283,7 @@ async def staged(row: Row, folder: Path) -> AsyncGenerator[Stage]:
         patch.setattr(anyio, "getaddrinfo", stage.resolve)
         patch.setattr(anyio, "connect_tcp", stage.connect)
         patch.setattr(httpx2, "AsyncClient", functools.partial(httpx2.AsyncClient, verify=client_tls))
-        patch.setattr(service, "Downloader", stage.downloader)  # App passes no limits on to it
+        patch.setattr(parts, "Downloader", stage.downloader)  # App passes no limits on to it
         if row.free is not None:
             patch.setattr(shutil, "disk_usage", stage.disk_usage)
         try:
@@ -338,7 +342,7 @@ async def test_a_hostile_download_does_no_harm(row: Row, tmp_path: Path) -> None
     elif not (row.may_leave_partial or row.meanwhile or row.before):
         assert hidden(stage.scene.videos) == []
     if row.message is not None:
-        numbers = {"longest": row.timing.longest, "largest": row.timing.largest / 1e9}
+        numbers = {"longest": row.timing.longest, "largest": row.largest / 1e9}
         names = {"folder": stage.scene.videos, "longer_name": stage.scene.names[1]}
         assert message == row.message.format(**names, **numbers)
         assert bool(path) is not bool(message)

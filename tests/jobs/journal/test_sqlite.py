@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from seedance_mcp.errors import JournalError, KeyReused, OverBudget
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import OPEN, STATES, STOPPED, TERMINAL, Job, Total
+from seedance_mcp.jobs.journal.rows import insert
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from tests.jobs.services import MINI, OWNER, WITH_KEY, new_job
 
@@ -661,6 +662,7 @@ async def test_no_query_reads_the_whole_table(journal: SqliteJournal) -> None:
     await journal.in_states(OPEN)
     await journal.recover(lambda _: True)
     await journal.get("job-1")
+    await journal.ids_with_end("job-", 20)
     await admit(journal, "job-1")
     db.set_trace_callback(None)
     selects = [query for query in queries if query.startswith("SELECT") and " FROM jobs" in query]
@@ -670,6 +672,33 @@ async def test_no_query_reads_the_whole_table(journal: SqliteJournal) -> None:
         assert all("USING" in step for step in plan if "jobs" in step), (query, plan)
         if "LIMIT" in query:  # the others sort only what they return
             assert not any("TEMP B-TREE" in step for step in plan), (query, plan)
+
+
+async def test_ids_are_found_by_either_end_without_reading_other_jobs(journal: SqliteJournal) -> None:
+    job = await admit(journal, "model0000000")
+    with closing(sqlite3.connect(journal.path)) as db:
+        for number in range(5000):
+            insert(db, asdict(replace(job, id=f"{number:05}abc{number % 7:04}")))
+        db.commit()
+    assert await journal.ids_with_end("00042abc", 20) == ["00042abc0000"]
+    assert await journal.ids_with_end("321abc0002", 20) == ["04321abc0002"]
+    assert await journal.ids_with_end("1abc0002", 3) == ["00051abc0002", "00121abc0002", "00191abc0002"]
+    assert await journal.ids_with_end("0000", 4) == [f"{number:05}abc{number % 7:04}" for number in (0, 1, 2, 3)]
+    assert await journal.ids_with_end("model0000000", 20) == ["model0000000"]
+    for text in ("zzzz", "%%%%", "____", "Mode", "model0000000x", "xmodel0000000"):
+        assert await journal.ids_with_end(text, 20) == []
+    opened = journal._file._db  # pyright: ignore[reportPrivateUsage]  (no other way to see what is read)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    opened.set_progress_handler(count, 1)
+    await journal.ids_with_end("04321abc", 20)
+    assert 0 < steps < 200  # instructions of SQLite: reading 5,000 rows takes many for each
+    opened.set_progress_handler(None, 0)
 
 
 async def test_what_vendors_say_is_kept_to_a_bounded_length(journal: SqliteJournal) -> None:

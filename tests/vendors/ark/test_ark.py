@@ -164,7 +164,7 @@ def test_a_submit_carries_a_mark_that_the_list_shows_again() -> None:
     item = {"id": "cgt-1", "model": request.model.wire, "created_at": 5, "execution_expires_after": expiry}
     (listed,) = vendor.listing.parse(Answer(200, {"total": 1, "items": [item]}))
     assert listed.mark == vendor.listing.mark("abcdefgh2345") != vendor.listing.mark("abcdefgh2346")
-    assert vendor.listing.build(request.model).query["filter.model"] == "doubao-seedance-2-0-260128"
+    assert vendor.listing.build(request.model, 1).query["filter.model"] == "doubao-seedance-2-0-260128"
 
 
 def test_an_expiry_of_the_callers_own_is_kept() -> None:

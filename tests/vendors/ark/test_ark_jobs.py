@@ -83,16 +83,22 @@ async def test_a_local_video_needs_a_bucket(tmp_path: Path) -> None:
 
 
 async def test_the_longest_video_of_the_newest_model(tmp_path: Path) -> None:
-    arguments = {"model": "byteplus/2.5", "duration": 30, "resolution": "480p", "aspect_ratio": "16:9"}
+    arguments: dict[str, Any] = {
+        "model": "byteplus/2.5",
+        "duration": 30,
+        "resolution": "480p",
+        "aspect_ratio": "16:9",
+    }
     async with sandbox_service(tmp_path) as service:
         job = await finish(service, (await create(service, **arguments)).id)
     assert (job.state, job.spent) == ("succeeded", 3_228_608)
 
 
 async def test_the_vendors_own_choice_of_length_is_priced_at_the_longest(tmp_path: Path) -> None:
+    automatic: dict[str, Any] = MINI | {"duration": -1}
     async with sandbox_service(tmp_path) as service:
-        found = (await quote(service, **MINI | {"duration": -1})).price
-        job = await finish(service, (await create(service, **MINI | {"duration": -1})).id)
+        found = (await quote(service, **automatic)).price
+        job = await finish(service, (await create(service, **automatic)).id)
     assert found.usd_micros == 528_777
     assert job.spent <= 528_777
 

@@ -1,20 +1,23 @@
-"""How the sandbox sends what a fake has rendered: created tasks, errors, videos, and answers spoilt on request."""
+"""What the sandbox sends: a vendor's answers and errors, the video, and how a directive spoils them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from seedance_mcp.sandbox.connection import LostAnswer, NoAnswer
 from seedance_mcp.sandbox.delivery import Delivery
 from seedance_mcp.sandbox.fakes.fake import Fake, Rejection, Reply
-from seedance_mcp.sandbox.tasks import Task
-from seedance_mcp.sandbox.validation import Rejected
 from seedance_mcp.sandbox.videos import render
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from seedance_mcp.sandbox.tasks import Task
+    from seedance_mcp.sandbox.validation import Rejected
 
 _PAGE = "<!doctype html><title>Sandbox</title><p>This is an HTML page instead of the requested answer."
 _ID_FIELDS = ("id", "task_id", "taskId")
@@ -46,13 +49,13 @@ def rejection(fake: Fake, rejected: Rejected) -> Response:
     return reply(fake.render_error(rejected.rejection), {"x-sandbox-note": note} if note else {})
 
 
-def reply(answer: Reply, headers: Mapping[str, str] | None = None) -> Response:
-    """Send a vendor's answer."""
-    return JSONResponse(answer.body, answer.status, {**answer.headers, **(headers or {})})
+def reply(own: Reply, headers: Mapping[str, str] | None = None) -> Response:
+    """Send what a fake answers, with more headers."""
+    return JSONResponse(own.body, own.status, {**own.headers, **(headers or {})})
 
 
 async def deliver(task: Task, request: Request) -> Response:
-    """Send the video of a task, or what its prompt asks for in its place."""
+    """Send the video of a task, or what its directives ask for instead."""
     if "wrong-type" in task.directives:
         return HTMLResponse(_PAGE)
     if request.method == "GET":
