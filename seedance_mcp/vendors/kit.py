@@ -31,7 +31,7 @@ from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.catalog.tokens import counted_in_tokens, video_tokens
 from seedance_mcp.errors import Code, UnexpectedAnswer
 from seedance_mcp.vendors.abilities import Cancel, Inline, Listed, Listing
-from seedance_mcp.vendors.upstream import classify
+from seedance_mcp.vendors.upstream import classify, status_of
 from seedance_mcp.vendors.vendor import (
     Accepted,
     Amount,
@@ -102,6 +102,7 @@ __all__ = [
     "find_task_id",
     "in_path",
     "read",
+    "status_of",
     "video_tokens",
     "with_mentions",
 ]

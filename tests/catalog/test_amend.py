@@ -103,7 +103,7 @@ def test_what_says_nothing_changes_nothing(vendor: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"sound": False}, "ark/2.0 has no such field; it has prompt, "),
+        ({"style": False}, "ark/2.0 has no such field; it has prompt, "),
         ({"duration": False}, "ark/2.0 duration cannot be changed so"),
         ({"duration": {"most": "10"}}, "ark/2.0 duration cannot be changed so"),
         ({"duration": {"least": 9, "most": 8}}, "ark/2.0 duration would have no legal value"),

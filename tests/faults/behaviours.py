@@ -118,15 +118,15 @@ def repeatable(post: str) -> bool:
     return behaviour(post).outcome != "rejected"
 
 
-HEALING = ("aigptimage", "byteplus")
+RECONCILING = ("aigptimage", "byteplus")
 """Vendors that can be asked what became of an unknown job: by its key, or for a list of tasks."""
 
 
-def heals(vendor: str, post: str) -> bool:
+def settles(vendor: str, post: str) -> bool:
     """Whether an unknown job is settled by asking its vendor again."""
     if vendor == "byteplus":  # a list shows what was accepted, and nothing of what was not
         return behaviour(post).charges and not behaviour(post).own_port
-    return vendor in HEALING and repeatable(post)
+    return vendor in RECONCILING and repeatable(post)
 
 
 def coded_parts(post: str) -> tuple[int, int, bool] | None:

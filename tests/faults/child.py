@@ -38,7 +38,7 @@ from seedance_mcp.runtime import load_settings, open_service
 from seedance_mcp.settings import Settings
 from seedance_mcp.web import Timeouts, Web
 from tests.faults import plan as plans
-from tests.faults.behaviours import HEALING, WORKED_ON, heals, read_script
+from tests.faults.behaviours import RECONCILING, WORKED_ON, read_script, settles
 from tests.faults.kill_points import Killer, dial, install, patch
 from tests.faults.mutants import apply_mutant
 from tests.faults.plan import Folder, Plan
@@ -196,10 +196,10 @@ class Child:
             return True
         if job.state == "succeeded":
             return service.autosave and not job.path and (not job.save_error or checks < _CHECKS)
-        if job.state != "unknown" or job.vendor not in HEALING:
+        if job.state != "unknown" or job.vendor not in RECONCILING:
             return False
         script = read_script(job.prompt)
-        return checks < _CHECKS or (self.plan.reconciles and script is not None and heals(job.vendor, script.post))
+        return checks < _CHECKS or (self.plan.reconciles and script is not None and settles(job.vendor, script.post))
 
 
 # -- the fork server ----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from seedance_mcp.jobs.journal.model import CHARGED, FREE, OPEN, TERMINAL
-from tests.faults.behaviours import ACCOUNTS, HEALING, PRICE, Charge, Script, behaviour, heals, read_script, video
+from tests.faults.behaviours import ACCOUNTS, PRICE, RECONCILING, Charge, Script, behaviour, read_script, settles, video
 from tests.faults.plan import End, Folder
 
 _ACKNOWLEDGED = {*OPEN, *TERMINAL, "unknown"}
@@ -169,7 +169,7 @@ def inspect(
     found.violations += [f"I11 {each} was erased" for each in ledger.erased if each.partition(".")[0] == scenario]
     found.jobs, found.charges = len(rows), len(charges)
     found.states.update(row["state"] for row in rows)
-    unkeyed = [row["state"] for row in rows if row["vendor"] not in HEALING]
+    unkeyed = [row["state"] for row in rows if row["vendor"] not in RECONCILING]
     found.unkeyed, found.unknown_unkeyed = len(unkeyed), unkeyed.count("unknown")
     _count_reconciled(found, reports, {row["id"]: row for row in rows})
     found.recoveries = [line["recovered"] for line in reports if "recovered" in line]
@@ -222,7 +222,7 @@ def _covered(row: sqlite3.Row) -> int:
 
 def _is_reconcilable(row: sqlite3.Row) -> bool:
     script = _script(row)
-    return row["state"] == "unknown" and script is not None and heals(row["vendor"], script.post)
+    return row["state"] == "unknown" and script is not None and settles(row["vendor"], script.post)
 
 
 def _by_intent(rows: list[sqlite3.Row], charges: list[Charge]) -> tuple[dict[str, sqlite3.Row], list[str]]:
@@ -304,6 +304,6 @@ def _count_reconciled(found: Findings, reports: list[dict[str, Any]], by_id: dic
     unknown = {line["job"] for line in reports if line.get("state") == "unknown"}
     unknown |= {job for line in reports for job in line.get("unknown", ())}
     unknown |= {job for job, row in by_id.items() if row["state"] == "unknown"}
-    keyed = [by_id[job] for job in unknown if job in by_id and by_id[job]["vendor"] in HEALING]
+    keyed = [by_id[job] for job in unknown if job in by_id and by_id[job]["vendor"] in RECONCILING]
     found.unknown_keyed = len(keyed)
     found.reconciled = sum(row["state"] != "unknown" for row in keyed)

@@ -1,4 +1,4 @@
-"""A cancel that races success never loses a video, and an unknown job heals itself by the vendor's list."""
+"""A cancel that races success never loses a video, and an unknown job is found in the vendor's list."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ from seedance_mcp.vendors.kit import (
     classify,
     in_path,
     read,
+    status_of,
 )
 
 _TASKS = "/contents/generations/tasks"
@@ -154,7 +155,7 @@ def parse_error(answer: Answer) -> Refusal | None:
         return None
     if answer.status < 400 or not (error.code or error.message):
         return None
-    return classify(answer.status, error.code, error.message)
+    return classify(status_of(error.code) or answer.status, error.code, error.message)
 
 
 # -- cancel and list -----------------------------------------------------------------------------------------------
