@@ -23,7 +23,7 @@ from seedance_mcp.testing.contract import CHECKS
 from seedance_mcp.vendors import Vendor
 
 PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-8")
-CODE, CONTRACT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CODE, CONTRACT, _FAKE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (TOML,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWERS = dict(re.findall(r"^`(\w+\.json)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
 VIDEO = files("seedance_mcp.sandbox").joinpath("videos/fallback.mp4").read_bytes()
