@@ -281,8 +281,7 @@ def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
         yield code(name), allowed, model.kept_rows[name].source.where
     for rule in model.rules:
         yield "rule", rule.describe(), rule.source.where
-    if "generate_audio" not in model.rows:
-        trait = model.traits["generate_audio"]
+    if "generate_audio" not in model.rows and (trait := model.traits.get("generate_audio")):
         yield "audio", audio_text(trait), trait.source.where
     for advice in model.advice:
         yield "caution" if advice.caution else "advice", advice.text, advice.source.where

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.remembered import remember
+
 # "quick" is the same on every machine and every day; HYPOTHESIS_PROFILE=deep tries more examples.
 settings.register_profile("quick", max_examples=60, derandomize=True, deadline=None, database=None)
 settings.register_profile("deep", max_examples=1000, deadline=None)
@@ -17,6 +19,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 # Hundreds of tests start a server: each would compile every module anew where the surroundings forbid .pyc files.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "bytecode")
+
+remember()
 
 # A shell lets background jobs ignore Ctrl-C, and the commands that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

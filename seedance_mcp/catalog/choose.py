@@ -57,7 +57,7 @@ class Candidate:
     @property
     def standard(self) -> tuple[object, ...]:
         """What two candidates have in common whose prices are compared."""
-        return self.over_cap, self.cautious, self.misused, self.known, self.vendor, self.other_resolution
+        return self.over_cap, self.cautious, self.known, self.misused, self.vendor, self.other_resolution
 
 
 def choosable(models: Iterable[Model]) -> list[Model]:

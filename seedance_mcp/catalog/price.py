@@ -168,7 +168,8 @@ def _quantity(request: VideoRequest, per: Per) -> tuple[Decimal | None, str]:
     if per == "video":
         return Decimal(1), ""
     if per == "second":
-        seconds = None if request.seconds is None else Decimal(str(request.seconds))
+        # The upstream makes whole seconds, whatever a reseller's page accepts.
+        seconds = None if request.seconds is None else Decimal(str(request.seconds)).to_integral_value(ROUND_CEILING)
         return (None, "") if seconds is None else (seconds, f" × {_plain(seconds)} s")
     count = request.model.billing.tokens
     tokens = count(request) if count else None

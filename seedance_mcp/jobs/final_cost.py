@@ -43,6 +43,7 @@ def settlement(job: Job, model: Model | None, state: str, charged: Decimal | Non
     """Return the changes that settle a finished job.
 
     The reservation of a failed job counts as spent, unless the vendor documents or reports that failures are free.
+    What it has charged before is a report to the contrary, until it reports that this was given back.
     """
     reported = charged_usd(job, charged)
     kept = {} if charged is None else _kept(job, model, charged) | {"settled_by": "reported"}
@@ -50,10 +51,15 @@ def settlement(job: Job, model: Model | None, state: str, charged: Decimal | Non
         return kept | {"spent": reported, "reserved": 0, "unpriced": 0}
     if charged == 0:
         return kept | {"spent": 0, "reserved": 0, "unpriced": 0}
-    free = state != "succeeded" and charged is None and model is not None and model.billing.failure_is_free
+    documented = model is not None and model.billing.failure_is_free and not _was_charged(job)
+    free = state != "succeeded" and charged is None and documented
     settled_by = {"settled_by": "documented" if free else "assumed"}
     settled = {"spent": 0, "reserved": 0, "unpriced": 0} if free else {"spent": job.reserved, "reserved": 0}
     return settled | settled_by | kept
+
+
+def _was_charged(job: Job) -> bool:
+    return job.charged is not None and Decimal(job.charged["amount"]) != 0
 
 
 def _kept(job: Job, model: Model | None, charged: Decimal) -> dict[str, Any]:

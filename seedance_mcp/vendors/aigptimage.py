@@ -178,13 +178,19 @@ class _Status(BaseModel):
         @field_validator("resultJson", mode="before")
         @classmethod
         def _string_or_object(cls, value: object) -> object:
-            """Parse a JSON string: the page shows an object, its example a string (SEED:143-144 vs 151-154)."""
-            if isinstance(value, str):
-                try:
-                    return json.loads(value) if value.strip() else None
-                except RecursionError:
-                    raise ValueError("nested too deeply") from None
-            return value
+            """Parse a JSON string: the page shows an object, its example a string (SEED:143-144 vs 151-154).
+
+            The page says "usually" of its structure (SEED:152), so a link alone is taken too, and what is no JSON says
+            nothing.
+            """
+            if not isinstance(value, str):
+                return value
+            if value.startswith(("https://", "http://")):
+                return {"resultUrls": [value]}
+            try:
+                return json.loads(value) if value.strip() else None
+            except (ValueError, RecursionError):
+                return None
 
     data: Data
 
@@ -205,10 +211,13 @@ def build_status(task_id: str) -> Call:
 
 
 def parse_status(answer: Answer) -> Snapshot:
-    """Parse a status answer: the video is the first of `resultUrls` (SEED: success result structure)."""
+    """Parse a status answer: the video is the first of `resultUrls` (SEED: success result structure).
+
+    The page names one state, "waiting" (SEED:142), so one that nobody knows has succeeded when a video comes with it.
+    """
     data = read(_Status, answer).data
-    state = _STATES.get(data.state.casefold(), "running")
     urls = (data.resultJson.resultUrls if data.resultJson else None) or []
+    state = _STATES.get(data.state.casefold(), "succeeded" if urls else "running")
     url = urls[0] if urls and state == "succeeded" else None
     refusal = classify(200, str(data.failCode or ""), data.failMsg or "", Code.GENERATION_FAILED)
     return Snapshot(state, data.state, url, refusal if state == "failed" else None)

@@ -81,6 +81,13 @@ _ADVICE = (
         for image in ("first_frame", "reference_images")
     ),
     Advice(
+        ("first_frame",),
+        "seedanceapi has one list for images and does not say that the video begins with its only one; say so in the "
+        "prompt.",
+        Source("SEED:75,98-100", "modes.image_to_video"),
+        caution=False,
+    ),
+    Advice(
         ("reference_images",),
         "seedanceapi does not document the roles of several images; name their roles in the prompt.",
         Source("SEED:98-100", "modes.image_to_video"),
@@ -252,29 +259,33 @@ def parse_error(answer: Answer) -> Refusal | None:
         error = _Error.model_validate(answer.body)
     except ValueError:
         return None
-    if answer.status < 400 and str(error.code) in {"200", "0", "None"}:
-        return None
     inner: dict[str, Any] = error.error if isinstance(error.error, dict) else {"code": error.error}
     data: dict[str, Any] = error.data if isinstance(error.data, dict) else {}
     candidates = [inner.get("code"), error.error_code, data.get("error_code"), error.code, error.message]
     vendor_code = next((c for c in candidates if isinstance(c, str) and re.fullmatch("[A-Z]+(_[A-Z]+)+", c)), "")
+    if answer.status < 400 and vendor_code not in _CODES and str(error.code) in {"200", "0", "None"}:
+        return None
     message = str(inner.get("message") or error.message or inner.get("code") or vendor_code)
     if not (message or error.code):
         return None
-    status = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else answer.status
-    return classify(status, vendor_code, message, _CODES.get(vendor_code))
+    status, code = _CODES.get(vendor_code, (answer.status, None))
+    if answer.status >= 400:
+        status = answer.status
+    status = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else status
+    return classify(status, vendor_code, message, code)
 
 
 _CODES = {
-    "INVALID_PROMPT": Code.INVALID_REQUEST,
-    "INVALID_ASPECT_RATIO": Code.INVALID_REQUEST,
-    "INVALID_DURATION": Code.INVALID_REQUEST,
-    "TOO_MANY_IMAGES": Code.INVALID_REQUEST,
-    "INVALID_API_KEY": Code.AUTH,
-    "INSUFFICIENT_CREDITS": Code.NO_CREDIT,
-    "TASK_NOT_FOUND": Code.NOT_FOUND,
-    "INTERNAL_ERROR": Code.VENDOR_DOWN,
+    "INVALID_PROMPT": (400, Code.INVALID_REQUEST),
+    "INVALID_ASPECT_RATIO": (400, Code.INVALID_REQUEST),
+    "INVALID_DURATION": (400, Code.INVALID_REQUEST),
+    "TOO_MANY_IMAGES": (400, Code.INVALID_REQUEST),
+    "INVALID_API_KEY": (401, Code.AUTH),
+    "INSUFFICIENT_CREDITS": (402, Code.NO_CREDIT),
+    "TASK_NOT_FOUND": (404, Code.NOT_FOUND),
+    "INTERNAL_ERROR": (500, Code.VENDOR_DOWN),
 }
+"""The page's codes, with the HTTP status that it gives each (SEED:228-235)."""
 
 VENDOR = Vendor(
     slug="seedanceapi",

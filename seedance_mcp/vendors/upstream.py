@@ -37,7 +37,7 @@ _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
             Code.NO_CREDIT,
             (
                 r"insufficient|quota is not enough|Account(?:Overdue|QuotaExceeded)|free trial|SetLimit"
-                r"|balance|余额不足|积分不足"
+                r"|(?<!load[ _-])balance|余额不足|积分不足"
             ),
         ),
         # What is left of QuotaExceeded is the limit of queued tasks, by the upstream's page of errors.

@@ -177,6 +177,11 @@ def test_a_model_that_is_made_for_references_is_not_first_without_them() -> None
     assert ids({"reference_videos": [VIDEO]}, prices)[0] == reference
 
 
+def test_a_model_with_a_published_price_comes_before_one_of_the_same_vendor_without() -> None:
+    candidates = ranked([m for m in MODELS if m.vendor == "aigptimage"], ARGS, {})
+    assert [c.price.amount is not None for c in candidates] == [True, False]
+
+
 def test_only_models_that_accept_the_request_are_ranked() -> None:
     assert set(ids({"resolution": "4k"})) == {"jimmyai/sd2_mx_4k", "jimmyai/sd2_mx_video_4k"}
     assert ids({"resolution": "8k"}) == []

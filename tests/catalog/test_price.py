@@ -84,6 +84,13 @@ def test_aigptimage_price_in_dollars_follows_from_the_operators_value_of_a_credi
     assert (found.amount, found.usd_micros, found.unknown) == (400, 400_000, None)
 
 
+@pytest.mark.parametrize("who", [REFERENCE, "12ai/seedance-2-official"])
+def test_a_part_of_a_second_is_priced_as_a_whole_one_for_so_much_may_be_made_and_billed(who: str) -> None:
+    rates = {who: UnitPrice(rates={"": Decimal("0.1")}, per="second", unit="USD")}
+    assert quote(who, rates, duration=4.5).usd_micros == quote(who, rates, duration=5).usd_micros == 500_000
+    assert "× 5 s" in quote(who, rates, duration=4.5).basis
+
+
 def test_aigptimage_warns_that_audio_may_cost_more() -> None:
     assert "audio" in (quote(REFERENCE, generate_audio=True).caution or "")
     assert quote(REFERENCE, generate_audio=False).caution is None

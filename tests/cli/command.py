@@ -22,10 +22,10 @@ import pytest
 from anyio import to_thread
 
 from seedance_mcp import cli
+from tests.quick_start.command import quick_command
 from tests.server.mcp_client import process_environ
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals, scripts and pseudo-terminals are POSIX's")
-_COMMAND = [sys.executable, "-m", "seedance_mcp"]
 
 
 @dataclass(frozen=True)
@@ -120,20 +120,6 @@ def _logging_of_its_own() -> Generator[None]:
             logger.setLevel(level)
 
 
-def run_process(folder: Path, *arguments: str, sandbox: bool = True, **settings: str) -> Result:
-    """Run a command as a process of its own until it ends."""
-    done = subprocess.run(
-        [*_COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        env=environ(folder, sandbox=sandbox, **settings),
-        timeout=60,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
-
-
 async def run_async(
     folder: Path,
     *arguments: str,
@@ -154,7 +140,10 @@ async def started(
 ) -> AsyncGenerator[anyio.abc.Process]:
     """Start a command; wait for its end after the block, and kill it after a minute."""
     async with await anyio.open_process(
-        [*_COMMAND, *arguments], env=environ(folder, sandbox=sandbox, **settings), stderr=stderr, start_new_session=True
+        quick_command(*arguments),
+        env=environ(folder, sandbox=sandbox, **settings),
+        stderr=stderr,
+        start_new_session=True,
     ) as process:
         try:
             with anyio.fail_after(60):

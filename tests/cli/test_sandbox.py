@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from seedance_mcp.vendors import known_vendors
 from tests.cli.command import POSIX, environ, run
 from tests.cli.vendors_over_http import connected_over_http
+from tests.quick_start.command import quick_command
 from tests.server.mcp_client import ERAS, VENDORS, inspect_video
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 @contextmanager
 def served(folder: Path) -> Generator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """Serve the sandbox on a free port; yield the process and the environment that it prints."""
-    command = [sys.executable, "-m", "seedance_mcp", "sandbox", "--port", "0"]
+    command = quick_command("sandbox", "--port", "0")
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ(folder, sandbox=False), encoding="utf-8"
     ) as process:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.campaign import Campaign, drawn, drawn_ends
 from tests.faults.fork_server import scratch
-from tests.faults.scenarios import Runner, open_runner
+from tests.faults.runner import Runner, open_runner
 
 
 def _report(line: str) -> None:

@@ -17,7 +17,8 @@ from tests.faults.histories import HISTORIES
 from tests.faults.kill_points import POINTS
 from tests.faults.mutants import MUTANTS
 from tests.faults.plan import ORDERLY
-from tests.faults.scenarios import Result, Runner, Scenario, draw, posts_for
+from tests.faults.runner import Result, Runner
+from tests.faults.scenarios import Scenario, draw, posts_for
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,6 @@ reads, so a kill costs milliseconds and not the seconds that it takes to start P
 
 from __future__ import annotations
 
-import functools
 import gc
 import importlib
 import json
@@ -23,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpcore2
 import httpx2
 
 from seedance_mcp import views
@@ -33,15 +31,17 @@ from seedance_mcp.jobs.download.timing import DownloadTiming
 from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.service import JobService
 from seedance_mcp.jobs.timing import CancelTiming, PollTiming, ReconcileTiming, SubmitTiming, Timing
-from seedance_mcp.redaction import log_to_stderr
+from seedance_mcp.redaction import Redaction, log_to_stderr
 from seedance_mcp.runtime import load_settings, open_service
 from seedance_mcp.settings import Settings
+from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Timeouts, Web
+from tests import remembered
 from tests.faults import plan as plans
 from tests.faults.behaviours import RECONCILING, WORKED_ON, read_script, settles
-from tests.faults.kill_points import Killer, dial, install, patch
+from tests.faults.kill_points import Killer, dial, install
 from tests.faults.mutants import apply_mutant
-from tests.faults.plan import Folder, Plan
+from tests.faults.plan import KEYS, Folder, Plan
 from tests.faults.roles import ROLES
 
 if sys.platform != "win32":
@@ -206,8 +206,13 @@ class Child:
 
 
 async def _warm_up() -> None:
-    """Import what the product imports at its first request."""
-    patch(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+    """Import and compile what the product does at its first start and its first request."""
+    remembered.remember()
+    remembered.prepare()
+    known_vendors()
+    for account in KEYS:
+        settings = load_settings(Plan(folder="unused", origin="http://127.0.0.1:9", account=account).environ())
+        Redaction(tuple(key.get_secret_value() for key in settings.keys.values()))  # its patterns are long
     async with httpx2.AsyncClient() as client:
         with suppress(httpx2.HTTPError):
             await client.get("http://127.0.0.1:9")  # nothing answers there

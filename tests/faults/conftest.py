@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from tests.faults.fork_server import scratch
-from tests.faults.scenarios import Runner, open_runner
+from tests.faults.runner import Runner, open_runner
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 from tests.faults.behaviours import CHARGES, MODELS, POSTS, PRICE, SLOW_POSTS
 from tests.faults.invariants import Findings, inspect
 from tests.faults.plan import ORDERLY, Folder, Plan
-from tests.faults.scenarios import VENDORS, Result, Runner, Scenario
+from tests.faults.runner import Result, Runner
+from tests.faults.scenarios import VENDORS, Scenario
 
 _DAY = 86_400.0
 _ENDS = ("intent.after", "submitting.after", "post.body", "post.answer_body", "submitted.after", "reply.after", None)

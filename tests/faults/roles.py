@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from seedance_mcp import views
 from seedance_mcp.errors import SeedanceError
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import STATES, NewJob
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
-from seedance_mcp.jobs.service import JobService
-from seedance_mcp.redaction import log_to_stderr
-from seedance_mcp.runtime import load_settings
 from seedance_mcp.server import stdio
-from seedance_mcp.server.tools import create_video
-from seedance_mcp.server.tools.tool import Call
 from tests.faults import plan as plans
 from tests.faults.behaviours import (
     BASE_PATH,
@@ -36,8 +30,8 @@ from tests.faults.behaviours import (
     Script,
     read_script,
 )
-from tests.faults.kill_points import patch
 from tests.faults.session import session
+from tests.faults.whole_server import prepare_whole_server
 
 if TYPE_CHECKING:
     from tests.faults.child import Child
@@ -188,16 +182,7 @@ async def _just_open(child: Child) -> int:
 
 async def _serve(child: Child) -> int:
     """Run the whole MCP server, with pipes of the folder as its standard input and output."""
-    create = create_video.create_video
-
-    async def creating(service: JobService, call: Call) -> views.Fields:
-        fields = await create(service, call)
-        child.killer.reach("reply.before")
-        return fields
-
-    patch(create_video, "create_video", creating)
-    settings = load_settings()
-    log_to_stderr(settings)
+    settings = prepare_whole_server(child)
     with child.folder.input.open() as sys.stdin, child.folder.output.open("w") as sys.stdout:
         await stdio.serve_stdio(settings)
     return 0

@@ -19,16 +19,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from seedance_mcp import views
-from seedance_mcp.jobs.service import JobService
-from seedance_mcp.redaction import log_to_stderr
-from seedance_mcp.runtime import load_settings
 from seedance_mcp.server import stdio
 from seedance_mcp.server.app import App
-from seedance_mcp.server.tools import create_video
-from seedance_mcp.server.tools.tool import Call
 from tests.faults.kill_points import patch
 from tests.faults.plan import End
+from tests.faults.whole_server import prepare_whole_server
 
 if TYPE_CHECKING:
     from tests.faults.child import Child
@@ -103,16 +98,7 @@ def _end(how: End, connection: socket.socket) -> None:
 
 async def session(child: Child) -> int:
     """Serve one client, which creates the jobs of the plan and ends the server at its point."""
-    create = create_video.create_video
-
-    async def creating(service: JobService, call: Call) -> views.Fields:
-        fields = await create(service, call)
-        child.killer.reach("reply.before")
-        return fields
-
-    patch(create_video, "create_video", creating)
-    settings = load_settings()
-    log_to_stderr(settings)
+    settings = prepare_whole_server(child)
     patch(stdio, "App", functools.partial(App, web=child.web(settings), timing=child.timing))
     ours, theirs = socket.socketpair()
     client = _Client(child, ours)

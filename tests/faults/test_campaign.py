@@ -21,7 +21,8 @@ from tests.faults.kill_points import POINTS, patch
 from tests.faults.mcp_client import McpClient
 from tests.faults.mutants import MUTANTS
 from tests.faults.plan import ORDERLY, Job, Plan
-from tests.faults.scenarios import VENDORS, Runner, Scenario
+from tests.faults.runner import Runner
+from tests.faults.scenarios import VENDORS, Scenario
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork do not exist there")
 

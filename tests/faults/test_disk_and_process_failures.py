@@ -32,7 +32,8 @@ from tests.faults import plan as plans
 from tests.faults.behaviours import Script, video
 from tests.faults.invariants import inspect
 from tests.faults.plan import Folder, Plan
-from tests.faults.scenarios import Runner, Scenario
+from tests.faults.runner import Runner
+from tests.faults.scenarios import Scenario
 
 forking = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork do not exist there")
 pytestmark = pytest.mark.anyio

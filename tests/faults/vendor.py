@@ -20,7 +20,6 @@ import json
 import os
 import re
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -29,13 +28,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 from tests.faults.answers import accepted, error, progress
 from tests.faults.behaviours import (
-    ACCOUNTS,
-    ELSEWHERE,
     HANG,
     LATE,
     QUEUED,
@@ -49,8 +45,17 @@ from tests.faults.behaviours import (
     read_script,
     video,
 )
+from tests.faults.vendor_http import (
+    JSON,
+    HangUp,
+    Request,
+    answer_json,
+    drip,
+    read_request,
+    reset_on_close,
+    whole_answer,
+)
 
-_JSON = {"content-type": "application/json"}
 _PAGE = b"<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>"
 
 _ERRORS = {
@@ -109,53 +114,6 @@ class _Task:
 
 
 @dataclass(slots=True)
-class _Request:
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    writer: asyncio.StreamWriter
-    reader: asyncio.StreamReader
-    elsewhere: bool = False
-    """Whether it came to the vendor's other address."""
-    scenario: str = ""
-    """The scenario whose tasks it may list."""
-
-    @property
-    def payer(self) -> str | None:
-        """Who pays for what the request creates: the account, at the address."""
-        return ELSEWHERE if self.elsewhere and self.account else self.account
-
-    @property
-    def vendor(self) -> str:
-        """The vendor whose API has this path."""
-        if self.path.startswith("/v2/"):
-            return "seedanceapi"
-        if self.path.startswith("/api/v3/"):
-            return "byteplus"
-        return "aigptimage" if self.path.startswith("/api/") else "ope"
-
-    @property
-    def account(self) -> str | None:
-        """The account whose key the request carries."""
-        return ACCOUNTS.get(self.headers.get("authorization", "").removeprefix("Bearer "))
-
-    @property
-    def task(self) -> str:
-        """The id of the task that a GET names."""
-        given = self.query.get("task_id") or self.query.get("taskId")
-        return given[0] if given else self.path.removesuffix("/content").removesuffix(".mp4").rpartition("/")[2]
-
-
-@dataclass(slots=True)
-class _HangUp(Exception):
-    """The connection ends here."""
-
-    reset: bool = False
-
-
-@dataclass(slots=True)
 class FakeVendor:
     """The vendor itself, with the APIs of all four."""
 
@@ -173,35 +131,35 @@ class FakeVendor:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
         try:
-            while (request := await _read(reader, writer)) is not None:
+            while (request := await read_request(reader, writer)) is not None:
                 await self._answer(request)
                 await writer.drain()
-        except _HangUp as end:
+        except HangUp as end:
             if end.reset:
-                _reset_on_close(writer)
+                reset_on_close(writer)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass
         finally:
             writer.close()
 
-    async def _answer(self, request: _Request) -> None:
+    async def _answer(self, request: Request) -> None:
         if request.path.startswith("/videos/"):  # a link that works without a key
             await self._download(request, self.tasks[request.task])
             return
         if request.path.startswith("/faults/"):
             scenario = request.query.get("job", [""])[0]
             self.by_key = {key: task for key, task in self.by_key.items() if task.scenario != scenario}
-            _json(request, 200, {})
+            answer_json(request, 200, {})
             return
         account = request.account
         if account is None:
-            _json(request, 401, error(request.vendor, 401, "Invalid API key"))
+            answer_json(request, 401, error(request.vendor, 401, "Invalid API key"))
         elif request.method == "POST":
             await self._create(request, account)
         elif request.vendor == "byteplus" and request.path.endswith("/tasks"):
             self._list(request)
         elif (task := self._known(request)) is None or task.account != account:
-            _json(request, 404, error(request.vendor, 404, "Task not found"))
+            answer_json(request, 404, error(request.vendor, 404, "Task not found"))
         elif request.path.endswith("/content"):
             await self._download(request, task)
         elif request.method == "DELETE":
@@ -209,21 +167,21 @@ class FakeVendor:
         else:
             await self._poll(request, task)
 
-    def _known(self, request: _Request) -> _Task | None:
+    def _known(self, request: Request) -> _Task | None:
         """Return the task that a request names."""
         task = self.tasks.get(request.task)
         if task is not None:
             self._record_foreign(request, task.script)
         return task
 
-    def _record_foreign(self, request: _Request, script: Script) -> None:
+    def _record_foreign(self, request: Request, script: Script) -> None:
         """Record a request about a job by anybody but the account that has created it."""
         if request.payer != script.account:
             self.records.write(foreign=script.intent, account=request.payer, method=request.method)
 
     # -- creating ---------------------------------------------------------------------------------------------------
 
-    async def _create(self, request: _Request, account: str) -> None:
+    async def _create(self, request: Request, account: str) -> None:
         vendor = request.vendor
         body = json.loads(request.body)
         script = read_script(_prompt(vendor, body))
@@ -231,7 +189,7 @@ class FakeVendor:
         self._record_foreign(request, script)
         key = request.headers.get("x-request-id", "") if vendor == "aigptimage" else ""
         if (account, key) in self.by_key:
-            _json(request, 200, accepted(vendor, self.by_key[account, key].id))
+            answer_json(request, 200, accepted(vendor, self.by_key[account, key].id))
             return
         nth = self.posts[script.intent] = self.posts.get(script.intent, 0) + 1
         post = "normal" if behaviour(script.post).own_port else script.post
@@ -246,7 +204,7 @@ class FakeVendor:
         else:
             await self._reply(request, post, task)
 
-    def _accept(self, request: _Request, account: str, script: Script, key: str) -> _Task:
+    def _accept(self, request: Request, account: str, script: Script, key: str) -> _Task:
         task_id = f"task-{script.intent}-{os.urandom(3).hex()}"
         task = _Task(task_id, request.vendor, account, request.payer or account, script)
         if script.charge not in LATE:
@@ -263,21 +221,21 @@ class FakeVendor:
             intent=script.intent, task=task.id, vendor=task.vendor, micros=script.micros, account=task.payer
         )
 
-    async def _reply(self, request: _Request, post: str, task: _Task | None) -> None:
+    async def _reply(self, request: Request, post: str, task: _Task | None) -> None:
         vendor, task_id = request.vendor, task.id if task else ""
-        whole = _whole(200, json.dumps(accepted(vendor, task_id, _reported(task))).encode(), _JSON)
+        whole = whole_answer(200, json.dumps(accepted(vendor, task_id, _reported(task))).encode(), JSON)
         if parts := coded_parts(post):
             status, code, has_id = parts
-            _json(request, status, error(vendor, code, f"Code {code}", task_id if has_id else None))
+            answer_json(request, status, error(vendor, code, f"Code {code}", task_id if has_id else None))
         elif post in _ERRORS:
             status = _ERRORS[post]
             wait = {"retry-after": "0"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
-            _json(request, status, error(vendor, status, HTTPStatus(status).phrase), wait)
+            answer_json(request, status, error(vendor, status, HTTPStatus(status).phrase), wait)
         elif post in _PAGES:
-            request.writer.write(_whole(_PAGES[post], _PAGE, {"content-type": "text/html"}))
+            request.writer.write(whole_answer(_PAGES[post], _PAGE, {"content-type": "text/html"}))
         elif post in _BROKEN:
             request.writer.write(whole[: _BROKEN[post]])
-            raise _HangUp(reset=post == "accept_then_reset")
+            raise HangUp(reset=post == "accept_then_reset")
         elif task and post == "normal":
             if task.script.poll == "normal":
                 self.latest[task.account, task.scenario] = task.id
@@ -285,46 +243,46 @@ class FakeVendor:
         else:
             await self._misbehave(request, post, task)
 
-    async def _take_long(self, request: _Request, post: str, task: _Task | None) -> None:
+    async def _take_long(self, request: Request, post: str, task: _Task | None) -> None:
         if post == "slow":
             await asyncio.sleep(SLOW)
-            _json(request, 200, accepted(request.vendor, task.id if task else "", _reported(task)))
+            answer_json(request, 200, accepted(request.vendor, task.id if task else "", _reported(task)))
         elif post == "accept_then_hang":
             await asyncio.wait_for(request.reader.read(1), HANG)
-            raise _HangUp
+            raise HangUp
         else:
-            await _drip(request)
+            await drip(request)
 
-    async def _misbehave(self, request: _Request, post: str, task: _Task | None) -> None:
+    async def _misbehave(self, request: Request, post: str, task: _Task | None) -> None:
         vendor, task_id = request.vendor, task.id if task else ""
         answer = accepted(vendor, task_id)
         match post:
             case "accept_then_drip":
-                whole = _whole(200, json.dumps(answer).encode(), _JSON)
+                whole = whole_answer(200, json.dumps(answer).encode(), JSON)
                 for at in range(0, len(whole), 16):
                     request.writer.write(whole[at : at + 16])
                     await request.writer.drain()
                     await asyncio.sleep(0.01)
             case "accept_with_an_earlier_id":
-                _json(
+                answer_json(
                     request,
                     200,
                     accepted(vendor, self.latest.get((task.account, task.scenario), task_id) if task else ""),
                 )
             case "accept_then_half_json":
-                request.writer.write(_whole(200, json.dumps(answer).encode()[:-3], _JSON))
+                request.writer.write(whole_answer(200, json.dumps(answer).encode()[:-3], JSON))
             case "accept_without_id":
-                _json(request, 200, {"code": 200, "message": "success", "data": {"status": "IN_PROGRESS"}})
+                answer_json(request, 200, {"code": 200, "message": "success", "data": {"status": "IN_PROGRESS"}})
             case "accept_then_307":
-                request.writer.write(_whole(307, b"", {"location": request.path}))
+                request.writer.write(whole_answer(307, b"", {"location": request.path}))
             case "refuse_402_inside_200":
-                _json(request, 402 if vendor == "ope" else 200, error(vendor, 402, "Insufficient credits"))
+                answer_json(request, 402 if vendor == "ope" else 200, error(vendor, 402, "Insufficient credits"))
             case _:
                 raise AssertionError(post)
 
     # -- lists and cancels ------------------------------------------------------------------------------------------
 
-    def _list(self, request: _Request) -> None:
+    def _list(self, request: Request) -> None:
         page = 20 * (int(request.query["page_num"][0]) - 1)
         items = [
             {"id": task.id, "status": "running", "model": request.query["filter.model"][0],
@@ -332,13 +290,13 @@ class FakeVendor:
             for task in sorted(self.tasks.values(), key=lambda task: task.created_at, reverse=True)
             if (task.vendor, task.payer, task.scenario) == ("byteplus", request.payer, request.scenario)
         ]  # fmt: skip
-        _json(request, 200, {"total": len(items), "items": items[page : page + 20]})
+        answer_json(request, 200, {"total": len(items), "items": items[page : page + 20]})
 
-    def _cancel(self, request: _Request, task: _Task) -> None:
+    def _cancel(self, request: Request, task: _Task) -> None:
         """Cancel a task that waits; of one that is over, erase the record, video and all."""
         status = task.queues if task.script.poll == "queues" else "processing"
         if status == "processing":
-            _json(request, 409, error("byteplus", 409, "The task is running and cannot be cancelled"))
+            answer_json(request, 409, error("byteplus", 409, "The task is running and cannot be cancelled"))
             return
         if status == "queued":
             task.cancelled = True
@@ -346,11 +304,11 @@ class FakeVendor:
         elif status == "completed":
             self.records.write(erased=task.script.intent)
             del self.tasks[task.id]
-        _json(request, 200, {})
+        answer_json(request, 200, {})
 
     # -- polls and downloads ----------------------------------------------------------------------------------------
 
-    async def _poll(self, request: _Request, task: _Task) -> None:
+    async def _poll(self, request: Request, task: _Task) -> None:
         task.polls += 1
         vendor, poll = request.vendor, task.script.poll
         if poll == "queues":
@@ -358,24 +316,24 @@ class FakeVendor:
             url = f"http://{request.headers['host']}/videos/{task.id}.mp4" if status == "completed" else None
             if status == "queued" and time.time() - task.created_at > QUEUED / 2:
                 await asyncio.sleep(QUEUED / 2 + WORKED_ON)  # the video is there when this answer arrives
-            _json(request, 200, progress(vendor, task.id, status, url))
+            answer_json(request, 200, progress(vendor, task.id, status, url))
         elif task.polls == 1 and poll == "error_once":
-            _json(request, 500, error(vendor, 500, "Internal error"))
+            answer_json(request, 500, error(vendor, 500, "Internal error"))
         elif task.polls == 1 and poll == "drip_once":
-            await _drip(request)
+            await drip(request)
         elif task.polls == 1 and poll == "page_once":
-            request.writer.write(_whole(200, _PAGE, {"content-type": "text/html"}))
+            request.writer.write(whole_answer(200, _PAGE, {"content-type": "text/html"}))
         elif task.polls == 1 or poll == "endless":
             status = "dreaming" if poll == "strange_status_once" else "processing"
             early = 0 if task.script.charge in LATE else None
-            _json(request, 200, progress(vendor, task.id, status, charged=early))
+            answer_json(request, 200, progress(vendor, task.id, status, charged=early))
         elif poll == "fails":
-            _json(request, 200, progress(vendor, task.id, "failed", charged=self._fail(task)))
+            answer_json(request, 200, progress(vendor, task.id, "failed", charged=self._fail(task)))
         else:
             if not task.charged:
                 self._charge(task)
             url = f"http://{request.headers['host']}/videos/{task.id}.mp4?signature=s3cr3t"
-            _json(request, 200, progress(vendor, task.id, "completed", url, charged=task.script.micros))
+            answer_json(request, 200, progress(vendor, task.id, "completed", url, charged=task.script.micros))
 
     def _fail(self, task: _Task) -> int | None:
         """Refund a failed task unless its script says otherwise; return what the vendor reports as charged."""
@@ -385,7 +343,7 @@ class FakeVendor:
             self.records.write(refund=task.id)
         return None
 
-    async def _download(self, request: _Request, task: _Task) -> None:
+    async def _download(self, request: Request, task: _Task) -> None:
         task.downloads += 1
         self.records.write(download=task.id)
         whole, how = video(task.id), task.script.download
@@ -396,59 +354,20 @@ class FakeVendor:
             start, status = int(requested[1]), 206
             head["content-range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
             if start >= len(whole):
-                request.writer.write(_whole(416, b"", head | {"content-range": f"bytes */{len(whole)}"}))
+                request.writer.write(whole_answer(416, b"", head | {"content-range": f"bytes */{len(whole)}"}))
                 return
         if how.startswith("cut_") and task.downloads == 1:
-            request.writer.write(_whole(status, whole[start:], head)[: len(whole) // 2])
+            request.writer.write(whole_answer(status, whole[start:], head)[: len(whole) // 2])
             await request.writer.drain()
-            raise _HangUp
+            raise HangUp
         if how == "slow":
-            sent = _whole(status, whole[start:], head)
+            sent = whole_answer(status, whole[start:], head)
             for at in range(0, len(sent), len(sent) // 6):
                 request.writer.write(sent[at : at + len(sent) // 6])
                 await request.writer.drain()
                 await asyncio.sleep(0.05)
             return
-        request.writer.write(_whole(status, whole[start:], head))
-
-
-# -- HTTP -----------------------------------------------------------------------------------------------------------
-
-
-async def _drip(request: _Request) -> None:
-    """Send an answer that never ends, a byte at a time."""
-    request.writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n")
-    for _ in range(int(HANG / 0.05)):
-        request.writer.write(b" ")
-        await request.writer.drain()
-        await asyncio.sleep(0.05)
-    raise _HangUp
-
-
-def _json(request: _Request, status: int, body: Mapping[str, Any], more: Mapping[str, str] | None = None) -> None:
-    request.writer.write(_whole(status, json.dumps(body).encode(), {**_JSON, **(more or {})}))
-
-
-def _whole(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} X", *(f"{k}: {v}" for k, v in headers.items()), f"content-length: {len(body)}", "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
-async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> _Request | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, _ = first.split(" ")
-    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    url = urlsplit(target)
-    path = url.path.removeprefix(f"/{ELSEWHERE}")
-    elsewhere = path != url.path
-    scenario = found[1] if (found := re.match(r"/api/v3/of/([^/]+)", path)) else ""
-    path = path.replace(f"/of/{scenario}", "", 1) if scenario else path
-    return _Request(method, path, parse_qs(url.query), headers, body, writer, reader, elsewhere, scenario)
+        request.writer.write(whole_answer(status, whole[start:], head))
 
 
 def _prompt(vendor: str, body: Mapping[str, Any]) -> str:
@@ -466,13 +385,6 @@ def _reported(task: _Task | None) -> int | None:
     if task is None or task.script.charge in {"quoted", "failures_too"}:
         return None
     return 0 if task.script.charge in LATE else task.script.micros
-
-
-def _reset_on_close(writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        sock = cast(socket.socket, writer.get_extra_info("socket"))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,7 +419,7 @@ async def _opened(path: Path) -> AsyncGenerator[Ports]:
     vendor = FakeVendor(Records(path))
 
     async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _reset_on_close(writer)
+        reset_on_close(writer)
 
     async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

@@ -127,6 +127,14 @@ def test_a_failure_costs_nothing_where_the_vendor_says_so_and_else_what_was_rese
     assert settlement(job(model=COINS.id), COINS, state, None) == assumed
 
 
+def test_a_failure_that_was_charged_before_counts_until_the_vendor_reports_that_it_was_given_back() -> None:
+    charged = job(charged={"amount": "48", "unit": "credits"})
+    assert settlement(charged, CREDITS, "failed", None) == {"spent": 570_000, "reserved": 0, "settled_by": "assumed"}
+    assert settlement(charged, CREDITS, "failed", Decimal(0))["spent"] == 0
+    nothing_yet = job(charged={"amount": "0", "unit": "credits"})
+    assert settlement(nothing_yet, CREDITS, "failed", None)["spent"] == 0
+
+
 def test_a_charge_whose_worth_is_unknown_is_kept_and_leaves_the_quote_in_force() -> None:
     kept = {"charged": {"amount": "7", "unit": "JimiCoin"}, "settled_by": "reported"}
     unpriced = job(model=COINS.id, reserved=0, unpriced=True, unit_usd=None)

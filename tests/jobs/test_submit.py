@@ -714,16 +714,21 @@ async def test_a_refusal_of_the_first_post_ends_a_job_that_was_called_unknown_me
 # -- stopping, and a journal that is locked --------------------------------------------------------------------------
 
 
+async def rejected_by_a_stop(post: Post, over_at: float) -> None:
+    """Cancel the call that submits a job after 0.2 s, and stop; the job is rejected, and all is over at this time."""
+    with anyio.move_on_after(0.2):
+        await post.one()
+    await post.submitter.stop(1.3)
+    assert now() == pytest.approx(over_at)
+    job = await post.journal.get("job-1")
+    assert job
+    assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
+
+
 @pytest.mark.parametrize("step", [NO_ROUTE, refused(429, "later", retry_after=20.0)])
 async def test_a_stop_in_a_pause_between_attempts_rejects_the_job_at_once(tmp_path: Path, step: Step) -> None:
     async with posting(tmp_path, [step]) as post:
-        with anyio.move_on_after(0.2):
-            await post.one()
-        await post.submitter.stop(1.3)
-        assert now() == pytest.approx(0.2)
-        job = await post.journal.get("job-1")
-        assert job
-        assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
+        await rejected_by_a_stop(post, 0.2)
 
 
 async def test_a_stop_before_the_request_begins_rejects_the_job(tmp_path: Path) -> None:
@@ -736,13 +741,7 @@ async def test_a_stop_before_the_request_begins_rejects_the_job(tmp_path: Path) 
                 raise NotSent("no connection in time")
 
         post.web.script.append(no_connection_yet)
-        with anyio.move_on_after(0.2):
-            await post.one()
-        await post.submitter.stop(1.3)
-        assert now() == pytest.approx(1.5)
-        job = await post.journal.get("job-1")
-        assert job
-        assert (job.state, job.reserved, len(post.web.posts)) == ("rejected", 0, 1)
+        await rejected_by_a_stop(post, 1.5)
 
 
 async def test_a_job_whose_journal_was_locked_until_the_stop_is_over_is_not_sent(tmp_path: Path) -> None:

@@ -12,25 +12,10 @@ from seedance_mcp.errors import MissingExtra, UnreadableMedia
 from seedance_mcp.media.inspector import Inspector, Probed, Undecodable, VideoInfo
 from seedance_mcp.media.sniff import MIME, MediaKind
 from seedance_mcp.sandbox.videos.render import Video, make
+from tests.media.whole_files import FILES
 from tests.uploads.samples import audio, image, video
 
 pytestmark = pytest.mark.anyio
-
-FILES = {
-    "jpg": image(form="JPEG"),
-    "png": image(),
-    "gif": image(form="GIF"),
-    "webp": image(form="WEBP"),
-    "bmp": image(form="BMP"),
-    "tiff": image(form="TIFF"),
-    "mp4": video(),
-    "mov": video(form="mov"),
-    "mp3": audio(form="mp3", codec="libmp3lame"),
-    "wav": audio(),
-    "m4a": audio(form="ipod", codec="aac"),
-    "aac": audio(form="adts", codec="aac"),
-    "flac": audio(form="flac", codec="flac"),
-}
 
 
 async def probe(data: bytes, kind: MediaKind, ending: str, inspector: Inspector | None = None) -> Probed:

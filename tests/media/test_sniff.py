@@ -5,25 +5,13 @@ from __future__ import annotations
 import pytest
 
 from seedance_mcp.media.sniff import HEAD, MIME, sniff
-from tests.uploads.samples import audio, image, video
+from tests.media.whole_files import FILES
+from tests.uploads.samples import video
 
-WHOLE_FILES = {
-    "jpg": image(form="JPEG"),
-    "png": image(),
-    "gif": image(form="GIF"),
-    "webp": image(form="WEBP"),
-    "bmp": image(form="BMP"),
-    "tiff": image(form="TIFF"),
-    "mp4": video(),
-    "mov": video(form="mov"),
+WHOLE_FILES = FILES | {
     "mkv": video(form="matroska"),
     "avi": video(form="avi"),
     "flv": video(form="flv", codec="flv1"),
-    "mp3": audio(form="mp3", codec="libmp3lame"),
-    "wav": audio(),
-    "m4a": audio(form="ipod", codec="aac"),
-    "aac": audio(form="adts", codec="aac"),
-    "flac": audio(form="flac", codec="flac"),
 }
 HEADS = {
     "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",

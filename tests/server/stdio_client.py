@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,9 +15,11 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.exception_groups import single_error
+from tests.quick_start.command import quick_command
 from tests.server.mcp_client import PRICED, ToolAnswer, process_environ
 
-COMMAND = [sys.executable, "-m", "seedance_mcp"]
+COMMAND = (sys.executable, "-m", "seedance_mcp")
+"""How clients start a server."""
 STOP_BOUND = 5.0
 """Seconds within which a server that is told to stop must have stopped."""
 
@@ -26,9 +28,12 @@ STOP_BOUND = 5.0
 
 
 @asynccontextmanager
-async def started(folder: Path, era: str, **settings: str) -> AsyncGenerator[Client]:
-    """Start a server as clients do, and connect to it."""
-    parameters = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=process_environ(folder, **settings))
+async def started(
+    folder: Path, era: str, *, command: Sequence[str] | None = None, **settings: str
+) -> AsyncGenerator[Client]:
+    """Start a server, unless told otherwise the quick way, and connect to it."""
+    program, *arguments = command or quick_command()
+    parameters = StdioServerParameters(command=program, args=arguments, env=process_environ(folder, **settings))
     with (folder / "stderr").open("a") as log:
         try:
             with anyio.fail_after(60):
@@ -91,8 +96,8 @@ class Process:
         else:
             self.request("server/discover")
 
-    def create(self, prompt: str) -> dict[str, Any]:
-        result = self.request("tools/call", name="create_video", arguments={"prompt": prompt, **PRICED})
+    def create(self, prompt: str, **more: Any) -> dict[str, Any]:
+        result = self.request("tools/call", name="create_video", arguments={"prompt": prompt, **PRICED, **more})
         return cast("dict[str, Any]", result["structuredContent"])
 
     def exit_code(self) -> int:
@@ -113,12 +118,12 @@ class Process:
 
 
 @contextmanager
-def running(folder: Path, era: str, **settings: str) -> Generator[Process]:
-    """Start a server and do the handshake; at the end of the block it is killed if it still runs."""
+def running(folder: Path, era: str, *, command: Sequence[str] | None = None, **settings: str) -> Generator[Process]:
+    """Start a server, unless told otherwise the quick way, and do the handshake; kill it at the end of the block."""
     with (
         (folder / "stderr").open("a") as log,
         subprocess.Popen(
-            COMMAND,
+            command or quick_command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

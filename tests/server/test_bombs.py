@@ -16,7 +16,7 @@ from anyio import to_thread
 from tests.media.bombs import BOMBS
 from tests.processes import children, ended, until
 from tests.server.mcp_client import PRICED
-from tests.server.stdio_client import Process, running
+from tests.server.stdio_client import COMMAND, Process, running
 from tests.uploads.sessions import MINI, served_jimmyai
 
 pytestmark = [
@@ -55,7 +55,7 @@ def peak(server: Process) -> int:
 
 async def test_a_real_server_never_loads_a_decoder_and_survives_every_bomb(tmp_path: Path) -> None:
     def visit(settings: dict[str, str]) -> None:
-        with running(tmp_path, "legacy", SEEDANCE_SANDBOX="0", **settings) as server:
+        with running(tmp_path, "legacy", command=COMMAND, SEEDANCE_SANDBOX="0", **settings) as server:
             job_id, video = saved(server, model=MINI, duration=4)
             answer = tool(server, "preview_video", job_id=job_id)
             assert "times: " in answer
@@ -89,7 +89,7 @@ def _kill(server: Process) -> None:
 async def test_a_server_ends_at_once_whatever_a_decoder_does_and_so_does_the_decoder(
     tmp_path: Path, stop: Callable[[Process], None], code: int
 ) -> None:
-    with running(tmp_path, "legacy") as server:
+    with running(tmp_path, "legacy", command=COMMAND) as server:
         job_id, video = await to_thread.run_sync(lambda: saved(server, **PRICED))
         video.write_bytes(ENDLESS())
         pid = server.process.pid

@@ -35,7 +35,7 @@ async def create(client: Client, prompt: str) -> dict[str, Any]:
 
 
 async def test_a_video_is_created_and_saved(tmp_path: Path, era: str) -> None:
-    async with started(tmp_path, era) as client:
+    async with started(tmp_path, era, command=COMMAND) as client:
         assert len((await client.list_tools()).tools) >= 4
         done = await create(client, "a fox. sandbox: instant")
     assert done["state"] == "succeeded"
@@ -93,7 +93,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Proc
 
 
 def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path, era: str) -> None:
-    with running(tmp_path, era, SEEDANCE_LOG="debug") as server:
+    with running(tmp_path, era, command=COMMAND, SEEDANCE_LOG="debug") as server:
         job = server.create("a fox. sandbox: status-500 1, instant")
         server.request("tools/call", name="check_video", arguments={"job_id": job["job_id"], "wait_seconds": 10})
         server.request("tools/call", name="create_video", arguments={"prompt": ""})
@@ -129,13 +129,12 @@ def test_a_lone_surrogate_in_a_prompt_is_replaced(tmp_path: Path, era: str) -> N
     ids=["nested", "cut", "cut at the end", "not JSON", "no method", "a list", "a string"],
 )
 def test_a_line_that_is_not_a_message_is_answered_with_an_error(
-    tmp_path: Path, era: str, line: str, request_id: str | int | None
+    shared: dict[str, Process], era: str, line: str, request_id: str | int | None
 ) -> None:
-    with running(tmp_path, era) as server:
-        answer = server.send_line(line)
-        assert answer["error"]["code"] == -32700
-        assert answer["id"] == request_id
-        server.create("a fox. sandbox: instant")
+    answer = shared[era].send_line(line)
+    assert answer["error"]["code"] == -32700
+    assert answer["id"] == request_id
+    assert shared[era].create("a fox", dry_run=True)["state"] == "quoted"
 
 
 @pytest.mark.parametrize("params", [[1], [], "x", 7, True])

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 _EXPIRED = {401, 403, 404, 410}
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,40}")
+_FILE_TYPES = {
+    "application/octet-stream",
+    "binary/octet-stream",
+    "application/mp4",
+    "application/x-download",
+    "application/force-download",
+}
+"""Types that hosts give to any file; its first bytes then decide."""
 
 OnProgress = Callable[[int, int | None], None]
 """Gets the bytes so far and, where known, in all."""
@@ -177,7 +185,7 @@ def _check_head(response: httpx2.Response, partial: PartialFile) -> None:
     if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         raise SaveError(f"The video's host answered HTTP {status}.")
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and not kind.startswith("video/") and kind not in {"application/octet-stream", "binary/octet-stream"}:
+    if kind and not kind.startswith("video/") and kind not in _FILE_TYPES:
         found = kind if _MEDIA_TYPE.fullmatch(kind) else "something else"
         raise SaveError(f"The video's link leads to {found} instead of a video.")
     if response.headers.get("content-encoding", "identity") != "identity":

@@ -292,7 +292,13 @@ def _fast_i2v() -> Model:
     rules = (_IMAGES_OR_FRAMES, _LAST_NEEDS_FIRST)
     source = Source("SEED:2,44,48,49", fact)
     prefers = ("first_frame", "last_frame", "reference_images")
-    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, _WIDE, prefers=prefers)
+    text = Advice(
+        ("prompt",),
+        "The vendor's page names this model for requests with images; it may refuse text alone, or bill it as usual.",
+        Source("SEED:2,44", fact),
+        unless=prefers,
+    )
+    return _model("seedance2.0-fast-i2v", "From images", rows, "video", source, rules, _WIDE, text, prefers=prefers)
 
 
 def _std() -> Model:
@@ -318,12 +324,18 @@ _NO_VIDEOS = Advice(
     Source("PUB:CLI", "models.seedance2.0-fast-sp"),
 )
 
+_NO_AUDIO_NAMED = Advice(
+    ("reference_audios",),
+    "One place of the vendor's page allows reference audio here; its list of models that take it leaves this one out.",
+    Source("SEED:24 vs 49", "params.reference_audios"),
+)
+
 
 MODELS = (
     _sp("seedance2.0-sp", "SP economy", 7, _NO_480P),
     _sp("seedance2.0-fast-sp", "SP economy fast", 8, _NO_480P, _NO_VIDEOS, _FAST_1080P),
-    _sp("seedance2.0-of-sp", "SP official", 9),
-    _sp("seedance2.0-of-fast-sp", "SP official fast", 10, _FAST_1080P),
+    _sp("seedance2.0-of-sp", "SP official", 9, _NO_AUDIO_NAMED),
+    _sp("seedance2.0-of-fast-sp", "SP official fast", 10, _NO_AUDIO_NAMED, _FAST_1080P),
     *_fulls(),
     _mini("seedance2.0-mini", "Mini", ("480p", "720p", "1080p"), "mini", "second"),
     _mini("seedance2.0-mini-sp", "Mini special", ("480p", "720p"), "mini-sp", "video"),

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import random
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -20,19 +17,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import anyio
 import pytest
 
-from seedance_mcp.errors import SaveError
-from seedance_mcp.jobs.download.transfer import download_video
-from seedance_mcp.vendors import known_vendors
-from seedance_mcp.web import Web
-from tests.http_host import settings_for
-from tests.jobs.download.samples import JOB_ID, succeeded_job
+from tests.jobs.download.samples import JOB_ID
+from tests.jobs.download.stepwise_download import downloading
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and these locks are POSIX features")
 
-ROOT = Path(__file__).parents[3]
 MB = 1024 * 1024
 PAGE = 4096
 BUSY = "Another seedance-mcp is downloading this video at the moment."
@@ -47,90 +38,7 @@ def video_of(seed: int, size: int = 6 * MB) -> bytes:
 VIDEO, CHANGED = video_of(1), video_of(2)
 
 
-# -- the process that downloads -----------------------------------------------------------------------------------
-
-
-def child() -> None:
-    """Download a video; after each block report the bytes so far and wait for a line, or the end, of the input."""
-    origin, folder = sys.argv[1:]
-
-    def report(received: int, total: int | None) -> None:
-        write({"received": received, "total": total})
-        sys.stdin.readline()
-
-    async def run() -> dict[str, Any]:
-        web = Web(settings_for(Path(folder), "12ai", origin))
-        job = succeeded_job(url=f"{origin}/video.mp4")
-        try:
-            video = await download_video(job, known_vendors()["12ai"], web, Path(folder) / "videos", report)
-        except SaveError as error:
-            return {"refused": error.sentence}
-        finally:
-            await web.aclose()
-        return {"path": str(video.path), "size": video.size, "sha256": video.sha256}
-
-    write(anyio.run(run))
-
-
-def write(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
-class Download:
-    """A process that downloads a video, step by step."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-
-    def advance(self, least: int) -> int:
-        """Let it go on until it has at least so many bytes; return how many it has, and leave it waiting."""
-        while True:
-            line = self._read()
-            if line["received"] >= least:
-                return line["received"]
-            self._let_go_on()
-
-    def kill(self) -> None:
-        self.process.kill()
-        assert self.process.wait(10) == -signal.SIGKILL
-
-    def finish(self) -> dict[str, Any]:
-        """Let it go on to the end; return its result."""
-        self._let_go_on()
-        while "received" in (line := self._read()):
-            self._let_go_on()
-        assert self.process.wait(10) == 0
-        return line
-
-    def _read(self) -> dict[str, Any]:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "the process has died"
-        return json.loads(line)
-
-    def _let_go_on(self) -> None:
-        assert self.process.stdin
-        with suppress(BrokenPipeError):  # it has ended, and its output can still be read
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-
-
-@contextmanager
-def downloading(origin: str, folder: Path) -> Generator[Download]:
-    """Start a process that downloads the video; kill it at the end of the block if it still runs."""
-    call = f"from {__name__} import child; child()"
-    with subprocess.Popen(
-        [sys.executable, "-c", call, origin, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        encoding="utf-8",
-    ) as process:
-        try:
-            yield Download(process)
-        finally:
-            process.kill()
+# -- processes ----------------------------------------------------------------------------------------------------
 
 
 def save(origin: str, folder: Path) -> dict[str, Any]:

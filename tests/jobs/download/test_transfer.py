@@ -67,7 +67,10 @@ async def test_a_video_is_named_after_its_day_its_prompt_and_its_job(tmp_path: P
     assert "range" not in request.headers
 
 
-@pytest.mark.parametrize("kind", ["video/mp4", "Video/MP4; codecs=avc1", "application/octet-stream", "video/quicktime"])
+@pytest.mark.parametrize(
+    "kind",
+    ["video/mp4", "Video/MP4; codecs=avc1", "application/octet-stream", "application/mp4", "application/x-download"],
+)
 async def test_several_media_types_are_accepted_for_a_video(tmp_path: Path, kind: str) -> None:
     video, _ = await save(tmp_path, always(content_type=kind))
     assert is_exactly(video, VIDEO)
