@@ -12,7 +12,8 @@ from tests.faults.behaviours import POSTS, QUEUED, WORKED_ON, Script
 from tests.faults.fork_server import KILLED, scratch
 from tests.faults.invariants import inspect
 from tests.faults.plan import Folder, Job, Plan
-from tests.faults.scenarios import Runner, Scenario, open_runner
+from tests.faults.runner import Runner, open_runner
+from tests.faults.scenarios import Scenario
 
 
 @pytest.fixture(scope="module")

@@ -276,7 +276,9 @@ class FakeVendor:
             case "accept_then_307":
                 request.writer.write(whole_answer(307, b"", {"location": request.path}))
             case "refuse_402_inside_200":
-                answer_json(request, 402 if vendor == "ope" else 200, error(vendor, 402, "Insufficient credits"))
+                answer_json(
+                    request, 402 if vendor in {"ope", "byteplus"} else 200, error(vendor, 402, "Insufficient credits")
+                )
             case _:
                 raise AssertionError(post)
 
