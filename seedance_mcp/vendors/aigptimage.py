@@ -180,7 +180,7 @@ class _Status(BaseModel):
         def _string_or_object(cls, value: object) -> object:
             """Parse a JSON string: the page shows an object, its example a string (SEED:143-144 vs 151-154).
 
-            The page says "usually" of its structure (SEED:152), so a link alone is taken too, and what is no JSON says
+            The page says "usually" of its structure (SEED:152), so a link alone is taken too, and what is not JSON says
             nothing.
             """
             if not isinstance(value, str):
