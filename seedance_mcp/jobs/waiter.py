@@ -102,7 +102,9 @@ class Waiter:
                 if on_progress is not None:
                     await on_progress(self._progress(job, typical))
                 await self._events.wait(job.id, _REPORT_EVERY if job.open else _REPORT_DOWNLOAD_EVERY)
-                job = await get_job(self._journal, job.id)
+                was_open, job = job.open, await get_job(self._journal, job.id)
+                if was_open:  # if another server saw the end, nothing in this one waits for the video yet
+                    self._downloader.start(job)
         return await get_job(self._journal, job.id)  # the video may have been saved while the job was being read
 
     def is_final(self, job: Job) -> bool:

@@ -162,13 +162,16 @@ class Campaign:
                     self._report(f"{number} of {len(futures)} done, {len(self.tally.violations)} violations")
         self.tally.seconds = time.monotonic() - self._began
 
+    def _report_violations(self, scenario: str, result: Result) -> None:
+        for violation in result.violations:
+            self._report(f"VIOLATION {violation}: {scenario}")
+
     def kill(self, scenarios: Iterable[Scenario]) -> None:
         """Run scenarios in which a server ends at a point."""
 
         def one(scenario: Scenario) -> None:
             result = self._runner.run(scenario)
-            for violation in result.violations:
-                self._report(f"VIOLATION {violation}: {scenario}")
+            self._report_violations(f"{scenario}", result)
             with self._lock:
                 self.tally.add(f"{scenario}", result)
                 reached = self.tally.killed_at if scenario.end == "kill" else self.tally.ended_at
@@ -186,6 +189,7 @@ class Campaign:
             name = f"c{self._seed}-{number}"
             cap = kills * 8 * PRICE if number % 2 else None
             result = self._runner.crowd(name, random.Random(f"{self._seed}/{name}"), kills=kills, cap=cap)
+            self._report_violations(name, result)
             with self._lock:
                 self.tally.add(name, result)
                 self.tally.crowds += 1
@@ -200,6 +204,7 @@ class Campaign:
             history, number = work
             name = f"h{self._seed}-{history.replace('_', '-')}-{number}"
             result = HISTORIES[history](self._runner, name, random.Random(f"{self._seed}/{name}"), None)
+            self._report_violations(name, result)
             with self._lock:
                 self.tally.add(name, result)
                 self.tally.histories += 1

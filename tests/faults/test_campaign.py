@@ -83,7 +83,8 @@ def _check_ends(runner: Runner, scenarios: Sequence[Scenario]) -> None:
     campaign = Campaign(runner, SEED, THREADS)
     campaign.kill(scenarios)
     assert campaign.tally.violations == []
-    assert campaign.tally.ends.total() >= 0.85 * len(scenarios)
+    # A server may be done before it gets to a point that it reaches only if another one is slower.
+    assert campaign.tally.ends.total() >= 0.7 * len(scenarios)
 
 
 @pytest.mark.parametrize("history", HISTORIES)

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from seedance_mcp.jobs.service import JobService
+from seedance_mcp.jobs.waiter import Progress
 from seedance_mcp.runtime import sandbox_web
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.transport import SandboxTransport
@@ -92,6 +93,23 @@ async def test_a_video_whose_end_another_process_saw_is_downloaded_by_the_server
                 await changes.receive()
     (task,) = sandbox.tasks.values()
     assert task.downloads == 1
+
+
+async def test_a_wait_whose_end_another_process_saw_goes_on_until_the_video_is_saved(tmp_path: Path) -> None:
+    sandbox = Sandbox()
+    async with (
+        sandbox_service(tmp_path, sandbox, autosave=True, SEEDANCE_POLL_INTERVAL="3600") as one,
+        sandbox_service(tmp_path, sandbox, autosave=False) as command,
+    ):
+
+        async def see_the_end_elsewhere(progress: Progress) -> None:
+            while (await command.check(progress.job.id)).open:
+                await anyio.sleep(0.05)
+
+        job = await create(one, "sandbox: slow 0.2")
+        with anyio.fail_after(30):
+            done = await one.wait(job.id, 20, see_the_end_elsewhere)
+    assert done.path
 
 
 async def test_a_wait_for_a_video_that_another_server_downloads_ends_when_it_is_there(tmp_path: Path) -> None:
