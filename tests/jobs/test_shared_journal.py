@@ -103,7 +103,7 @@ async def test_a_wait_whose_end_another_process_saw_goes_on_until_the_video_is_s
     ):
 
         async def see_the_end_elsewhere(progress: Progress) -> None:
-            while (await command.check(progress.job.id)).open:
+            while (await command.check(progress.job.id)).open:  # noqa: ASYNC110  (the sandbox has no event)
                 await anyio.sleep(0.05)
 
         job = await create(one, "sandbox: slow 0.2")
