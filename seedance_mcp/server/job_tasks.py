@@ -67,7 +67,7 @@ class JobTasks:
         """Remember the wish, so that the message of the task says why it is not granted."""
         self._cancelled.add(task_id)
 
-    async def follow(self, task_id: str, changed: Callable[[str], None]) -> Callable[[], None]:
+    async def track(self, task_id: str, changed: Callable[[str], None]) -> Callable[[], None]:
         """Poll a job, and report its changes."""
 
         def deliver(event: ServerEvent) -> None:

@@ -64,7 +64,7 @@ class TaskSource(Protocol):
     """Where tasks come from."""
 
     async def find(self, task_id: str, *, poll: bool = False) -> Task | None:
-        """Return a task, or None if there is none of this id. `poll` asks whoever works on it, if that is due."""
+        """Return a task, or None if there is none of this id. `poll` asks the vendor first, if that is due."""
         ...
 
     async def answer(self, task_id: str, responses: Mapping[str, Any]) -> None:
@@ -75,7 +75,7 @@ class TaskSource(Protocol):
         """Take a client's wish to end a task, which need not be granted."""
         ...
 
-    async def follow(self, task_id: str, changed: Callable[[str], None]) -> Callable[[], None]:
+    async def track(self, task_id: str, changed: Callable[[str], None]) -> Callable[[], None]:
         """Call `changed` with the id at each change of a task; return what ends that."""
         ...
 
@@ -147,9 +147,9 @@ class Tasks:
         left = {task.id: source for source, task in found if source is not None and task is not None}
         meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
         send, receive = anyio.create_memory_object_stream[str](math.inf)
-        with send, receive, ExitStack() as followed:
+        with send, receive, ExitStack() as tracked:
             for task_id, source in left.items():
-                followed.callback(await source.follow(task_id, send.send_nowait))
+                tracked.callback(await source.track(task_id, send.send_nowait))
                 send.send_nowait(task_id)  # it may have ended before anybody listened
             honoured = types.SubscriptionFilter.model_validate({"taskIds": list(left)})
             await ctx.session.send_notification(
