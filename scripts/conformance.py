@@ -33,6 +33,7 @@ PACKAGES = ("@modelcontextprotocol/conformance@0.2.0-alpha.12", "node@22")
 SUITE = Path("node_modules/@modelcontextprotocol/conformance/dist/index.js")
 RUNS = ("2025-11-25", "2026-07-28", "tasks")
 PRODUCT, FIXTURES, SDK = "seedance-mcp", "seedance-mcp with the suite's fixtures", "everything-server of the Python SDK"
+_WORTH_READING = re.compile(r"^(?:✗|.*\b(?:FAILURE|WARNING|[Uu]nexpected|[Ss]tale)\b).*$", re.MULTILINE)
 LONGEST_INSTALL, LONGEST_START, LONGEST = 180, 60, 300
 
 
@@ -65,10 +66,10 @@ def _measured(name: str, url: str, *, listed: bool) -> int:
             found = re.findall(r"(?:Total: |Passed: )(\d+)(?:/\d+| passed), (\d+) failed", done.stdout)
             passed, failed = passed + sum(int(p) for p, _ in found), failed + sum(int(f) for _, f in found)
             if done.returncode or not found:
-                surprises.append(f"{' '.join(arguments)}\n{done.stdout[-3000:]}{done.stderr[-500:]}")
+                surprises += [" ".join(arguments), *_WORTH_READING.findall(done.stdout), done.stderr[-500:]]
         totals.append(f"{passed} of {passed + failed}")
         print(f"{run}: {totals[-1]} checks passed", flush=True)
-    print("\n".join(surprises) or "as expected")
+    print("\n".join(filter(None, surprises)) or "as expected")
     record("conformance", ("Server", "2025-11-25", "2026-07-28", "Tasks"), (PRODUCT, FIXTURES, SDK), {name: totals})
     return int(bool(surprises))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 
 CACHE = Path(os.environ.get("SEEDANCE_CLIENTS") or platformdirs.user_cache_path("seedance-clients"))
-_ONE_TRY = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "1", "npm_config_fetch_retries": "0"}
+_ONE_TRY = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "1", "npm_config_fetch_retries": "1"}
 """For uv and npm: a registry that cannot be reached is known to be so soon."""
 _CALM = ("--no-audit", "--no-fund", "--loglevel=error", "--prefix", ".")
 
@@ -70,5 +70,6 @@ def _do(command: Sequence[str], seconds: float, cwd: Path | None = None) -> str:
     except subprocess.TimeoutExpired:
         raise NotHadError(f"{command[0]} took longer than {seconds:.0f} s") from None
     if done.returncode:
-        raise NotHadError((done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1][:160])
+        said = [line.strip(" ×╰─▶") for line in (done.stderr or done.stdout).splitlines()]
+        raise NotHadError("; ".join(line for line in said if line and "complete log" not in line)[:160])
     return done.stdout
