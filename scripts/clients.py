@@ -17,7 +17,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -205,11 +207,13 @@ def main(names: Sequence[str]) -> int:
     wanted = tuple(name.casefold() for name in (SHORT if short else names))
     chosen = [client for client in CLIENTS if not wanted or client.name.casefold().startswith(wanted)]
     rows: dict[str, tuple[str, str, str]] = {}
-    for client in chosen:
-        rows[client.name] = ran(client, LONGEST_SHORT if short else LONGEST_INSTALL)
-        print(f"{client.name}: {', '.join(rows[client.name])}", flush=True)
-        if not short:
-            record("measured", ("Client", "Version", "Protocol", "Outcome"), [c.name for c in CLIENTS], rows)
+    limit = LONGEST_SHORT if short else LONGEST_INSTALL
+    with ThreadPoolExecutor(len(SHORT) if short else 1) as pool:  # one at a time where it is to be measured
+        for client, row in zip(chosen, pool.map(partial(ran, longest_install=limit), chosen), strict=True):
+            rows[client.name] = row
+            print(f"{client.name}: {', '.join(row)}", flush=True)
+            if not short:
+                record("measured", ("Client", "Version", "Protocol", "Outcome"), [c.name for c in CLIENTS], rows)
     return int(any(outcome not in {WORKS, LISTS} and version != "–" for version, _, outcome in rows.values()))
 
 

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import platformdirs
 CACHE = Path(os.environ.get("SEEDANCE_CLIENTS") or platformdirs.user_cache_path("seedance-clients"))
 _ONE_TRY = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "1", "npm_config_fetch_retries": "1"}
 """For uv and npm: a registry that cannot be reached is known to be so soon."""
+_BUSY: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 _CALM = ("--no-audit", "--no-fund", "--loglevel=error", "--prefix", ".")
 
 
@@ -53,10 +56,11 @@ def _bare(package: str) -> str:
 
 def _once(folder: Path, packages: Sequence[str], seconds: float, command: Sequence[str]) -> None:
     ready = folder / f"installed-{re.sub(r'[^a-z0-9]+', '-', ' '.join(packages).lower())[:80]}"
-    if not ready.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _do(command, seconds, folder)
-        ready.touch()
+    with _BUSY[folder]:  # several clients may share a folder
+        if not ready.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _do(command, seconds, folder)
+            ready.touch()
 
 
 def _do(command: Sequence[str], seconds: float, cwd: Path | None = None) -> str:
