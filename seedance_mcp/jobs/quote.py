@@ -124,7 +124,7 @@ def make_quote(
     checked = inputs.check(model, order.args)
     if checked.request is None:
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
-        raise refusal(Market(settings.models, prices, inputs.check, affordable), model, order, checked, others)
+        raise refusal(Market(settings, prices, inputs.check, affordable), model, order, checked, others)
     cost = price(checked.request, prices)
     chosen = f"the model of job {order.model_of}" if order.model_of else None
     return _quote(settings, order, inputs, checked.request, checked.advice, cost, chosen)
@@ -182,7 +182,7 @@ def _first(
             )
         model = choose.closest(models, order.args, prices, inputs.check)
         checked = inputs.check(model, order.args, strict=True)
-        raise refusal(Market(settings.models, prices, inputs.check, affordable), model, order, checked)
+        raise refusal(Market(settings, prices, inputs.check, affordable), model, order, checked)
     best = ranked[0]
     why = "; ".join([_why(ranked), *_excluding(settings, order, inputs, prices, best)])
     return _quote(settings, order, inputs, best.request, best.advice, best.price, why)

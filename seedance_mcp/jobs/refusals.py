@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.check import Check, Checked
     from seedance_mcp.catalog.order import Order
     from seedance_mcp.catalog.price import Prices
+    from seedance_mcp.settings import Settings
 
 Affordable = Callable[[Price], bool]
 """Tells whether the caps in force allow a price."""
@@ -34,9 +36,9 @@ _ASK = "Correct your own mistakes and call again; where the user asked for it, t
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What can be had: by which models, at which prices, checked in which way, and within which caps."""
+    """What can be had: by which vendors, at which prices, checked in which way, and within which caps."""
 
-    models: Sequence[Model]
+    settings: Settings
     prices: Prices
     check: Check
     affordable: Affordable
@@ -52,7 +54,7 @@ def refusal(market: Market, model: Model, order: Order, checked: Checked, others
     whose = f", the model of job {order.model_of}," if order.model_of else ""
     head = f"{model.id}{whose} cannot do this"
     if not named:
-        head = f"None of {len(market.models)} models can do this; the closest is {model.id}"
+        head = f"None of {len(market.settings.models)} models can do this; the closest is {model.id}"
     lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
     lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
     nearest = choose.nearest(model, args, market.check)
@@ -64,9 +66,10 @@ def refusal(market: Market, model: Model, order: Order, checked: Checked, others
         lines.append(f"Corrected, it would cost {cost}, which a cap refuses.")
     if not others:
         shown_above = fitting.changed(args).keys() if fitting is not None else set[str]()
-        instead = choose.alternatives(market.models, args, market.prices, market.check, market.affordable)
+        instead = choose.alternatives(market.settings.models, args, market.prices, market.check, market.affordable)
         lines += [f"Or: {other.text()}." for other in instead if other.changed.keys() != shown_above]
-    if others:
+        lines += _in_parts(checked, market.settings)
+    else:
         shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
         lines.append(f"Unchanged, the request would be accepted by: {shown}.")
     lines.append("Nothing was sent.")
@@ -81,6 +84,22 @@ def _shown(suggestion: Suggestion, named: Model | None) -> str:
     unchanged = " and ".join(name for name in works if name not in shown)
     with_it = f", with {unchanged} as it is" if unchanged else ""
     return f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}"
+
+
+_MOST_PARTS = 20
+"""More would be a slip rather than a wish."""
+
+
+def _in_parts(checked: Checked, settings: Settings) -> Iterator[str]:
+    """Yield how several videos make the length that none of them can have."""
+    able = "/".join(vendor.slug for vendor in settings.vendors if settings.takes_files(vendor))
+    for problem in checked.problems:
+        asked, longest = problem.value, problem.nearest
+        if problem.field == "duration" and isinstance(asked, int | float) and isinstance(longest, int | float):
+            count = math.ceil(asked / longest) if 0 < longest < asked <= _MOST_PARTS * longest else 0
+            if count:
+                how = f"; with a model of {able}, first_frame: job_id continues that video" if able else ""
+                yield f"{asked:g} s take {count} videos, each paid for{how}."
 
 
 def _within_caps(market: Market, model: Model, order: Order, nearest: Suggestion) -> Suggestion | None:
