@@ -108,7 +108,7 @@ def _within_caps(market: Market, model: Model, order: Order, nearest: Suggestion
         return nearest
     corrected = replace(order, args=nearest.args, model=None)
     offers = within_caps([model], corrected, market.prices, market.check, market.affordable)
-    return replace(nearest, args=nearest.args | offers[0].change) if offers else None
+    return replace(nearest, args={**nearest.args, **offers[0].change}) if offers else None
 
 
 def _cost(market: Market, model: Model, suggestion: Suggestion) -> Price:
