@@ -9,9 +9,10 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from seedance_mcp.errors import InternalError, SeedanceError
-from seedance_mcp.server import answers, lists, player, sandbox_mark, tasks
+from seedance_mcp.server import answers, clients, lists, player, sandbox_mark, tasks
 from seedance_mcp.server.blanks import tidy
 from seedance_mcp.server.bounds import check_arguments
+from seedance_mcp.server.patience import Patience
 from seedance_mcp.server.tools.confirm import NeedsInput
 from seedance_mcp.server.tools.questions import Questions
 from seedance_mcp.server.tools.tool import Call, RichAnswer, steady
@@ -43,6 +44,7 @@ class ToolCalls:
         """`served` turns jobs into tasks; `sandbox`: whether every answer has to say that nothing is real."""
         self._tools, self._service, self._tasks, self._sandbox = tools, service, served, sandbox
         self._questions = Questions(sandbox=sandbox)
+        self._patience = Patience()
 
     async def list(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """Serve tools/list."""
@@ -64,8 +66,9 @@ class ToolCalls:
         try:
             check_arguments(params.arguments or {}, tool.name)
             ask = self._questions.asker(ctx, params)
-            call = Call(tidy(params.arguments or {}), steady(ctx.session.report_progress), ask)
-            answer = await tool.run(await self._service(), call)
+            with self._patience.measured(clients.name(ctx)) as seconds:
+                call = Call(tidy(params.arguments or {}), steady(ctx.session.report_progress), ask, seconds)
+                answer = await tool.run(await self._service(), call)
             if tool.starts_job and tasks.declared(ctx) and not isinstance(answer, RichAnswer):
                 task = await self._tasks.created(answer["job_id"]) if "job_id" in answer else None
                 if task is not None:

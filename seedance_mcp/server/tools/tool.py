@@ -62,6 +62,8 @@ class Call:
     args: Mapping[str, Any]
     report: Report
     ask: Ask
+    patience: float = math.inf
+    """Seconds after which the client is known to give up."""
 
 
 @dataclass(frozen=True, slots=True)
