@@ -59,7 +59,7 @@ async def create_video(service: JobService, call: Call) -> Fields:
         raise await _with_offers(service, quote, error) from None
     if admission.job.state == "rejected":
         raise await _refused(service, quote, admission.job)
-    return views.created(quote, admission, service.settings.max_wait)
+    return views.created(quote, admission, int(min(service.settings.max_wait, call.patience)))
 
 
 async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:
