@@ -174,13 +174,13 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
             args[name] = text
     for name in _FILES:
         if isinstance(args.get(name), list):
-            args[name] = [_absolute(value) for value in args[name]]
+            args[name] = [absolute(value) for value in args[name]]
         elif name in args:
-            args[name] = _absolute(args[name])
+            args[name] = absolute(args[name])
     return args | ({"allow_duplicate": True} if options.again else {})
 
 
-def _absolute(value: str) -> str:
+def absolute(value: str) -> str:
     """Return the absolute path of an existing file, and anything else as it is."""
     path = Path(value).expanduser() if "://" not in value else None
     try:

@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     _create(commands)
     _check(commands)
     _videos(commands)
+    _join(commands)
     play = commands.add_parser("open", help="play a video, which is downloaded first if necessary")
     play.add_argument("job", nargs="?", help="as for check (default: the newest video)")
     models = commands.add_parser("models", help="list every model with its limits and price")
@@ -141,6 +142,16 @@ def _videos(commands: _Commands[argparse.ArgumentParser]) -> None:
     purge.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _join(commands: _Commands[argparse.ArgumentParser]) -> None:
+    join = commands.add_parser("join", help="join saved videos into one; nothing is paid")
+    join.add_argument("jobs", nargs="+", metavar="job", help="as for check, in order; at least two")
+    join.add_argument("--audio", metavar="FILE", help="an audio file in place of the audio of the videos")
+    join.add_argument(
+        "--crossfade", type=_fade, default=0.0, metavar="SECONDS", help="let each video fade into the next (0 to 2)"
+    )
+    join.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _keys(commands: _Commands[argparse.ArgumentParser]) -> None:
     keys = commands.add_parser("keys", help="list the API keys that are set, and where")
     keys.add_argument("--json", action="store_true", help="print JSON")
@@ -185,4 +196,5 @@ def _number(name: str, least: float, most: float, *, whole: bool) -> Callable[[s
 _count = _number("a whole number of 1 or more", 1, math.inf, whole=True)
 _days = _number("a number of 0 or more", 0, 1_000_000, whole=False)
 _amount = _number("an amount in USD such as 2.50", 0, 1_000_000, whole=False)
+_fade = _number("a number of seconds from 0 to 2", 0, 2, whole=False)
 _port = _number("a port from 0 to 65535", 0, 65_535, whole=True)

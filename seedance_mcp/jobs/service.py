@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import InvalidRequest, SaveError, SeedanceError
-from seedance_mcp.jobs.download.preview import Previewed, preview_video
+from seedance_mcp.errors import InvalidRequest, NoSavedVideo, SaveError, SeedanceError
+from seedance_mcp.jobs.download.join import JoinedVideo, Joining, OnJoined, join_videos
+from seedance_mcp.jobs.download.preview import Previewed, preview_file, preview_video
 from seedance_mcp.jobs.earlier import in_full
 from seedance_mcp.jobs.journal.budget import caps
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, Page
@@ -19,10 +21,9 @@ from seedance_mcp.jobs.quote import require_vendor
 from seedance_mcp.jobs.resolve import settle_by_hand
 from seedance_mcp.jobs.waiter import OnProgress, Progress
 from seedance_mcp.media.inspector import FRAMES, Inspector
+from seedance_mcp.media.joiner import Joiner
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -62,7 +63,7 @@ class JobService:
         self.stop_grace = timing.stop_grace
         """Seconds that submissions under way get when the service closes."""
         self._journal, self._web, self._lock, self._now = journal, web, lock, timing.clock
-        self._inspector = inspector or Inspector()
+        self._inspector, self._joiner = inspector or Inspector(), Joiner()
         self._group: TaskGroup | None = None
         self._parts = make_parts(
             settings, web, journal, lock, autosave=autosave, inspector=self._inspector, timing=timing
@@ -234,6 +235,46 @@ class JobService:
             MissingExtra, UnreadableMedia: see `Inspector.preview`.
         """
         return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
+
+    async def preview_joined(self, name: str, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
+        """Return frames of a file in the folder for videos, such as a joined video, as `preview` does.
+
+        Raises:
+            NoSavedVideo: there is no such file.
+            SaveError, MissingExtra, UnreadableMedia: as for `preview`.
+        """
+        folder, path = self.settings.output_dir, Path(name)
+        try:
+            if path.parent not in {Path(), folder} or path.suffix != ".mp4" or path.name.startswith("."):
+                raise FileNotFoundError
+            return await preview_file(
+                folder / path.name, self.settings.frames_dir, self._inspector, frames=frames, at=at
+            )
+        except OSError:
+            raise NoSavedVideo(
+                f"There is no video {path.name[:100]!r} in {folder}.",
+                next_step="Give a job_id, or a path of join_videos.",
+            ) from None
+
+    async def join(
+        self,
+        job_ids: Sequence[str],
+        *,
+        audio: str | None = None,
+        crossfade: float = 0.0,
+        on_done: OnJoined | None = None,
+    ) -> JoinedVideo:
+        """Join the saved videos of jobs, in this order, to one in the folder for videos; nothing is paid.
+
+        `audio` names a local file in place of their audio, `crossfade` the seconds in which one becomes the next.
+        Cancelling the call ends the work and leaves nothing behind.
+
+        Raises:
+            InvalidRequest: lists every problem of the jobs and of the audio file.
+            MissingExtra, UnreadableMedia, SaveError: they cannot be joined, or the result cannot be saved.
+        """
+        joining = Joining(job_ids, audio, crossfade)
+        return await join_videos(joining, self.settings, self.check, self._inspector, self._joiner, on_done)
 
     async def _last_frame(self, job: Job) -> Path:
         return (await self.preview(await self.check(job.id), frames=1)).last_frame

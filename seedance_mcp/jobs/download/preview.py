@@ -34,20 +34,32 @@ async def preview_video(
     job: Job, frames_dir: Path, inspector: Inspector, *, frames: int, at: float | None
 ) -> Previewed:
     """Show frames of a job's video, and save its last frame in a folder of the one for videos."""
-    video = Path(job.path or "")
     try:
         if not job.path:
             raise FileNotFoundError
-        shown = await inspector.preview(video, frames, at)
+        return await preview_file(Path(job.path), frames_dir, inspector, frames=frames, at=at)
     except OSError:
-        raise _no_video(job) from None
+        raise no_video(job) from None
+
+
+async def preview_file(
+    video: Path, frames_dir: Path, inspector: Inspector, *, frames: int, at: float | None
+) -> Previewed:
+    """Show frames of a video, and save its last frame.
+
+    Raises:
+        OSError: the video cannot be opened, or is a link.
+        SaveError, MissingExtra, UnreadableMedia: its last frame cannot be saved; or see `Inspector.preview`.
+    """
+    shown = await inspector.preview(video, frames, at)
     path = await to_thread.run_sync(
         save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
     )
     return Previewed(shown.jpeg, shown.times, path)
 
 
-def _no_video(job: Job) -> NoSavedVideo:
+def no_video(job: Job) -> NoSavedVideo:
+    """Return why a job has no video to open, and what to do."""
     if job.terminal and job.state != "succeeded":
         return NoSavedVideo(f"Job {job.id} {job.state}, so it has no video.", next_step="Name another job.")
     if job.path:
