@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog.media import Media
-from seedance_mcp.catalog.rows import Flag, Number, Source, Text
+from seedance_mcp.catalog.rows import Flag, Number, Source, Text, Whole
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.model import Model
@@ -40,7 +40,10 @@ REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
+MOST_VARIANTS = 4
+"""Videos that one call may create."""
 CONTROLS: Mapping[str, Row] = {
+    "n": Whole(1, MOST_VARIANTS, _OURS),
     "like": Text(_OURS),
     "max_cost": Number(0, None, _OURS, unit="USD"),
     "request_key": Text(_OURS),
@@ -50,6 +53,7 @@ CONTROLS: Mapping[str, Row] = {
 """Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
+    "n": "1-4 paid variants",
     "like": "job_id to repeat, changed",
     "max_cost": "USD",
     "request_key": "Same key, same job",

@@ -130,6 +130,9 @@ def exact_schema(model: Model) -> Schema:
     for name, row in CONTROLS.items():
         properties[name] = row.schema() | {"description": CONTROL_DESCRIPTIONS[name]}
     clauses = [rule.schema() for rule in model.rules if not rule.source.soft] + list(_mention_clauses(model))
+    if "seed" in model.rows:
+        several = {"properties": {"n": {"minimum": 2}}, "required": ["n"]}
+        clauses.append({"if": several, "then": {"not": {"required": ["seed"]}}})
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "title": model.id,

@@ -16,6 +16,7 @@ from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quoter import Quoter
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.jobs.submit import Submitter
+from seedance_mcp.jobs.variants import Variants
 from seedance_mcp.jobs.waiter import Waiter
 from seedance_mcp.uploads.uploader import Uploader
 
@@ -38,6 +39,7 @@ class Parts:
     quoter: Quoter
     uploader: Uploader
     submitter: Submitter
+    variants: Variants
     reconciler: Reconciler
     downloader: Downloader
     poller: Poller
@@ -97,6 +99,7 @@ def make_parts(
         quoter=Quoter(settings, journal, price_lists, inspector),
         uploader=uploader,
         submitter=submitter,
+        variants=Variants(submitter, reconciler),
         reconciler=reconciler,
         downloader=downloader,
         poller=poller,

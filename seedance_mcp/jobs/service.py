@@ -118,15 +118,23 @@ class JobService:
     # -- paying ---------------------------------------------------------------------------------------------------
 
     async def create(self, quote: Quote, *, agreed: bool = False) -> Admission:
-        """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
+        """Pay for a quote of one video; see `create_all`."""
+        (admission,) = await self.create_all(quote, agreed=agreed)
+        return admission
 
-        Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
+    async def create_all(self, quote: Quote, *, agreed: bool = False) -> list[Admission]:
+        """Pay for all variants of a quote: upload its files, record the intents, send each once, record the outcomes.
+
+        The caps hold for all variants together before the first is sent. They are sent one after the other; once one is
+        not accepted for certain, the rest is abandoned.
+
+        Where this call is cancelled before a POST begins, nothing more is sent and the job is abandoned. After that the
         submission goes on, and the journal gets its outcome. A model without a price in USD is paid for only where
         the caller has chosen it, or the user has `agreed`.
 
         Raises:
             OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
-                was sent.
+                was sent, unless the sentence names jobs.
             Stopping: the server stops before the outcome is known.
         """
         await self.recover()
@@ -138,14 +146,9 @@ class JobService:
             request = await self._parts.uploader.upload_all(request, quote.uploads, quote.vendor, self._group)
         limits = caps(self.settings, quote.order.max_cost, chosen=chosen)
         account = self._parts.accounts.id(quote.vendor.slug)
-        new = quote.new_job(owner=self._lock.id, account=account, cap=limits.one_video)
-        admission = await self._journal.admit(new, limits)
-        if admission.duplicate:
-            return admission
-        job = await self._parts.submitter.submit(admission.job, request, quote.vendor)
-        if self._group is not None and self._parts.reconciler.can(job):
-            self._group.start_soon(self._parts.reconciler.keep_trying, job)
-        return Admission(job)
+        new = quote.new_jobs(owner=self._lock.id, account=account, cap=limits.one_video(quote.order.n))
+        admissions = await self._journal.admit_all(new, limits)
+        return await self._parts.variants.submit(admissions, request, quote.vendor, self._group)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).

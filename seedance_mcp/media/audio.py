@@ -8,6 +8,7 @@ Only the demuxer for the sniffed format runs: FFmpeg's own detection could take 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import av
@@ -18,6 +19,8 @@ FORMATS = frozenset({"mp3", "wav", "aac", "flac", "ogg"})
 _NO_DURATION = frozenset({"aac", "mp3"})
 """Formats whose files do not state a duration: the one that FFmpeg reports is estimated from the bit rate."""
 DECODERS = "mp3float,mp3,aac,flac,vorbis,libvorbis,opus,libopus,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8,pcm_f32le"
+
+import_module("av.subtitles.stream")  # opening loads it when it is first needed: then no file can be opened any more
 
 
 def inspect_audio(file: Any, ending: str) -> dict[str, Any]:

@@ -9,6 +9,11 @@ from typing import Any, cast
 from seedance_mcp.views.cost import money
 
 
+def known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what is unknown or empty."""
+    return {key: value for key, value in fields.items() if value is not None and value not in ("", (), [], {})}
+
+
 def to_text(fields: Mapping[str, Any]) -> str:
     """Return an answer's fields as lines of text."""
     return "\n".join(_lines(fields, ""))

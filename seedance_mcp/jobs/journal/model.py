@@ -195,6 +195,16 @@ class Journal(Protocol):
         """
         ...
 
+    async def admit_all(self, variants: Sequence[NewJob], caps: Caps) -> Sequence[Admission]:
+        """Admit the variants of one call, whose reservations are equal, or none of them.
+
+        Those that the same call already has are returned as they are. The caps hold for all the others together.
+
+        Raises:
+            OverBudget, KeyReused, JournalError: as `admit` does.
+        """
+        ...
+
     async def move(
         self, job_id: str, state: str, *, when: Sequence[str], task: str | None = None, **changes: Any
     ) -> Job | None:
