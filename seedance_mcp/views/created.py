@@ -148,9 +148,9 @@ def created_all(quote: Quote, admissions: Sequence[Admission], max_wait: int) ->
 
 def _cost_of_all(quote: Quote, jobs: Sequence[Job], *, is_new: bool) -> Fields:
     """Return what the jobs cost together."""
-    if is_new and all(job.charged is None for job in jobs):
-        return quote.price.times(len(jobs)).as_json()
     costs = [job.cost for job in jobs]
+    if is_new and not any("charged_usd" in cost(job) or "charged_amount" in cost(job) for job in jobs):
+        return quote.price.times(len(jobs)).as_json()
     if None in costs:
         return {"unknown": "the price of one of them in USD is unknown; check_video gives each"}
     return {"usd": sum(filter(None, costs)) / MICROS}
