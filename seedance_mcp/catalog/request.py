@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.rows import Row
 
 FIELDS: Mapping[str, str] = {
-    "prompt": "@image1, @video1, @audio1: references",
+    "prompt": "@image1, @video1: references",
     "duration": "Seconds",
     "resolution": "",
     "aspect_ratio": "",
-    "first_frame": "URL or job_id (last frame)",
+    "first_frame": "URL or job_id to continue",
     "last_frame": "",
     "reference_images": "",
     "reference_videos": "",
@@ -30,7 +30,7 @@ FIELDS: Mapping[str, str] = {
     "watermark": "Not your logo",
     "safety_filter": "false: unfiltered",
     "callback_url": "",
-    "public": "May be shown in the vendor's gallery",
+    "public": "In the vendor's gallery",
 }
 """The fields of a request, each with what its name alone does not say (every word costs tokens in each conversation).
 A vendor module's rows use these names only."""
@@ -53,8 +53,8 @@ CONTROLS: Mapping[str, Row] = {
 """Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
-    "n": "1-4 paid variants",
-    "like": "job_id to repeat, changed",
+    "n": "1-4 variants",
+    "like": "job_id to vary",
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",

@@ -31,7 +31,7 @@ async def join(settings: Settings, options: argparse.Namespace) -> int:
             async def show(done: float, total: float) -> None:
                 bars.joining(done, total)
 
-            joined = await service.join(ids, audio=audio, crossfade=options.crossfade, on_done=show)
+            joined = await service.join(ids, audio, options.crossfade, show)
     made = joined.made
     encoded = {"video": made.video, "audio": made.audio}
     if options.json:

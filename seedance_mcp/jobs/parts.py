@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.creator import Creator
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.housekeeping import Housekeeping
@@ -16,7 +17,6 @@ from seedance_mcp.jobs.price_lists import PriceLists
 from seedance_mcp.jobs.quoter import Quoter
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.jobs.submit import Submitter
-from seedance_mcp.jobs.variants import Variants
 from seedance_mcp.jobs.waiter import Waiter
 from seedance_mcp.uploads.uploader import Uploader
 
@@ -39,7 +39,7 @@ class Parts:
     quoter: Quoter
     uploader: Uploader
     submitter: Submitter
-    variants: Variants
+    creator: Creator
     reconciler: Reconciler
     downloader: Downloader
     poller: Poller
@@ -92,14 +92,26 @@ def make_parts(
         journal, accounts, submitter.submit, uploader.as_sent, functools.partial(caps, settings), timing
     )
     price_lists = PriceLists(settings, web, timing)
+    quoter = Quoter(settings, journal, price_lists, inspector)
     return Parts(
         accounts=accounts,
         events=events,
         price_lists=price_lists,
-        quoter=Quoter(settings, journal, price_lists, inspector),
+        quoter=quoter,
         uploader=uploader,
         submitter=submitter,
-        variants=Variants(submitter, reconciler),
+        creator=Creator(
+            settings,
+            web,
+            journal,
+            lock.id,
+            accounts=accounts,
+            quoter=quoter,
+            uploader=uploader,
+            downloader=downloader,
+            submitter=submitter,
+            reconciler=reconciler,
+        ),
         reconciler=reconciler,
         downloader=downloader,
         poller=poller,

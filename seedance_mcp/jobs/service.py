@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from seedance_mcp.errors import InvalidRequest, NoSavedVideo, SaveError, SeedanceError
+from seedance_mcp.errors import InvalidRequest, SaveError, SeedanceError
 from seedance_mcp.jobs.download.join import JoinedVideo, Joining, OnJoined, join_videos
-from seedance_mcp.jobs.download.preview import Previewed, preview_file, preview_video
+from seedance_mcp.jobs.download.preview import Previewed, preview_joined, preview_video
 from seedance_mcp.jobs.earlier import in_full
-from seedance_mcp.jobs.journal.budget import caps
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, Page
 from seedance_mcp.jobs.lookup import find_job, get_job
 from seedance_mcp.jobs.parts import make_parts
@@ -24,6 +22,8 @@ from seedance_mcp.media.inspector import FRAMES, Inspector
 from seedance_mcp.media.joiner import Joiner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -58,16 +58,14 @@ class JobService:
         timing: Timing,
         inspector: Inspector | None = None,
     ) -> None:
-        self.settings = settings
-        self.autosave = autosave
+        self.settings, self.autosave = settings, autosave
         self.stop_grace = timing.stop_grace
         """Seconds that submissions under way get when the service closes."""
         self._journal, self._web, self._lock, self._now = journal, web, lock, timing.clock
-        self._inspector, self._joiner = inspector or Inspector(), Joiner()
+        self._inspector = inspector = inspector or Inspector()
+        self._joiner = Joiner(inspector)
         self._group: TaskGroup | None = None
-        self._parts = make_parts(
-            settings, web, journal, lock, autosave=autosave, inspector=self._inspector, timing=timing
-        )
+        self._parts = make_parts(settings, web, journal, lock, autosave=autosave, inspector=inspector, timing=timing)
 
     # -- quoting --------------------------------------------------------------------------------------------------
 
@@ -125,30 +123,16 @@ class JobService:
     async def create_all(self, quote: Quote, *, agreed: bool = False) -> list[Admission]:
         """Pay for all variants of a quote: upload its files, record the intents, send each once, record the outcomes.
 
-        The caps hold for all variants together before the first is sent. They are sent one after the other; once one is
-        not accepted for certain, the rest is abandoned.
-
-        Where this call is cancelled before a POST begins, nothing more is sent and the job is abandoned. After that the
-        submission goes on, and the journal gets its outcome. A model without a price in USD is paid for only where
-        the caller has chosen it, or the user has `agreed`.
+        The caps hold for all variants before the first is sent. Once one is not accepted for certain, the rest is
+        abandoned, as are all whose POST has not begun when this call is cancelled; a submission that has goes on. A
+        model without a price in USD is paid for only where the caller has chosen it, or the user has `agreed`.
 
         Raises:
-            OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
-                was sent, unless the sentence names jobs.
-            Stopping: the server stops before the outcome is known.
+            OverBudget, KeyReused, SettingError, JournalError, UploadPending, Stopping or why a file cannot be uploaded:
+                nothing was sent, unless the sentence names jobs.
         """
         await self.recover()
-        await self._parts.downloader.check_folder()
-        await self._web.prepare()  # what cannot be sent is refused before anything is written
-        request, chosen = quote.request, agreed or quote.order.model is not None
-        if quote.uploads:
-            await self.check_caps(quote, chosen=chosen)
-            request = await self._parts.uploader.upload_all(request, quote.uploads, quote.vendor, self._group)
-        limits = caps(self.settings, quote.order.max_cost, chosen=chosen)
-        account = self._parts.accounts.id(quote.vendor.slug)
-        new = quote.new_jobs(owner=self._lock.id, account=account, cap=limits.one_video(quote.order.n))
-        admissions = await self._journal.admit_all(new, limits)
-        return await self._parts.variants.submit(admissions, request, quote.vendor, self._group)
+        return await self._parts.creator.create(quote, self._group, agreed=agreed)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).
@@ -229,55 +213,27 @@ class JobService:
             raise SaveError(self._parts.accounts.problem(job), next_step="Set the API key that it was submitted with.")
         return await self._parts.downloader.download(job, on_progress)
 
-    async def preview(self, job: Job, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
+    async def preview(self, video: Job | str, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
         """Return frames of a saved video as an image, and save its last frame for the next video.
 
-        Raises:
-            NoSavedVideo: it is not on disk (yet).
-            SaveError: its last frame could not be saved.
-            MissingExtra, UnreadableMedia: see `Inspector.preview`.
-        """
-        return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
-
-    async def preview_joined(self, name: str, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
-        """Return frames of a file in the folder for videos, such as a joined video, as `preview` does.
+        The video is that of a job, or a file in the folder for videos, such as a joined video.
 
         Raises:
-            NoSavedVideo: there is no such file.
-            SaveError, MissingExtra, UnreadableMedia: as for `preview`.
+            NoSavedVideo, SaveError, MissingExtra, UnreadableMedia: see `preview_file`; it may not be on disk (yet).
         """
-        folder, path = self.settings.output_dir, Path(name)
-        try:
-            if path.parent not in {Path(), folder} or path.suffix != ".mp4" or path.name.startswith("."):
-                raise FileNotFoundError
-            return await preview_file(
-                folder / path.name, self.settings.frames_dir, self._inspector, frames=frames, at=at
-            )
-        except OSError:
-            raise NoSavedVideo(
-                f"There is no video {path.name[:100]!r} in {folder}.",
-                next_step="Give a job_id, or a path of join_videos.",
-            ) from None
+        if isinstance(video, str):
+            return await preview_joined(video, self.settings, self._inspector, frames=frames, at=at)
+        return await preview_video(video, self.settings.frames_dir, self._inspector, frames=frames, at=at)
 
-    async def join(
-        self,
-        job_ids: Sequence[str],
-        *,
-        audio: str | None = None,
-        crossfade: float = 0.0,
-        on_done: OnJoined | None = None,
-    ) -> JoinedVideo:
+    async def join(self, job_ids: Sequence[str], audio: str | None, crossfade: float, on_done: OnJoined) -> JoinedVideo:
         """Join the saved videos of jobs, in this order, to one in the folder for videos; nothing is paid.
 
         `audio` names a local file in place of their audio, `crossfade` the seconds in which one becomes the next.
-        Cancelling the call ends the work and leaves nothing behind.
 
         Raises:
-            InvalidRequest: lists every problem of the jobs and of the audio file.
-            MissingExtra, UnreadableMedia, SaveError: they cannot be joined, or the result cannot be saved.
+            InvalidRequest, MissingExtra, UnreadableMedia, SaveError: see `join_videos`; the first lists every problem.
         """
-        joining = Joining(job_ids, audio, crossfade)
-        return await join_videos(joining, self.settings, self.check, self._inspector, self._joiner, on_done)
+        return await join_videos(Joining(job_ids, audio, crossfade), self.settings, self.check, self._joiner, on_done)
 
     async def _last_frame(self, job: Job) -> Path:
         return (await self.preview(await self.check(job.id), frames=1)).last_frame

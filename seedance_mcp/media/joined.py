@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from seedance_mcp.media.joined_audio import CopiedAudio, MixedAudio, SoundTrack
+from seedance_mcp.media.joined_audio import AudioFile, CopiedAudio, MixedAudio
 from seedance_mcp.media.joined_video import CopiedVideo, EncodedVideo
 from seedance_mcp.media.shot import Shot, Unjoinable, open_shot
 
@@ -64,10 +64,10 @@ def _join(request: Mapping[str, Any], report: Callable[[float], None]) -> dict[s
 
 def _audio(
     container: Any, shots: Sequence[Shot], request: Mapping[str, Any], *, fade: bool
-) -> tuple[str, CopiedAudio | MixedAudio | SoundTrack | None]:
+) -> tuple[str, CopiedAudio | MixedAudio | AudioFile | None]:
     """Return what writes the audio, if there is any, and why it is encoded."""
     if track := request.get("track"):
-        return "the sound track", SoundTrack(container, track)
+        return "the audio file", AudioFile(container, track)
     if not any(shot.audio for shot in shots):
         return "", None
     silent = next((number for number, shot in enumerate(shots, 1) if not shot.audio), None)

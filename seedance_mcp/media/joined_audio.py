@@ -1,4 +1,4 @@
-"""The audio of several shots in sequence: copied, mixed, or a sound track. Only the child process imports this."""
+"""The audio of several shots in sequence: copied, mixed, or a audio file. Only the child process imports this."""
 
 # PyAV's types are incomplete.
 # pyright: reportUnknownMemberType=false
@@ -18,7 +18,7 @@ from seedance_mcp.media.shot import CHANNELS, SAMPLE_RATE, Shot, Unjoinable, res
 
 _BIT_RATE = 192_000
 _FADE_OUT = SAMPLE_RATE // 2
-"""Samples in which a sound track ends that is longer than the video."""
+"""Samples in which a audio file ends that is longer than the video."""
 
 
 class CopiedAudio:
@@ -80,7 +80,7 @@ class MixedAudio(_EncodedAudio):
 
     def add(self, shot: Shot, begin: Fraction, end: Fraction, following: Fraction) -> None:
         """Write the audio of a shot from one time to another, except for what fades into the next from `following`."""
-        samples = shot.sound(_at(end) - _at(begin))
+        samples = shot.audio_samples(_at(end) - _at(begin))
         tail, count = self._tail, len(self._tail)
         for i in range(count):
             share = i / count
@@ -90,7 +90,7 @@ class MixedAudio(_EncodedAudio):
         self._write(samples[:kept])
 
 
-class SoundTrack(_EncodedAudio):
+class AudioFile(_EncodedAudio):
     """Encodes an audio file in place of the audio of the shots, as long as the video lasts."""
 
     def __init__(self, container: Any, spec: Mapping[str, Any]) -> None:
@@ -100,13 +100,13 @@ class SoundTrack(_EncodedAudio):
         options = {"protocol_whitelist": "", "codec_whitelist": DECODERS}
         opened: Any = av.open(file, format=spec["format"], options=options, io_open=no_other_file)
         if not opened.streams.audio:
-            raise Unjoinable("there is no audio in the sound track")
+            raise Unjoinable("there is no audio in the audio file")
         stream = opened.streams.audio[0]
         self._pieces: Iterator[array[float]] = resampled(opened, stream, (stream.start_time or 0) * stream.time_base)
         self._ready, self._held = array("f"), array("f")
 
     def add(self, shot: Shot, begin: Fraction, end: Fraction, following: Fraction) -> None:  # noqa: ARG002  (as of the others)
-        """Write what is heard until the next shot begins, except for the last moment, which may fade out."""
+        """Write the audio until the next shot begins, except for the last moment, which may fade out."""
         wanted = _at(following) * CHANNELS - self._written * CHANNELS - len(self._held)
         self._fill(wanted)
         self._held += self._ready[:wanted]

@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from av.video.frame import PictureType
 from PIL import Image
 
 from seedance_mcp.media.shot import Shot, Unjoinable
@@ -103,7 +102,7 @@ class EncodedVideo:
 
     def _encode(self, frame: Any, report: Report) -> None:
         frame.pts, frame.time_base = self._written, 1 / self._rate
-        frame.pict_type = PictureType.NONE  # the encoder decides, whatever the frame was
+        frame.pict_type = 0  # the encoder decides, whatever the frame was
         self._written += 1
         report(float(self._written / self._rate))
         self._container.mux(self._stream.encode(frame))

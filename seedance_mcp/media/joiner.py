@@ -17,7 +17,7 @@ from anyio import to_thread
 from seedance_mcp.errors import UnreadableMedia
 from seedance_mcp.media.boxes import Movie
 from seedance_mcp.media.child import OnDone, Undecodable, run_task
-from seedance_mcp.media.inspector import LONGEST_SIDE, MOST_SAMPLES, MOVIES, opened, read_open, too_much
+from seedance_mcp.media.inspector import LONGEST_SIDE, MOST_SAMPLES, MOVIES, Inspector, opened, read_open, too_much
 from seedance_mcp.media.tables import ImpossibleTable
 
 FEWEST_SHOTS, MOST_SHOTS = 2, 60
@@ -67,7 +67,8 @@ class Shots:
 class Joiner:
     """Joins videos, one at a time."""
 
-    def __init__(self, limits: JoinLimits | None = None) -> None:
+    def __init__(self, inspector: Inspector, limits: JoinLimits | None = None) -> None:
+        self.inspector = inspector
         self.limits = limits or JoinLimits()
         self._at_once = anyio.CapacityLimiter(1)
 
@@ -136,7 +137,7 @@ class Joiner:
         return Joined(shown.width, shown.height, shown.seconds or made.seconds, made.has_audio(), *why)
 
 
-_TRY = "Joining costs nothing: try fewer videos, or without crossfade; the videos themselves are unchanged."
+_TRY = "Joining costs nothing: try fewer videos, or without a cross-fade; the videos themselves are unchanged."
 
 
 def _read(video: Path) -> Movie:

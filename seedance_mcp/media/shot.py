@@ -60,7 +60,7 @@ class Shot:
             if frame.pts is not None:
                 yield frame.pts * frame.time_base - self.begins, frame
 
-    def sound(self, count: int) -> array[float]:
+    def audio_samples(self, count: int) -> array[float]:
         """Return so many samples of its audio from the time of its first frame, for two channels in turn.
 
         What is missing at its end is silent.

@@ -60,9 +60,8 @@ async def join_videos(
     joining: Joining,
     settings: Settings,
     check: Callable[[str], Awaitable[Job]],
-    inspector: Inspector,
     joiner: Joiner,
-    on_done: OnJoined | None = None,
+    on_done: OnJoined,
 ) -> JoinedVideo:
     """Join the saved videos of jobs; `check` returns a job as it is now.
 
@@ -71,10 +70,10 @@ async def join_videos(
         MissingExtra, UnreadableMedia: nothing can be decoded here, or not this.
         SaveError: the result could not be saved.
     """
-    if inspector.unavailable:
-        raise MissingExtra(f"Videos cannot be joined: {inspector.unavailable}.", next_step=_INSTALL)
+    if joiner.inspector.unavailable:
+        raise MissingExtra(f"Videos cannot be joined: {joiner.inspector.unavailable}.", next_step=_INSTALL)
     jobs, problems = await _jobs(joining.job_ids, check)
-    track, audio_problem = await _track(joining.audio, settings, inspector)
+    track, audio_problem = await _track(joining.audio, settings, joiner.inspector)
     shots = None if problems else await _shots(joining, jobs, joiner, problems)
     if audio_problem:
         problems.append(audio_problem)
@@ -82,8 +81,7 @@ async def join_videos(
         raise _refusal(problems)
 
     async def done(seconds: float) -> None:
-        if on_done is not None:
-            await on_done(seconds, shots.seconds)
+        await on_done(seconds, shots.seconds)
 
     day = time.time()
     asked = [joining.job_ids, track.sha256 if track else "", joining.crossfade]
@@ -93,11 +91,11 @@ async def join_videos(
     try:
         async with _new_file(settings.output_dir, sum(job.size or 0 for job in jobs)) as new:
             with contextlib.ExitStack() as stack:
-                sound = (stack.enter_context(local_files.reopened(track)), track.info.ending) if track else None
-                made = await joiner.join(shots, new.file, crossfade=joining.crossfade, track=sound, on_done=done)
+                replacing = (stack.enter_context(local_files.reopened(track)), track.info.ending) if track else None
+                made = await joiner.join(shots, new.file, crossfade=joining.crossfade, track=replacing, on_done=done)
             path, size = await to_thread.run_sync(new.publish, names)
     except UnusableFile as error:
-        raise _refusal([f"audio {error}"]) from None
+        raise _refusal([f"audio_file {error}"]) from None
     except OSError as error:
         raise SaveError(
             f"The joined video could not be saved in {settings.output_dir} ({error.strerror or error}).",
@@ -163,14 +161,14 @@ async def _track(audio: str | None, settings: Settings, inspector: Inspector) ->
     if audio is None:
         return None, ""
     if not local_files.is_local(audio):
-        return None, "audio is a URL: give the path of a local file."
+        return None, "audio_file is a URL: give the path of a local file."
     try:
         file = await to_thread.run_sync(local_files.find, audio, allowed_roots(settings))
         if file.info.kind == "audio":
             return await local_files.inspect(file, inspector), ""
     except UnusableFile as error:
-        return None, f"audio {error}. Give another file, or leave audio out to keep the audio of the videos."
-    return None, f"audio ({file.name}) is not an audio file but {file.info.kind}: give another file."
+        return None, f"audio_file {error}. Give another file, or leave audio_file out to keep the audio of the videos."
+    return None, f"audio_file ({file.name}) is not an audio file but {file.info.kind}: give another file."
 
 
 # -- the file -----------------------------------------------------------------------------------------------------

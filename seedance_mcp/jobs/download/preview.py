@@ -19,6 +19,7 @@ from seedance_mcp.jobs.download.folder import VideoFolder
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
     from seedance_mcp.media.inspector import Inspector
+    from seedance_mcp.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,26 @@ async def preview_file(
         save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
     )
     return Previewed(shown.jpeg, shown.times, path)
+
+
+async def preview_joined(
+    name: str, settings: Settings, inspector: Inspector, *, frames: int, at: float | None
+) -> Previewed:
+    """Show frames of a file in the folder for videos, and save its last frame.
+
+    Raises:
+        NoSavedVideo: there is no such file.
+        SaveError, MissingExtra, UnreadableMedia: as for `preview_file`.
+    """
+    folder, path = settings.output_dir, Path(name)
+    try:
+        if path.parent not in {Path(), folder} or path.suffix != ".mp4" or path.name.startswith("."):
+            raise FileNotFoundError
+        return await preview_file(folder / path.name, settings.frames_dir, inspector, frames=frames, at=at)
+    except OSError:
+        raise NoSavedVideo(
+            f"There is no video {path.name[:100]!r} in {folder}.", next_step="Give a job_id, or a path of join_videos."
+        ) from None
 
 
 def no_video(job: Job) -> NoSavedVideo:

@@ -196,13 +196,7 @@ class Journal(Protocol):
         ...
 
     async def admit_all(self, variants: Sequence[NewJob], caps: Caps) -> Sequence[Admission]:
-        """Admit the variants of one call, whose reservations are equal, or none of them.
-
-        Those that the same call already has are returned as they are. The caps hold for all the others together.
-
-        Raises:
-            OverBudget, KeyReused, JournalError: as `admit` does.
-        """
+        """Admit the variants of one call or none, as `admit` does one; the caps hold for all new ones together."""
         ...
 
     async def move(

@@ -27,7 +27,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "create_video",
         "Create video",
-        "Start a paid video; then check_video. No model: cheapest known price"
+        "Start a paid video. No model: cheapest"
         + (". Media: URLs or paths" if settings.media_roots else ""),
         schema.merged_schema(settings.models),
         outputs(

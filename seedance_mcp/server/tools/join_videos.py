@@ -57,12 +57,9 @@ class JobIds:
 
 _ROWS: dict[str, Row] = {
     "job_ids": JobIds(OURS, required=True),
-    "audio": Text(OURS),
-    "crossfade": Number(0, LONGEST_FADE, OURS, unit="s"),
+    "audio_file": Text(OURS),
+    "crossfade_seconds": Number(0, LONGEST_FADE, OURS, unit="s"),
 }
-
-
-_DESCRIPTIONS = {"audio": "File instead of theirs", "crossfade": f"Seconds, 0-{LONGEST_FADE:g}"}
 
 
 def tool() -> Tool:
@@ -71,7 +68,7 @@ def tool() -> Tool:
         "join_videos",
         "Join videos",
         "Join saved videos, free",
-        inputs(_ROWS, _DESCRIPTIONS, no_choices=frozenset()),
+        inputs(_ROWS, {}, no_choices=frozenset()),
         outputs(
             {
                 "path": STRING, "seconds": NUMBER, "size": STRING, "size_bytes": NUMBER, "shots": NUMBER,
@@ -91,9 +88,8 @@ async def join_videos(service: JobService, call: Call) -> Fields:
     async def report(done: float, total: float) -> None:
         await call.report(done, max(done, total), f"joining, {done:.0f} of {total:.0f} s")
 
-    joined = await service.join(
-        ids, audio=call.args.get("audio"), crossfade=float(call.args.get("crossfade", 0)), on_done=report
-    )
+    fade = float(call.args.get("crossfade_seconds", 0))
+    joined = await service.join(ids, call.args.get("audio_file"), fade, report)
     made = joined.made
     encoded: dict[str, Any] = {"video": made.video, "audio": made.audio}
     fields: Fields = {

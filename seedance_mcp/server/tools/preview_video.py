@@ -27,8 +27,8 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        f"Show {FRAMES} frames, or one at a second",
-        inputs(_ROWS, {"frames": f"1-{MOST_FRAMES}"}, no_choices=frozenset()),
+        f"{FRAMES} frames, or one at a second",
+        inputs(_ROWS, {}, no_choices=frozenset()),
         None,
         preview_video,
     )
@@ -43,8 +43,8 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
     check_args(_ROWS, call, "preview_video")
     name, at = call.args["job_id"], call.args.get("at")
     frames, second = int(call.args.get("frames", FRAMES)), None if at is None else float(min(at, _LATEST))
-    if name.endswith(".mp4"):  # a joined video, which is no job
-        shown, about = await service.preview_joined(name, frames=frames, at=second), {"path": name}
+    if name.endswith(".mp4"):  # a joined video, which has no job
+        shown, about = await service.preview(name, frames=frames, at=second), {"path": name}
     else:
         job = await service.check(name)
         shown, about = await service.preview(job, frames=frames, at=second), {"job_id": job.id, "path": job.path}

@@ -53,7 +53,7 @@ async def test_the_answer_says_what_was_encoded_and_why(tmp_path: Path, era: str
     async with connected(tmp_path, era) as session:
         ids = await shots(session, PRICED, PRICED | {"resolution": "720p"})
         larger = (await session.call("join_videos", job_ids=ids)).fields
-        faded = (await session.call("join_videos", job_ids=[ids[0], ids[0]], crossfade=0.5)).fields
+        faded = (await session.call("join_videos", job_ids=[ids[0], ids[0]], crossfade_seconds=0.5)).fields
     assert larger["encoded"] == ["video, because: shot 2 has another size than the first"]
     assert larger["size"] == "864x496"
     assert faded["encoded"] == ["video, because: the cross-fade", "audio, because: the cross-fade"]
@@ -66,8 +66,8 @@ async def test_an_audio_file_takes_the_place_of_the_audio(tmp_path: Path, era: s
     async with connected(tmp_path, era, SEEDANCE_MEDIA_ROOTS=str(music)) as session:
         ids = await shots(session, PRICED, PRICED)
         track = str(song(music / "song.wav"))
-        answer = (await session.call("join_videos", job_ids=ids, audio=track)).fields
-        assert answer["encoded"] == ["audio, because: the sound track"]
+        answer = (await session.call("join_videos", job_ids=ids, audio_file=track)).fields
+        assert answer["encoded"] == ["audio, because: the audio file"]
         assert answer["seconds"] == 8
 
 
@@ -77,14 +77,14 @@ async def test_one_refusal_lists_every_problem_with_what_to_do(tmp_path: Path, e
         running = (await session.create("a hare. sandbox: slow 3600", **PRICED))["job_id"]
         failed = (await session.video("a fox. sandbox: fail generation_failed", **PRICED))["job_id"]
         refusal = (
-            await session.call("join_videos", job_ids=[done, running, "nosuchjob", failed], audio="/etc/passwd")
+            await session.call("join_videos", job_ids=[done, running, "nosuchjob", failed], audio_file="/etc/passwd")
         ).refusal
         assert list((tmp_path / "videos").iterdir()) == [next((tmp_path / "videos").glob("*.mp4"))]
     assert refusal.startswith("invalid_request: These videos cannot be joined, 4 problems:\n- ")
     assert f"- Job {running} is not finished. Call check_video until it gives a path" in refusal
     assert "- There is no job 'nosuchjob'. Call list_videos" in refusal
     assert f"- Job {failed} failed, so it has no video. Name another job." in refusal
-    assert "- audio is not a URL, and local files are not allowed: ask the user to allow folders" in refusal
+    assert "- audio_file is not a URL, and local files are not allowed: ask the user to allow folders" in refusal
     assert refusal.endswith("Nothing was changed or paid. Correct these and call join_videos again; it costs nothing.")
 
 
@@ -92,13 +92,13 @@ async def test_videos_of_another_orientation_or_too_short_ones_are_not_joined(tm
     async with connected(tmp_path, era) as session:
         wide, upright, square = await shots(session, PRICED, UPRIGHT, SQUARE)
         refusal = (await session.call("join_videos", job_ids=[wide, upright, square])).refusal
-        no_list = (await session.call("join_videos", job_ids=wide, crossfade=3, music="x.mp3")).refusal
+        no_list = (await session.call("join_videos", job_ids=wide, crossfade_seconds=3, music="x.mp3")).refusal
         one = (await session.call("join_videos", job_ids=[wide])).refusal
     assert f"The video of job {upright} is 496x864 (portrait), and the first is 864x496 (landscape)." in refusal
     assert f"The video of job {square} is 640x640 (square), and the first" in refusal
     assert "job_ids" in no_list
     assert "must be a list of 2–60 job ids" in no_list
-    assert "crossfade 3 must be 0–2 s, decimals allowed; nearest: 2" in no_list
+    assert "crossfade_seconds 3 must be 0–2 s, decimals allowed; nearest: 2" in no_list
     assert "music is not a parameter" in no_list
     assert "must be a list of 2–60 job ids" in one
 
