@@ -19,7 +19,7 @@ FIELDS: Mapping[str, str] = {
     "duration": "Seconds",
     "resolution": "",
     "aspect_ratio": "",
-    "first_frame": "URL or job_id to continue",
+    "first_frame": "URL or job_id (last frame)",
     "last_frame": "",
     "reference_images": "",
     "reference_videos": "",

@@ -10,28 +10,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.catalog import choose
-from seedance_mcp.catalog.check import sentences
 from seedance_mcp.catalog.choose import Known
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.jobs.journal.model import NewJob, new_id
+from seedance_mcp.jobs.refusal import in_parts, refusal
 from seedance_mcp.uploads.inputs import Inputs, PendingUpload
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice, Model
-    from seedance_mcp.catalog.check import Checked
-    from seedance_mcp.catalog.choose import Alternative, Candidate, Suggestion
+    from seedance_mcp.catalog.choose import Candidate
     from seedance_mcp.catalog.order import Order
     from seedance_mcp.catalog.price import Price, Prices
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors.vendor import Call, Vendor
-
-_SHOWN = 6
-"""The most models that a refusal names as alternatives."""
-_LONGEST_SHOWN = 1000
-"""Characters of the longest argument that a refusal repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +154,8 @@ def make_quote(
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
         instead = [] if others else choose.alternatives(settings.models, order.args, prices, inputs.check)
         nearest = choose.nearest(model, order.args, inputs.check)
-        raise _refusal(model, checked, order, nearest, others=others, instead=instead)
+        more = in_parts(checked, settings) if not others else ()
+        raise refusal(model, checked, order, nearest, others=others, instead=instead, more=more)
     cost = price(checked.request, prices)
     chosen = f"the model of job {order.model_of}" if order.model_of else None
     return _quote(settings, order, inputs, checked.request, checked.advice, cost, chosen)
@@ -213,7 +208,8 @@ def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ran
         checked = inputs.check(model, order.args, strict=True)
         others = choose.alternatives(models, order.args, prices, inputs.check)
         nearest = choose.nearest(model, order.args, inputs.check)
-        raise _refusal(model, checked, order, nearest, instead=others, of=len(settings.models))
+        more = in_parts(checked, settings)
+        raise refusal(model, checked, order, nearest, instead=others, more=more, of=len(settings.models))
     best = ranked[0]
     why = "; ".join([_why(ranked), *_excluding(settings, order, inputs, prices, best)])
     return _quote(settings, order, inputs, best.request, best.advice, best.price, why)
@@ -275,42 +271,3 @@ _KNOWN = {
     Known.OWN_UNITS: "price in USD unknown",
     Known.UNKNOWN: "price in USD unknown",
 }
-
-
-def _refusal(
-    model: Model,
-    checked: Checked,
-    order: Order,
-    suggestion: Suggestion | None,
-    *,
-    others: Sequence[str] = (),
-    instead: Sequence[Alternative] = (),
-    of: int = 0,
-) -> InvalidRequest:
-    count = len(checked.problems)
-    args, named = order.args, not of
-    whose = f", the model of job {order.model_of}," if order.model_of else ""
-    head = (
-        f"{model.id}{whose} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
-    )
-    lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
-    lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
-    if suggestion is not None:
-        without = f", without {' and '.join(suggestion.dropped)}" if suggestion.dropped else ""
-        works = ({"model": model.id} if named else {}) | suggestion.args
-        shown = {name: value for name, value in works.items() if len(str(value)) <= _LONGEST_SHOWN}
-        unchanged = " and ".join(name for name in works if name not in shown)
-        with_it = f", with {unchanged} as it is" if unchanged else ""
-        lines.append(f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}")
-    shown_above = suggestion.changed(args).keys() if suggestion is not None else set[str]()
-    lines += [f"Or: {other.text()}." for other in instead if other.changed.keys() != shown_above]
-    if others:
-        shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
-        lines.append(f"Unchanged, the request would be accepted by: {shown}.")
-    lines.append("Nothing was sent.")
-    wished = any(problem.field in FIELDS and problem.field in args for problem in checked.problems)
-    return InvalidRequest("\n".join(lines), next_step=_ASK if wished else _CORRECT)
-
-
-_CORRECT = "Correct these and call again."
-_ASK = "Correct your own mistakes and call again; where the user asked for it, tell the user or ask before paying."

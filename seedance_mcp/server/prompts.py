@@ -37,7 +37,7 @@ def _model(given: Mapping[str, str], settings: Settings) -> Model | None:
 
 def _chains(model: Model, settings: Settings) -> bool:
     """Whether a shot can begin with the last frame of the one before, which is a file of ours."""
-    takes_files = settings.vendor_of(model).upload is not None or bool(settings.upload_url)
+    takes_files = settings.takes_files(settings.vendor_of(model))
     return takes_files and as_made(model, {"mode": "first_frame"}) is not None and "first_frame" in model.modes
 
 

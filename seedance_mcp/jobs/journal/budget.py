@@ -104,7 +104,8 @@ def _admit_unpriced(caps: Caps, model: str) -> None:
     if caps.asked is not None:
         raise OverBudget(
             f"The price of {model} in USD is unknown, so max_cost cannot be enforced.",
-            next_step="Use a model with a known price (list_models), or ask the user whether to drop max_cost.",
+            next_step="Use a model with a known price (list_models), or ask the user to drop max_cost or to set "
+            "SEEDANCE_PRICES for it.",
         )
     capped = caps.per_video is not None or caps.per_day is not None
     if capped and not caps.allow_unpriced:
