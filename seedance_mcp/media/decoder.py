@@ -48,12 +48,12 @@ def main() -> None:
 
 
 def _problem(error: Exception, limits: dict[str, int]) -> str:
-    name = type(error).__name__
+    name, cause = type(error).__name__, error.__cause__ or error.__context__ or error
     if "Memory" in name:
         return _memory(limits["memory"])
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return f"the result has more than {limits['written'] / 1e9:.1f} GB"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(cause, OSError) and cause.errno == errno.EFBIG:
+        return f"the result has more than {limits['written'] / 1e6:.0f} MB"
+    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
         return "the disk is full"
     return name
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import mcp_types as types
 
-from seedance_mcp.catalog import Number, OneOf
+from seedance_mcp.catalog import Link, Number, OneOf
 from seedance_mcp.catalog.check import MOST_SHOWN
 from seedance_mcp.catalog.shape import as_made
 from seedance_mcp.errors import InvalidRequest
@@ -38,7 +38,9 @@ def _model(given: Mapping[str, str], settings: Settings) -> Model | None:
 def _chains(model: Model, settings: Settings) -> bool:
     """Whether a shot can begin with the last frame of the one before, which is a file of ours."""
     takes_files = settings.takes_files(settings.vendor_of(model))
-    return takes_files and as_made(model, {"mode": "first_frame"}) is not None and "first_frame" in model.modes
+    row = model.rows.get("first_frame")
+    only_assets = isinstance(row, Link) and row.schemes == ("asset",)  # which a vendor reviews first
+    return takes_files and not only_assets and as_made(model, {"mode": "first_frame"}) is not None
 
 
 def _shots(model: Model | None, settings: Settings) -> str:
@@ -81,7 +83,7 @@ def _storyboard(given: Mapping[str, str], settings: Settings) -> str:
         "the path of each. Where I want a choice, n makes variants of a shot; each is paid for.\n"
         "4. If a shot fails or is unknown, tell me; make no other shot again for it.\n"
         "5. join_videos with the job_ids in order makes one video and costs nothing: crossfade_seconds for soft "
-        "transitions, audio_file for a audio file of mine. Inspect it with preview_video, its path as job_id, and "
+        "transitions, audio_file for music or a voice of mine. Inspect it with preview_video, its path as job_id, and "
         "tell me the path, the length, and what all shots cost."
     )
 

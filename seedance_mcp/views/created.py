@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedance_mcp.catalog.price import MICROS, dollars
+from seedance_mcp.catalog.price import dollars
 from seedance_mcp.jobs.journal.model import FREE
 from seedance_mcp.sanitize import clean
 from seedance_mcp.views.cost import Fields, cost
@@ -148,13 +148,29 @@ def created_all(quote: Quote, admissions: Sequence[Admission], max_wait: int) ->
 
 
 def _cost_of_all(quote: Quote, jobs: Sequence[Job], *, is_new: bool) -> Fields:
-    """Return what the jobs cost together."""
-    costs = [job.cost for job in jobs]
-    if is_new and not any("charged_usd" in cost(job) or "charged_amount" in cost(job) for job in jobs):
-        return quote.price.times(len(jobs)).as_json()
-    if None in costs:
-        return {"unknown": "the price of one of them in USD is unknown; check_video gives each"}
-    return {"usd": sum(filter(None, costs)) / MICROS}
+    """Return what the jobs cost together: as it was quoted, if they are new and no vendor reports anything else."""
+    costs = [cost(job) for job in jobs]
+    together = quote.price.times(len(jobs)).as_json() if is_new else {}
+    if is_new and not any("charged_usd" in each or "charged_amount" in each for each in costs):
+        return together
+    summed = together | _summed(costs)
+    return summed if summed.keys() & _AMOUNTS else {"unknown": "check_video gives the price of each"}
+
+
+_AMOUNTS = {"usd", "amount", "charged_amount"}
+
+
+def _summed(costs: Sequence[Fields]) -> Fields:
+    """Return the sums of what all costs state in one unit."""
+    if len({each.get("unit") for each in costs}) > 1:
+        costs = [{name: value for name, value in each.items() if name == "usd"} for each in costs]
+    common = set[str].intersection(*(set(each) for each in costs)) - {"basis"}
+    summed: Fields = {}
+    for name in sorted(common):
+        first = costs[0][name]
+        is_number = isinstance(first, int | float) and not isinstance(first, bool)
+        summed[name] = round(sum(each[name] for each in costs), 6) if is_number else first
+    return summed
 
 
 def _what_happened(quote: Quote, admissions: Sequence[Admission]) -> list[str]:

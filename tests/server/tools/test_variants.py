@@ -60,7 +60,7 @@ async def test_a_repeated_call_returns_the_same_jobs(tmp_path: Path, era: str, k
         assert session.charge_count == 4
     assert again["job_ids"] == first["job_ids"]
     assert "All of them were there before: nothing new was paid" in again["note"]
-    assert again["cost"] == {"usd": pytest.approx(first["cost"]["usd"])}
+    assert again["cost"] == {"usd": pytest.approx(first["cost"]["usd"]), "reserved": True}
     assert two["job_ids"] == first["job_ids"][:2]
     assert plain["duplicate_of"] == first["job_ids"][0]
     assert four["job_ids"][:3] == first["job_ids"]
@@ -122,6 +122,15 @@ async def test_the_caps_hold_for_all_variants_before_the_first_is_sent(
     assert words in refusal
     if "open" not in words and "may be" not in words:
         assert "These 3 videos may cost $1.71" in refusal
+
+
+async def test_what_a_vendor_charges_in_its_own_unit_is_added_up(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        first = await session.create(SLOW, model="jimmyai/seedance2.0-mini", duration=5, resolution="480p", n=3)
+        again = await session.create(SLOW, model="jimmyai/seedance2.0-mini", duration=5, resolution="480p", n=3)
+    for answer in (first, again):
+        assert (answer["cost"]["charged_amount"], answer["cost"]["unit"]) == (4.5, "JimiCoin")
+    assert first["cost"]["basis"].startswith("3 x ")
 
 
 async def test_the_limit_for_one_video_is_for_each(tmp_path: Path, era: str) -> None:
