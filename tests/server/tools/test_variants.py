@@ -113,7 +113,7 @@ async def test_allow_duplicate_pays_for_all_of_them_again(tmp_path: Path, era: s
 )
 @pytest.mark.parametrize("more", [{}, {"dry_run": True}], ids=["create", "dry run"])
 async def test_the_caps_hold_for_all_variants_before_the_first_is_sent(
-    tmp_path: Path, era: str, setting: dict[str, str], argument: dict[str, Any], words: str, more: dict[str, Any]
+    tmp_path: Path, era: str, setting: dict[str, Any], argument: dict[str, Any], words: str, more: dict[str, Any]
 ) -> None:
     async with connected(tmp_path, era, **setting) as session:
         refusal = await session.refused(**PRICED, n=3, **argument, **more)
@@ -142,11 +142,11 @@ async def test_the_limit_for_one_video_is_for_each(tmp_path: Path, era: str) -> 
 async def test_the_user_is_asked_once_and_for_the_sum(tmp_path: Path, era: str, *, agree: bool) -> None:
     asked: list[str] = []
 
-    async def answer(_: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+    async def answer(_: Any, params: Any) -> types.ElicitResult:
         asked.append(params.message)
         return types.ElicitResult(action="accept", content={"ok": agree})
 
-    client = {"elicitation_callback": answer}
+    client: dict[str, Any] = {"elicitation_callback": answer}
     async with connected(tmp_path, era, client=client, SEEDANCE_CONFIRM_ABOVE="1") as session:
         result = await session.call("create_video", prompt="a fox", **PRICED, n=3)
         assert session.charge_count == (3 if agree else 0)
