@@ -31,7 +31,7 @@ _SHOWN = 6
 _LONGEST_SHOWN = 1000
 """Characters of the longest argument that a refusal repeats."""
 _CORRECT = "Correct these and call again."
-_ASK = "Correct your own mistakes and call again; where the user asked for it, tell the user or ask before paying."
+_ASK = "If the user asked for what is refused, ask the user what to change; otherwise correct it and call again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,17 @@ async def preview_video(service: JobService, call: Call) -> RichAnswer:
         "path": job.path,
         "times": list(shown.times),
         "last_frame": str(shown.last_frame),
-        "next_step": "To continue from here, give last_frame as first_frame of the next create_video.",
+        "next_step": _continue(service),
     }
     jpeg = base64.b64encode(shown.jpeg).decode()
     return RichAnswer(fields, (types.ImageContent(type="image", data=jpeg, mime_type="image/jpeg"),))
+
+
+def _continue(service: JobService) -> str:
+    """Say how the next video begins with the last frame, which is a local file, and which vendors take one."""
+    vendors = service.settings.vendors
+    able = [vendor.slug for vendor in vendors if service.settings.takes_files(vendor)]
+    if not able:
+        return "No configured vendor takes a local image, so that no video can continue this one."
+    whose = "" if len(able) == len(vendors) else f", with a model of {'/'.join(able)}"
+    return f"To continue from here, give last_frame as first_frame of the next create_video{whose}."
