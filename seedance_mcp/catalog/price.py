@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -38,6 +38,17 @@ class Price:
         if self.usd_micros is not None:
             return dollars(self.usd_micros)
         return f"{_plain(self.amount)} {self.unit}" if self.amount is not None else "unknown"
+
+    def times(self, count: int) -> Price:
+        """Return the price of so many such requests."""
+        if count == 1:
+            return self
+        return replace(
+            self,
+            basis=f"{count} x {self.basis}",
+            amount=None if self.amount is None else self.amount * count,
+            usd_micros=None if self.usd_micros is None else self.usd_micros * count,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the `cost` object of an answer, without the keys whose values are unknown."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.creator import Creator
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.housekeeping import Housekeeping
@@ -38,6 +39,7 @@ class Parts:
     quoter: Quoter
     uploader: Uploader
     submitter: Submitter
+    creator: Creator
     reconciler: Reconciler
     downloader: Downloader
     poller: Poller
@@ -90,13 +92,26 @@ def make_parts(
         journal, accounts, submitter.submit, uploader.as_sent, functools.partial(caps, settings), timing
     )
     price_lists = PriceLists(settings, web, timing)
+    quoter = Quoter(settings, journal, price_lists, inspector)
     return Parts(
         accounts=accounts,
         events=events,
         price_lists=price_lists,
-        quoter=Quoter(settings, journal, price_lists, inspector),
+        quoter=quoter,
         uploader=uploader,
         submitter=submitter,
+        creator=Creator(
+            settings,
+            web,
+            journal,
+            lock.id,
+            accounts=accounts,
+            quoter=quoter,
+            uploader=uploader,
+            downloader=downloader,
+            submitter=submitter,
+            reconciler=reconciler,
+        ),
         reconciler=reconciler,
         downloader=downloader,
         poller=poller,
