@@ -211,7 +211,8 @@ def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ran
         more = in_parts(checked, settings)
         raise refusal(model, checked, order, nearest, instead=others, more=more, of=len(settings.models))
     best = ranked[0]
-    why = "; ".join([_why(ranked), *_excluding(settings, order, inputs, prices, best)])
+    left = [f"the model of job {order.model_of} takes no local image"] if order.model_of else []
+    why = "; ".join([*left, _why(ranked), *_excluding(settings, order, inputs, prices, best)])
     return _quote(settings, order, inputs, best.request, best.advice, best.price, why)
 
 
@@ -226,7 +227,9 @@ def _excluding(settings: Settings, order: Order, inputs: Inputs, prices: Prices,
             ranked = choose.ranked(settings.models, without, prices, inputs.check)
             if ranked and ranked[0].known is Known.USD and ranked[0].price.usd_micros is not None:
                 other = ranked[0]
-                found.append((ranked[0].price.usd_micros, f"without {name}: {other.model.id}, {other.price.brief()}"))
+                instead = getattr(other.request, name)
+                how = f"without {name}" if instead is None else f"with {name} {instead}"
+                found.append((ranked[0].price.usd_micros, f"{how}: {other.model.id}, {other.price.brief()}"))
     if found:
         yield min(found)[1]
 
@@ -236,7 +239,8 @@ def _why(ranked: Sequence[Candidate]) -> str:
     best = ranked[0]
     peers = [c for c in ranked if c.standard == best.standard]
     if best.known in {Known.USD, Known.USD_WITH_CAUTION}:
-        why = f"cheapest of {len(peers)} with a known price" if len(peers) > 1 else "the only one with a known price"
+        what = "a known price" if best.known is Known.USD else "a price in USD, which may rise"
+        why = f"cheapest of {len(peers)} with {what}" if len(peers) > 1 else f"the only one with {what}"
     elif best.known is Known.OWN_UNITS:
         of = f"cheapest of {best.model.vendor}'s {len(peers)}" if len(peers) > 1 else f"{best.model.vendor}'s only one"
         why = f"{of} with a price in {best.price.unit}"
@@ -259,7 +263,7 @@ def _against(other: Candidate, best: Candidate) -> str:
     if other.known != best.known:
         return _KNOWN[other.known]
     if other.misused != best.misused:
-        return "made for other requests"
+        return f"meant for {' or '.join(sorted(other.model.prefers))}"
     if other.vendor != best.vendor:
         return "priced in other units"
     return "at another resolution"

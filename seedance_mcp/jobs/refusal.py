@@ -82,4 +82,4 @@ def in_parts(checked: Checked, settings: Settings) -> Iterator[str]:
 
 
 _CORRECT = "Correct these and call again."
-_ASK = "Correct your own mistakes and call again; where the user asked for it, tell the user or ask before paying."
+_ASK = "If the user asked for what is refused, ask the user what to change; otherwise correct it and call again."

@@ -101,6 +101,10 @@ class JobService:
         order = await in_full(order, self.settings, self.get, self._last_frame)
         return await self._parts.quoter.offers(order)
 
+    async def cheapest(self, quote: Quote) -> Offer | None:
+        """Return how the video of a quote is cheaper where its order leaves seconds or resolution open; None if not."""
+        return await self._parts.quoter.cheapest(quote)
+
     def url(self, quote: Quote) -> str:
         """Return the URL that creating a quote would POST to."""
         return self._web.url(quote.vendor, quote.call)
@@ -128,8 +132,7 @@ class JobService:
         model without a price in USD is paid for only where the caller has chosen it, or the user has `agreed`.
 
         Raises:
-            OverBudget, KeyReused, SettingError, JournalError, UploadPending, Stopping or why a file cannot be uploaded:
-                nothing was sent, unless the sentence names jobs.
+            OverBudget, JournalError, Stopping, and others: nothing was sent, unless the sentence names jobs.
         """
         await self.recover()
         return await self._parts.creator.create(quote, self._group, agreed=agreed)
@@ -214,9 +217,7 @@ class JobService:
         return await self._parts.downloader.download(job, on_progress)
 
     async def preview(self, video: Job | str, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
-        """Return frames of a saved video as an image, and save its last frame for the next video.
-
-        The video is that of a job, or a file in the folder for videos, such as a joined video.
+        """Return frames of a job's video, or of a file in the folder for videos, as an image; save its last frame.
 
         Raises:
             NoSavedVideo, SaveError, MissingExtra, UnreadableMedia: see `preview_file`; it may not be on disk (yet).

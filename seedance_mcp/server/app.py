@@ -46,7 +46,7 @@ INSTRUCTIONS = (
     "Makes Seedance videos. create_video starts one paid job and returns its job_id at once; check_video waits for the "
     "video. Ask what the video should show if the user has not said. Pass what the user asked for and leave the rest "
     "out. Never call create_video again for a job that is slow "
-    "or unknown. A refusal says what would work and costs nothing."
+    "or unknown. A started video cannot be cancelled or refunded. A refusal says what would work and costs nothing."
 )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.delivered import differences
@@ -19,7 +18,7 @@ from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text
 from seedance_mcp.views.cost import note as charge_note
 from seedance_mcp.views.created import created, created_all, quoted, settle
 from seedance_mcp.views.made import is_broken, measured, requested
-from seedance_mcp.views.text import known, to_text
+from seedance_mcp.views.text import iso, known, to_text
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.budget import Spending
@@ -100,7 +99,7 @@ def expires_at(job: Job, vendor: Vendor | None) -> float | None:
 
 def _expires_at(job: Job, vendor: Vendor | None) -> str | None:
     expires = expires_at(job, vendor)
-    return None if expires is None else _iso(expires)
+    return None if expires is None else iso(expires)
 
 
 def video(job: Job, vendor: Vendor | None) -> Fields:
@@ -138,7 +137,18 @@ def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
         return (
             "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
         )
-    return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
+    return NEXT_STEP[Code.NOT_SAVED] if job.save_error else _wait_on(job)
+
+
+def _wait_on(job: Job) -> str:
+    """Say how long to wait: a video that takes much longer than any usually does is better left to the user."""
+    if job.open and job.elapsed(time.time()) > _PATIENCE:
+        return "Tell the user that it takes unusually long; check_video tells later what became of it."
+    return "Call check_video again."
+
+
+_PATIENCE = 900.0
+"""Seconds."""
 
 
 def _where(job: Job) -> str:
@@ -159,7 +169,7 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
                 "state": job.state,
                 "model": job.model,
                 "cost": brief_cost(job),
-                "created_at": _iso(job.created_at),
+                "created_at": iso(job.created_at),
                 "prompt": _shorten(job.prompt),
                 "requested": requested(job),
                 "path": job.path,
@@ -178,7 +188,3 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
 def _shorten(prompt: str) -> str:
     visible = clean(prompt)
     return visible if len(visible) <= 60 else visible[:59] + "…"  # noqa: PLR2004  (60 characters recall a prompt)
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

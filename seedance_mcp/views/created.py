@@ -9,13 +9,14 @@ from seedance_mcp.jobs.journal.model import FREE
 from seedance_mcp.sanitize import clean
 from seedance_mcp.views.cost import Fields, cost
 from seedance_mcp.views.cost import note as charge_note
-from seedance_mcp.views.text import known
+from seedance_mcp.views.text import iso, known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seedance_mcp.catalog import Advice
     from seedance_mcp.jobs.journal.model import Admission, Job
+    from seedance_mcp.jobs.offers import Offer
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.vendors import Vendor
 
@@ -24,8 +25,8 @@ def _texts(advice: Sequence[Advice]) -> list[str]:
     return [a.text for a in advice]
 
 
-def quoted(quote: Quote, url: str) -> Fields:
-    """Answer a dry run: the price, and the exact request that would be sent to `url`."""
+def quoted(quote: Quote, url: str, cheapest: Offer | None = None) -> Fields:
+    """Answer a dry run: the price, the exact request that would be sent to `url`, and what would cost the least."""
     call = quote.call
     return known(
         {
@@ -33,6 +34,7 @@ def quoted(quote: Quote, url: str) -> Fields:
             "model": quote.model.id,
             "chosen": quote.chosen,
             "cost": quote.total.as_json(),
+            "cheapest": cheapest.text() + ("" if quote.order.n == 1 else " each") if cheapest else None,
             "size": quote.request.size,
             "assumed": dict(quote.request.assumed),
             "advice": _texts(quote.advice),
@@ -47,8 +49,8 @@ def _buy(quote: Quote) -> str:
     """Say which call makes exactly what was shown: neither another model nor a higher price."""
     micros = quote.total.usd_micros
     most = "" if micros is None else f" and max_cost {dollars(micros).removeprefix('$')}"
-    exactly = f"To make exactly this, call create_video again without dry_run, with model {quote.model.id}{most}."
-    return f"Nothing was sent. {exactly}"
+    again = f"call create_video again without dry_run, with model {quote.model.id}{most}."
+    return f"Nothing was sent. To make exactly this once the user agrees, {again}"
 
 
 _PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are placeholders for them.'
@@ -93,8 +95,8 @@ def settle(job: Job, vendor: Vendor | None) -> str:
     settle = f"`seedance-mcp videos resolve {job.id}"
     where = vendor.website if vendor is not None and vendor.website else "the vendor's site"
     person = (
-        f"ask the user to look for it at {where}, then to run {settle} --task-id TASK_ID` if it is there, "
-        f"or {settle} --not-charged` if it is not."
+        f"ask the user to look for it at {where} (sent {iso(job.created_at)}), then to run {settle} --task-id "
+        f"TASK_ID` with the id that it has there, or {settle} --not-charged` if it is not there and may be made again."
     )
     if vendor is not None and vendor.idempotency_header is not None and job.task_id is None:
         return f"{first} check_video asks the vendor again; if it stays unknown, {person}"

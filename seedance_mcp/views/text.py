@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from seedance_mcp.views.cost import money
@@ -44,3 +45,8 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
 def _word(value: Any) -> str:
     """Return a value as plain text, or as JSON where it is not text: models read `true`, not `True`."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def iso(seconds: float) -> str:
+    """Return a time in Unix seconds as a date and time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -27,7 +27,7 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        f"Show {FRAMES} frames, or one at a second",
+        f"{FRAMES} frames, or one at a second",
         inputs(_ROWS, {}, no_choices=frozenset()),
         None,
         preview_video,
@@ -52,6 +52,16 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
         **about,
         "times": list(shown.times),
         "last_frame": str(shown.last_frame),
-        "next_step": "To continue from here, give last_frame as first_frame of the next create_video.",
+        "next_step": _continue(service),
     }
     return ImageAnswer(fields, shown.jpeg)
+
+
+def _continue(service: JobService) -> str:
+    """Say how the next video begins with the last frame, which is a local file, and which vendors take one."""
+    vendors = service.settings.vendors
+    able = [vendor.slug for vendor in vendors if service.settings.takes_files(vendor)]
+    if not able:
+        return "No configured vendor takes a local image, so that no video can continue this one."
+    whose = "" if len(able) == len(vendors) else f", with a model of {'/'.join(able)}"
+    return f"To continue from here, give last_frame as first_frame of the next create_video{whose}."
