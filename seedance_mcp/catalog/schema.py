@@ -84,7 +84,7 @@ def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (
         parts = [f"URL, or job_id to continue ({'/'.join(continuing)} models)" if continuing else "URL"]
     if name == "reference_audios" and not brief and all(_needs_company(m, name) for m in able):
         parts.append("with an image or video")
-    if name == "web_search" and not brief and all(_is_for_text(m, name) for m in able):
+    if name == "web_search" and all(_is_for_text(m, name) for m in able):
         parts.append("text only")
     limits = () if brief and isinstance(row, Text) else _limits(row, rows)
     return ", ".join([*parts, *limits, *_defaults(rows)])

@@ -27,7 +27,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "create_video",
         "Create video",
-        "Start a paid video; then check_video. No model: cheapest known price"
+        "Start a paid video. No model: cheapest known price"
         + (". Media: URLs or paths" if settings.media_roots else ""),
         schema.merged_schema(settings.models, [v.slug for v in settings.vendors if not settings.takes_files(v)]),
         outputs(
@@ -52,7 +52,9 @@ async def create_video(service: JobService, call: Call) -> Fields:
     try:
         if order.dry_run:
             await service.check_caps(quote)
-            return views.quoted(quote, service.url(quote), await service.cheapest(quote))
+            offer = await service.cheapest(quote)
+            each = "" if quote.order.n == 1 else " each"
+            return views.quoted(quote, service.url(quote), offer.text() + each if offer else "")
         quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
         agreed = service.settings.confirm_above is not None  # then the user was asked about an unknown price
         admissions = await service.create_all(quote, agreed=agreed)
