@@ -45,7 +45,7 @@ class Price:
             return self
         return replace(
             self,
-            basis=f"{count} x {self.basis}",
+            basis=f"{count} × ({self.basis})",
             amount=None if self.amount is None else self.amount * count,
             usd_micros=None if self.usd_micros is None else self.usd_micros * count,
         )

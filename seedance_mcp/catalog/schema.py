@@ -81,7 +81,7 @@ def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (
         parts = []
     if name == "first_frame" and any(m.vendor in no_files for m in able):
         continuing = dict.fromkeys(m.vendor for m in able if m.vendor not in no_files)
-        parts = [f"URL, or job_id to continue ({'/'.join(continuing)} models)" if continuing else "URL"]
+        parts = [f"URL, or job_id to continue (by {'/'.join(continuing)} models)" if continuing else "URL"]
     if name == "reference_audios" and not brief and all(_needs_company(m, name) for m in able):
         parts.append("with an image or video")
     if name == "web_search" and all(_is_for_text(m, name) for m in able):

@@ -238,7 +238,7 @@ def test_a_merged_schema_requires_nothing_because_like_can_stand_for_any_field(m
     ("no_files", "said"),
     [
         ([], "URL or job_id (last frame)"),
-        (["ope", "seedanceapi", "12ai", "aigptimage"], "URL, or job_id to continue (jimmyai models)"),
+        (["ope", "seedanceapi", "12ai", "aigptimage"], "URL, or job_id to continue (by jimmyai models)"),
         (list(known_vendors()), "URL"),
     ],
 )
