@@ -37,6 +37,7 @@ PARAMETERS = {
     "safety_filter": "whether the vendor's content filter is on",
     "callback_url": "a public URL that the vendor calls when the video is done",
     "public": "whether the vendor may show the video in its gallery",
+    "options": "fields of one vendor's own, which `list_models` names for a model",
     "like": "the id of a job to repeat, except for the arguments given; the model stays, unless another one is named",
     "max_cost": "refuse if the video may cost more than this many USD; lowers your cap, never raises it",
     "request_key": "a name for this request: the same name and request give the same job, never a second one",

@@ -54,7 +54,7 @@ def tool_property(row: Row, description: str) -> Schema:
     Ranges are in the description, because some clients drop them from the schema; stated once, they cost half.
     """
     schema = dict(row.schema())
-    for keyword in ("pattern", "minLength", "minItems"):
+    for keyword in ("pattern", "not", "anyOf", "properties", "additionalProperties", "minLength", "minItems"):
         schema.pop(keyword, None)
     for keyword in ("minimum", "maximum", "maxLength", "maxItems"):
         if keyword in schema and re.search(rf"\b{schema[keyword]:g}\b", description):
@@ -63,7 +63,17 @@ def tool_property(row: Row, description: str) -> Schema:
         schema["items"] = {"type": "string"}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
+    if isinstance(row, Number) and _spans_all(row):
+        schema = {"type": "integer"}
     return schema | ({"description": description} if description else {})
+
+
+_HUGE = 10**6
+
+
+def _spans_all(row: Number) -> bool:
+    """Whether a range is so large that stating it helps nobody, as for a seed."""
+    return row.least is not None and row.most is not None and row.most - row.least > _HUGE
 
 
 def _description(name: str, models: Sequence[Model]) -> str:
@@ -82,13 +92,15 @@ def _description(name: str, models: Sequence[Model]) -> str:
 
 
 def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
-    if isinstance(row, Number):
+    if isinstance(row, Number) and not _spans_all(row):
         only = [r.only for r in rows if isinstance(r, Number) and r.only]
         least, most = (f"{end:g}" if end is not None else None for end in (row.least, row.most))
         if least is not None:
             yield f"from {least}" if most is None else f"{least}-{most}"
         if only:
             yield ("only " if row.only else "some models only ") + "/".join(map(str, only[0]))
+        if row.automatic is not None:
+            yield f"{row.automatic} automatic"
     if isinstance(row, Media | Text) and row.most:
         yield f"max {row.most}" + (" characters" if isinstance(row, Text) else "")
     if isinstance(row, Media | Link):
@@ -166,7 +178,8 @@ def field_descriptions(model: Model) -> Iterable[tuple[str, str]]:
         if name not in model.rows:
             continue
         row = model.kept_rows[name]
-        description = row.allowed() + (" (the upstream's limit)" if name in model.soft else "")
+        whose = " (the upstream's limit)" if name in model.soft else " (the user's setting)" if row.source.own else ""
+        description = row.allowed() + whose
         if isinstance(row, Media) and row.files:
             description += f" ({row.files.describe()})"
         if row.default is not None:

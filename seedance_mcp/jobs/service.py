@@ -146,6 +146,18 @@ class JobService:
             self._group.start_soon(self._parts.reconciler.keep_trying, job)
         return Admission(job)
 
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job that its vendor has not begun; return it as it is then.
+
+        Raises:
+            UnknownJob: the journal has no such job.
+            InvalidRequest: it has ended or begun, or its vendor cannot cancel.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: it was not cancelled, as far as is known.
+        """
+        await self.recover()
+        await self._parts.canceller.cancel(await self.get(job_id))
+        return await self.get(job_id)
+
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).
 

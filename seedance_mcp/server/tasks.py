@@ -6,6 +6,7 @@ user knows it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from datetime import UTC, datetime
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 EXTENSION = "io.modelcontextprotocol/tasks"
 _POLL_SECONDS = 5
 """Between two polls of a client, where nothing better is known."""
-_CANCEL = "The vendor cannot stop this video: the job goes on, is charged as usual, and list_videos has it."
+_CANCEL = "The vendor did not stop this video: the job goes on, is charged as usual, and list_videos has it."
 
 
 class TaskParams(types.RequestParams):
@@ -103,6 +104,8 @@ class Tasks:
     async def _cancel(self, ctx: Context, params: TaskParams) -> Json:
         service, job = await self._find(ctx, params.task_id)
         if not _ended(service, job):
+            with contextlib.suppress(SeedanceError):  # the message of the task says what became of it
+                await service.cancel(job.id)
             self._cancelled.add(job.id)
         return {"resultType": "complete"}
 

@@ -153,7 +153,7 @@ def build_submit(request: VideoRequest) -> Call:
         "web_search": request.web_search,
         "nsfw_checker": request.safety_filter,
     }
-    body = {"model": request.model.name, "input": {k: v for k, v in fields.items() if v is not None}}
+    body = {"model": request.model.wire, "input": {k: v for k, v in fields.items() if v is not None}}
     return Call("POST", "/api/v1/jobs/createTask", body)
 
 

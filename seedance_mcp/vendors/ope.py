@@ -126,7 +126,7 @@ _STATES: dict[str, TaskState] = {
 def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos (SEED §1, §2). The page wants either `size` or resolution and ratio; the latter are sent."""
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "resolution": request.resolution,
         "ratio": request.aspect_ratio,

@@ -197,7 +197,7 @@ _STATES: dict[str, TaskState] = {
 def build_submit(request: VideoRequest) -> Call:
     """POST /generate (SEED: request body)."""
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "duration": request.duration,
         "resolution": request.resolution,

@@ -154,7 +154,7 @@ def build_submit(request: VideoRequest) -> Call:
     if request.mode == "references" and len(images) < len(_MODE_BY_IMAGES):
         metadata["action"] = "multi_ref"  # otherwise the number of images chooses another mode (SEED:96-106)
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "duration": request.duration,
         "size": request.resolution,

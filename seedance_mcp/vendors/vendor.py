@@ -7,7 +7,7 @@ can be compared with the vendor's page and tested without a network.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
@@ -20,36 +20,8 @@ from seedance_mcp.catalog.files import FileKind
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code, NoSuchTask, UnexpectedAnswer, VendorUnreachable
-
-TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
-"""The states of a task. Each module maps its vendor's statuses to these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One HTTP request to a vendor. The sender adds origin and key."""
-
-    method: Literal["GET", "POST"]
-    path: str
-    body: Mapping[str, Any] | None = None
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    file_field: str = ""
-    """The form field for a file, where the request is a form instead of JSON; the sender adds the file."""
-    public: bool = False
-    """Whether the endpoint works without a key; then the sender leaves the key out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer: its status and its parsed JSON (None if the body is not JSON)."""
-
-    status: int
-    body: Any = None
-    retry_after: float | None = None
-    """Seconds to wait, from the header Retry-After."""
-    text: str = ""
-    """The beginning of the body, for the record of an answer that cannot be understood."""
+from seedance_mcp.vendors.abilities import Cancel, Inline, Listing
+from seedance_mcp.vendors.exchange import Answer, Call, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +57,10 @@ class Snapshot:
     charged: Decimal | None = None
     progress: float | None = None
     """Percent, for display only; it never decides the state."""
+    tokens: int | None = None
+    """What the video took, where the vendor counts tokens instead of reporting a charge."""
+    last_frame_url: str | None = None
+    """The link to the video's last frame as an image, where the vendor makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +147,14 @@ class Vendor:
     """The documented lifetime of a video's link, in days."""
     upload: Upload | None = None
     """How to upload local files, where the vendor accepts them."""
+    inline: Inline | None = None
+    """Whether requests may contain local files themselves."""
+    cancel: Cancel | None = None
+    """How to cancel a task, where the vendor can."""
+    listing: Listing | None = None
+    """How to find a task whose submit was not answered, where the vendor lists tasks."""
+    console: str = ""
+    """The page where the user activates models and tops up the account."""
     account_queries: tuple[Query[str], ...] = ()
     """Queries about the account; each answer is returned as text."""
     price_list: Query[Mapping[str, UnitPrice]] | None = None

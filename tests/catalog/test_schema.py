@@ -213,7 +213,7 @@ def test_a_merged_schema_uses_only_keywords_that_every_client_supports(models: S
     assert schema["additionalProperties"] is False
     for name, field in schema["properties"].items():
         assert re.fullmatch("[a-z0-9_]{1,40}", name)
-        assert field["type"] in ("string", "integer", "number", "boolean", "array")
+        assert field["type"] in ("string", "integer", "number", "boolean", "array", "object")
         assert field.keys() <= {
             "type", "description", "enum", "items", "minimum", "maximum", "minLength", "maxLength", "maxItems"
         }  # fmt: skip

@@ -21,7 +21,8 @@ from seedance_mcp.cli.parser import parser
 from seedance_mcp.sandbox import BEHAVIOURS
 from seedance_mcp.settings import every_setting, load
 from seedance_mcp.vendors import known_vendors
-from tests.server.mcp_client import connected
+from tests.about import RESELLERS
+from tests.server.mcp_client import connected, with_keys
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -97,7 +98,7 @@ def test_every_client_is_shown_with_the_published_package(client: str) -> None:
 async def test_the_example_refusal_is_what_the_server_answers(tmp_path: Path) -> None:
     (example,) = re.findall(r"```\n(invalid_request: .*?)\n```", README, re.DOTALL)
     request = {"model": "seedanceapi/seedance-2-mini", "resolution": "1080p", "duration": 3}
-    async with connected(tmp_path, "legacy") as session:
+    async with connected(tmp_path, "legacy", **with_keys(*RESELLERS)) as session:
         assert await session.refused("A red kite over a grey beach", **request) == example
 
 

@@ -94,6 +94,11 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
                 next_step=f"Tell the user, and ask which to take; with their word, call again with model {model}.",
             )
         return
+    if reserve < 0:  # a bug in the rows of a vendor: it would raise what is left of the budget
+        raise OverBudget(
+            f"The price of {model} comes out below zero ({dollars(reserve)}), so no cap can be enforced.",
+            next_step="Use another model, and ask the user to report this to the author of that vendor's module.",
+        )
     for cap, whose in ((caps.asked, "max_cost"), (caps.per_video, "the user's limit for one video")):
         if cap is not None and reserve > cap:
             step = None if cap == caps.asked else RAISE_CAP

@@ -12,6 +12,7 @@ from seedance_mcp.sanitize import clean
 from seedance_mcp.server.tools import check_video
 from seedance_mcp.server.tools.confirm import confirm
 from seedance_mcp.server.tools.tool import OBJECT, STRING, STRINGS, Call, Tool, outputs
+from seedance_mcp.views import drift
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
@@ -78,11 +79,15 @@ async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> 
 async def _refused(service: JobService, quote: Quote, job: Job) -> VendorRefused:
     code = Code(job.error_code or Code.INVALID_REQUEST)
     reason = (clean(job.error_message or "") or "no reason given").rstrip(".")
-    step = _review_step(quote) if code is Code.REAL_PERSON else None
+    changed = drift.may_have_changed(job.state, code)
+    meaning = f" {drift.explain(quote.vendor.name, job.request)}" if changed else ""
+    step = _review_step(quote) if code is Code.REAL_PERSON else _open_step(quote, code)
     if code in _ELSEWHERE and (other := await _elsewhere(service, quote)):
         step = f"{NEXT_STEP[code]} Or ask the user whether to use {other}."
     return VendorRefused(
-        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.", code=code, next_step=step
+        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.{meaning}",
+        code=code,
+        next_step=step,
     )
 
 
@@ -98,6 +103,13 @@ async def _elsewhere(service: JobService, quote: Quote) -> str | None:
 
 def _priced(quote: Quote) -> str:
     return quote.price.brief() if quote.price.amount is not None else "price unknown"
+
+
+def _open_step(quote: Quote, code: Code) -> str | None:
+    """Say where the user activates a model, where the vendor asks for that."""
+    if code is not Code.MODEL_NOT_OPEN or not quote.vendor.console:
+        return None
+    return f"Ask the user to activate {quote.model.id} at {quote.vendor.console}, or use another model of list_models."
 
 
 def _review_step(quote: Quote) -> str | None:

@@ -52,7 +52,7 @@ def build_submit(request: VideoRequest) -> Call:
     """POST /api/open-api/v1/seedance/videos (SEED: request parameters)."""
     in_name = len(getattr(request.model.rows["resolution"], "values", ())) == 1
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "duration": request.duration,
         "resolution": None if in_name else request.resolution,
