@@ -161,9 +161,7 @@ def price(request: VideoRequest, prices: Prices) -> Price:
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
     known = Price(basis, amount, unit, caution=caution, per=per, tokens=tokens, unit_usd=reported)
     if usd_per_unit is None:
-        what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
-        why = f"{request.model.vendor} does not publish {what}; ask the user to set SEEDANCE_PRICES"
-        return replace(known, unknown=why)
+        return replace(known, unknown=_worthless(request.model.vendor, unit))
     return replace(known, usd_micros=int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING)))
 
 
@@ -195,6 +193,16 @@ def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | 
     if rate is None or own.rates or billing.factor is None:
         return rate
     return rate * billing.factor(request)
+
+
+_CURRENCIES = {"CNY", "EUR", "GBP", "HKD", "JPY", "SGD"}
+
+
+def _worthless(vendor: str, unit: str) -> str:
+    if unit in _CURRENCIES:
+        return f"{vendor} charges {unit}; ask the user to set SEEDANCE_PRICES, with what one is worth in USD"
+    what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
+    return f"{vendor} does not publish {what}; ask the user to set SEEDANCE_PRICES"
 
 
 def _formula(request: VideoRequest, per: Per | None, unit: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.buyer import Buyer
 from seedance_mcp.jobs.cancel import Canceller
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
@@ -45,6 +46,7 @@ class Parts:
     poller: Poller
     waiter: Waiter
     housekeeping: Housekeeping
+    buyer: Buyer
     canceller: Canceller
 
 
@@ -99,11 +101,12 @@ def make_parts(
         timing,
     )
     price_lists = PriceLists(settings, web, timing)
+    quoter = Quoter(settings, journal, price_lists, inspector)
     return Parts(
         accounts=accounts,
         events=events,
         price_lists=price_lists,
-        quoter=Quoter(settings, journal, price_lists, inspector),
+        quoter=quoter,
         uploader=uploader,
         submitter=submitter,
         reconciler=reconciler,
@@ -130,6 +133,18 @@ def make_parts(
             poller=poller,
             downloader=downloader,
             timing=timing,
+        ),
+        buyer=Buyer(
+            settings,
+            web,
+            journal,
+            accounts,
+            lock.id,
+            quoter=quoter,
+            uploader=uploader,
+            submitter=submitter,
+            reconciler=reconciler,
+            downloader=downloader,
         ),
         canceller=Canceller(web, accounts.vendor, poller.poll, timing),
     )

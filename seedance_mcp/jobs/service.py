@@ -11,7 +11,6 @@ import anyio
 from seedance_mcp.errors import InvalidRequest, SaveError, SeedanceError
 from seedance_mcp.jobs.download.preview import Previewed, preview_video
 from seedance_mcp.jobs.earlier import in_full
-from seedance_mcp.jobs.journal.budget import caps
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, Page
 from seedance_mcp.jobs.lookup import find_job, get_job
 from seedance_mcp.jobs.parts import make_parts
@@ -61,7 +60,7 @@ class JobService:
         self.autosave = autosave
         self.stop_grace = timing.stop_grace
         """Seconds that submissions under way get when the service closes."""
-        self._journal, self._web, self._lock, self._now = journal, web, lock, timing.clock
+        self._journal, self._web, self._now = journal, web, timing.clock
         self._inspector = inspector or Inspector()
         self._group: TaskGroup | None = None
         self._parts = make_parts(
@@ -129,22 +128,7 @@ class JobService:
             Stopping: the server stops before the outcome is known.
         """
         await self.recover()
-        await self._parts.downloader.check_folder()
-        await self._web.prepare()  # what cannot be sent is refused before anything is written
-        request, chosen = quote.request, agreed or quote.order.model is not None
-        if quote.uploads:
-            await self.check_caps(quote, chosen=chosen)
-            request = await self._parts.uploader.upload_all(request, quote.uploads, quote.vendor, self._group)
-        limits = caps(self.settings, quote.order.max_cost, chosen=chosen)
-        account = self._parts.accounts.id(quote.vendor.slug)
-        new = quote.new_job(owner=self._lock.id, account=account, cap=limits.one_video)
-        admission = await self._journal.admit(new, limits)
-        if admission.duplicate:
-            return admission
-        job = await self._parts.submitter.submit(admission.job, request, quote.vendor)
-        if self._group is not None and self._parts.reconciler.can(job):
-            self._group.start_soon(self._parts.reconciler.keep_trying, job)
-        return Admission(job)
+        return await self._parts.buyer.buy(quote, self._group, agreed=agreed)
 
     async def cancel(self, job_id: str) -> Job:
         """Cancel a job that its vendor has not begun; return it as it is then.

@@ -59,7 +59,7 @@ def test_both_readmes_show_the_same_examples_and_tools() -> None:
         found = re.findall(pattern, README, re.DOTALL | re.MULTILINE)
         assert found
         assert [text for text in found if text not in chinese] == []
-    tools = re.compile(r"^\| (`(?:list|create|check|preview)_\w+`) \|", re.MULTILINE)
+    tools = re.compile(r"^\| (`(?:list|create|check|cancel|preview)_\w+`) \|", re.MULTILINE)
     assert tools.findall(chinese) == tools.findall(README)
 
 
