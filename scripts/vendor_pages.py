@@ -63,7 +63,7 @@ def table_rows(vendors: Sequence[Vendor], words: Words) -> Iterator[tuple[str, .
 
 
 def _website(vendor: Vendor) -> str:
-    return vendor.console or _people(vendor).get("website", {}).get("value", vendor.base_url)
+    return vendor.website or vendor.base_url
 
 
 def _people(vendor: Vendor) -> dict[str, Any]:

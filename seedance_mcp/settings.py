@@ -111,6 +111,11 @@ class Settings:
         """Return the configured vendor of a model."""
         return next(v for v in self.vendors if v.slug == model.vendor)
 
+    def takes_files(self, vendor: Vendor) -> bool:
+        """Whether local images can reach a vendor: by its own upload, within the request, or by the user's bucket."""
+        inline = vendor.inline is not None and "image" in vendor.inline.kinds
+        return vendor.upload is not None or inline or bool(self.upload_url)
+
 
 def _as_text(value: object) -> str:
     try:

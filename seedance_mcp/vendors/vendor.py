@@ -136,7 +136,8 @@ class Vendor:
     build_download: Callable[[str], Call] | None = None
     """How to download the video with the key from the vendor's origin, where the status has no URL."""
     no_such_task: frozenset[str] = frozenset()
-    """The codes by which the vendor says that it does not know a task, in lower case."""
+    """The codes by which the vendor says that it does not know a task, in lower case; what stands before a dot is enough.
+    """
     busy_statuses: frozenset[int] = frozenset()
     """HTTP statuses, besides the usual ones, by which the vendor documents that it takes no job for the moment."""
     idempotency_header: str | None = None
@@ -153,13 +154,13 @@ class Vendor:
     """How to cancel a task, where the vendor can."""
     listing: Listing | None = None
     """How to find a task whose submit was not answered, where the vendor lists tasks."""
-    console: str = ""
-    """The page where the user activates models and tops up the account."""
     account_queries: tuple[Query[str], ...] = ()
     """Queries about the account; each answer is returned as text."""
     price_list: Query[Mapping[str, UnitPrice]] | None = None
     """The public price list, by the model names that requests use."""
     env: str = ""
+    website: str = ""
+    """Where a person sees the account's tasks and what they cost; the facts' `website`."""
     docs: str = ""
     """The public page that documents the rows."""
 
@@ -292,7 +293,8 @@ def read_snapshot(vendor: Vendor, answer: Answer) -> Snapshot:
     refusal = vendor.parse_error(answer)
     if refusal is None and answer.status < HTTPStatus.BAD_REQUEST:
         return vendor.parse_status(answer)
-    if refusal is not None and refusal.vendor_code.casefold() in vendor.no_such_task:
+    code = refusal.vendor_code.casefold() if refusal is not None else ""
+    if refusal is not None and not vendor.no_such_task.isdisjoint({code, code.partition(".")[0]}):
         raise NoSuchTask(f"{vendor.name} does not know the task of this job: {refusal.message or 'no message'}.")
     message = refusal.message if refusal else f"HTTP {answer.status}"
     raise VendorUnreachable(f"{vendor.name} could not report the status of the job: {message}.")

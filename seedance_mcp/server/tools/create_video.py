@@ -29,7 +29,7 @@ def tool(settings: Settings) -> Tool:
         "Create video",
         "Start a paid video; then check_video. No model: cheapest known price"
         + (". Media: URLs or paths" if settings.media_roots else ""),
-        schema.merged_schema(settings.models),
+        schema.merged_schema(settings.models, [v.slug for v in settings.vendors if not settings.takes_files(v)]),
         outputs(
             # As a task, its result is the video.
             check_video.FIELDS
@@ -107,9 +107,9 @@ def _priced(quote: Quote) -> str:
 
 def _open_step(quote: Quote, code: Code) -> str | None:
     """Say where the user activates a model, where the vendor asks for that."""
-    if code is not Code.MODEL_NOT_OPEN or not quote.vendor.console:
+    if code is not Code.MODEL_NOT_OPEN or not quote.vendor.website:
         return None
-    return f"Ask the user to activate {quote.model.id} at {quote.vendor.console}, or use another model of list_models."
+    return f"Ask the user to activate {quote.model.id} at {quote.vendor.website}, or use another model of list_models."
 
 
 def _review_step(quote: Quote) -> str | None:

@@ -206,19 +206,20 @@ def build_cancel(task_id: str) -> Call:
 # -- the two sites -------------------------------------------------------------------------------------------------
 
 
-def _vendor(site: Site, name: str, base_url: str, docs: str, console: str, video_host: str) -> Vendor:
+def _vendor(site: Site, name: str, base_url: str, docs: str, website: str, video_host: str) -> Vendor:
     return Vendor(
         slug=site.slug,
         name=name,
         base_url=base_url,
         docs=docs,
-        console=console,
+        website=website,
         models=models(site),
         build_submit=build_submit,
         parse_submit=parse_submit,
         build_status=build_status,
         parse_status=parse_status,
         parse_error=parse_error,
+        no_such_task=frozenset({"notfound"}),  # NotFound.PARAMETER (PUB:errors), as of a task of more than 7 days
         video_hosts=(video_host,),
         link_days=1,
         inline=Inline(
