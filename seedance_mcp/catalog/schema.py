@@ -38,13 +38,13 @@ def merged_schema(models: Sequence[Model], no_files: Sequence[str] = ()) -> Sche
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-_FEW = 100
-"""Characters of all ids together; more would cost more tokens than a call of list_models."""
+_FEW, _SHORT = 4, 100
+"""Models, and characters of all their ids together; more would cost more tokens than a call of list_models."""
 
 
 def _model(models: Sequence[Model]) -> Schema:
     """List the ids of a few models."""
-    if sum(len(m.id) for m in models) <= _FEW:
+    if len(models) <= _FEW and sum(len(m.id) for m in models) <= _SHORT:
         return {"type": "string", "enum": [m.id for m in models]}
     return {"type": "string", "description": "From list_models"}
 
@@ -61,7 +61,7 @@ def tool_property(row: Row, description: str) -> Schema:
         if keyword in schema and re.search(rf"\b{schema[keyword]:g}\b", description):
             del schema[keyword]
     if isinstance(row, Media):
-        schema["items"] = {"type": "string"}
+        schema = {"type": "array", "items": {"type": "string"}}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
     if isinstance(row, Number) and _spans_all(row):
@@ -105,18 +105,25 @@ def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
             yield ("only " if row.only else "some models only ") + "/".join(map(str, only[0]))
         if row.automatic is not None:
             yield f"{row.automatic} automatic"
-    if isinstance(row, Media | Text) and row.most:
-        yield f"max {row.most}" + (" characters" if isinstance(row, Text) else "")
+    if isinstance(row, Text) and row.most:
+        yield f"max {row.most} characters"
+    if isinstance(row, Media) and row.most and row.most < _MANY:
+        yield f"max {row.most}"
     if isinstance(row, Media | Link):
         schemes = row.link.schemes if isinstance(row, Media) else row.schemes
         if schemes == ("asset",):
             yield "asset:// only"
 
 
+_MANY = 10
+"""Files; so many or more are seldom at hand, so their limit is left to a refusal."""
+
+
 def _defaults(rows: Sequence[Row]) -> Iterator[str]:
     defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
     if len(defaults) > 1:
-        yield "default by model"
+        if not any(isinstance(r, OneOf) for r in rows):  # of a list, that goes without saying
+            yield "default by model"
     elif defaults:
         with_image = any(isinstance(r, OneOf) and r.default_with_media != SAME for r in rows)
         yield f"default {str(next(iter(defaults))).lower()}" + (" without images" if with_image else "")

@@ -136,8 +136,7 @@ class Vendor:
     build_download: Callable[[str], Call] | None = None
     """How to download the video with the key from the vendor's origin, where the status has no URL."""
     no_such_task: frozenset[str] = frozenset()
-    """The codes by which the vendor says that it does not know a task, in lower case; what stands before a dot is enough.
-    """
+    """The codes by which the vendor says that it knows no such task, or what they have before a dot; in lower case."""
     busy_statuses: frozenset[int] = frozenset()
     """HTTP statuses, besides the usual ones, by which the vendor documents that it takes no job for the moment."""
     idempotency_header: str | None = None

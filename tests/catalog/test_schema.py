@@ -239,7 +239,7 @@ def test_a_merged_schema_requires_nothing_because_like_can_stand_for_any_field(m
     ("no_files", "said"),
     [
         ([], "URL or job_id (last frame)"),
-        (["ope", "seedanceapi", "12ai", "aigptimage"], "URL, or job_id (last frame; jimmyai only)"),
+        ([slug for slug in known_vendors() if slug != "jimmyai"], "URL, or job_id (last frame; jimmyai only)"),
         (list(known_vendors()), "URL"),
     ],
 )
@@ -263,7 +263,8 @@ def test_descriptions_name_a_default_where_all_models_share_it_and_else_say_that
     for name, field in merged_schema(models)["properties"].items():
         defaults = {m.rows[name].default for m in models if name in m.rows} - {None}
         said = re.findall(r"default (\S+)", field.get("description", ""))
-        assert said == ([str(defaults.pop()).lower()] if len(defaults) == 1 else ["by"] if defaults else []), name
+        by_model = ["by"] if len(defaults) > 1 and "enum" not in field else []  # of a list, that goes without saying
+        assert said == ([str(defaults.pop()).lower()] if len(defaults) == 1 else by_model), name
 
 
 @pytest.mark.parametrize("slug", known_vendors())
@@ -271,7 +272,7 @@ def test_a_merged_schema_lists_the_ids_of_few_models(slug: str) -> None:
     models = known_vendors()[slug].models
     ids = [m.id for m in models]
     field: Schema = merged_schema(models)["properties"]["model"]
-    assert field.get("enum") == (ids if sum(map(len, ids)) <= 100 else None)
+    assert field.get("enum") == (ids if len(ids) <= 4 and sum(map(len, ids)) <= 100 else None)
 
 
 def test_an_exact_schema_states_the_defaults() -> None:

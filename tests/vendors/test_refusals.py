@@ -30,6 +30,7 @@ MEANING = {
     "AccountOverdueError": Code.NO_CREDIT,
     "AccessDenied": Code.AUTH,
     "InvalidEndpoint.NotFound": Code.NOT_FOUND,
+    "NotFound.task": Code.NOT_FOUND,
     "ModelNotOpen": Code.MODEL_NOT_OPEN,
     "RateLimitExceeded.EndpointRPMExceeded": Code.RATE_LIMITED,
     "ModelAccountRpmRateLimitExceeded": Code.RATE_LIMITED,
