@@ -127,7 +127,10 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a private part of its own room": (
         {"jobs/quote.py": "from seedance_mcp.jobs.submit import Submitter", "jobs/submit.py": ""},
-        "jobs/quote.py:1 imports jobs/submit, but only jobs/housekeeping and jobs/parts may import jobs/submit.",
+        (
+            "jobs/quote.py:1 imports jobs/submit, but only jobs/buyer, jobs/housekeeping and jobs/parts may import "
+            "jobs/submit."
+        ),
     ),
     "a tool that is imported by more than the app": (
         {"server/resources.py": "from seedance_mcp.server.tools.tool import Tool", "server/tools/tool.py": ""},

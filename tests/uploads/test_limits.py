@@ -104,7 +104,7 @@ async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path,
 async def test_the_refusal_names_models_that_would_accept_the_file_and_the_bucket_setting(
     tmp_path: Path, photos: Path
 ) -> None:
-    async with with_photos(tmp_path) as session:
+    async with with_photos(tmp_path, **with_keys(*RESELLERS)) as session:
         answer = await session.refused(model="ope/seedance-2-0", first_frame="fox.png")
     assert "first_frame (fox.png) is a local file that OPE.AI cannot accept: it has no upload API" in answer
     assert "SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)" in answer
