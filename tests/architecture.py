@@ -98,7 +98,7 @@ FACES: dict[str, set[str]] = {
         "jobs/timing",
     },
     "server": {"server/app", "server/stdio"},
-    "vendors": {"vendors", "vendors/abilities", "vendors/kit", "vendors/refusals", "vendors/vendor"},
+    "vendors": {"vendors", "vendors/abilities", "vendors/fields", "vendors/kit", "vendors/refusals", "vendors/vendor"},
 }
 """The parts of a room that other rooms may import. A room without an entry may be imported whole."""
 

@@ -122,7 +122,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         {"cli/doctor.py": "from seedance_mcp.vendors.ope import VENDOR", "vendors/ope.py": ""},
         (
             "cli/doctor.py:1 imports vendors/ope, but from vendors, other rooms may import only vendors, "
-            "vendors/abilities, vendors/kit, vendors/refusals and vendors/vendor."
+            "vendors/abilities, vendors/fields, vendors/kit, vendors/refusals and vendors/vendor."
         ),
     ),
     "a private part of its own room": (

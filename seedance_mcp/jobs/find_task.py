@@ -1,7 +1,8 @@
 """Find the task of a job whose POST was not answered, in the vendor's list of the account's tasks.
 
-A task is the job's if it alone has the job's mark, model and time, and no other job has it. Where no mark could travel,
-because the request itself uses the field that carries it, only one task of that model and time may be without an owner.
+A task is the job's if it alone has the job's mark, model, time and shape, and no other job has it. Where no mark could
+travel, because the request itself uses the field that carries it, only one task of that model, time and shape may be
+without an owner.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from seedance_mcp.catalog import Number
 from seedance_mcp.errors import VendorRefused
 from seedance_mcp.jobs.journal.model import STATES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from seedance_mcp.catalog import Model
+    from seedance_mcp.catalog import Model, Row
     from seedance_mcp.jobs.journal.model import Job, Journal
     from seedance_mcp.vendors.abilities import Listed, Listing
     from seedance_mcp.vendors.vendor import Vendor
@@ -106,4 +108,12 @@ def _fits(task: Listed, job: Job, model: Model, listing: Listing) -> bool:
     if task.created_at is not None and not -_BEFORE <= task.created_at - job.created_at <= _AFTER:
         return False
     unmarked = listing.own_field in (job.request.get("options") or {})
-    return unmarked or task.mark == listing.mark(job.id)
+    if not unmarked and task.mark != listing.mark(job.id):
+        return False
+    return all(_agrees(value, job.request.get(name), model.rows.get(name)) for name, value in task.shape.items())
+
+
+def _agrees(listed: object, asked: object, row: Row | None) -> bool:
+    """Whether a task has what was asked for; where the vendor chose, or nobody asked, it may have anything."""
+    automatic = row.automatic if isinstance(row, Number) else "adaptive"
+    return asked is None or asked in (automatic, listed) or str(asked).casefold() == str(listed).casefold()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Listed:
     """The name that the vendor's API has for the model."""
     mark: str = ""
     """The mark that the vendor echoes, if it was submitted with one."""
+    shape: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The fields of its request, by our names, as far as the vendor lists them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,25 +31,20 @@ from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.catalog.tokens import counted_in_tokens, video_tokens
 from seedance_mcp.errors import Code, UnexpectedAnswer
 from seedance_mcp.vendors.abilities import Cancel, Inline, Listed, Listing
+from seedance_mcp.vendors.fields import Amount, Charge, Percent, TaskId, find_task_id, in_path, read
 from seedance_mcp.vendors.refusals import classify, status_of
 from seedance_mcp.vendors.vendor import (
     Accepted,
-    Amount,
     Answer,
     Asset,
     Call,
-    Percent,
     Query,
     Refusal,
     Review,
     Snapshot,
-    TaskId,
     TaskState,
     Upload,
     Vendor,
-    find_task_id,
-    in_path,
-    read,
 )
 
 __all__ = [
@@ -63,6 +58,7 @@ __all__ = [
     "Billing",
     "Call",
     "Cancel",
+    "Charge",
     "Code",
     "FileLimits",
     "Flag",

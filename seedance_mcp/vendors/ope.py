@@ -31,19 +31,9 @@ from seedance_mcp.catalog.price import UNNAMED_CURRENCY
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.catalog.rows import NEAREST
 from seedance_mcp.catalog.sizes import SIZES
+from seedance_mcp.vendors.fields import Percent, TaskId, in_path, read
 from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
-from seedance_mcp.vendors.vendor import (
-    Accepted,
-    Answer,
-    Call,
-    Percent,
-    Snapshot,
-    TaskId,
-    TaskState,
-    Vendor,
-    in_path,
-    read,
-)
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor
 
 _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.content"), public=True)
 _FRAME = replace(_URL, source=Source("SEED:72-75,77-83", "params.item"))

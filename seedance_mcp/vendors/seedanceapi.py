@@ -31,19 +31,9 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
+from seedance_mcp.vendors.fields import Charge, TaskId, read
 from seedance_mcp.vendors.refusals import classify
-from seedance_mcp.vendors.vendor import (
-    Accepted,
-    Answer,
-    Call,
-    Charge,
-    Refusal,
-    Snapshot,
-    TaskId,
-    TaskState,
-    Vendor,
-    read,
-)
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor
 
 _IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"), public=True)
 _VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"), public=True)

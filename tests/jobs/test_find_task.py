@@ -84,6 +84,28 @@ async def test_without_a_mark_only_a_single_task_is_taken(tmp_path: Path) -> Non
         assert job.error_message.startswith("BytePlus ModelArk lists several tasks that could be this job: cgt-")
 
 
+@pytest.mark.parametrize("other", [{"resolution": "720p"}, {"duration": 5}, {"generate_audio": False}])
+async def test_a_task_of_another_shape_is_not_taken(tmp_path: Path, other: dict[str, Any]) -> None:
+    unmarked = ARK | {"options": {"execution_expires_after": 3600}}
+    sandbox = Sandbox(pace=0)
+    async with service(tmp_path, sandbox) as opened:
+        job = await create(opened, LOST, **unmarked)
+        (task,) = sandbox.tasks.values()
+        true_request = task.request
+        task.request = replace(true_request, **other)
+        assert (await opened.check(job.id)).state == "unknown"
+        task.request = true_request
+        assert (await opened.check(job.id)).task_id == task.id
+
+
+async def test_where_the_vendor_chooses_a_task_may_have_any_shape(tmp_path: Path) -> None:
+    asked = ARK | {"duration": -1, "aspect_ratio": "adaptive"}
+    sandbox = Sandbox(pace=0)
+    async with service(tmp_path, sandbox) as opened:
+        job = await create(opened, LOST, **asked)
+        assert (await opened.check(job.id)).task_id == sandbox.charges[0].task_id
+
+
 async def test_a_task_of_another_time_or_model_is_not_taken(tmp_path: Path) -> None:
     sandbox = Sandbox(pace=0)
     async with service(tmp_path, sandbox) as opened:

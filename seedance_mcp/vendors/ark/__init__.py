@@ -18,6 +18,7 @@ from seedance_mcp.vendors.kit import (
     Answer,
     Call,
     Cancel,
+    Charge,
     Code,
     Inline,
     Listed,
@@ -110,7 +111,7 @@ class _Content(BaseModel):
 
 
 class _Usage(BaseModel):
-    completion_tokens: int | None = None
+    completion_tokens: Charge = None
 
 
 class _Task(BaseModel):
@@ -138,7 +139,7 @@ def parse_status(answer: Answer) -> Snapshot:
         task.status,
         content.video_url,
         refusal,
-        tokens=tokens if tokens is not None and tokens >= 0 else None,
+        tokens=tokens,
         last_frame_url=content.last_frame_url,
     )
 
@@ -170,6 +171,10 @@ class _Items(BaseModel):
         model: str = ""
         created_at: float | None = None
         execution_expires_after: int | None = None
+        resolution: str | None = None
+        ratio: str | None = None
+        duration: float | None = None
+        generate_audio: bool | None = None
 
     items: list[Item]
 
@@ -183,9 +188,19 @@ def build_list(model: Model, page: int) -> Call:
 def parse_list(answer: Answer) -> list[Listed]:
     """Parse a list of tasks (PUB:list)."""
     return [
-        Listed(item.id, item.created_at, item.model, str(item.execution_expires_after or ""))
+        Listed(item.id, item.created_at, item.model, str(item.execution_expires_after or ""), _shape(item))
         for item in read(_Items, answer).items
     ]
+
+
+def _shape(item: _Items.Item) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "resolution": item.resolution,
+        "aspect_ratio": item.ratio,
+        "duration": item.duration,
+        "generate_audio": item.generate_audio,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def mark(job_id: str) -> str:

@@ -9,7 +9,9 @@ import pytest
 
 from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import price
+from seedance_mcp.errors import NoSuchTask, VendorUnreachable
 from seedance_mcp.vendors import Answer, known_vendors
+from seedance_mcp.vendors.vendor import read_snapshot
 from tests.facts import FACTS
 from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, body, checked, model, refused
 
@@ -165,6 +167,25 @@ def test_a_submit_carries_a_mark_that_the_list_shows_again() -> None:
     (listed,) = vendor.listing.parse(Answer(200, {"total": 1, "items": [item]}))
     assert listed.mark == vendor.listing.mark("abcdefgh2345") != vendor.listing.mark("abcdefgh2346")
     assert vendor.listing.build(request.model, 1).query["filter.model"] == "doubao-seedance-2-0-260128"
+
+
+def test_tokens_that_cannot_be_true_do_not_hide_the_video() -> None:
+    vendor = known_vendors()["ark"]
+    body: dict[str, Any] = {"id": "cgt-1", "status": "succeeded", "content": {"video_url": "https://example.com/a.mp4"}}
+    for tokens in (-1, "many", [], True):
+        found = vendor.parse_status(Answer(200, body | {"usage": {"completion_tokens": tokens}}))
+        assert found.url == "https://example.com/a.mp4"
+        assert found.tokens is not None
+        assert found.tokens.is_nan()
+
+
+@pytest.mark.parametrize("code", ["NotFound.task", "NotFound.id", "NotFound"])
+def test_a_task_that_the_vendor_no_longer_knows_is_told_from_an_error(code: str) -> None:
+    vendor = known_vendors()["byteplus"]
+    with pytest.raises(NoSuchTask):
+        read_snapshot(vendor, Answer(404, {"error": {"code": code, "message": "The specified task is not found."}}))
+    with pytest.raises(VendorUnreachable):
+        read_snapshot(vendor, Answer(404, {"error": {"code": "InvalidEndpoint.NotFound", "message": "No endpoint."}}))
 
 
 def test_an_expiry_of_the_callers_own_is_kept() -> None:
