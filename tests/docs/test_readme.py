@@ -47,7 +47,7 @@ def test_the_readme_starts_with_the_two_commands(page: str, heading: str) -> Non
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_the_first_screen_of_the_readme_is_a_wish_an_image_and_few_lines(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
-    assert len(text.splitlines()) <= 220
+    assert len([line for line in text.splitlines() if not line.startswith("|")]) <= 165  # each vendor has its rows
     first = text.splitlines()[:12]
     assert any(line.startswith("> ") for line in first)
     assert any("docs/images/chat.svg" in line for line in first)

@@ -172,7 +172,8 @@ def test_a_submit_carries_a_mark_that_the_list_shows_again() -> None:
 def test_tokens_that_cannot_be_true_do_not_hide_the_video() -> None:
     vendor = known_vendors()["ark"]
     body: dict[str, Any] = {"id": "cgt-1", "status": "succeeded", "content": {"video_url": "https://example.com/a.mp4"}}
-    for tokens in (-1, "many", [], True):
+    unreadable: list[Any] = [-1, "many", [], True]
+    for tokens in unreadable:
         found = vendor.parse_status(Answer(200, body | {"usage": {"completion_tokens": tokens}}))
         assert found.url == "https://example.com/a.mp4"
         assert found.tokens is not None
