@@ -2,41 +2,38 @@
 
     uv run python scripts/clients.py            all of them
     uv run python scripts/clients.py NAME ...   those whose names begin so; the other rows of the table stay
+    uv run python scripts/clients.py --short    a few that are quickly installed; docs/clients.md is left alone
 
 Each has an environment of its own in the folder SEEDANCE_CLIENTS (a cache folder of the user), and is run as an agent:
-it lists the tools, creates a video, checks it, gives each result back to the model, and tells the user the path. The
-table in docs/clients.md is written anew; the exit code is 1 if one that could be had does not work.
+it lists the tools, creates a video, checks it, gives each result back to the model, and tells the user the path. One
+that cannot be had is skipped, and the reason is said; the exit code is 1 if one that could be had does not work. The
+table in docs/clients.md is written anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-
-import platformdirs
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.clients import agents  # noqa: E402  (found by the line above)
+from scripts.installing import CACHE, NotHadError, with_npm, with_uv  # noqa: E402  (found by the line above)
+from scripts.measured import record  # noqa: E402  (as above)
+from tests.clients import agents  # noqa: E402  (as above)
 
-CACHE = Path(os.environ.get("SEEDANCE_CLIENTS") or platformdirs.user_cache_path("seedance-clients"))
-TABLE = ROOT / "docs" / "clients.md"
-LONGEST_INSTALL = 900
-WORKS = "whole"
+LONGEST_INSTALL, LONGEST_SHORT = 900, 90
+"""Seconds that one installation may take, and in the short form."""
+WORKS, LISTS = "whole", "tools listed"
+SHORT = ("OpenAI Agents, as in frameworks.md", "Pydantic AI, as in frameworks.md", "MCP Inspector")
 _HERE = Path(__file__).parent / "agents"
-_ROW = re.compile(r"^\| ([^|]+?) \| ([^|]*?) \| ([^|]*?) \| ([^|]*?) \|$", re.MULTILINE)
-
-
-class NotHadError(Exception):
-    """A client could not be installed."""
 
 
 @dataclass(frozen=True)
@@ -177,65 +174,15 @@ CLIENTS = (
 )  # fmt: skip
 
 
-# -- installing ---------------------------------------------------------------------------------------------------
-
-
-def _do(*command: str, cwd: Path | None = None) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603  (the commands of this file)
-            command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=LONGEST_INSTALL, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotHadError(str(error)) from None
-    if done.returncode:
-        raise NotHadError((done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1][:160])
-    return done.stdout
-
-
-def installed(client: Client) -> str:
-    """Install a client where that has not been done; return its version.
-
-    Raises:
-        NotHadError: says why it cannot be had.
-    """
-    folder = CACHE / client.env
-    ready = folder / f"installed-{re.sub(r'[^a-z0-9]+', '-', ' '.join(client.packages).lower())[:80]}"
-    name = re.split(r"[\[<>=]|(?<=.)@", client.packages[0])[0]
-    if not ready.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        if client.node:
-            _do(
-                "npm",
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--loglevel=error",
-                "--prefix",
-                ".",
-                *client.packages,
-                cwd=folder,
-            )
-        else:
-            if not (folder / "bin" / "python").exists():
-                _do("uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
-            _do("uv", "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *client.packages)
-        ready.touch()
-    if client.node:
-        package = json.loads((folder / "node_modules" / name / "package.json").read_text("utf-8"))
-        return str(package["version"])
-    code = f"import importlib.metadata as m; print(m.version({name!r}))"
-    return _do(str(folder / "bin" / "python"), "-c", code).strip()
-
-
 # -- running ------------------------------------------------------------------------------------------------------
 
 
-def ran(client: Client) -> tuple[str, str, str]:
+def ran(client: Client, longest_install: float) -> tuple[str, str, str]:
     """Run a client; return its version, the protocol revision that it spoke, and what became of it."""
     try:
-        version = installed(client)
+        version = (with_npm if client.node else with_uv)(CACHE / client.env, client.packages, longest_install)
     except NotHadError as error:
-        return "–", "–", f"not had: {error}"
+        return "–", "–", f"skipped, because it cannot be had: {error}"
     environment = CACHE / client.env
     environ = dict(client.environ)
     command = client.command
@@ -250,29 +197,24 @@ def ran(client: Client) -> tuple[str, str, str]:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content if isinstance(content, str) else json.dumps(content))
         run = agents.run(folder, command, environ)
-        works = "tools listed" if client.judge is _lists else WORKS
+        works = LISTS if client.judge is _lists else WORKS
         return version, run.revision or "–", client.judge(run) or works
 
 
-def write(rows: Mapping[str, tuple[str, str, str]]) -> None:
-    """Put rows into the table, in the order of this file; rows that were not run stay."""
-    text = TABLE.read_text("utf-8")
-    known: dict[str, tuple[str, ...]] = {found[1]: found.groups()[1:] for found in _ROW.finditer(text)}
-    known |= {name: tuple(re.sub(r"[|\n]+", " ", part) for part in row) for name, row in rows.items()}
-    lines = [f"| {c.name} | {' | '.join(known[c.name])} |" for c in CLIENTS if c.name in known]
-    head = text.partition("| --- |")[0] + "| --- | --- | --- | --- |\n"
-    TABLE.write_text(head + "\n".join(lines) + "\n", "utf-8")
-
-
-def main(names: list[str]) -> int:
+def main(names: Sequence[str]) -> int:
     """Run the clients with these names, or all, and return the exit code."""
-    chosen = [c for c in CLIENTS if not names or any(c.name.casefold().startswith(n.casefold()) for n in names)]
+    short = list(names) == ["--short"]
+    wanted = tuple(name.casefold() for name in (SHORT if short else names))
+    chosen = [client for client in CLIENTS if not wanted or client.name.casefold().startswith(wanted)]
     rows: dict[str, tuple[str, str, str]] = {}
-    for client in chosen:
-        rows[client.name] = ran(client)
-        print(f"{client.name}: {', '.join(rows[client.name])}", flush=True)
-        write(rows)
-    return int(any(outcome not in {WORKS, "tools listed"} and version != "–" for version, _, outcome in rows.values()))
+    limit = LONGEST_SHORT if short else LONGEST_INSTALL
+    with ThreadPoolExecutor(len(SHORT) if short else 1) as pool:  # one at a time where it is to be measured
+        for client, row in zip(chosen, pool.map(partial(ran, longest_install=limit), chosen), strict=True):
+            rows[client.name] = row
+            print(f"{client.name}: {', '.join(row)}", flush=True)
+            if not short:
+                record("measured", ("Client", "Version", "Protocol", "Outcome"), [c.name for c in CLIENTS], rows)
+    return int(any(outcome not in {WORKS, LISTS} and version != "–" for version, _, outcome in rows.values()))
 
 
 if __name__ == "__main__":

@@ -1,65 +1,108 @@
-"""Run the official conformance suite, in both eras, against the server of the product over HTTP.
+"""Run the official conformance suite against this server over HTTP, in both eras and with its scenarios for tasks.
 
-    uv run python scripts/conformance.py
+    uv run python scripts/conformance.py             the product as it is, then with the fixtures that the suite calls
+    uv run python scripts/conformance.py NAME URL    another server, such as the everything-server of an SDK
 
-The suite and the node that it needs are installed from npm, below the folder of scripts/clients.py. Scenarios that need
-tools made for tests are in tests/clients/conformance-REVISION.yml; the exit code is 1 if another one fails, or if one
-of these passes.
+The suite, and the node that it needs, come from npm; without them this is skipped, and says why. The lists in
+tests/clients/conformance-*.yml name every check that the product as it is cannot pass, and the fixture that each one
+calls. The exit code is 1 if another check fails, if one of these passes, or if the build with the fixtures fails in
+anything. The totals are written to docs/clients.md.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = Path(os.environ.get("SEEDANCE_CLIENTS") or platformdirs.user_cache_path("seedance-clients")) / "conformance"
+sys.path.insert(0, str(ROOT))
+
+from scripts.installing import CACHE, NotHadError, with_npm  # noqa: E402  (found by the line above)
+from scripts.measured import record  # noqa: E402  (as above)
+
+FOLDER = CACHE / "conformance"
 PACKAGES = ("@modelcontextprotocol/conformance@0.2.0-alpha.12", "node@22")
-REVISIONS = ("2025-11-25", "2026-07-28")
-LONGEST_START, LONGEST = 60, 900
+SUITE = Path("node_modules/@modelcontextprotocol/conformance/dist/index.js")
+RUNS = ("2025-11-25", "2026-07-28", "tasks")
+PRODUCT, FIXTURES, SDK = "seedance-mcp", "seedance-mcp with the suite's fixtures", "everything-server of the Python SDK"
+_WORTH_READING = re.compile(r"^(?:✗|.*\b(?:FAILURE|WARNING|[Uu]nexpected|[Ss]tale)\b).*$", re.MULTILINE)
+LONGEST_INSTALL, LONGEST_START, LONGEST = 180, 60, 300
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the suite and return the exit code."""
-    if not (FOLDER / "node_modules").exists():
-        FOLDER.mkdir(parents=True)
-        npm = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", ".", *PACKAGES]
-        subprocess.run(npm, cwd=FOLDER, check=True)  # noqa: S603  (the packages of this file)
+    try:
+        with_npm(FOLDER, PACKAGES, LONGEST_INSTALL)
+    except NotHadError as error:
+        print(f"skipped: the conformance suite cannot be had: {error}")
+        return 0
+    if arguments:
+        name, url = arguments
+        return _measured(name, url, listed=False)
+    with _serving("product") as url:
+        product = _measured(PRODUCT, url, listed=True)
+    with _serving("fixtures") as url:
+        return max(product, _measured(FIXTURES, url, listed=False))
+
+
+def _measured(name: str, url: str, *, listed: bool) -> int:
+    """Run everything against one server, record its totals, and return 1 if something is not as expected."""
+    print(f"== {name}", flush=True)
+    totals: list[str] = []
+    surprises: list[str] = []
+    for run in RUNS:
+        passed = failed = 0
+        for arguments in [["--suite", "all", "--spec-version", run]] if run != "tasks" else _task_scenarios():
+            lists = ["--expected-failures", str(ROOT / f"tests/clients/conformance-{run}.yml")] if listed else []
+            done = _suite("server", "--url", url, *arguments, *lists)
+            found = re.findall(r"(?:Total: |Passed: )(\d+)(?:/\d+| passed), (\d+) failed", done.stdout)
+            passed, failed = passed + sum(int(p) for p, _ in found), failed + sum(int(f) for _, f in found)
+            if done.returncode or not found:
+                surprises += [" ".join(arguments), *_WORTH_READING.findall(done.stdout), done.stderr[-500:]]
+        totals.append(f"{passed} of {passed + failed}")
+        print(f"{run}: {totals[-1]} checks passed", flush=True)
+    print("\n".join(filter(None, surprises)) or "as expected")
+    record("conformance", ("Server", "2025-11-25", "2026-07-28", "Tasks"), (PRODUCT, FIXTURES, SDK), {name: totals})
+    return int(bool(surprises))
+
+
+def _task_scenarios() -> list[list[str]]:
+    names = re.findall(r"- (tasks-\S+) \[extension\]", _suite("list", "--server").stdout)
+    return [["--scenario", name] for name in names]
+
+
+def _suite(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(FOLDER / "node_modules" / ".bin" / "node"), str(FOLDER / SUITE), *arguments]
+    return subprocess.run(  # noqa: S603  (the suite)
+        command, cwd=FOLDER, capture_output=True, encoding="utf-8", timeout=LONGEST, check=False
+    )
+
+
+@contextmanager
+def _serving(build: str) -> Generator[str]:
+    """Serve one build of this server in the sandbox; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as state:
-        env = os.environ | {"SEEDANCE_SANDBOX": "1", "SEEDANCE_STATE_DIR": state, "SEEDANCE_OUTPUT_DIR": state}
-        command = [sys.executable, "-m", "tests.clients.conformance_server", str(port)]
+        own = {"SEEDANCE_SANDBOX": "1", "SEEDANCE_STATE_DIR": state, "SEEDANCE_OUTPUT_DIR": state}
+        own |= {"SEEDANCE_CONFIRM_ABOVE": "0"} if build == "fixtures" else {}
+        env = {name: value for name, value in os.environ.items() if not name.startswith("SEEDANCE_")} | own
+        command = [sys.executable, "-W", "ignore", "-m", "tests.clients.conformance_server", str(port), build]
         with subprocess.Popen(command, cwd=ROOT, env=env) as server:  # noqa: S603  (our own server)
             try:
                 _wait_for(port)
-                return max(_run(port, revision) for revision in REVISIONS)
+                yield f"http://127.0.0.1:{port}/mcp"
             finally:
                 server.terminate()
-
-
-def _run(port: int, revision: str) -> int:
-    modules = FOLDER / "node_modules"
-    suite = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-    command = [str(modules / ".bin" / "node"), str(suite), "server", "--url", f"http://127.0.0.1:{port}/mcp"]
-    command += ["--suite", "all", "--spec-version", revision]
-    command += ["--expected-failures", str(ROOT / "tests" / "clients" / f"conformance-{revision}.yml")]
-    done = subprocess.run(  # noqa: S603  (the suite)
-        command, cwd=FOLDER, capture_output=True, encoding="utf-8", timeout=LONGEST, check=False
-    )
-    lines = done.stdout.splitlines()
-    print(f"== {revision}")
-    print("\n".join(line for line in lines if line.startswith(("✓", "✗", "Total"))) or done.stderr)
-    print("\n".join(lines[-12:]) if done.returncode else "as expected")
-    return done.returncode
 
 
 def _wait_for(port: int) -> None:
@@ -73,4 +116,4 @@ def _wait_for(port: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

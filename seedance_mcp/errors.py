@@ -4,6 +4,7 @@ SeedanceError
 ├── Refused                     we refuse: nothing was sent, nothing is charged
 │   ├── InvalidRequest              the named model, or every model, cannot do this; lists every problem
 │   ├── OverBudget                  a cap would be exceeded
+│   │   └── PriceUnknown                no cap can be enforced, for the price is unknown
 │   ├── KeyReused                   the request_key belongs to another request
 │   ├── NotConfigured               no vendor has an API key, or the vendor of the model has none
 │   ├── NotConfirmed                the user could not be asked, or declined
@@ -48,6 +49,7 @@ class Code(StrEnum):
     GENERATION_FAILED = "generation_failed"
     UNEXPECTED_ANSWER = "unexpected_answer"
     OVER_BUDGET = "over_budget"
+    PRICE_UNKNOWN = "price_unknown"
     CONFIRMATION_REQUIRED = "confirmation_required"
     KEY_REUSED = "key_reused"
     NOT_CONFIGURED = "not_configured"
@@ -75,9 +77,10 @@ NEXT_STEP: dict[Code, str] = {
     Code.UNKNOWN_OUTCOME: (
         "Do NOT call create_video again: the video may be running and billed. check_video says how to settle it."
     ),
-    Code.GENERATION_FAILED: "Tell the user. A new attempt is paid for anew; it may need another prompt or other media.",
+    Code.GENERATION_FAILED: "Tell the user. A new attempt is paid for anew, so ask first.",
     Code.UNEXPECTED_ANSWER: "Ask the user to report this answer to the project; other vendors are not affected.",
     Code.OVER_BUDGET: "Tell the user: only a shorter, smaller or cheaper video, or a higher limit, would do.",
+    Code.PRICE_UNKNOWN: "Tell the user, and ask which model to take.",
     Code.CONFIRMATION_REQUIRED: "Ask the user whether to spend this.",
     Code.KEY_REUSED: "Use a new request_key for a new video, or repeat the first request unchanged.",
     Code.NOT_CONFIGURED: "Ask the user to set a vendor's API key, or SEEDANCE_SANDBOX=1 to try without one.",
@@ -120,6 +123,12 @@ class OverBudget(Refused):
     """Spending this would exceed a cap."""
 
     code = Code.OVER_BUDGET
+
+
+class PriceUnknown(OverBudget):
+    """The price in USD is unknown, so that no cap can be enforced, and nobody has agreed to pay it."""
+
+    code = Code.PRICE_UNKNOWN
 
 
 class KeyReused(Refused):

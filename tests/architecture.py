@@ -145,7 +145,7 @@ PRIVATE: dict[str, set[str]] = {
     "jobs/resolve": {"jobs/service"},
     "jobs/submit": {"jobs/buyer", "jobs/housekeeping", "jobs/parts"},
     "jobs/waiter": {"jobs/parts", "jobs/service"},
-    "server/tools": {"server/app", "server/player", "server/sandbox_mark"},
+    "server/tools": {"server/answers", "server/app", "server/player", "server/sandbox_mark", "server/tool_calls"},
     "web": {"cli/accounts", "cli/doctor", "jobs", "runtime", "server/app", "uploads"},
 }
 """The only parts of the package, besides itself, that may import a part. `server/app` only passes a `Web` on."""

@@ -172,15 +172,22 @@ def closest(models: Sequence[Model], args: Args, prices: Prices, check: Check = 
 _MOST_ALTERNATIVES = 3
 
 
-def alternatives(models: Iterable[Model], args: Args, prices: Prices, check: Check = check) -> list[Alternative]:
-    """Return the closest request for each set of wishes whose change makes a model accept the rest.
+def alternatives(
+    models: Iterable[Model],
+    args: Args,
+    prices: Prices,
+    check: Check = check,
+    affordable: Callable[[Price], bool] = lambda _: True,
+) -> list[Alternative]:
+    """Return the closest request for each set of wishes whose change makes a model accept the rest, within the caps.
 
     Where 4k and 13 s exclude each other, that is one request with other seconds and one in another resolution.
     """
     best: dict[frozenset[str], tuple[tuple[float, ...], Alternative]] = {}
     for model in choosable(models):
         suggestion = nearest(model, args, check)
-        if suggestion is None:
+        request = check(model, suggestion.args, strict=True).request if suggestion else None
+        if suggestion is None or request is None or not affordable(price(request, prices)):
             continue
         changed = suggestion.changed(args)
         key, apart = frozenset(changed), _apart(model, args, prices, check)

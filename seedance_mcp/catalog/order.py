@@ -30,7 +30,7 @@ class Order:
     like: str | None = None
     """The job whose arguments count where this order gives none."""
     model_of: str | None = None
-    """The job from which the model comes, where the caller named none."""
+    """The job whose model this order takes, where the caller named none; without `model`, that one cannot do it."""
 
     @classmethod
     def parse(cls, args: Mapping[str, Any]) -> Order:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seedance_mcp.catalog.media import Media
 from seedance_mcp.catalog.rows import Flag, Number, Source, Text
@@ -13,6 +13,8 @@ from seedance_mcp.catalog.rows import Flag, Number, Source, Text
 if TYPE_CHECKING:
     from seedance_mcp.catalog.model import Model
     from seedance_mcp.catalog.rows import Row
+
+T = TypeVar("T")
 
 FIELDS: Mapping[str, str] = {
     "prompt": "@image1, @video1, @audio1: references",
@@ -51,7 +53,7 @@ CONTROLS: Mapping[str, Row] = {
 """Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
-    "like": "job_id to repeat, changed",
+    "like": "job_id: again, or changed",
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",
@@ -155,4 +157,9 @@ def sent_prompt(model: Model, prompt: str) -> str:
         return with_mentions(prompt, model.mentions)
     chinese = {"image": "图片{}", "video": "视频{}", "audio": "音频{}"}
     english = {"image": "image {}", "video": "video {}", "audio": "audio {}"}
-    return with_mentions(prompt, chinese if _HAN.search(prompt) else english)
+    return with_mentions(prompt, in_language_of(prompt, english, chinese))
+
+
+def in_language_of(prompt: str, english: T, chinese: T) -> T:
+    """Return what suits the language of a prompt."""
+    return chinese if _HAN.search(prompt) else english

@@ -87,7 +87,7 @@ def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (
         parts = []
     if name == "first_frame" and any(m.vendor in no_files for m in able):
         continuing = dict.fromkeys(m.vendor for m in able if m.vendor not in no_files)
-        parts = [f"URL, or job_id (last frame; {'/'.join(continuing)} only)" if continuing else "URL"]
+        parts = [f"URL, or job_id to continue ({'/'.join(continuing)} models)" if continuing else "URL"]
     if name == "reference_audios" and all(_needs_company(m, name) for m in able):
         parts.append("with an image or video")
     if name == "web_search" and all(_is_for_text(m, name) for m in able):
@@ -103,8 +103,6 @@ def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
             yield f"from {least}" if most is None else f"{least}-{most}"
         if only:
             yield ("only " if row.only else "some models only ") + "/".join(map(str, only[0]))
-        if row.automatic is not None:
-            yield f"{row.automatic} automatic"
     if isinstance(row, Text) and row.most:
         yield f"max {row.most} characters"
     if isinstance(row, Media) and row.most and row.most < _MANY:

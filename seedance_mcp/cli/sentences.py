@@ -19,6 +19,7 @@ _STEPS: dict[Code, str] = {
     Code.NOT_FOUND: "The vendor does not know this task; `seedance-mcp videos` lists all jobs.",
     Code.UNKNOWN_OUTCOME: _SETTLE,
     Code.OVER_BUDGET: "Choose a cheaper model, a shorter video or a lower resolution, or raise the cap.",
+    Code.PRICE_UNKNOWN: "Name the model with --model, or state its price in SEEDANCE_PRICES.",
     Code.KEY_REUSED: "Use a new --request-key for a new video, or repeat the first request unchanged.",
     Code.NOT_CONFIGURED: (
         "Store a vendor's API key with `seedance-mcp keys set VENDOR`, or set SEEDANCE_SANDBOX=1 to try without one."

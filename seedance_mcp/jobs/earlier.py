@@ -33,6 +33,8 @@ async def in_full(
 ) -> Order:
     """Return the order with what it takes from earlier jobs; it stays with such a job's model unless it names one.
 
+    The model is left open where that of the job cannot begin with a local image.
+
     `get` returns a job, and `last_frame` saves the last frame of its video.
 
     Raises:
@@ -46,8 +48,18 @@ async def in_full(
     if isinstance(first, str) and is_job_id(first):
         job = await get(first)
         frame = await last_frame(job)
-        order = replace(_with_model(order, job), args={**order.args, "first_frame": str(frame)})
+        if _can_continue(job, settings):
+            order = _with_model(order, job)
+        elif order.model is None:
+            order = replace(order, model_of=job.id)
+        order = replace(order, args={**order.args, "first_frame": str(frame)})
     return order
+
+
+def _can_continue(job: Job, settings: Settings) -> bool:
+    """Whether the model of a job can begin with the last frame of its video, which is a local file."""
+    model = next((m for m in settings.models if m.id == job.model), None)
+    return model is None or ("first_frame" in model.rows and settings.takes_files(settings.vendor_of(model)))
 
 
 def _with_model(order: Order, job: Job) -> Order:

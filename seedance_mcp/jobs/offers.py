@@ -60,6 +60,25 @@ def within_caps(
     return offers or (changed(models, *fields, also=True) if named else [])
 
 
+def cheapest(
+    models: Sequence[Model], order: Order, left_open: Sequence[str], prices: Prices, check: Check
+) -> Offer | None:
+    """Return the cheapest request in USD that sets what an order leaves open to the least; None without a price."""
+    found: list[Offer] = []
+    for model in models:
+        change = {name: least for name in left_open if (least := _least(model, name)) is not None}
+        ranked = choose.ranked([model], {**order.args, **change}, prices, check)
+        found += [Offer(change, candidate.price) for candidate in ranked if candidate.known is Known.USD]
+    return min(found, key=lambda offer: offer.price.usd_micros or 0, default=None)
+
+
+def _least(model: Model, name: str) -> Any:
+    row = model.kept_rows.get(name)
+    if isinstance(row, OneOf):
+        return min(row.values, key=magnitude)
+    return (min(row.only) if row.only else row.least) if isinstance(row, Number) else None
+
+
 def _sent(models: Sequence[Model], order: Order, check: Check, name: str) -> Any:
     """Return the value that the order would send, its own or a default."""
     if name in order.args:

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.catalog import choose
-from seedance_mcp.catalog.check import sentences
 from seedance_mcp.catalog.choose import Known
 from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import CONTROLS, FIELDS, MEDIA
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.jobs.journal.model import NewJob, new_id
+from seedance_mcp.jobs.refusals import Affordable, Market, refusal
 from seedance_mcp.uploads.inputs import Inputs, PendingUpload
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice, Model
-    from seedance_mcp.catalog.check import Checked
-    from seedance_mcp.catalog.choose import Alternative, Candidate, Suggestion
+    from seedance_mcp.catalog.choose import Candidate
     from seedance_mcp.catalog.order import Order
     from seedance_mcp.catalog.price import Price, Prices
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.settings import Settings
     from seedance_mcp.vendors.vendor import Call, Vendor
-
-_SHOWN = 6
-"""The most models that a refusal names as alternatives."""
-_LONGEST_SHOWN = 1000
-"""Characters of the longest argument that a refusal repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +101,6 @@ def _normal(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Affordable = Callable[["Price"], bool]
-"""Tells whether the caps in force allow a price."""
-
-
 def make_quote(
     settings: Settings,
     order: Order,
@@ -130,15 +119,12 @@ def make_quote(
     require_vendor(settings)
     ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
     if order.model is None:
-        return _first(settings, order, inputs, prices, ranked)
+        return _first(settings, order, inputs, prices, ranked, affordable)
     model = settings.model(order.model)
     checked = inputs.check(model, order.args)
     if checked.request is None:
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
-        instead = [] if others else choose.alternatives(settings.models, order.args, prices, inputs.check)
-        nearest = choose.nearest(model, order.args, inputs.check)
-        more = _in_parts(checked, settings) if not others else ()
-        raise _refusal(model, checked, order, nearest, others=others, instead=instead, more=more)
+        raise refusal(Market(settings, prices, inputs.check, affordable), model, order, checked, others)
     cost = price(checked.request, prices)
     chosen = f"the model of job {order.model_of}" if order.model_of else None
     return _quote(settings, order, inputs, checked.request, checked.advice, cost, chosen)
@@ -179,7 +165,14 @@ def _quote(
     return Quote(order, request, cost, vendor, advice, chosen, uploads, inputs.asked(order.args))
 
 
-def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ranked: Sequence[Candidate]) -> Quote:
+def _first(
+    settings: Settings,
+    order: Order,
+    inputs: Inputs,
+    prices: Prices,
+    ranked: Sequence[Candidate],
+    affordable: Affordable,
+) -> Quote:
     if not ranked:
         models = choose.choosable(settings.models)
         if not models:
@@ -189,12 +182,10 @@ def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ran
             )
         model = choose.closest(models, order.args, prices, inputs.check)
         checked = inputs.check(model, order.args, strict=True)
-        others = choose.alternatives(models, order.args, prices, inputs.check)
-        nearest = choose.nearest(model, order.args, inputs.check)
-        more = _in_parts(checked, settings)
-        raise _refusal(model, checked, order, nearest, instead=others, more=more, of=len(settings.models))
+        raise refusal(Market(settings, prices, inputs.check, affordable), model, order, checked)
     best = ranked[0]
-    why = "; ".join([_why(ranked), *_excluding(settings, order, inputs, prices, best)])
+    left = [f"the model of job {order.model_of} takes no local image"] if order.model_of else []
+    why = "; ".join([*left, _why(ranked), *_excluding(settings, order, inputs, prices, best)])
     return _quote(settings, order, inputs, best.request, best.advice, best.price, why)
 
 
@@ -209,7 +200,9 @@ def _excluding(settings: Settings, order: Order, inputs: Inputs, prices: Prices,
             ranked = choose.ranked(settings.models, without, prices, inputs.check)
             if ranked and ranked[0].known is Known.USD and ranked[0].price.usd_micros is not None:
                 other = ranked[0]
-                found.append((ranked[0].price.usd_micros, f"without {name}: {other.model.id}, {other.price.brief()}"))
+                instead = getattr(other.request, name)
+                how = f"without {name}" if instead is None else f"with {name} {instead}"
+                found.append((ranked[0].price.usd_micros, f"{how}: {other.model.id}, {other.price.brief()}"))
     if found:
         yield min(found)[1]
 
@@ -219,7 +212,8 @@ def _why(ranked: Sequence[Candidate]) -> str:
     best = ranked[0]
     peers = [c for c in ranked if c.standard == best.standard]
     if best.known in {Known.USD, Known.USD_WITH_CAUTION}:
-        why = f"cheapest of {len(peers)} with a known price" if len(peers) > 1 else "the only one with a known price"
+        what = "a known price" if best.known is Known.USD else "a price in USD, which may rise"
+        why = f"cheapest of {len(peers)} with {what}" if len(peers) > 1 else f"the only one with {what}"
     elif best.known is Known.OWN_UNITS:
         of = f"cheapest of {best.model.vendor}'s {len(peers)}" if len(peers) > 1 else f"{best.model.vendor}'s only one"
         why = f"{of} with a price in {best.price.unit}"
@@ -242,7 +236,7 @@ def _against(other: Candidate, best: Candidate) -> str:
     if other.known != best.known:
         return _KNOWN[other.known]
     if other.misused != best.misused:
-        return "made for other requests"
+        return f"meant for {' or '.join(sorted(other.model.prefers))}"
     if other.vendor != best.vendor:
         return "priced in other units"
     return "at another resolution"
@@ -254,60 +248,3 @@ _KNOWN = {
     Known.OWN_UNITS: "price in USD unknown",
     Known.UNKNOWN: "price in USD unknown",
 }
-
-
-def _refusal(
-    model: Model,
-    checked: Checked,
-    order: Order,
-    suggestion: Suggestion | None,
-    *,
-    others: Sequence[str] = (),
-    instead: Sequence[Alternative] = (),
-    more: Iterable[str] = (),
-    of: int = 0,
-) -> InvalidRequest:
-    count = len(checked.problems)
-    args, named = order.args, not of
-    whose = f", the model of job {order.model_of}," if order.model_of else ""
-    head = (
-        f"{model.id}{whose} cannot do this" if named else f"None of {of} models can do this; the closest is {model.id}"
-    )
-    lines = [f"{head}, {count} problem{'s' if count > 1 else ''}:"]
-    lines += [f"- {sentence}" for sentence in sentences(checked.problems)]
-    if suggestion is not None:
-        without = f", without {' and '.join(suggestion.dropped)}" if suggestion.dropped else ""
-        works = ({"model": model.id} if named else {}) | suggestion.args
-        shown = {name: value for name, value in works.items() if len(str(value)) <= _LONGEST_SHOWN}
-        unchanged = " and ".join(name for name in works if name not in shown)
-        with_it = f", with {unchanged} as it is" if unchanged else ""
-        lines.append(f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}")
-    shown_above = suggestion.changed(args).keys() if suggestion is not None else set[str]()
-    lines += [f"Or: {other.text()}." for other in instead if other.changed.keys() != shown_above]
-    lines += more
-    if others:
-        shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
-        lines.append(f"Unchanged, the request would be accepted by: {shown}.")
-    lines.append("Nothing was sent.")
-    wished = any(problem.field in FIELDS and problem.field in args for problem in checked.problems)
-    return InvalidRequest("\n".join(lines), next_step=_ASK if wished else _CORRECT)
-
-
-_MOST_PARTS = 20
-"""More would be a slip rather than a wish."""
-
-
-def _in_parts(checked: Checked, settings: Settings) -> Iterator[str]:
-    """Yield how several videos make the length that none of them can have."""
-    able = "/".join(vendor.slug for vendor in settings.vendors if settings.takes_files(vendor))
-    for problem in checked.problems:
-        asked, longest = problem.value, problem.nearest
-        if problem.field == "duration" and isinstance(asked, int | float) and isinstance(longest, int | float):
-            count = math.ceil(asked / longest) if 0 < longest < asked <= _MOST_PARTS * longest else 0
-            if count:
-                how = f"; with a model of {able}, first_frame: job_id continues that video" if able else ""
-                yield f"{asked:g} s take {count} videos, each paid for{how}."
-
-
-_CORRECT = "Correct these and call again."
-_ASK = "Correct your own mistakes and call again; where the user asked for it, tell the user or ask before paying."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seedance_mcp.catalog.price import Price
 from seedance_mcp.errors import OverBudget
 from seedance_mcp.jobs.journal.budget import admit, caps
-from seedance_mcp.jobs.offers import within_caps
+from seedance_mcp.jobs.offers import cheapest, within_caps
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.uploads.inputs import inspect_files
 
@@ -58,6 +58,16 @@ class Quoter:
             return []
         files, prices = await self._files(order), await self.prices()
         return within_caps(self._settings.models, order, prices, files.check, affordable)
+
+    async def cheapest(self, quote: Quote) -> Offer | None:
+        """Return how the video of a quote is cheaper where its order leaves seconds or resolution open; None if not."""
+        order, left_open = quote.order, [n for n in ("duration", "resolution") if n in quote.request.assumed]
+        if not left_open or quote.price.usd_micros is None:
+            return None
+        named = [m for m in self._settings.models if m.id == order.model] or self._settings.models
+        files, prices = await self._files(order), await self.prices(order.model)
+        found = cheapest(named, order, left_open, prices, files.check)
+        return found if found and (found.price.usd_micros or 0) < quote.price.usd_micros else None
 
     async def check_caps(self, quote: Quote, *, chosen: bool) -> None:
         """Check a quote against the caps without reserving anything.

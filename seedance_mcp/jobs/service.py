@@ -101,6 +101,10 @@ class JobService:
         order = await in_full(order, self.settings, self.get, self._last_frame)
         return await self._parts.quoter.offers(order)
 
+    async def cheapest(self, quote: Quote) -> Offer | None:
+        """Return how the video of a quote is cheaper where its order leaves seconds or resolution open; None if not."""
+        return await self._parts.quoter.cheapest(quote)
+
     def url(self, quote: Quote) -> str:
         """Return the URL that creating a quote would POST to."""
         return self._web.url(quote.vendor, quote.call)

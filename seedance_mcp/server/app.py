@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,24 +17,21 @@ from seedance_mcp import version
 from seedance_mcp.errors import InternalError, SeedanceError, Stopping
 from seedance_mcp.media.inspector import Inspector
 from seedance_mcp.runtime import open_service
-from seedance_mcp.server import clients, lists, player, prompts, resources, sandbox_mark, tasks, video_files
-from seedance_mcp.server.blanks import tidy
-from seedance_mcp.server.bounds import check_arguments, fitted, fitted_text
+from seedance_mcp.server import lists, player, prompts, resources, sandbox_mark, tasks
+from seedance_mcp.server.bounds import check_arguments
+from seedance_mcp.server.job_tasks import JobTasks
 from seedance_mcp.server.subscriptions import MOST_SUBSCRIPTIONS, Subscriptions
-from seedance_mcp.server.tools.confirm import NeedsInput
-from seedance_mcp.server.tools.questions import Questions
+from seedance_mcp.server.tool_calls import ToolCalls
 from seedance_mcp.server.tools.registry import tools
-from seedance_mcp.server.tools.tool import Call, ImageAnswer, steady
-from seedance_mcp.views import to_text
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.jobs.timing import Timing
+    from seedance_mcp.server.tasks import TaskSource
     from seedance_mcp.server.tools.tool import Tool
     from seedance_mcp.settings import Settings
-    from seedance_mcp.views import Fields
     from seedance_mcp.web import Web
 
     Context = ServerRequestContext[Any, Any]
@@ -46,7 +42,7 @@ INSTRUCTIONS = (
     "Makes Seedance videos. create_video starts one paid job and returns its job_id at once; check_video waits for the "
     "video. Ask what the video should show if the user has not said. Pass what the user asked for and leave the rest "
     "out. Never call create_video again for a job that is slow "
-    "or unknown. A refusal says what would work and costs nothing."
+    "or unknown. A started video cannot be cancelled or refunded. A refusal says what would work and costs nothing."
 )
 
 
@@ -66,8 +62,13 @@ class App:
         timing: Timing | None = None,
         inspector: Inspector | None = None,
         most_subscriptions: int = MOST_SUBSCRIPTIONS,
+        more_tools: Iterable[Tool] = (),
+        more_tasks: Iterable[TaskSource] = (),
     ) -> None:
-        """`web` replaces the network, `autosave` SEEDANCE_SAVE, `inspector` what opens files; the rest are limits."""
+        """`web` replaces the network, `autosave` SEEDANCE_SAVE, `inspector` what opens files.
+
+        `more_tools` and `more_tasks` are served beside our own; the rest are limits.
+        """
         self.settings = settings
         self._web, self._autosave, self._timing = web, autosave, timing
         self._inspector = inspector or Inspector()
@@ -77,19 +78,20 @@ class App:
         self._wanted = anyio.Event()
         self._stopped = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._questions = Questions(sandbox=settings.sandbox)
-        self._subscriptions = Subscriptions(self.service, most_subscriptions)
-        self._tasks = tasks.Tasks(self.service, self._subscriptions.bus)
+        self.subscriptions = Subscriptions(self.service, most_subscriptions)
+        self._more_tools = tuple(more_tools)
+        self._tasks = tasks.Tasks(JobTasks(self.service, self.subscriptions.bus), *more_tasks)
 
     @cached_property
     def tools(self) -> dict[str, Tool]:
         """The tools for these settings, by name."""
-        found = tools(self.settings, self._inspector) | {player.READ_VIDEO: player.tool()}
-        return {name: sandbox_mark.tool(tool) for name, tool in found.items()} if self.settings.sandbox else found
+        found = [*tools(self.settings, self._inspector).values(), player.tool(), *self._more_tools]
+        return {tool.name: sandbox_mark.tool(tool) if self.settings.sandbox else tool for tool in found}
 
     @cached_property
     def server(self) -> Server[Any]:
         """The MCP server, ready to run on any transport."""
+        calls = ToolCalls(lambda: self.tools, self.service, self._tasks, sandbox=self.settings.sandbox)
         server = Server[Any](
             "seedance-mcp",
             version=version(),
@@ -98,12 +100,12 @@ class App:
             + (" Sandbox: nothing is real and nothing is paid." if self.settings.sandbox else ""),
             lifespan=self._lifespan,
             get_tool_input_schema=lambda name: tool.input_schema if (tool := self.tools.get(name)) else None,
-            on_list_tools=self._list_tools,
+            on_list_tools=calls.list,
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
-            on_subscribe_resource=self._subscriptions.subscribe,
-            on_unsubscribe_resource=self._subscriptions.unsubscribe,
+            on_subscribe_resource=self.subscriptions.subscribe,
+            on_unsubscribe_resource=self.subscriptions.unsubscribe,
             on_subscriptions_listen=self._listen,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
@@ -111,7 +113,7 @@ class App:
             cache_hints=lists.CACHE_HINTS,
         )
         lists.install_discovery(server)
-        server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
+        server.add_request_handler("tools/call", types.CallToolRequestParams, calls.call)
         server.extensions[player.EXTENSION] = {}
         self._tasks.install(server)
         if self.settings.confirm_above is not None:
@@ -151,7 +153,7 @@ class App:
                 self.settings, web=self._web, autosave=self._autosave, timing=self._timing, inspector=self._inspector
             ) as self._service:
                 self._opened.set()
-                await self._subscriptions.publish(self._service)
+                await self.subscriptions.publish(self._service)
         except SeedanceError as error:
             log.error("%s", error)  # noqa: TRY400  (a sentence for the operator, not a stack)
             self._failure = error
@@ -182,61 +184,14 @@ class App:
             self._scope.cancel()
             await self._stopped.wait()
 
-    # -- tools ----------------------------------------------------------------------------------------------------
-
-    async def _list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        lists.check_cursor(params)
-        hidden = () if player.is_supported(ctx) else (player.READ_VIDEO,)
-        return types.ListToolsResult(tools=[_listed(t) for t in self.tools.values() if t.name not in hidden])
-
-    async def _call_tool(
-        self, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
-        tool = self.tools.get(params.name)
-        if tool is None:
-            raise MCPError(code=types.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]}")
-        try:
-            check_arguments(params.arguments or {}, tool.name)
-            ask = self._questions.asker(ctx, params)
-            call = Call(tidy(params.arguments or {}), steady(ctx.session.report_progress), ask)
-            service = await self.service()
-            answer = await tool.run(service, call)
-            if tool.starts_job and tasks.declared(ctx) and not isinstance(answer, ImageAnswer):
-                task = await self._tasks.created(service, answer["job_id"]) if "job_id" in answer else None
-                if task is not None:
-                    return task
-        except NeedsInput as question:
-            return question.request
-        except SeedanceError as error:
-            play_money = self.settings.sandbox and "$" in str(error)
-            return _error(f"{error} (Sandbox: {sandbox_mark.MARK}.)" if play_money else str(error))
-        except Exception:
-            log.exception("%s failed", params.name)
-            return _error(str(InternalError(f"{params.name} failed unexpectedly.")))
-        if self.settings.sandbox:
-            answer = sandbox_mark.answer(answer)
-        if isinstance(answer, ImageAnswer):
-            image = types.ImageContent(
-                type="image", data=base64.b64encode(answer.jpeg).decode(), mime_type="image/jpeg"
-            )
-            fields = fitted(answer.fields)
-            shown = None if clients.hides_images(ctx) else fields
-            return types.CallToolResult(content=[image, _text(fields)], structured_content=shown)
-        piece = {player.BYTES: answer.pop(player.BYTES)} if player.BYTES in answer else {}
-        answer = fitted(answer)
-        content: list[types.ContentBlock] = [_text(answer)]
-        if clients.takes_links(ctx) and (link := video_files.link(answer)):
-            content.append(link)
-        return types.CallToolResult(content=content, structured_content=answer | piece)
+    # -- subscriptions, prompts and resources -----------------------------------------------------------------------
 
     async def _listen(
         self, ctx: Context, params: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
         if tasks.asked(params):
             return await self._tasks.listen(ctx, params)
-        return await self._subscriptions.listen(ctx, lists.without_lists(params))
-
-    # -- prompts and resources ------------------------------------------------------------------------------------
+        return await self.subscriptions.listen(ctx, lists.without_lists(params))
 
     async def _list_prompts(self, _: Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
         lists.check_cursor(params)
@@ -284,29 +239,3 @@ class App:
             code = resources.error_code(error, ctx.protocol_version)
             raise MCPError(code=code, message=str(error), data={"uri": uri[:200]}) from None
         return types.ReadResourceResult(contents=[contents])
-
-
-def _listed(tool: Tool) -> types.Tool:
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        _meta=player.META.get(tool.name),
-        # create_video has no idempotent hint: clients repeat calls of tools that have it, without asking.
-        annotations=types.ToolAnnotations(
-            read_only_hint=True if tool.read_only else None,
-            destructive_hint=None if tool.read_only else tool.destructive,
-            idempotent_hint=True if tool.repeatable and not tool.read_only else None,
-            open_world_hint=True,
-        ),
-    )
-
-
-def _text(fields: Fields) -> types.TextContent:
-    return types.TextContent(type="text", text=to_text(fields))
-
-
-def _error(text: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=fitted_text(text))], is_error=True)

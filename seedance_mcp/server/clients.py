@@ -22,14 +22,15 @@ _HIDES_IMAGES = frozenset({"claude-code", "codex-mcp-client"})
 
 def takes_links(ctx: ServerRequestContext[Any, Any]) -> bool:
     """Whether an answer to this client may contain a resource_link."""
-    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and _name(ctx) in _TAKES_LINKS
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and name(ctx) in _TAKES_LINKS
 
 
 def hides_images(ctx: ServerRequestContext[Any, Any]) -> bool:
     """Whether structured content would hide an image from this client's model."""
-    return _name(ctx) in _HIDES_IMAGES
+    return name(ctx) in _HIDES_IMAGES
 
 
-def _name(ctx: ServerRequestContext[Any, Any]) -> str:
+def name(ctx: ServerRequestContext[Any, Any]) -> str:
+    """Return the name that a client gives itself, in lower case."""
     params = ctx.session.client_params
     return params.client_info.name.casefold() if params else ""

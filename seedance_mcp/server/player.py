@@ -21,7 +21,7 @@ from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_sup
 from seedance_mcp.catalog import Row, Text, Whole
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.server import video_files
-from seedance_mcp.server.tools.tool import NUMBER, OURS, STRING, Call, Tool, check_args
+from seedance_mcp.server.tools.tool import NUMBER, OURS, STRING, Call, RichAnswer, Tool, check_args
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -36,8 +36,8 @@ READ_VIDEO = "read_video"
 RANGE = 3 * 2**17
 """Bytes of a video in one answer: divisible by three, so that the pieces' base64 can be joined, and small enough for
 clients that accept at most a megabyte."""
-BYTES = "data"
-"""The field of an answer that only the player needs, so it is not repeated as text."""
+_BYTES = "data"
+"""The field with a piece of a video."""
 
 META: dict[str, dict[str, Any]] = {
     "create_video": {"ui": {"resourceUri": URI}},
@@ -126,7 +126,7 @@ def tool() -> Tool:
             "type": "object",
             "properties": {
                 "job_id": STRING, "model": STRING, "prompt": STRING, "expected_seconds": NUMBER, "name": STRING,
-                "mime_type": STRING, "total": NUMBER, "offset": NUMBER, BYTES: STRING,
+                "mime_type": STRING, "total": NUMBER, "offset": NUMBER, _BYTES: STRING,
             },
             "required": ["job_id"],
             "additionalProperties": False,
@@ -136,7 +136,7 @@ def tool() -> Tool:
     )  # fmt: skip
 
 
-async def read_video(service: JobService, call: Call) -> Fields:
+async def read_video(service: JobService, call: Call) -> Fields | RichAnswer:
     """Return a job's prompt and model and the size of its saved video; with an offset, the bytes from there."""
     check_args(_ROWS, call, READ_VIDEO)
     job = await service.get(call.args["job_id"])
@@ -153,6 +153,6 @@ async def read_video(service: JobService, call: Call) -> Fields:
     if piece is None:
         return fields
     fields |= {"name": Path(job.path).name, "mime_type": video_files.MIME, "total": job.size}
-    if offset is not None:
-        fields |= {"offset": offset, BYTES: base64.b64encode(piece).decode()}
-    return fields
+    if offset is None:
+        return fields
+    return RichAnswer(fields | {"offset": offset}, data={_BYTES: base64.b64encode(piece).decode()})

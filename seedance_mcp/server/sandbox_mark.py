@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from seedance_mcp.server.tools.tool import STRING, ImageAnswer, Tool
+from seedance_mcp.server.tools.tool import STRING, RichAnswer, Tool
 
 if TYPE_CHECKING:
     from seedance_mcp.views import Fields
@@ -21,8 +21,8 @@ def tool(plain: Tool) -> Tool:
     return replace(plain, output_schema=schema | {"properties": schema["properties"] | {"sandbox": STRING}})
 
 
-def answer(plain: Fields | ImageAnswer) -> Fields | ImageAnswer:
+def answer(plain: Fields | RichAnswer) -> Fields | RichAnswer:
     """Return an answer with the mark."""
-    if isinstance(plain, ImageAnswer):
+    if isinstance(plain, RichAnswer):
         return replace(plain, fields={"sandbox": MARK} | plain.fields)
     return {"sandbox": MARK} | plain

@@ -1,48 +1,83 @@
-"""create_video as an MCP task, for clients that declare `io.modelcontextprotocol/tasks` on the call (2026-07-28).
+"""The extension `io.modelcontextprotocol/tasks` (2026-07-28): calls that go on, for clients that declare it on them.
 
-The task is the job and has its id. It is read from the journal, so it survives a restart, and every server of the
-user knows it.
+What is a task is the matter of a `TaskSource`; for this server, a job is (`job_tasks.py`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import anyio
 import mcp_types as types
-from mcp.server.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ConfigDict, Field
 
-from seedance_mcp import views
-from seedance_mcp.errors import SeedanceError, UnknownJob
-from seedance_mcp.server import sandbox_mark
-from seedance_mcp.server.subscriptions import VIDEO
+from seedance_mcp.errors import SeedanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from mcp.server.context import ServerRequestContext
     from mcp.server.lowlevel import Server
-    from mcp.server.subscriptions import ServerEvent, SubscriptionBus
-
-    from seedance_mcp.jobs.journal.model import Job
-    from seedance_mcp.jobs.service import JobService
 
     Context = ServerRequestContext[Any, Any]
     Json = dict[str, Any]
 
 EXTENSION = "io.modelcontextprotocol/tasks"
-_POLL_SECONDS = 5
-"""Between two polls of a client, where nothing better is known."""
-_CANCEL = "The vendor did not stop this video: the job goes on, is charged as usual, and list_videos has it."
+Status = Literal["working", "input_required", "completed", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A call that goes on, at one moment."""
+
+    id: str
+    status: Status
+    message: str
+    """What a client may show of it."""
+    created_at: float
+    """In seconds since 1970, as are all times here."""
+    updated_at: float
+    poll_seconds: float
+    """How long a client should wait before it asks again."""
+    result: types.CallToolResult | None = None
+    """What the call has given, once it is `completed`."""
+    error: types.ErrorData | None = None
+    """Why it is `failed`."""
+    input_requests: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What it asks the client, by name, while it is `input_required`."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will never change again."""
+        return self.status not in {"working", "input_required"}
+
+
+class TaskSource(Protocol):
+    """Where tasks come from."""
+
+    async def find(self, task_id: str, *, poll: bool = False) -> Task | None:
+        """Return a task, or None if there is none of this id. `poll` asks the vendor first, if that is due."""
+        ...
+
+    async def answer(self, task_id: str, responses: Mapping[str, Any]) -> None:
+        """Take a client's responses to what a task asks; those that nothing asks for are ignored."""
+        ...
+
+    async def cancel(self, task_id: str) -> None:
+        """Take a client's wish to end a task, which need not be granted."""
+        ...
+
+    async def track(self, task_id: str, changed: Callable[[str], None]) -> Callable[[], None]:
+        """Call `changed` with the id at each change of a task; return what ends that."""
+        ...
 
 
 class TaskParams(types.RequestParams):
@@ -70,12 +105,11 @@ class TaskNotification(types.Notification[TaskNotificationParams, Literal["notif
 
 
 class Tasks:
-    """The tasks of one server."""
+    """The methods of the extension, over sources of tasks."""
 
-    def __init__(self, service: Callable[[], Awaitable[JobService]], bus: SubscriptionBus) -> None:
-        """`bus` carries an event for every change of a job."""
-        self._service, self._bus = service, bus
-        self._cancelled: set[str] = set()
+    def __init__(self, *sources: TaskSource) -> None:
+        """A task belongs to the first source that knows it."""
+        self._sources = sources
 
     def install(self, server: Server[Any]) -> None:
         """Offer the extension and its methods on a server."""
@@ -84,29 +118,24 @@ class Tasks:
         server.add_request_handler("tasks/update", UpdateParams, self._update)
         server.add_request_handler("tasks/cancel", TaskParams, self._cancel)
 
-    # -- the methods ----------------------------------------------------------------------------------------------
-
-    async def created(self, service: JobService, job_id: str) -> Json | None:
-        """Return the task of a new job as the result of its call, or None if the job has already ended."""
-        job = await service.get(job_id)
-        if _ended(service, job):
-            return None
-        return {"resultType": "task", **await self._base(service, job)}
+    async def created(self, task_id: str) -> Json | None:
+        """Return a new task as the result of its call, or None if it has already ended."""
+        _, task = await self._find(task_id)
+        return None if task is None or task.has_ended else {"resultType": "task", **_base(task)}
 
     async def _get(self, ctx: Context, params: TaskParams) -> Json:
-        service, job = await self._find(ctx, params.task_id)
-        return {"resultType": "complete", **await self._detailed(service, await service.check(job.id))}
+        _, task = await self._named(ctx, params.task_id, poll=True)
+        return {"resultType": "complete", **_detailed(task)}
 
     async def _update(self, ctx: Context, params: UpdateParams) -> Json:
-        await self._find(ctx, params.task_id)  # no task ever asks for anything, so there is nothing to answer
+        source, task = await self._named(ctx, params.task_id)
+        await source.answer(task.id, params.input_responses)
         return {"resultType": "complete"}
 
     async def _cancel(self, ctx: Context, params: TaskParams) -> Json:
-        service, job = await self._find(ctx, params.task_id)
-        if not _ended(service, job):
-            with contextlib.suppress(SeedanceError):  # the message of the task says what became of it
-                await service.cancel(job.id)
-            self._cancelled.add(job.id)
+        source, task = await self._named(ctx, params.task_id)
+        if not task.has_ended:
+            await source.cancel(task.id)
         return {"resultType": "complete"}
 
     async def listen(
@@ -114,79 +143,54 @@ class Tasks:
     ) -> types.SubscriptionsListenResult:
         """Serve `subscriptions/listen` with task ids: send each change, until every task has ended."""
         _require(ctx)
-        service = await self._service()
-        left = [job.id for name in asked(params) if (job := await _job(service, name))]
+        found = [await self._read(name) for name in asked(params)]
+        left = {task.id: source for source, task in found if source is not None and task is not None}
         meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
         send, receive = anyio.create_memory_object_stream[str](math.inf)
-
-        def deliver(event: ServerEvent) -> None:
-            if isinstance(event, ResourceUpdated) and event.uri.removeprefix(VIDEO) in left:
-                send.send_nowait(event.uri.removeprefix(VIDEO))
-
-        unsubscribe = self._bus.subscribe(deliver)
-        with send, receive:
-            try:
-                honoured = types.SubscriptionFilter.model_validate({"taskIds": list(left)})
-                await ctx.session.send_notification(
-                    types.SubscriptionsAcknowledgedNotification(
-                        params=types.SubscriptionsAcknowledgedNotificationParams(notifications=honoured, _meta=meta)
-                    ),
-                    related_request_id=ctx.request_id,
-                )
-                for task_id in left:
-                    send.send_nowait(task_id)  # it may have ended before anybody listened
-                    await service.track(await service.get(task_id))
-                while left:
-                    task_id = await receive.receive()
-                    task = await self._detailed(service, await service.get(task_id))
-                    if task_id not in left:
-                        continue
-                    changed: Any = TaskNotification(params=TaskNotificationParams(_meta=meta, **task))
-                    await ctx.session.send_notification(changed, related_request_id=ctx.request_id)
-                    if task["status"] != "working":
-                        left.remove(task_id)
-            finally:
-                unsubscribe()
+        with send, receive, ExitStack() as tracked:
+            for task_id, source in left.items():
+                tracked.callback(await source.track(task_id, send.send_nowait))
+                send.send_nowait(task_id)  # it may have ended before anybody listened
+            honoured = types.SubscriptionFilter.model_validate({"taskIds": list(left)})
+            await ctx.session.send_notification(
+                types.SubscriptionsAcknowledgedNotification(
+                    params=types.SubscriptionsAcknowledgedNotificationParams(notifications=honoured, _meta=meta)
+                ),
+                related_request_id=ctx.request_id,
+            )
+            while left:
+                task_id = await receive.receive()
+                task = await left[task_id].find(task_id) if task_id in left else None
+                if task is None:
+                    continue
+                changed: Any = TaskNotification(params=TaskNotificationParams(_meta=meta, **_detailed(task)))
+                await ctx.session.send_notification(changed, related_request_id=ctx.request_id)
+                if task.has_ended:
+                    del left[task_id]
         return types.SubscriptionsListenResult(_meta=meta)
 
-    async def _find(self, ctx: Context, task_id: str) -> tuple[JobService, Job]:
+    async def _named(self, ctx: Context, task_id: str, *, poll: bool = False) -> tuple[TaskSource, Task]:
+        """Return the task that a request is about."""
         _require(ctx)
         headers = getattr(ctx.request, "headers", None)
         if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != task_id:
             raise MCPError(types.HEADER_MISMATCH, f"The header {MCP_NAME_HEADER} does not match params.taskId")
+        source, task = await self._read(task_id, poll=poll)
+        if source is None or task is None:
+            raise MCPError(types.INVALID_PARAMS, "There is no such task; list_videos has the ids of all jobs.")
+        return source, task
+
+    async def _read(self, task_id: str, *, poll: bool = False) -> tuple[TaskSource | None, Task | None]:
         try:
-            service = await self._service()
+            return await self._find(task_id, poll=poll)
         except SeedanceError as error:
             raise MCPError(types.INTERNAL_ERROR, str(error)) from None
-        job = await _job(service, task_id)
-        if job is None:
-            raise MCPError(types.INVALID_PARAMS, "There is no such task; list_videos has the ids of all jobs.")
-        return service, job
 
-    # -- what a task is -------------------------------------------------------------------------------------------
-
-    async def _base(self, service: JobService, job: Job) -> Json:
-        ended = _ended(service, job)
-        again_in = await service.check_again_in(job)
-        message = f"{job.state}, {job.elapsed(time.time()):.0f} s"
-        if job.id in self._cancelled and not ended:
-            message = f"{message}. {_CANCEL}"
-        return {
-            "taskId": job.id,
-            "status": "completed" if ended else "working",
-            "statusMessage": message,
-            "createdAt": _iso(job.created_at),
-            "lastUpdatedAt": _iso(job.updated_at),
-            "ttlMs": None,
-            "pollIntervalMs": 1000 * (again_in or _POLL_SECONDS),
-        }
-
-    async def _detailed(self, service: JobService, job: Job) -> Json:
-        task = await self._base(service, job)
-        if task["status"] == "completed":
-            result = _result(service, job)
-            task["result"] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        return task
+    async def _find(self, task_id: str, *, poll: bool = False) -> tuple[TaskSource | None, Task | None]:
+        for source in self._sources:
+            if (task := await source.find(task_id, poll=poll)) is not None:
+                return source, task
+        return None, None
 
 
 def declared(ctx: Context) -> bool:
@@ -196,7 +200,16 @@ def declared(ctx: Context) -> bool:
     return modern and bool(capabilities and EXTENSION in (capabilities.extensions or {}))
 
 
-def asked(params: types.SubscriptionsListenRequestParams) -> list[str]:
+def undeclared() -> MCPError:
+    """Return the error for a request that cannot be served to a client without the extension."""
+    return MCPError(
+        types.MISSING_REQUIRED_CLIENT_CAPABILITY,
+        f"This request has to declare the extension {EXTENSION}",
+        data={"requiredCapabilities": {"extensions": {EXTENSION: {}}}},
+    )
+
+
+def asked(params: types.SubscriptionsListenRequestParams) -> Sequence[str]:
     """Return the ids of the tasks that a client wants to listen to."""
     ids: object = (params.notifications.model_extra or {}).get("taskIds")
     return [name for name in cast("list[object]", ids) if isinstance(name, str)] if isinstance(ids, list) else []
@@ -206,34 +219,27 @@ def _require(ctx: Context) -> None:
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         raise MCPError(types.METHOD_NOT_FOUND, "Method not found: tasks came with protocol revision 2026-07-28")
     if not declared(ctx):
-        raise MCPError(
-            types.MISSING_REQUIRED_CLIENT_CAPABILITY,
-            f"This request has to declare the extension {EXTENSION}",
-            data={"requiredCapabilities": {"extensions": {EXTENSION: {}}}},
-        )
+        raise undeclared()
 
 
-async def _job(service: JobService, task_id: str) -> Job | None:
-    try:
-        job = await service.get(task_id)
-    except UnknownJob:
-        return None
-    return job if job.id == task_id else None  # the beginning of an id is enough elsewhere, but it does not name a task
+def _base(task: Task) -> Json:
+    return {
+        "taskId": task.id,
+        "status": task.status,
+        "statusMessage": task.message,
+        "createdAt": _iso(task.created_at),
+        "lastUpdatedAt": _iso(task.updated_at),
+        "ttlMs": None,
+        "pollIntervalMs": round(1000 * task.poll_seconds),
+    }
 
 
-def _ended(service: JobService, job: Job) -> bool:
-    """Whether a task has ended. An unknown outcome ends it too: waiting longer would not make it known."""
-    return job.state == "unknown" or service.is_final(job)
-
-
-def _result(service: JobService, job: Job) -> types.CallToolResult:
-    fields = views.checked(job, service.settings.vendor(job.vendor), autosave=service.autosave, again_in=None)
-    if service.settings.sandbox:
-        fields = {"sandbox": sandbox_mark.MARK} | fields
-    text = types.TextContent(type="text", text=views.to_text(fields))
-    if job.state != "succeeded":
-        return types.CallToolResult(content=[text], is_error=True)
-    return types.CallToolResult(content=[text], structured_content=fields)
+def _detailed(task: Task) -> Json:
+    more: Json = {"inputRequests": dict(task.input_requests)} if task.input_requests else {}
+    for name, part in (("result", task.result), ("error", task.error)):
+        if part is not None:
+            more[name] = part.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return _base(task) | more
 
 
 def _iso(seconds: float) -> str:

@@ -29,18 +29,19 @@ from seedance_mcp.catalog import (
     Trait,
     Whole,
 )
-from seedance_mcp.catalog.request import VideoRequest
+from seedance_mcp.catalog.request import VideoRequest, in_language_of
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors.fields import Charge, TaskId, read
 from seedance_mcp.vendors.refusals import classify
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor
 
+_MOST_CHARACTERS = 2000
 _IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"), public=True)
 _VIDEO = Link(("https", "http"), Source("INF: as images, SEED:100", "contradictions.6"), public=True)
 _RATIOS = ("16:9", "9:16", "4:3", "3:4")
 
 _COMMON: dict[str, Row] = {
-    "prompt": Text(Source("SEED:80-82", "params.prompt"), most=2000, required=True),
+    "prompt": Text(Source("SEED:80-82", "params.prompt"), most=_MOST_CHARACTERS, required=True),
     "first_frame": _IMAGE,
     "reference_images": Media("image", _IMAGE, Source("SEED:100,232", "reference_limits.images"), 4),
     "callback_url": Link(("https", "http"), Source("SEED:112-114", "params.callback_url"), public=True),
@@ -72,8 +73,7 @@ _ADVICE = (
     ),
     Advice(
         ("first_frame",),
-        "seedanceapi has one list for images and does not say that the video begins with its only one; say so in the "
-        "prompt.",
+        "seedanceapi does not say that the video begins with its only image; the prompt that is sent asks for it.",
         Source("SEED:75,98-100", "modes.image_to_video"),
         caution=False,
     ),
@@ -184,11 +184,20 @@ _STATES: dict[str, TaskState] = {
 }
 
 
+def _prompt(request: VideoRequest) -> str:
+    """Return the prompt as sent: with a first frame, it asks for what no field of the page says (SEED:75,98-100)."""
+    prompt = request.sent_prompt
+    if request.first_frame is None:
+        return prompt
+    longer = f"{prompt.rstrip()}\n{in_language_of(prompt, 'The video begins with the image.', '视频以该图片开始。')}"
+    return longer if len(longer) <= _MOST_CHARACTERS else prompt
+
+
 def build_submit(request: VideoRequest) -> Call:
     """POST /generate (SEED: request body)."""
     body: dict[str, Any] = {
         "model": request.model.wire,
-        "prompt": request.sent_prompt,
+        "prompt": _prompt(request),
         "duration": request.duration,
         "resolution": request.resolution,
         "aspect_ratio": request.aspect_ratio,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog import Advice
     from seedance_mcp.jobs.journal.budget import Spending
     from seedance_mcp.jobs.journal.model import Admission, Job, Page
+    from seedance_mcp.jobs.offers import Offer
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.vendors import Vendor
 
@@ -56,8 +57,8 @@ def _texts(advice: Sequence[Advice]) -> list[str]:
 # -- create_video -------------------------------------------------------------------------------------------------
 
 
-def quoted(quote: Quote, url: str) -> Fields:
-    """Answer a dry run: the price, and the exact request that would be sent to `url`."""
+def quoted(quote: Quote, url: str, cheapest: Offer | None = None) -> Fields:
+    """Answer a dry run: the price, the exact request that would be sent to `url`, and what would cost the least."""
     call = quote.call
     return _known(
         {
@@ -65,6 +66,7 @@ def quoted(quote: Quote, url: str) -> Fields:
             "model": quote.model.id,
             "chosen": quote.chosen,
             "cost": quote.price.as_json(),
+            "cheapest": cheapest.text() if cheapest else None,
             "size": quote.request.size,
             "assumed": dict(quote.request.assumed),
             "advice": _texts(quote.advice),
@@ -79,8 +81,8 @@ def _buy(quote: Quote) -> str:
     """Say which call makes exactly what was shown: neither another model nor a higher price."""
     micros = quote.price.usd_micros
     most = "" if micros is None else f" and max_cost {dollars(micros).removeprefix('$')}"
-    exactly = f"To make exactly this, call create_video again without dry_run, with model {quote.model.id}{most}."
-    return f"Nothing was sent. {exactly}"
+    again = f"call create_video again without dry_run, with model {quote.model.id}{most}."
+    return f"Nothing was sent. To make exactly this once the user agrees, {again}"
 
 
 _PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are placeholders for them.'
@@ -125,8 +127,8 @@ def _settle(job: Job, vendor: Vendor | None) -> str:
     settle = f"`seedance-mcp videos resolve {job.id}"
     where = vendor.website if vendor is not None and vendor.website else "the vendor's site"
     person = (
-        f"ask the user to look for it at {where}, then to run {settle} --task-id TASK_ID` if it is there, "
-        f"or {settle} --not-charged` if it is not."
+        f"ask the user to look for it at {where} (sent {_iso(job.created_at)}), then to run {settle} --task-id "
+        f"TASK_ID` with the id that it has there, or {settle} --not-charged` if it is not there and may be made again."
     )
     can_ask = vendor is not None and bool(vendor.idempotency_header or vendor.listing)
     if can_ask and job.task_id is None:
@@ -254,7 +256,18 @@ def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
         return (
             "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
         )
-    return NEXT_STEP[Code.NOT_SAVED] if job.save_error else "Call check_video again."
+    return NEXT_STEP[Code.NOT_SAVED] if job.save_error else _wait_on(job)
+
+
+def _wait_on(job: Job) -> str:
+    """Say how long to wait: a video that takes much longer than any usually does is better left to the user."""
+    if job.open and job.elapsed(time.time()) > _PATIENCE:
+        return "Tell the user that it takes unusually long; check_video tells later what became of it."
+    return "Call check_video again."
+
+
+_PATIENCE = 900.0
+"""Seconds."""
 
 
 def _where(job: Job) -> str:

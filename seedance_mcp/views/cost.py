@@ -23,7 +23,9 @@ def cost(job: Job) -> Fields:
     if job.cost is None:
         return {k: v for k, v in (job.price or {}).items() if not charged or k in {"basis", "unknown"}} | charged
     settled = job.terminal and not job.spent and not job.reserved
-    return {"usd": 0.0 if settled else job.cost / MICROS} | ({"reserved": True} if job.reserved else {}) | charged
+    usd: Fields = {"usd": 0.0 if settled else job.cost / MICROS} | ({"reserved": True} if job.reserved else {})
+    caution = None if job.charged is not None or settled else (job.price or {}).get("caution")
+    return usd | ({"caution": caution} if caution else {}) | charged
 
 
 def _charge(job: Job) -> Fields:

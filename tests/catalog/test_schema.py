@@ -239,7 +239,7 @@ def test_a_merged_schema_requires_nothing_because_like_can_stand_for_any_field(m
     ("no_files", "said"),
     [
         ([], "URL or job_id (last frame)"),
-        ([slug for slug in known_vendors() if slug != "jimmyai"], "URL, or job_id (last frame; jimmyai only)"),
+        ([slug for slug in known_vendors() if slug != "jimmyai"], "URL, or job_id to continue (jimmyai models)"),
         (list(known_vendors()), "URL"),
     ],
 )

@@ -112,10 +112,18 @@ def decide(turn: Turn) -> Reply:
 
 
 def _filled(turn: Turn, tool: str) -> Json:
-    """Return nothing for every argument, where a framework insists on all of them, as smolagents does."""
-    nothing: Json = {"string": "", "array": [], "boolean": False, "integer": 0, "number": 0}
+    """Return nothing for every argument, where a framework insists on all of them, as smolagents does.
+
+    A switch is off, as strict function calling makes models leave it, unless its description says that it is on.
+    """
+    nothing: Json = {"string": "", "array": [], "integer": 0, "number": 0}
     properties: Json = turn.tools.get(tool, {}).get("properties") or {} if _ANSWER in turn.tools else {}
-    return {name: nothing[schema["type"]] for name, schema in properties.items()}
+    return {
+        name: "default true" in schema.get("description", "")
+        if schema["type"] == "boolean"
+        else nothing[schema["type"]]
+        for name, schema in properties.items()
+    }
 
 
 # -- reading a request --------------------------------------------------------------------------------------------

@@ -16,15 +16,10 @@ from pathlib import Path
 
 from tests.faults.behaviours import ROOT
 from tests.faults.plan import Plan
+from tests.quick_folder import quick_folder
 
 KILLED = -9
 """The exit code of a process that was ended by SIGKILL."""
-
-
-def quick_folder() -> str | None:
-    """Return a folder in memory where there is one: no test here needs a real disk."""
-    memory = "/dev/shm"  # noqa: S108  (only what tempfile makes in it is used)
-    return memory if os.access(memory, os.W_OK) else None
 
 
 @contextmanager

@@ -64,13 +64,14 @@ def _check_kills(runner: Runner, scenarios: Sequence[Scenario]) -> None:
     assert len(missed) <= 0.05 * len(scenarios), missed
 
 
-@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.thorough) for n in range(1, SLICES))])
 def test_no_kill_breaks_a_promise(runner: Runner, part: int) -> None:
     _check_kills(runner, SAMPLE[part::SLICES])
 
 
-def test_no_orderly_end_breaks_a_promise(runner: Runner) -> None:
-    _check_ends(runner, ENDS[:: len(ENDS) // 18])
+@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.thorough) for n in range(1, 3))])
+def test_no_orderly_end_breaks_a_promise(runner: Runner, part: int) -> None:
+    _check_ends(runner, ENDS[:: len(ENDS) // 18][part::3])
 
 
 @pytest.mark.campaign
@@ -154,6 +155,7 @@ def test_many_servers_can_start_at_the_same_moment(runner: Runner) -> None:
 # -- mutants ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mutant_is_caught(runner: Runner, mutant: str) -> None:
     verdict = judge(runner, mutant)

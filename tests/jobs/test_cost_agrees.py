@@ -157,6 +157,20 @@ async def test_a_failed_job_says_whether_it_was_charged(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("charged", "kept"), [(None, True), (Decimal(480), False)])
+async def test_that_a_price_may_rise_is_told_until_the_vendor_reports_what_it_charged(
+    tmp_path: Path, charged: Decimal | None, *, kept: bool
+) -> None:
+    large: dict[str, Any] = {"model": "seedanceapi/seedance-2.0", "duration": 10, "resolution": "1080p"}
+    async with sandbox_service(tmp_path, Sandbox(pace=0, charge=lambda _slug, _quoted: charged)) as service:
+        done = await finish(service, (await create(service, **large)).id)
+    cost = views.cost(done)
+    assert cost["usd"] == 4.8
+    assert ("may cost more" in cost.get("caution", "")) is kept
+    assert views.cost_text(done) == "$4.80"
+
+
+@pytest.mark.anyio
 async def test_a_refused_job_shows_no_cost(tmp_path: Path) -> None:
     async with sandbox_service(tmp_path) as service:
         job = await create(service, "a fox. sandbox: refuse content_policy")

@@ -176,7 +176,7 @@ async def test_without_the_worth_of_a_coin_a_model_stays_unpriced_and_a_cap_refu
         async with connected_to(tmp_path, host.origin, SEEDANCE_DAILY_BUDGET="5") as session:
             refusal = await session.refused(model=MINI)
         assert [asked.method for asked in host.requests] == ["GET"]
-    assert refusal.startswith(f"over_budget: The price of {MINI} in USD is unknown, and a cap is set.")
+    assert refusal.startswith(f"price_unknown: The price of {MINI} in USD is unknown, and a cap is set.")
 
 
 async def test_the_listed_price_is_reserved_and_settled(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seedance_mcp.catalog.order import Order
+from seedance_mcp.catalog.price import MICROS, Price
 from seedance_mcp.errors import InvalidRequest, NotConfigured
 from seedance_mcp.jobs.quote import Quote, make_quote
 from seedance_mcp.settings import load
@@ -24,9 +26,16 @@ def quoted(folder: Path, prices: str = "", **arguments: Any) -> Quote:
     return make_quote(settings, order, Inputs(), settings.prices)
 
 
-def refusal(folder: Path, **arguments: Any) -> str:
+def refusal(folder: Path, most: float | None = None, **arguments: Any) -> str:
+    """Return why an order is refused, where a video may cost `most` USD."""
+    order = Order.parse({"prompt": "a fox", **arguments})
+    settings = vendor_settings(folder)
+
+    def affordable(price: Price) -> bool:
+        return most is None or (price.usd_micros is not None and price.usd_micros <= most * MICROS)
+
     with pytest.raises(InvalidRequest) as caught:
-        quoted(folder, **arguments)
+        make_quote(settings, order, Inputs(), settings.prices, affordable)
     assert caught.value.next_step
     return caught.value.sentence
 
@@ -65,6 +74,32 @@ def test_a_refusal_lists_every_problem_the_nearest_request_and_the_models_that_c
     )
     assert other == "Or: no nonsense with seedanceapi/seedance-2-mini."
     assert last == "Nothing was sent."
+
+
+def test_what_would_work_is_within_the_caps(tmp_path: Path) -> None:
+    wanted: dict[str, Any] = {"model": "seedanceapi/seedance-2-mini", "duration": 99, "resolution": "480p"}
+    dear, cheap = refusal(tmp_path, **wanted), refusal(tmp_path, most=1, **wanted)
+    assert '"duration": 15' in dear
+    (line,) = [line for line in cheap.splitlines() if line.startswith("This would work: ")]
+    suggested: dict[str, Any] = json.loads(line.removeprefix("This would work: "))
+    price = quoted(tmp_path, **suggested).price.usd_micros
+    assert suggested["duration"] > 4
+    assert price is not None
+    assert price <= MICROS
+
+
+@pytest.mark.parametrize("model", ["seedanceapi/seedance-2-mini", None])
+def test_where_the_caps_allow_nothing_the_refusal_says_so(tmp_path: Path, model: str | None) -> None:
+    sentence = refusal(tmp_path, most=0.01, model=model, duration=99)
+    assert "This would work" not in sentence
+    assert "Or: " not in sentence
+    assert "Corrected, it would cost " in sentence
+    assert "which a cap refuses." in sentence
+
+
+def test_a_price_that_is_unknown_is_no_suggestion_under_a_cap(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, most=100, model="aigptimage/seedance-2.0-text-to-video", nonsense=1)
+    assert "Corrected, it would cost an unknown amount, which a cap refuses." in sentence
 
 
 def test_one_problem_is_in_the_singular_and_comes_with_what_would_work(tmp_path: Path) -> None:

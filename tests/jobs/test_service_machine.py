@@ -31,7 +31,6 @@ from seedance_mcp.jobs.timing import Timing
 from seedance_mcp.vendors import Vendor
 from seedance_mcp.vendors.vendor import Answer, Call
 from seedance_mcp.web import NotSent, OutcomeUnknown, SentFile, Web
-from tests.faults.fork_server import quick_folder
 from tests.jobs.services import (
     DISK_FULL,
     MINI,
@@ -45,6 +44,7 @@ from tests.jobs.services import (
     with_key,
 )
 from tests.jobs.virtual_time import EPOCH, VirtualLoop
+from tests.quick_folder import quick_folder
 
 T = TypeVar("T")
 

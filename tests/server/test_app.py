@@ -19,7 +19,7 @@ from seedance_mcp.jobs.timing import Timing
 from seedance_mcp.runtime import read_settings
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.server import app, player
-from seedance_mcp.server.tools.tool import Call
+from seedance_mcp.server.tools.tool import Call, Tool
 from seedance_mcp.views import Fields
 from tests.server.mcp_client import PRICED, ToolAnswer, connected, server_environ, with_keys
 from tests.server.transports import HeldTransport
@@ -66,18 +66,14 @@ class Broken(Exception):
     """A bug, for a test."""
 
 
-async def test_an_unexpected_failure_is_an_answer_with_the_code_internal(
-    tmp_path: Path, era: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with connected(tmp_path, era) as session:
-        job = await session.create(**PRICED)
+async def test_an_unexpected_failure_is_an_answer_with_the_code_internal(tmp_path: Path, era: str) -> None:
+    async def run(service: JobService, call: Call) -> Fields:
+        raise Broken("secret detail")
 
-        def service() -> None:
-            raise Broken("secret detail")
-
-        monkeypatch.setattr(session.app, "service", service)
-        refusal = (await session.call("check_video", job_id=job["job_id"])).refusal
-    assert refusal == f"internal: check_video failed unexpectedly. {REPORT_IT}"
+    broken = Tool("broken", "Broken", "Fails", {"type": "object"}, None, run)
+    async with connected(tmp_path, era, app={"more_tools": [broken]}) as session:
+        refusal = (await session.call("broken")).refusal
+    assert refusal == f"internal: broken failed unexpectedly. {REPORT_IT}"
 
 
 async def test_a_service_that_fails_to_open_is_reported_and_opened_again_at_the_next_call(

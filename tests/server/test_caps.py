@@ -42,7 +42,7 @@ async def test_max_cost_cannot_be_enforced_where_the_price_is_unknown(tmp_path: 
     async with connected(tmp_path, era, SEEDANCE_ALLOW_UNPRICED="1") as session:
         refusal = await session.refused(**UNPRICED, max_cost=100)
         assert refusal.startswith(
-            "over_budget: The price of ope/seedance-2-0 in USD is unknown, so max_cost cannot be enforced."
+            "price_unknown: The price of ope/seedance-2-0 in USD is unknown, so max_cost cannot be enforced."
         )
         assert await session.nothing_happened()
 
@@ -70,7 +70,7 @@ async def test_a_caller_cannot_raise_the_cap_per_video(tmp_path: Path, era: str)
 async def test_with_a_cap_a_model_without_a_price_is_refused(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era, SEEDANCE_MAX_COST="50") as session:
         refusal = await session.refused(**UNPRICED)
-        assert refusal.startswith("over_budget: The price of ope/seedance-2-0 in USD is unknown, and a cap is set.")
+        assert refusal.startswith("price_unknown: The price of ope/seedance-2-0 in USD is unknown, and a cap is set.")
         assert "SEEDANCE_PRICES" in refusal
         assert "SEEDANCE_ALLOW_UNPRICED=1" in refusal
         assert await session.nothing_happened()
@@ -151,9 +151,10 @@ async def test_nothing_is_bought_at_an_unknown_price_unless_a_model_is_named(tmp
         asked = {"duration": 5, "seed": 42}
         refusal = await session.refused(**asked)
         assert refusal.startswith(
-            "over_budget: The price of ope/seedance-2-0 in USD is unknown, and a model is chosen for the user only at "
-            "a known price. Why this model: "
+            "price_unknown: The price of ope/seedance-2-0 in USD is unknown, and a model is chosen for the user only "
+            "at a known price. Why this model: "
         )
+        assert "Others: jimmyai/" not in refusal  # which have no seed
         assert "without seed: seedanceapi/seedance-2-mini, $" in refusal
         assert "Nothing was sent. Tell the user, and ask which to take" in refusal
         assert await session.nothing_happened()
@@ -167,8 +168,8 @@ async def test_nothing_is_bought_at_an_unknown_price_unless_a_model_is_named(tmp
 async def test_a_price_in_the_vendors_own_units_is_told_with_the_refusal(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         refusal = await session.refused(duration=8, resolution="4k")
-    assert "It costs 4 JimiCoin." in refusal
-    assert "without resolution: seedanceapi/seedance-2-mini, $" in refusal
+    assert "It costs 4 JimiCoin; jimmyai does not publish what its JimiCoin are worth" in refusal
+    assert "with resolution 720p: seedanceapi/seedance-2-mini, $" in refusal
 
 
 async def test_an_operator_can_allow_unknown_prices(tmp_path: Path, era: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,27 @@ async def test_a_continued_video_is_made_by_the_named_model_where_one_is_named(t
 async def test_what_is_missing_for_a_continuation_is_said_before_anything_is_paid(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         one = await session.video(**PRICED)
+        named = await session.refused("it comes out", first_frame=one["job_id"], model=one["model"])
         refusal = await session.refused("it comes out", first_frame=one["job_id"])
         assert session.charge_count == 1
-    assert f"seedanceapi/seedance-2-mini, the model of job {one['job_id']}, cannot do this" in refusal
-    assert "give a public URL, or ask the user to name a bucket in SEEDANCE_UPLOAD_URL" in refusal
-    assert "Unchanged, the request would be accepted by: jimmyai/" in refusal
+    assert "seedanceapi/seedance-2-mini cannot do this" in named
+    assert "give a public URL, or ask the user to name a bucket in SEEDANCE_UPLOAD_URL" in named
+    assert "Unchanged, the request would be accepted by: jimmyai/" in named
+    assert refusal.startswith("price_unknown: The price of jimmyai/")
+    assert f"Why this model: the model of job {one['job_id']} takes no local image; " in refusal
+
+
+async def test_a_video_whose_model_takes_no_image_is_continued_by_another_model_at_a_known_price(
+    tmp_path: Path, era: str
+) -> None:
+    worth = json.dumps({"jimmyai": {"usd_per_unit": 0.14}})
+    async with connected(tmp_path, era, SEEDANCE_PRICES=worth) as session:
+        one = await session.video(**PRICED)
+        two = await session.create("it comes out", first_frame=one["job_id"])
+        preview = await session.call("preview_video", job_id=one["job_id"])
+    assert two["model"].startswith("jimmyai/")
+    assert two["chosen"].startswith(f"the model of job {one['job_id']} takes no local image; ")
+    assert "first_frame of the next create_video, with a model of jimmyai." in preview.text
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ async def test_of_wishes_that_exclude_each_other_each_gets_an_alternative(tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "whose"),
     [
-        ({"duration": 20}, "where the user asked for it, tell the user or ask before paying."),
-        ({"resolution": "8k"}, "where the user asked for it, tell the user or ask before paying."),
+        ({"duration": 20}, "ask the user what to change; otherwise correct it and call again."),
+        ({"resolution": "8k"}, "ask the user what to change; otherwise correct it and call again."),
         ({"nonsense": 1}, "Correct these and call again."),
     ],
 )
@@ -159,9 +159,9 @@ async def test_the_first_answer_about_an_unknown_outcome_says_how_to_settle_it(t
     settle = f"seedance-mcp videos resolve {job['job_id']}"
     for fields in (job, checked):
         assert "Checking again will not change this" in fields["next_step"]
-        assert f"`{settle} --task-id TASK_ID` if it is there" in fields["next_step"]
+        assert f"`{settle} --task-id TASK_ID` with the id that it has there" in fields["next_step"]
         assert f"`{settle} --not-charged` if it is not" in fields["next_step"]
-        assert "look for it at https://seedanceapi.org," in fields["next_step"]
+        assert "look for it at https://seedanceapi.org (sent 20" in fields["next_step"]
     assert "reserved" in job["note"]
     assert "reserved" not in unpriced["note"]
     assert "check_video asks the vendor again" in asked_again["next_step"]

@@ -16,6 +16,7 @@ from pydantic import ConfigDict
 
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.server.tasks import EXTENSION
+from tests.clients.conformance_tasks import TasksForTests
 from tests.server.mcp_client import PRICED, Session, connected, inspect_video
 
 pytestmark = pytest.mark.anyio
@@ -188,3 +189,54 @@ async def test_a_confirmation_comes_before_the_task(tmp_path: Path) -> None:
     client = {"extensions": [advertise(EXTENSION)]}
     async with connected(tmp_path, MODERN, client=client, SEEDANCE_CONFIRM_ABOVE="0.01") as session:
         assert "cannot ask" in (await session.call("create_video", prompt="a fox", **PRICED)).refusal
+
+
+# -- tasks that are not jobs --------------------------------------------------------------------------------------
+
+
+async def begun(session: Session, client: TaskClient, tool: str) -> str:
+    """Call a tool, and return the id of its task."""
+    await session.client.call_tool(tool, {})
+    name: str = client.tasks[-1]["taskId"]
+    return name
+
+
+def with_tasks_for_tests() -> dict[str, Any]:
+    tasks = TasksForTests()
+    return {"more_tools": tasks.tools(), "more_tasks": [tasks]}
+
+
+async def test_a_task_may_ask_and_goes_on_once_everything_is_answered(tmp_path: Path) -> None:
+    client = TaskClient()
+    async with connected(tmp_path, MODERN, client={"extensions": [client]}, app=with_tasks_for_tests()) as session:
+        name = await begun(session, client, "multi_input")
+        asked = await send(session, "tasks/get", taskId=name)
+        reply = {"action": "accept", "content": {"name": "Ann"}}
+        await send(session, "tasks/update", taskId=name, inputResponses={"first": reply, "third": reply})
+        half = await send(session, "tasks/get", taskId=name)
+        await send(session, "tasks/update", taskId=name, inputResponses={"second": reply})
+        done = await finished(session, name)
+    assert (asked["status"], list(asked["inputRequests"])) == ("input_required", ["first", "second"])
+    assert asked["inputRequests"]["first"]["method"] == "elicitation/create"
+    assert (half["status"], list(half["inputRequests"])) == ("input_required", ["second"])
+    assert done["status"] == "completed"
+    assert "inputRequests" not in done
+
+
+async def test_a_task_that_breaks_down_has_an_error_and_no_result(tmp_path: Path) -> None:
+    client = TaskClient()
+    async with connected(tmp_path, MODERN, client={"extensions": [client]}, app=with_tasks_for_tests()) as session:
+        done = await finished(session, await begun(session, client, "protocol_error_job"))
+    assert done["status"] == "failed"
+    assert done["error"] == {"code": types.INTERNAL_ERROR, "message": "the job has broken down"}
+    assert "result" not in done
+
+
+async def test_a_task_that_can_be_cancelled_is(tmp_path: Path) -> None:
+    client = TaskClient()
+    async with connected(tmp_path, MODERN, client={"extensions": [client]}, app=with_tasks_for_tests()) as session:
+        name = await begun(session, client, "confirm_delete")
+        await send(session, "tasks/cancel", taskId=name)
+        done = await send(session, "tasks/get", taskId=name)
+    assert done["status"] == "cancelled"
+    assert "result" not in done

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.price import dollars
-from seedance_mcp.errors import OverBudget
+from seedance_mcp.errors import OverBudget, PriceUnknown
 
 if TYPE_CHECKING:
     from seedance_mcp.settings import Settings
@@ -68,6 +68,7 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
 
     Raises:
         OverBudget: names the cap, what is spent and reserved, and when the cap resets.
+        PriceUnknown: no cap can be enforced.
     """
     if caps.open_jobs is not None and so_far.open_jobs >= caps.open_jobs:
         raise OverBudget(
@@ -78,19 +79,19 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
     capped = caps.per_video is not None or caps.per_day is not None
     if reserve is None:
         if caps.asked is not None:
-            raise OverBudget(
+            raise PriceUnknown(
                 f"The price of {model} in USD is unknown, so max_cost cannot be enforced.",
                 next_step="Use a model with a known price (list_models), or ask the user to drop max_cost or to set "
                 "SEEDANCE_PRICES for it.",
             )
         if capped and not caps.allow_unpriced:
-            raise OverBudget(
+            raise PriceUnknown(
                 f"The price of {model} in USD is unknown, and a cap is set.",
                 next_step="Use a model with a known price (list_models), or ask the user to set SEEDANCE_PRICES for it "
                 "or SEEDANCE_ALLOW_UNPRICED=1.",
             )
         if not caps.chosen and not caps.allow_unpriced:
-            raise OverBudget(
+            raise PriceUnknown(
                 f"The price of {model} in USD is unknown, and a model is chosen for the user only at a known price.",
                 next_step=f"Tell the user, and ask which to take; with their word, call again with model {model}.",
             )

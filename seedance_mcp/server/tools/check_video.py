@@ -59,8 +59,8 @@ async def check_video(service: JobService, call: Call) -> Fields:
 
 
 def _seconds(service: JobService, call: Call) -> float:
-    """Return how long a call waits; one that asks for more than SEEDANCE_MAX_WAIT gets that."""
-    return min(call.args.get("wait_seconds", 0), service.settings.max_wait)
+    """Return how long a call waits; one that asks for more than SEEDANCE_MAX_WAIT, or its client, allows gets that."""
+    return min(call.args.get("wait_seconds", 0), service.settings.max_wait, call.patience)
 
 
 def _progress(progress: Progress) -> tuple[float, float | None, str]:

@@ -35,7 +35,7 @@ def tool(settings: Settings) -> Tool:
             check_video.FIELDS
             | {
                 "chosen": STRING, "size": STRING, "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING,
-                "request": OBJECT,
+                "request": OBJECT, "cheapest": STRING,
             },
             "state", "model", "next_step",
         ),
@@ -52,7 +52,7 @@ async def create_video(service: JobService, call: Call) -> Fields:
     try:
         if order.dry_run:
             await service.check_caps(quote)
-            return views.quoted(quote, service.url(quote))
+            return views.quoted(quote, service.url(quote), await service.cheapest(quote))
         quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
         agreed = service.settings.confirm_above is not None  # then the user was asked about an unknown price
         admission = await service.create(quote, agreed=agreed)
@@ -60,20 +60,33 @@ async def create_video(service: JobService, call: Call) -> Fields:
         raise await _with_offers(service, quote, error) from None
     if admission.job.state == "rejected":
         raise await _refused(service, quote, admission.job)
-    return views.created(quote, admission, service.settings.max_wait)
+    return views.created(quote, admission, int(min(service.settings.max_wait, call.patience)))
 
 
 async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:
     """Return why a cap refuses an order together with what it would allow, which is the user's to decide."""
     if quote.order.model is None and quote.price.usd_micros is None:
-        amount = f" It costs {quote.price.brief()}." if quote.price.amount is not None else ""
-        return OverBudget(
-            f"{error.sentence}{amount} Why this model: {quote.chosen}. Nothing was sent.", next_step=error.next_step
-        )
+        return await _unpriced(service, quote, error)
     offers = "; ".join(offer.text() for offer in await service.offers(quote.order))
     within = f" Within it: {offers}." if offers else ""
     step = f"Ask the user before changing it. {error.next_step}" if offers else error.next_step
-    return OverBudget(f"{error.sentence}{within} Nothing was sent.", next_step=step)
+    return type(error)(f"{error.sentence}{within} Nothing was sent.", next_step=step)
+
+
+async def _unpriced(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:
+    """Return what the user can choose from, where no model with a known price in USD can do what was asked."""
+    others: dict[str, str] = {}
+    for other in await service.quotes(quote.order):
+        doubtful = any(advice.caution for advice in other.advice)
+        if other.vendor is not quote.vendor and other.price.usd_micros is None and not doubtful:
+            others.setdefault(other.vendor.slug, f"{other.model.id} ({_priced(other)})")
+    parts = [error.sentence]
+    if quote.price.amount is not None:
+        parts.append(f"It costs {quote.price.brief()}; {quote.price.unknown}.")
+    parts.append(f"Why this model: {quote.chosen}.")
+    parts += [f"Others: {', '.join(others.values())}."] if others else []
+    parts += [advice.text for advice in quote.advice if advice.caution]
+    return type(error)(" ".join([*parts, "Nothing was sent."]), next_step=error.next_step)
 
 
 async def _refused(service: JobService, quote: Quote, job: Job) -> VendorRefused:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
+
+import mcp_types as types
 
 from seedance_mcp.catalog import Number, Row, Text, Whole
 from seedance_mcp.media.inspector import FRAMES, MOST_FRAMES
-from seedance_mcp.server.tools.tool import OURS, Call, ImageAnswer, Tool, check_args, inputs
+from seedance_mcp.server.tools.tool import OURS, Call, RichAnswer, Tool, check_args, inputs
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
@@ -34,7 +37,7 @@ def tool() -> Tool:
     )
 
 
-async def preview_video(service: JobService, call: Call) -> ImageAnswer:
+async def preview_video(service: JobService, call: Call) -> RichAnswer:
     """Show frames of a saved video, and save its last frame as an image for the next shot.
 
     Raises:
@@ -50,6 +53,17 @@ async def preview_video(service: JobService, call: Call) -> ImageAnswer:
         "path": job.path,
         "times": list(shown.times),
         "last_frame": str(shown.last_frame),
-        "next_step": "To continue from here, give last_frame as first_frame of the next create_video.",
+        "next_step": _continue(service),
     }
-    return ImageAnswer(fields, shown.jpeg)
+    jpeg = base64.b64encode(shown.jpeg).decode()
+    return RichAnswer(fields, (types.ImageContent(type="image", data=jpeg, mime_type="image/jpeg"),))
+
+
+def _continue(service: JobService) -> str:
+    """Say how the next video begins with the last frame, which is a local file, and which vendors take one."""
+    vendors = service.settings.vendors
+    able = [vendor.slug for vendor in vendors if service.settings.takes_files(vendor)]
+    if not able:
+        return "No configured vendor takes a local image, so that no video can continue this one."
+    whose = "" if len(able) == len(vendors) else f", with a model of {'/'.join(able)}"
+    return f"To continue from here, give last_frame as first_frame of the next create_video{whose}."

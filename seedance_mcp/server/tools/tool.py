@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seedance_mcp.catalog import Source, schema
@@ -13,6 +13,8 @@ from seedance_mcp.catalog.check import find_problems, sentences
 from seedance_mcp.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    import mcp_types as types
+
     from seedance_mcp.catalog import Row, Schema
     from seedance_mcp.jobs.service import JobService
     from seedance_mcp.views import Fields
@@ -60,14 +62,19 @@ class Call:
     args: Mapping[str, Any]
     report: Report
     ask: Ask
+    patience: float = math.inf
+    """Seconds after which the client is known to give up."""
 
 
 @dataclass(frozen=True, slots=True)
-class ImageAnswer:
-    """An answer with a JPEG, and fields beside it."""
+class RichAnswer:
+    """An answer that is more than fields."""
 
     fields: Fields
-    jpeg: bytes
+    content: tuple[types.ContentBlock, ...] = ()
+    """What is shown before the text of the fields, such as an image."""
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further fields that only a program reads: they are not repeated as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Tool:
     description: str
     input_schema: Schema
     output_schema: Schema | None
-    run: Callable[[JobService, Call], Awaitable[Fields | ImageAnswer]]
+    run: Callable[[JobService, Call], Awaitable[Fields | RichAnswer]]
     read_only: bool = False
     """Whether it neither writes, nor downloads, nor pays."""
     starts_job: bool = False

@@ -19,8 +19,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from seedance_mcp.errors import KeyReused, OverBudget
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import CHARGED, FREE, OPEN, STATES, TERMINAL, UNFINISHED, NewJob
-from tests.faults.fork_server import quick_folder
 from tests.jobs.services import InlineJournal
+from tests.quick_folder import quick_folder
 
 OWNERS = ("desktop", "code", "cursor")
 STEPS: dict[str, tuple[str, ...]] = {

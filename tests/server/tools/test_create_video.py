@@ -136,8 +136,8 @@ async def test_a_dry_run_sends_nothing_and_shows_exactly_what_is_sent_later(
         assert "job_id" not in quoted
         most = f" and max_cost {quoted['cost']['usd']:.2f}" if "usd" in quoted["cost"] else ""
         assert quoted["next_step"] == (
-            "Nothing was sent. To make exactly this, call create_video again without dry_run, with model "
-            f"{quoted['model']}{most}."
+            "Nothing was sent. To make exactly this once the user agrees, call create_video again without dry_run, "
+            f"with model {quoted['model']}{most}."
         )
         assert await session.nothing_happened()
         created = await session.create(**arguments)
@@ -178,6 +178,19 @@ async def test_a_refusal_names_what_would_work_and_it_works(tmp_path: Path, era:
         assert "Unchanged, the request would be accepted by: seedanceapi/seedance-2-mini," in refusal
         await session.create(suggested.pop("prompt"), **suggested, dry_run=True)
         await session.create(model="seedanceapi/seedance-2-mini", duration=6, resolution="480p", dry_run=True)
+
+
+async def test_a_dry_run_that_leaves_seconds_or_resolution_open_tells_the_cheapest(tmp_path: Path, era: str) -> None:
+    async with connected(tmp_path, era) as session:
+        open_ = await session.create("a candle", dry_run=True)
+        half = await session.create("a candle", dry_run=True, duration=4)
+        least = await session.create("a candle", dry_run=True, duration=4, resolution="480p")
+        exact = await session.create("a candle", dry_run=True, duration=5, resolution="720p")
+        same = await session.create("a candle", dry_run=True, duration=4, resolution="480p", model=least["model"])
+    assert open_["cheapest"] == "duration 4, resolution 480p, $0.57"
+    assert half["cheapest"] == "resolution 480p, $0.57"
+    assert least["cost"]["usd"] == same["cost"]["usd"] == 0.57
+    assert not {"cheapest"} & (least.keys() | exact.keys() | same.keys())
 
 
 async def test_where_no_model_can_do_it_the_refusal_names_the_closest(tmp_path: Path, era: str) -> None:
