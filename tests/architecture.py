@@ -110,7 +110,7 @@ BEHIND_THE_FACE: dict[str, set[str]] = {
 
 PRIVATE: dict[str, set[str]] = {
     "jobs/accounts": {
-        "jobs/buyer",
+        "jobs/creator",
         "jobs/housekeeping",
         "jobs/parts",
         "jobs/poller",
@@ -119,10 +119,9 @@ PRIVATE: dict[str, set[str]] = {
         "jobs/submit",
         "jobs/waiter",
     },
-    "jobs/buyer": {"jobs/parts"},
     "jobs/cancel": {"jobs/parts"},
     "jobs/download": {
-        "jobs/buyer",
+        "jobs/creator",
         "jobs/housekeeping",
         "jobs/parts",
         "jobs/poller",
@@ -130,6 +129,7 @@ PRIVATE: dict[str, set[str]] = {
         "jobs/timing",
         "jobs/waiter",
     },
+    "jobs/creator": {"jobs/parts"},
     "jobs/events": {"jobs/parts", "jobs/waiter"},
     "jobs/final_cost": {"jobs/poller", "jobs/recorder"},
     "jobs/find_task": {"jobs/parts", "jobs/reconcile"},
@@ -139,11 +139,11 @@ PRIVATE: dict[str, set[str]] = {
     "jobs/parts": {"jobs/service"},
     "jobs/poller": {"jobs/housekeeping", "jobs/parts", "jobs/waiter"},
     "jobs/price_lists": {"jobs/parts", "jobs/quoter"},
-    "jobs/quoter": {"jobs/buyer", "jobs/parts"},
-    "jobs/reconcile": {"jobs/buyer", "jobs/housekeeping", "jobs/parts", "jobs/waiter"},
+    "jobs/quoter": {"jobs/creator", "jobs/parts"},
+    "jobs/reconcile": {"jobs/creator", "jobs/housekeeping", "jobs/parts", "jobs/waiter"},
     "jobs/recorder": {"jobs/submit"},
     "jobs/resolve": {"jobs/service"},
-    "jobs/submit": {"jobs/buyer", "jobs/housekeeping", "jobs/parts"},
+    "jobs/submit": {"jobs/creator", "jobs/housekeeping", "jobs/parts"},
     "jobs/waiter": {"jobs/parts", "jobs/service"},
     "server/tools": {"server/answers", "server/app", "server/player", "server/sandbox_mark", "server/tool_calls"},
     "web": {"cli/accounts", "cli/doctor", "jobs", "runtime", "server/app", "uploads"},

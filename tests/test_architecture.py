@@ -128,7 +128,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     "a private part of its own room": (
         {"jobs/quote.py": "from seedance_mcp.jobs.submit import Submitter", "jobs/submit.py": ""},
         (
-            "jobs/quote.py:1 imports jobs/submit, but only jobs/buyer, jobs/housekeeping and jobs/parts may import "
+            "jobs/quote.py:1 imports jobs/submit, but only jobs/creator, jobs/housekeeping and jobs/parts may import "
             "jobs/submit."
         ),
     ),

@@ -96,6 +96,7 @@ def check(model: Model, args: Args, shape: Pixels | None = None, *, strict: bool
         *_broken_rules([rule for rule in model.rules if not rule.source.soft], args),
         *_unknown_names(model, args),
         *_too_long_as_sent(model, args),
+        *_same_variants(args),
     ]
     soft = _soft_problems(model, args, {p.field for p in problems})
     if strict:
@@ -170,6 +171,14 @@ def _too_long_as_sent(model: Model, args: Args) -> list[Problem]:
         return []
     message = f"has {length} characters as it is sent, with mentions such as {sent_prompt(model, '@image1')}"
     return [Problem("prompt", None, f"{message}; the limit is {row.most}", source=row.source)]
+
+
+def _same_variants(args: Args) -> list[Problem]:
+    """Refuse to pay several times for what a seed asks to be the same."""
+    several, row = args.get("n"), CONTROLS["n"]
+    if "seed" not in args or several in {None, 1} or row.problem(several):
+        return []
+    return [Problem("n", several, "asks for different videos, and seed for the same one; leave out seed")]
 
 
 def _unknown_names(model: Model, args: Args) -> list[Problem]:

@@ -27,6 +27,8 @@ class Order:
     """Micro-USD."""
     request_key: str | None = None
     allow_duplicate: bool = False
+    n: int = 1
+    """How many variants: videos of this request that are to exist, each a job of its own."""
     like: str | None = None
     """The job whose arguments count where this order gives none."""
     model_of: str | None = None
@@ -44,5 +46,6 @@ class Order:
             max_cost=None if max_cost is None else round(min(max_cost, _LARGEST_USD) * MICROS),
             request_key=given.get("request_key"),
             allow_duplicate=given.get("allow_duplicate", False),
+            n=int(given.get("n", 1)),
             like=given.get("like"),
         )

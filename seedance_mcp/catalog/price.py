@@ -48,6 +48,18 @@ class Price:
             return f"${self.usd_micros / MICROS:.2f}" if self.usd_micros >= _CENT else self.brief()
         return self.brief() if self.amount is None else f"{round(float(self.amount), 2):g} {self.unit}"
 
+    def times(self, count: int) -> Price:
+        """Return the price of so many such requests."""
+        if count == 1:
+            return self
+        return replace(
+            self,
+            basis=f"{count} x {self.basis}",
+            amount=None if self.amount is None else self.amount * count,
+            usd_micros=None if self.usd_micros is None else self.usd_micros * count,
+            tokens=None if self.tokens is None else self.tokens * count,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return the `cost` object of an answer, without the keys whose values are unknown."""
         pairs = {

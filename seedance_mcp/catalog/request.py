@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seedance_mcp.catalog.media import Media
-from seedance_mcp.catalog.rows import Flag, Number, Source, Text
+from seedance_mcp.catalog.rows import Flag, Number, Source, Text, Whole
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog.model import Model
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIELDS: Mapping[str, str] = {
-    "prompt": "@image1, @video1, @audio1: references",
+    "prompt": "@image1, @video1: references",
     "duration": "Seconds",
     "resolution": "",
     "aspect_ratio": "",
@@ -32,7 +32,7 @@ FIELDS: Mapping[str, str] = {
     "watermark": "Not your logo",
     "safety_filter": "false: unfiltered",
     "callback_url": "",
-    "public": "May be shown in the vendor's gallery",
+    "public": "In the vendor's gallery",
     "options": "",
 }
 """The fields of a request, each with what its name alone does not say (every word costs tokens in each conversation).
@@ -43,7 +43,10 @@ REFERENCES = ("reference_images", "reference_videos", "reference_audios")
 MEDIA = FRAMES + REFERENCES
 
 _OURS = Source("OURS", "create_video")
+MOST_VARIANTS = 4
+"""Videos that one call may create."""
 CONTROLS: Mapping[str, Row] = {
+    "n": Whole(1, MOST_VARIANTS, _OURS),
     "like": Text(_OURS),
     "max_cost": Number(0, None, _OURS, unit="USD"),
     "request_key": Text(_OURS),
@@ -53,7 +56,8 @@ CONTROLS: Mapping[str, Row] = {
 """Arguments about the call itself, which are never sent to a vendor."""
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
-    "like": "job_id: again, or changed",
+    "n": "1-4 variants",
+    "like": "job_id to vary",
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",

@@ -24,8 +24,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def merged_schema(models: Sequence[Model], no_files: Sequence[str] = ()) -> Schema:
     """Return the input schema of create_video: every field that at least one of the models accepts.
 
-    None is required, because `like` may supply each of them. `no_files` are the vendors that no local file reaches, so
-    that they cannot continue an earlier video from its last frame.
+    None is required, because `like` may supply each of them. That there are no others costs tokens and is not said: an
+    unknown argument is refused with a suggestion. `no_files` are the vendors that no local file reaches, so that they
+    cannot continue an earlier video from its last frame.
     """
     properties: dict[str, Schema] = {"model": _model(models)}
     for name in FIELDS:
@@ -33,9 +34,9 @@ def merged_schema(models: Sequence[Model], no_files: Sequence[str] = ()) -> Sche
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
-        properties[name] = tool_property(row, _description(name, models, no_files))
+        properties[name] = tool_property(row, _description(name, models, no_files, brief=True))
     properties |= {name: tool_property(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    return {"type": "object", "properties": properties}
 
 
 _FEW, _SHORT = 4, 100
@@ -55,9 +56,18 @@ def tool_property(row: Row, description: str) -> Schema:
     Ranges are in the description, because some clients drop them from the schema; stated once, they cost half.
     """
     schema = dict(row.schema())
-    for keyword in ("pattern", "not", "anyOf", "properties", "additionalProperties", "minLength", "minItems"):
+    for keyword in (
+        "pattern",
+        "not",
+        "anyOf",
+        "properties",
+        "additionalProperties",
+        "minLength",
+        "maxLength",
+        "minItems",
+    ):
         schema.pop(keyword, None)
-    for keyword in ("minimum", "maximum", "maxLength", "maxItems"):
+    for keyword in ("minimum", "maximum", "maxItems"):
         if keyword in schema and re.search(rf"\b{schema[keyword]:g}\b", description):
             del schema[keyword]
     if isinstance(row, Media):
@@ -77,8 +87,11 @@ def _spans_all(row: Number) -> bool:
     return row.least is not None and row.most is not None and row.most - row.least > _HUGE
 
 
-def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = ()) -> str:
-    """Describe a field with its range and default, which some clients drop from the schema itself."""
+def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (), *, brief: bool = False) -> str:
+    """Describe a field with its range and default, which some clients drop from the schema itself.
+
+    A `brief` description leaves out what a refusal, which costs nothing, says in the rare case that it matters.
+    """
     able = [m for m in models if name in m.rows]
     rows = [m.kept_rows[name] for m in able]
     row = reduce(lambda a, b: a.merged(b), rows)
@@ -88,11 +101,12 @@ def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (
     if name == "first_frame" and any(m.vendor in no_files for m in able):
         continuing = dict.fromkeys(m.vendor for m in able if m.vendor not in no_files)
         parts = [f"URL, or job_id to continue ({'/'.join(continuing)} models)" if continuing else "URL"]
-    if name == "reference_audios" and all(_needs_company(m, name) for m in able):
+    if name == "reference_audios" and not brief and all(_needs_company(m, name) for m in able):
         parts.append("with an image or video")
     if name == "web_search" and all(_is_for_text(m, name) for m in able):
         parts.append("text only")
-    return ", ".join([*parts, *_limits(row, rows), *_defaults(rows)])
+    limits = () if brief and isinstance(row, Text) else _limits(row, rows)
+    return ", ".join([*parts, *limits, *_defaults(rows)])
 
 
 def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
@@ -119,10 +133,7 @@ _MANY = 10
 
 def _defaults(rows: Sequence[Row]) -> Iterator[str]:
     defaults = dict.fromkeys(r.default for r in rows if r.default is not None)
-    if len(defaults) > 1:
-        if not any(isinstance(r, OneOf) for r in rows):  # of a list, that goes without saying
-            yield "default by model"
-    elif defaults:
+    if len(defaults) == 1:
         with_image = any(isinstance(r, OneOf) and r.default_with_media != SAME for r in rows)
         yield f"default {str(next(iter(defaults))).lower()}" + (" without images" if with_image else "")
 
@@ -151,6 +162,9 @@ def exact_schema(model: Model) -> Schema:
     for name, row in CONTROLS.items():
         properties[name] = row.schema() | {"description": CONTROL_DESCRIPTIONS[name]}
     clauses = [rule.schema() for rule in model.rules if not rule.source.soft] + list(_mention_clauses(model))
+    if "seed" in model.rows:
+        several = {"properties": {"n": {"minimum": 2}}, "required": ["n"]}
+        clauses.append({"if": several, "then": {"not": {"required": ["seed"]}}})
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "title": model.id,

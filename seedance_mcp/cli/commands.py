@@ -78,6 +78,12 @@ def _videos(options: argparse.Namespace) -> int:
     return anyio.run(videos.run, _settings(), options)
 
 
+def _join(options: argparse.Namespace) -> int:
+    from seedance_mcp.cli.join import join
+
+    return anyio.run(join, _settings(), options)
+
+
 def _open(options: argparse.Namespace) -> int:
     from seedance_mcp.cli import videos
 
@@ -144,6 +150,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "create": _create,
     "check": _check,
     "videos": _videos,
+    "join": _join,
     "open": _open,
     "models": _models,
     "balance": _balance,

@@ -22,6 +22,7 @@ from seedance_mcp.sanitize import clean
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from seedance_mcp.jobs.journal.model import Job
     from seedance_mcp.jobs.quote import Quote
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _FIELDS = (
     "prompt", "model", "duration", "resolution", "aspect_ratio", "first_frame", "last_frame", "reference_images",
-    "reference_videos", "reference_audios", "generate_audio", "max_cost", "request_key",
+    "reference_videos", "reference_audios", "generate_audio", "n", "max_cost", "request_key",
 )  # fmt: skip
 _FILES = ("first_frame", "last_frame", "reference_images", "reference_videos", "reference_audios")
 
@@ -45,20 +46,32 @@ async def create(settings: Settings, options: argparse.Namespace) -> int:
             return 0
         await service.check_caps(quote)
         _confirm(quote, settings, agreed=options.yes)
-        output.remark(f"{quote.model.id}: {quote.price.brief()}{_play_money(settings)}")
+        output.remark(f"{quote.model.id}: {quote.total.brief()}{_play_money(settings)}")
         try:
-            admission = await service.create(quote, agreed=True)
+            admissions = await service.create_all(quote, agreed=True)
         except anyio.get_cancelled_exc_class():
             output.remark(f"Stopped while it was being sent: {_list(settings)} shows whether the vendor has it.")
             raise
-        job = admission.job
-        if admission.duplicate:
-            output.remark(f"The same request is already job {job.id}, so nothing new is paid; --again pays again.")
-        if options.no_wait and job.state in UNFINISHED:
+        for admission in admissions:
+            if admission.duplicate:
+                job_id = admission.job.id
+                output.remark(f"The same request is already job {job_id}, so nothing new is paid; --again pays again.")
+        jobs = [admission.job for admission in admissions]
+        if options.no_wait and any(job.state in UNFINISHED for job in jobs):
+            return _do_not_wait(jobs, settings, as_json=options.json)
+        ended = [await _wait(service, job) for job in jobs]
+        _print_jobs(ended, settings, as_json=options.json, lines=[str(on_disk(job) or "") for job in ended])
+        return max(map(_code, ended))
+
+
+def _do_not_wait(jobs: Sequence[Job], settings: Settings, *, as_json: bool) -> int:
+    for job in jobs:
+        if job.state in UNFINISHED:
             output.remark(f"Job {job.id} is {job.state}: {_come_back(job, settings)} waits for it.")
-            _print_job(job, settings, as_json=options.json, line=job.id)
-            return 0
-        return await _finish(service, job, as_json=options.json)
+        else:
+            output.remark(_why_no_video(job, settings))
+    _print_jobs(jobs, settings, as_json=as_json, lines=[job.id for job in jobs])
+    return max((exit_code(job) for job in jobs if job.state not in UNFINISHED), default=0)
 
 
 async def check(settings: Settings, options: argparse.Namespace) -> int:
@@ -68,7 +81,9 @@ async def check(settings: Settings, options: argparse.Namespace) -> int:
         if job.state in UNFINISHED and settings.vendor(job.vendor) is None:
             output.remark(f"This is what the journal knows, because {no_key_here(job.vendor, settings)}.")
         elif options.wait:
-            return await _finish(service, job, as_json=options.json)
+            job = await _wait(service, job)
+            _print_jobs([job], settings, as_json=options.json, lines=[str(on_disk(job) or "")])
+            return _code(job)
         else:
             job = await service.wait(job.id, 0)
         if options.json:
@@ -78,8 +93,8 @@ async def check(settings: Settings, options: argparse.Namespace) -> int:
         return exit_code(job)
 
 
-async def _finish(service: JobService, job: Job, *, as_json: bool) -> int:
-    """Wait for the end of a job and print where its video is; returns the exit code."""
+async def _wait(service: JobService, job: Job) -> Job:
+    """Wait for the end of a job, and say why there is no video or what is odd about it; returns it as it is then."""
     settings = service.settings
     try:
         with Bars() as bars:
@@ -103,8 +118,11 @@ async def _finish(service: JobService, job: Job, *, as_json: bool) -> int:
         output.remark(_why_no_video(job, settings))
     elif note := views.record(job).get("note"):
         output.remark(str(note))
-    _print_job(job, settings, as_json=as_json, line=str(path or ""))
-    return exit_code(job) if path or job.state != "succeeded" else FAILED
+    return job
+
+
+def _code(job: Job) -> int:
+    return exit_code(job) if on_disk(job) or job.state != "succeeded" else FAILED
 
 
 def _why_no_video(job: Job, settings: Settings) -> str:
@@ -122,10 +140,13 @@ def _why_no_video(job: Job, settings: Settings) -> str:
     return text
 
 
-def _print_job(job: Job, settings: Settings, *, as_json: bool, line: str) -> None:
+def _print_jobs(jobs: Sequence[Job], settings: Settings, *, as_json: bool, lines: Sequence[str]) -> None:
+    """Print a line for each job, or all that is known: of several jobs, as a list."""
     if as_json:
-        output.print_json(fields(job, settings))
-    elif line:
+        known = [fields(job, settings) for job in jobs]
+        output.print_json(known[0] if len(known) == 1 else known)
+        return
+    for line in filter(None, lines):
         print(line)
 
 
@@ -146,12 +167,13 @@ def _confirm(quote: Quote, settings: Settings, *, agreed: bool) -> None:
     Raises:
         NotConfirmed: nothing was sent.
     """
-    limit, cost = settings.confirm_above, quote.price.usd_micros
+    limit, cost = settings.confirm_above, quote.total.usd_micros
     needed = cost is None or (limit is not None and cost > limit)
     if agreed or not needed:
         return
     amount = "an unknown amount" if cost is None else f"up to {dollars(cost)}"
-    answer = output.ask(f"Spend {amount}{_play_money(settings)} on one video with {quote.model.id}?")
+    what = "one video" if quote.order.n == 1 else f"{quote.order.n} videos"
+    answer = output.ask(f"Spend {amount}{_play_money(settings)} on {what} with {quote.model.id}?")
     if answer:
         return
     if answer is None:
@@ -174,13 +196,13 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
             args[name] = text
     for name in _FILES:
         if isinstance(args.get(name), list):
-            args[name] = [_absolute(value) for value in args[name]]
+            args[name] = [absolute(value) for value in args[name]]
         elif name in args:
-            args[name] = _absolute(args[name])
+            args[name] = absolute(args[name])
     return args | ({"allow_duplicate": True} if options.again else {})
 
 
-def _absolute(value: str) -> str:
+def absolute(value: str) -> str:
     """Return the absolute path of an existing file, and anything else as it is."""
     path = Path(value).expanduser() if "://" not in value else None
     try:

@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     _create(commands)
     _check(commands)
     _videos(commands)
+    _join(commands)
     play = commands.add_parser("open", help="play a video, which is downloaded first if necessary")
     play.add_argument("job", nargs="?", help="as for check (default: the newest video)")
     models = commands.add_parser("models", help="list every model with its limits and price")
@@ -97,7 +98,8 @@ def _create(commands: _Commands[argparse.ArgumentParser]) -> None:
     create.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="any other argument of create_video"
     )
-    create.add_argument("--max-cost", type=_amount, help="refuse if the video may cost more than this many USD")
+    create.add_argument("-n", type=_variants, help="how many variants to create, 1 to 4; each is paid for")
+    create.add_argument("--max-cost", type=_amount, help="refuse if it may cost more than this many USD")
     create.add_argument("--request-key", help="a name for this request: the same name never creates a second video")
     create.add_argument("--again", action="store_true", help="pay again for a request like one that is still open")
     create.add_argument("--dry-run", action="store_true", help="show the price and the exact request; send nothing")
@@ -139,6 +141,16 @@ def _videos(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     purge.add_argument("--dry-run", action="store_true", help="say how many jobs that would be, and delete nothing")
     purge.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _join(commands: _Commands[argparse.ArgumentParser]) -> None:
+    join = commands.add_parser("join", help="join saved videos into one; nothing is paid")
+    join.add_argument("jobs", nargs="+", metavar="job", help="as for check, in order; at least two")
+    join.add_argument("--audio", metavar="FILE", help="an audio file in place of the audio of the videos")
+    join.add_argument(
+        "--crossfade", type=_fade, default=0.0, metavar="SECONDS", help="let each video fade into the next (0 to 2)"
+    )
+    join.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _keys(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -185,4 +197,6 @@ def _number(name: str, least: float, most: float, *, whole: bool) -> Callable[[s
 _count = _number("a whole number of 1 or more", 1, math.inf, whole=True)
 _days = _number("a number of 0 or more", 0, 1_000_000, whole=False)
 _amount = _number("an amount in USD such as 2.50", 0, 1_000_000, whole=False)
+_variants = _number("a whole number from 1 to 4", 1, 4, whole=True)
+_fade = _number("a number of seconds from 0 to 2", 0, 2, whole=False)
 _port = _number("a port from 0 to 65535", 0, 65_535, whole=True)

@@ -96,6 +96,12 @@ class Bars:
             self.print(f"{job_id}: {received / 1e6:.1f}{of} MB")
         self._shown[job_id] = step
 
+    def joining(self, done: float, total: float) -> None:
+        """Show how many seconds of a joined video are done."""
+        if self._live:
+            description = f"joining, {done:.0f} of {total:.0f} s"
+            self._progress.update(self._task("join"), description=description, completed=done, total=total)
+
     def ended(self, job_id: str) -> None:
         """Keep the bar of a job if it is full, and remove it otherwise."""
         task = self._tasks.pop(job_id, None)

@@ -72,6 +72,8 @@ async def _like(order: Order, settings: Settings, job: Job) -> Order:
             f"What job {job.id} was made from has been deleted.", next_step="Give every argument instead of like."
         )
     kept = {name: value for name, value in job.request.items() if name in FIELDS and name not in order.args}
+    if order.n > 1:
+        kept.pop("seed", None)  # variants are different
     if order.model not in {None, job.model}:
         kept = {name: value for name, value in kept.items() if name not in _left_open(job, settings)}
     paths = await find_again(list(_placeholders(kept)), settings)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seedance_mcp.jobs.accounts import Accounts
-from seedance_mcp.jobs.buyer import Buyer
 from seedance_mcp.jobs.cancel import Canceller
+from seedance_mcp.jobs.creator import Creator
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
 from seedance_mcp.jobs.find_task import TaskFinder
@@ -41,12 +41,12 @@ class Parts:
     quoter: Quoter
     uploader: Uploader
     submitter: Submitter
+    creator: Creator
     reconciler: Reconciler
     downloader: Downloader
     poller: Poller
     waiter: Waiter
     housekeeping: Housekeeping
-    buyer: Buyer
     canceller: Canceller
 
 
@@ -109,6 +109,18 @@ def make_parts(
         quoter=quoter,
         uploader=uploader,
         submitter=submitter,
+        creator=Creator(
+            settings,
+            web,
+            journal,
+            lock.id,
+            accounts=accounts,
+            quoter=quoter,
+            uploader=uploader,
+            downloader=downloader,
+            submitter=submitter,
+            reconciler=reconciler,
+        ),
         reconciler=reconciler,
         downloader=downloader,
         poller=poller,
@@ -133,18 +145,6 @@ def make_parts(
             poller=poller,
             downloader=downloader,
             timing=timing,
-        ),
-        buyer=Buyer(
-            settings,
-            web,
-            journal,
-            accounts,
-            lock.id,
-            quoter=quoter,
-            uploader=uploader,
-            submitter=submitter,
-            reconciler=reconciler,
-            downloader=downloader,
         ),
         canceller=Canceller(web, accounts.vendor, poller.poll, timing),
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.catalog import choose
@@ -66,8 +66,32 @@ class Quote:
         """A hash of what the caller asked for: equal for equal calls, whichever model was chosen for them."""
         return _hash([self.order.model, {k: v for k, v in self.asked.items() if k not in CONTROLS}])
 
-    def new_job(self, *, owner: str, account: str, cap: int | None) -> NewJob:
-        """Return the job that creating it admits, for a process and an account; `cap` is the most it may cost."""
+    @property
+    def total(self) -> Price:
+        """The most that all its variants can cost."""
+        return self.price.times(self.order.n)
+
+    def new_jobs(self, *, owner: str, account: str, cap: int | None) -> list[NewJob]:
+        """Return the jobs that creating it admits, one for each variant, for a process and an account.
+
+        `cap` is the most that each may cost. The first is the job of the same call without `n`; each of the others is
+        another request to the journal, with a request_key of its own, so that no two of them are taken for one, and the
+        same call finds all of them again.
+        """
+        first = self._new_job(owner, account, cap)
+        key = first.request_key
+        return [first] + [
+            replace(
+                first,
+                id=new_id(),
+                request_hash=_hash([first.request_hash, number]),
+                asked_hash=_hash([first.asked_hash, number]),
+                request_key=None if key is None else f"{key}\n{number}",
+            )
+            for number in range(2, self.order.n + 1)
+        ]
+
+    def _new_job(self, owner: str, account: str, cap: int | None) -> NewJob:
         unit_usd = self.price.unit_usd
         return NewJob(
             id=new_id(),

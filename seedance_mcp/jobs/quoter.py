@@ -76,7 +76,8 @@ class Quoter:
             OverBudget: as creating it would.
         """
         limits = caps(self._settings, quote.order.max_cost, chosen=chosen)
-        admit(quote.price.usd_micros, limits, await self._journal.spending(), quote.model.id)
+        spending = await self._journal.spending()
+        admit(quote.price.usd_micros, limits, spending, quote.model.id, count=quote.order.n)
 
     async def _affordable(self, order: Order) -> Callable[[Price], bool]:
         """Return what tells whether the caps allow a price, so that a model is chosen that they allow."""
@@ -85,7 +86,7 @@ class Quoter:
 
         def affordable(cost: Price) -> bool:
             try:
-                admit(cost.usd_micros, limits, spending, "")
+                admit(cost.usd_micros, limits, spending, "", count=order.n)
             except OverBudget:
                 return False
             return True

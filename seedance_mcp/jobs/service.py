@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from seedance_mcp.errors import InvalidRequest, SaveError, SeedanceError
-from seedance_mcp.jobs.download.preview import Previewed, preview_video
+from seedance_mcp.jobs.download.join import JoinedVideo, Joining, OnJoined, join_videos
+from seedance_mcp.jobs.download.preview import Previewed, preview_joined, preview_video
 from seedance_mcp.jobs.earlier import in_full
 from seedance_mcp.jobs.journal.model import Admission, Job, Journal, Page
 from seedance_mcp.jobs.lookup import find_job, get_job
@@ -18,6 +19,7 @@ from seedance_mcp.jobs.quote import require_vendor
 from seedance_mcp.jobs.resolve import settle_by_hand
 from seedance_mcp.jobs.waiter import OnProgress, Progress
 from seedance_mcp.media.inspector import FRAMES, Inspector
+from seedance_mcp.media.joiner import Joiner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,16 +58,14 @@ class JobService:
         timing: Timing,
         inspector: Inspector | None = None,
     ) -> None:
-        self.settings = settings
-        self.autosave = autosave
+        self.settings, self.autosave = settings, autosave
         self.stop_grace = timing.stop_grace
         """Seconds that submissions under way get when the service closes."""
         self._journal, self._web, self._now = journal, web, timing.clock
-        self._inspector = inspector or Inspector()
+        self._inspector = inspector = inspector or Inspector()
+        self._joiner = Joiner(inspector)
         self._group: TaskGroup | None = None
-        self._parts = make_parts(
-            settings, web, journal, lock, autosave=autosave, inspector=self._inspector, timing=timing
-        )
+        self._parts = make_parts(settings, web, journal, lock, autosave=autosave, inspector=inspector, timing=timing)
 
     # -- quoting --------------------------------------------------------------------------------------------------
 
@@ -120,19 +120,23 @@ class JobService:
     # -- paying ---------------------------------------------------------------------------------------------------
 
     async def create(self, quote: Quote, *, agreed: bool = False) -> Admission:
-        """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
+        """Pay for a quote of one video; see `create_all`."""
+        (admission,) = await self.create_all(quote, agreed=agreed)
+        return admission
 
-        Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
-        submission goes on, and the journal gets its outcome. A model without a price in USD is paid for only where
-        the caller has chosen it, or the user has `agreed`.
+    async def create_all(self, quote: Quote, *, agreed: bool = False) -> list[Admission]:
+        """Pay for all variants of a quote: upload its files, record the intents, send each once, record the outcomes.
+
+        The caps hold for all variants before the first is sent. Once one is not accepted for certain, the rest is
+        abandoned, as are all whose POST has not begun when this call is cancelled; a submission that has goes on. A
+        model without a price in USD is paid for only where the caller has chosen it, or the user has `agreed`.
 
         Raises:
-            OverBudget, KeyReused, SettingError, JournalError, UploadPending or why a file cannot be uploaded: nothing
-                was sent.
-            Stopping: the server stops before the outcome is known.
+            OverBudget, KeyReused, SettingError, JournalError, UploadPending, Stopping or why a file cannot be uploaded:
+                nothing was sent, unless the sentence names jobs.
         """
         await self.recover()
-        return await self._parts.buyer.buy(quote, self._group, agreed=agreed)
+        return await self._parts.creator.create(quote, self._group, agreed=agreed)
 
     async def cancel(self, job_id: str) -> Job:
         """Cancel a job that its vendor has not begun; return it as it is then.
@@ -225,15 +229,27 @@ class JobService:
             raise SaveError(self._parts.accounts.problem(job), next_step="Set the API key that it was submitted with.")
         return await self._parts.downloader.download(job, on_progress)
 
-    async def preview(self, job: Job, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
+    async def preview(self, video: Job | str, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
         """Return frames of a saved video as an image, and save its last frame for the next video.
 
+        The video is that of a job, or a file in the folder for videos, such as a joined video.
+
         Raises:
-            NoSavedVideo: it is not on disk (yet).
-            SaveError: its last frame could not be saved.
-            MissingExtra, UnreadableMedia: see `Inspector.preview`.
+            NoSavedVideo, SaveError, MissingExtra, UnreadableMedia: see `preview_file`; it may not be on disk (yet).
         """
-        return await preview_video(job, self.settings.frames_dir, self._inspector, frames=frames, at=at)
+        if isinstance(video, str):
+            return await preview_joined(video, self.settings, self._inspector, frames=frames, at=at)
+        return await preview_video(video, self.settings.frames_dir, self._inspector, frames=frames, at=at)
+
+    async def join(self, job_ids: Sequence[str], audio: str | None, crossfade: float, on_done: OnJoined) -> JoinedVideo:
+        """Join the saved videos of jobs, in this order, to one in the folder for videos; nothing is paid.
+
+        `audio` names a local file in place of their audio, `crossfade` the seconds in which one becomes the next.
+
+        Raises:
+            InvalidRequest, MissingExtra, UnreadableMedia, SaveError: see `join_videos`; the first lists every problem.
+        """
+        return await join_videos(Joining(job_ids, audio, crossfade), self.settings, self.check, self._joiner, on_done)
 
     async def _last_frame(self, job: Job) -> Path:
         return (await self.preview(await self.check(job.id), frames=1)).last_frame

@@ -6,7 +6,8 @@ Each submission runs in a task of its own: neither a caller that gives up nor a 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,13 @@ class Submitter:
                 next_step=f"Do NOT call create_video again; call check_video with job_id {job.id}.",
             )
         return submission.submitted
+
+    async def withdraw(self, jobs: Sequence[Job]) -> None:
+        """Abandon admitted jobs that were never handed to `submit`; what cannot be written is caught up with later."""
+        for job in jobs:
+            self._recorder.never_sent(job.id)
+        with anyio.CancelScope(shield=True), suppress(JournalError):
+            await self._recorder.catch_up(self._report)
 
     async def stop(self, grace: float) -> None:
         """Let submissions finish for so many seconds; what is not answered then is unknown, and written down so.

@@ -8,23 +8,26 @@ Only the demuxer for the sniffed format runs: FFmpeg's own detection could take 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import av
 
-from seedance_mcp.media.frames import no_other_file
+from seedance_mcp.media.masked import no_other_file
 
-_FORMATS = frozenset({"mp3", "wav", "aac", "flac", "ogg"})
+FORMATS = frozenset({"mp3", "wav", "aac", "flac", "ogg"})
 _NO_DURATION = frozenset({"aac", "mp3"})
 """Formats whose files do not state a duration: the one that FFmpeg reports is estimated from the bit rate."""
-_DECODERS = "mp3float,mp3,aac,flac,vorbis,libvorbis,opus,libopus,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8,pcm_f32le"
+DECODERS = "mp3float,mp3,aac,flac,vorbis,libvorbis,opus,libopus,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8,pcm_f32le"
+
+import_module("av.subtitles.stream")  # opening loads it when it is first needed: then no file can be opened any more
 
 
 def inspect_audio(file: Any, ending: str) -> dict[str, Any]:
     """Return the duration in seconds; nothing for a format that has no demuxer here."""
-    if ending not in _FORMATS:
+    if ending not in FORMATS:
         return {}
-    options = {"protocol_whitelist": "", "codec_whitelist": _DECODERS}
+    options = {"protocol_whitelist": "", "codec_whitelist": DECODERS}
     with av.open(file, format=ending, options=options, io_open=no_other_file) as container:
         if not container.streams.audio:
             return {"problem": "there is no audio stream in it"}

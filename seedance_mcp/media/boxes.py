@@ -1,7 +1,7 @@
 """Reads the box table of an mp4 or mov file (ISO/IEC 14496-12), and refuses one that cannot be true.
 
 Nothing is decoded, and no count in the file is believed: a table must have room for its entries, and the file for its
-samples. What FFmpeg would read besides, and in other places than these, is listed in `Movie.hidden`, so that a decoder
+samples. What FFmpeg would read besides, and in other places than these, is listed by `Movie.hidden`, so that a decoder
 need not see it. Needs no extra; reads at most LARGEST_TABLES bytes.
 """
 
@@ -45,8 +45,9 @@ _INSIDE: dict[bytes, frozenset[bytes]] = {
 }
 """The boxes that are read in each box. A decoder is shown no others."""
 _IN_VIDEO_DESCRIPTION = frozenset({b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"pasp", b"colr", b"btrt", b"fiel"})
-_VIDEO_DESCRIPTION = 78
-"""Bytes of a video's sample description before the boxes in it."""
+_IN_AUDIO_DESCRIPTION = frozenset({b"esds", b"btrt"})
+_VIDEO_DESCRIPTION, _AUDIO_DESCRIPTION = 78, 28
+"""Bytes of a sample description before the boxes in it."""
 
 
 @dataclass(slots=True)
@@ -54,13 +55,26 @@ class Movie:
     """What the box table of a file says."""
 
     tracks: list[Track] = field(default_factory=list[Track])
-    hidden: list[int] = field(default_factory=list[int])
-    """Where the boxes begin that a decoder of the first video track need not see."""
+    unread: list[int] = field(default_factory=list[int])
+    """Where the boxes begin that were not read."""
+    fragments: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Where each fragment of a track begins, and the id of its track."""
 
     @property
     def video(self) -> Track | None:
         """The first video track."""
         return next((track for track in self.tracks if track.kind == "video"), None)
+
+    @property
+    def audio(self) -> Track | None:
+        """The first audio track."""
+        return next((track for track in self.tracks if track.kind == "audio"), None)
+
+    def hidden(self, *shown: Track | None) -> list[int]:
+        """Return where the boxes begin that a decoder of these tracks need not see."""
+        ids = {track.id for track in shown if track is not None}
+        others = [track.place for track in self.tracks if track not in shown]
+        return self.unread + others + [place for place, owner in self.fragments if owner not in ids]
 
     def has_audio(self) -> bool:
         """Whether there is an audio track."""
@@ -88,7 +102,6 @@ class _Reader:
         self._boxes = self._read = 0
         self._found_moov = False
         self._defaults: dict[int, tuple[int, int]] = {}
-        self._fragments: list[tuple[int, int]] = []
         self.movie = Movie()
         for box in self._top():
             if box.kind == b"moov":
@@ -130,7 +143,7 @@ class _Reader:
                 self._file.seek(place + header)
                 content = self._file.read(length - header)
             elif kind not in _INSIDE[b""]:
-                self.movie.hidden.append(place)
+                self.movie.unread.append(place)
             yield Box(kind, place, memoryview(content), place + header)
             place += length
 
@@ -149,7 +162,7 @@ class _Reader:
                 start = box.place + place
                 yield Box(kind, start, box.payload[place + _HEADER : place + length], start + _HEADER)
             else:
-                self.movie.hidden.append(box.place + place)
+                self.movie.unread.append(box.place + place)
             place += length
 
     # -- the table of contents ------------------------------------------------------------------------------------
@@ -211,6 +224,11 @@ class _Reader:
                 track.height = max(track.height, entry.whole(26, 2))
                 for _ in self._inside(entry, _VIDEO_DESCRIPTION, _IN_VIDEO_DESCRIPTION):
                     pass
+            elif track.kind == "audio":
+                # QuickTime's own versions of a description have more before the boxes in it.
+                track.usual &= len(entry.payload) >= _AUDIO_DESCRIPTION and entry.whole(8, 2) == 0
+                for _ in self._inside(entry, _AUDIO_DESCRIPTION, _IN_AUDIO_DESCRIPTION) if track.usual else ():
+                    pass
             place += length
 
     # -- fragments ------------------------------------------------------------------------------------------------
@@ -224,7 +242,7 @@ class _Reader:
                 if box.kind == b"tfhd":
                     track_id, flags = box.whole(4), box.whole(0) & 0xFFFFFF
                     track = next((t for t in self.movie.tracks if t.id == track_id), None)
-                    self._fragments.append((traf.start, track_id))
+                    self.movie.fragments.append((traf.start, track_id))
                     defaults = fragment_defaults(box, flags, self._defaults.get(track_id, (0, 0)))
                 elif box.kind == b"trun":
                     if track is None:
@@ -234,13 +252,9 @@ class _Reader:
                 raise ImpossibleTable("a fragment belongs to no track")
 
     def _finish(self) -> None:
-        """Check what can only be checked of the whole, and hide all tracks but the first video."""
+        """Check what can only be checked of the whole."""
         if sum(track.sample_bytes for track in self.movie.tracks) > self._size:
             raise ImpossibleTable("its samples are larger than the file")
-        shown = self.movie.video
         for track in self.movie.tracks:
             if track.samples and max(track.timed, track.shifted) > track.samples:
                 raise ImpossibleTable("it times more samples than it has")
-            if track is not shown:
-                self.movie.hidden.append(track.place)
-        self.movie.hidden += [at for at, owner in self._fragments if shown is None or owner != shown.id]

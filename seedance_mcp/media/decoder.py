@@ -1,21 +1,23 @@
-"""The child process that decodes: one task, on one open file, within limits. `seedance_mcp.media.inspector` starts it.
+"""The child process that decodes: one task, on open files, within limits. `seedance_mcp.media.child` starts it.
 
 It reads a line of JSON with its task from standard input, and writes a line of JSON to standard output, followed by the
-images that the line states the lengths of. It ends as soon as its standard input does, which is held open by the
-process that started it. From the moment it touches the file it can open no other file and no connection.
+images that the line states the lengths of; before it, lines that say how far it is. It ends as soon as its standard
+input does, which is held open by the process that started it. From the moment it touches the files it can open no other
+file and no connection, and writes to none but the one that it was given for that.
 """
 
 from __future__ import annotations
 
-import io
+import errno
 import json
 import os
 import resource
 import sys
 import threading
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
+
+from seedance_mcp.media.masked import Masked
 
 _MEASURE_EVERY = 0.05
 _LIBRARIES = 512 * 1024**2
@@ -31,19 +33,29 @@ def main() -> None:
     images: list[bytes] = []
     try:
         work = _prepared(request)
-        _limit(limits["memory"], limits["processor"])
+        _limit(limits["memory"], limits["processor"], limits.get("written", 0))
         _end_with_parent(limits["memory"])
         reply, images = work()
     except MemoryError:
         reply = {"problem": _memory(limits["memory"])}
     except Exception as error:  # noqa: BLE001  (decoders raise many kinds)
-        name = type(error).__name__
-        reply = {"problem": _memory(limits["memory"]) if "Memory" in name else name}
+        reply = {"problem": _problem(error, limits)}
     sys.stdout.buffer.write(json.dumps({**reply, "lengths": list(map(len, images))}).encode() + b"\n")
     for image in images:
         sys.stdout.buffer.write(image)
     sys.stdout.buffer.flush()
     os._exit(0)  # decoders may have left threads behind
+
+
+def _problem(error: Exception, limits: dict[str, int]) -> str:
+    name, cause = type(error).__name__, error.__cause__ or error.__context__ or error
+    if "Memory" in name:
+        return _memory(limits["memory"])
+    if isinstance(cause, OSError) and cause.errno == errno.EFBIG:
+        return f"the result has more than {limits['written'] / 1e6:.0f} MB"
+    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+        return "the disk is full"
+    return name
 
 
 def _memory(limit: int) -> str:
@@ -52,6 +64,10 @@ def _memory(limit: int) -> str:
 
 def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], list[bytes]]]:
     """Import what a task needs, while that is still possible, and return the task."""
+    if request["task"] == "join":
+        from seedance_mcp.media.joined import join  # noqa: PLC0415  (only what the task needs)
+
+        return lambda: (join(request, _report), [])
     file = Masked(request["file"], request.get("hide", ()))
     file.seek(0)  # the place is shared with the process that opened it
     if request["task"] == "image":
@@ -71,14 +87,20 @@ def _prepared(request: dict[str, Any]) -> Callable[[], tuple[dict[str, Any], lis
     )
 
 
-def _limit(memory: int, processor: int) -> None:
+def _report(seconds: float) -> None:
+    """Say how many seconds of the result are done."""
+    sys.stdout.buffer.write(json.dumps({"done": round(seconds, 2)}).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _limit(memory: int, processor: int, written: int) -> None:
     """Set the limits of this process; a system may lack some of them."""
     wanted = {
         "RLIMIT_AS": memory + _LIBRARIES,
         "RLIMIT_DATA": memory,
         "RLIMIT_CPU": processor,
         "RLIMIT_CORE": 0,
-        "RLIMIT_FSIZE": 0,
+        "RLIMIT_FSIZE": written,
         "RLIMIT_NOFILE": 0,
     }
     for name, limit in wanted.items():
@@ -106,27 +128,3 @@ def _end_with_parent(memory: int) -> None:
     threading.Thread(target=read, daemon=True).start()
     if sys.platform != "linux":
         threading.Thread(target=measure, daemon=True).start()
-
-
-class Masked(io.FileIO):
-    """An open file in which boxes have another name, so that a decoder skips them."""
-
-    def __init__(self, file: int, hidden: Sequence[int]) -> None:
-        """`hidden` are the places where the boxes begin."""
-        super().__init__(file, "rb", closefd=False)
-        self._names = sorted(place + 4 for place in hidden)
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Return what comes next."""
-        first = self.tell()
-        content = super().read(size)
-        at = bisect_left(self._names, first - 3)
-        if at == len(self._names) or self._names[at] >= first + len(content):
-            return content
-        masked = bytearray(content)
-        while at < len(self._names) and self._names[at] < first + len(masked):
-            for offset, letter in enumerate(b"free", self._names[at] - first):
-                if 0 <= offset < len(masked):
-                    masked[offset] = letter
-            at += 1
-        return bytes(masked)

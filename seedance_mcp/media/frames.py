@@ -14,27 +14,24 @@ from typing import Any
 import av
 from PIL import Image, ImageDraw, ImageFont, JpegImagePlugin
 
+from seedance_mcp.media.masked import no_other_file
+
 WIDEST = 1000
 """Pixels of the longer side of a preview."""
 LARGEST = 150_000
 """Bytes of a preview: about 1,300 tokens of an assistant's context."""
-_DECODERS = "h264,hevc,av1,libdav1d,vp9,mpeg4"
-_THREADS = 2
+DECODERS = "h264,hevc,av1,libdav1d,vp9,mpeg4"
+THREADS = 2
 """More would need more memory, a few frames each."""
 _REORDERED = 0.5
 """Seconds between the decoding of a frame and its showing, at most."""
-_BUFFER = 1024**2
+BUFFER = 1024**2
 _JPEG = JpegImagePlugin.JpegImageFile.format
 
 # Load what opening, drawing and saving load when they are first needed: then no file can be opened any more.
 import_module("av.subtitles.stream")
 Image.preinit()
 ImageFont.load_default(12)
-
-
-def no_other_file(url: str, *_: object) -> Any:
-    """Refuse to open what a file refers to."""
-    raise PermissionError(url[:80])
 
 
 def preview(
@@ -51,8 +48,8 @@ def preview(
         most: The most frames to decode.
     """
     times = [seconds * (i + 0.5) / count for i in range(count)] if at is None else [max(0.0, min(at, seconds))]
-    options = {"protocol_whitelist": "", "codec_whitelist": _DECODERS, "max_pixels": str(side * side)}
-    with av.open(file, format="mov", options=options, buffer_size=_BUFFER, io_open=no_other_file) as container:
+    options = {"protocol_whitelist": "", "codec_whitelist": DECODERS, "max_pixels": str(side * side)}
+    with av.open(file, format="mov", options=options, buffer_size=BUFFER, io_open=no_other_file) as container:
         frames = _Frames(container, side, most)
         shown, images = frames.ahead, list[Image.Image]()
         if shown is None:
@@ -71,7 +68,7 @@ class _Frames:
     def __init__(self, container: Any, side: int, most: int) -> None:
         self._container, self._stream = container, container.streams.video[0]
         self._side, self._left = side, most
-        self._stream.thread_type, self._stream.codec_context.thread_count = "AUTO", _THREADS
+        self._stream.thread_type, self._stream.codec_context.thread_count = "AUTO", THREADS
         self._stream.codec_context.options = {"max_pixels": str(side * side)}
         self._frames = container.decode(self._stream)
         self.ahead = self._shown = self._next()

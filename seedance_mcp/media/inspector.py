@@ -1,20 +1,15 @@
 """Finds out what a media file is, and takes frames from it, without decoding anything in this process.
 
 An mp4 or mov is described by its box table, which is read here: see `seedance_mcp.media.boxes`. Whatever needs a
-decoder happens in a child process (`seedance_mcp.media.decoder`) with limits on memory, processor time and time. The
-child gets an open file and no path, no environment and no way to open anything else; it is killed when the caller is
-cancelled, and it ends by itself when this process does.
+decoder happens in a child process with limits on memory, processor time and time: see `seedance_mcp.media.child`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +20,7 @@ from anyio import to_thread
 
 from seedance_mcp.errors import MissingExtra, UnreadableMedia
 from seedance_mcp.media.boxes import Movie, read_movie
+from seedance_mcp.media.child import Undecodable, run_task
 from seedance_mcp.media.sniff import MediaKind
 from seedance_mcp.media.tables import ImpossibleTable
 
@@ -38,15 +34,8 @@ CODECS = frozenset({"avc1", "avc3", "hvc1", "hev1", "av01", "vp09", "mp4v"})
 """The sample descriptions of the videos that are decoded."""
 MOVIES = frozenset({"mp4", "m4v", "mov", "m4a"})
 """The formats, by file extension, whose box table is read; a video in another format is not inspected."""
-_LARGEST_REPLY = 48 * 1024**2
-"""Bytes of the child's answer: the largest last frame as a JPEG has about 20 MB."""
 _OPEN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
-_START = "import sys; sys.path[:] = sys.argv[1:]; from seedance_mcp.media.decoder import main; main()"
 _CHECK_FILE = "Ask the user to open the file in a video player; it may be damaged."
-
-
-class Undecodable(Exception):
-    """The content does not match the format that its first bytes announce; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +128,10 @@ class Inspector:
             )
         with opened(video) as file:
             movie = await self._movie(file, video.name)
-            if problem := _too_much(movie):
+            if problem := too_much(movie):
                 raise UnreadableMedia(f"{video.name} {problem}.", next_step=_CHECK_FILE)
             shown = movie.video
-            task = {"task": "preview", "hide": movie.hidden, "seconds": shown.seconds if shown else 0}
+            task = {"task": "preview", "hide": movie.hidden(shown), "seconds": shown.seconds if shown else 0}
             try:
                 reply, images = await self._decode(file, {**task, "frames": frames, "at": at})
             except Undecodable as error:
@@ -173,7 +162,7 @@ class Inspector:
 
     async def _movie(self, file: int, name: str) -> Movie:
         try:
-            return await to_thread.run_sync(_read, file, limiter=self.threads)
+            return await to_thread.run_sync(read_open, file, limiter=self.threads)
         except ImpossibleTable as error:
             raise UnreadableMedia(f"{name} cannot be decoded: {error}.", next_step=_CHECK_FILE) from None
 
@@ -184,74 +173,24 @@ class Inspector:
             Undecodable: it failed, or needed more than the limits allow.
         """
         limits = {"memory": self.limits.memory, "processor": self.limits.processor, "side": LONGEST_SIDE}
-        request = json.dumps({"file": file, "limits": {**limits, "samples": MOST_SAMPLES}, **task}).encode() + b"\n"
-        answer = bytearray()
+        request = {"file": file, "limits": {**limits, "samples": MOST_SAMPLES}, **task}
         async with self._decoders:
-            with anyio.move_on_after(self.limits.wall) as timer:
-                await _run_child(request, file, answer)
-        if timer.cancelled_caught:
-            raise Undecodable(f"it takes longer than {self.limits.wall:g} s")
-        return _parsed(bytes(answer))
+            return await run_task(request, (file,), wall=self.limits.wall)
 
 
-async def _run_child(request: bytes, file: int, answer: bytearray) -> None:
-    """Start a child, and append what it answers. It never outlives this call."""
-    command = [sys.executable, "-I", "-S", "-c", _START, *(path for path in sys.path if os.path.isabs(path))]  # noqa: PTH117  (a text)
-    # The child's environment has no keys. Its standard input stays open: when it ends, so does the child.
-    process = await anyio.open_process(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(),
-        pass_fds=(file,), cwd=os.sep,
-    )  # fmt: skip
-    async with process:
-        try:
-            if process.stdin is None or process.stdout is None:
-                return
-            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                await process.stdin.send(request)
-            async for block in process.stdout:
-                answer += block
-                if len(answer) > _LARGEST_REPLY:
-                    return
-            await process.wait()
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+def read_open(file: int) -> Movie:
+    """Read the box table of an open file.
 
-
-def _environment() -> dict[str, str]:
-    """Return what a Python needs to start, and nothing that is ours."""
-    names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
-    return {name: os.environ[name] for name in names if name in os.environ} | {"MALLOC_ARENA_MAX": "2"}
-
-
-def _parsed(answer: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the child's answer, which is trusted no more than the file."""
-    head, _, rest = answer.partition(b"\n")
-    try:
-        reply: Any = json.loads(head)
-        lengths = [int(length) for length in reply.pop("lengths", ())]
-        if "problem" in reply:
-            raise Undecodable(str(reply["problem"])[:100])
-    except (ValueError, AttributeError, TypeError):
-        raise Undecodable("its decoder broke down") from None
-    images: list[bytes] = []
-    for length in lengths:
-        images.append(rest[:length])
-        rest = rest[length:]
-    if any(not image.startswith(b"\xff\xd8\xff") for image in images):
-        raise Undecodable("its decoder broke down")
-    return reply, images
-
-
-def _read(file: int) -> Movie:
+    Raises:
+        ImpossibleTable, OSError: see `read_movie`.
+    """
     with os.fdopen(file, "rb", closefd=False) as reader:
         return read_movie(reader, os.fstat(file).st_size)
 
 
 def _probe_movie(file: int, kind: MediaKind) -> Probed:
     try:
-        movie = _read(file)
+        movie = read_open(file)
     except ImpossibleTable as error:
         raise Undecodable(str(error)) from None
     if kind == "audio" and movie.has_audio():
@@ -261,7 +200,7 @@ def _probe_movie(file: int, kind: MediaKind) -> Probed:
     raise Undecodable(f"there is no {kind} stream in it")
 
 
-def _too_much(movie: Movie) -> str:
+def too_much(movie: Movie) -> str:
     """Return why a movie is not given to a decoder; an empty text if it is."""
     shown = movie.video
     if shown is None:

@@ -42,6 +42,8 @@ class Track:
     """The samples that have a duration."""
     shifted: int = 0
     """The samples that are shown later than they are decoded, or not."""
+    usual: bool = True
+    """Whether its sample descriptions have the form of ISO/IEC 14496-12."""
 
     @property
     def seconds(self) -> float:

@@ -4,7 +4,7 @@ In strict function calling every argument has to be there, so a model fills what
 rules decide what that means, here and nowhere else:
 
 1. null, an empty text, and an empty list or object are never meant: not given, for every tool.
-2. 0 is not given where nothing can have the size 0: a duration, a limit, a number of frames.
+2. 0 is not given where nothing can have the size 0: a duration, a limit, a number of frames or variants.
 3. A call with an empty value or such a 0 is a filled-in one (null is not a sign of that: clients send it beside values
    that are meant). In it, a value that asks for nothing is not given either: `seed`, `max_cost` and `at` of 0,
    `web_search`, `watermark` and `public` off, `safety_filter` on.
@@ -22,7 +22,7 @@ from seedance_mcp.server import clients
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NEVER_ZERO = {"duration", "limit", "frames"}
+_NEVER_ZERO = {"duration", "limit", "frames", "n"}
 _ASKS_FOR_NOTHING: Mapping[str, object] = {
     "seed": 0, "max_cost": 0, "at": 0, "web_search": False, "watermark": False, "public": False, "safety_filter": True,
 }  # fmt: skip

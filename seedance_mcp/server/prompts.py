@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import mcp_types as types
 
-from seedance_mcp.catalog import Number, OneOf
+from seedance_mcp.catalog import Link, Number, OneOf
 from seedance_mcp.catalog.check import MOST_SHOWN
 from seedance_mcp.catalog.shape import as_made
 from seedance_mcp.errors import InvalidRequest
@@ -35,27 +35,60 @@ def _model(given: Mapping[str, str], settings: Settings) -> Model | None:
     return settings.model(name) if name else None
 
 
+def _chains(model: Model, settings: Settings) -> bool:
+    """Whether a shot can begin with the last frame of the one before, which is a file of ours."""
+    takes_files = settings.takes_files(settings.vendor_of(model))
+    row = model.rows.get("first_frame")
+    only_assets = isinstance(row, Link) and row.schemes == ("asset",)  # which a vendor reviews first
+    return takes_files and not only_assets and as_made(model, {"mode": "first_frame"}) is not None
+
+
 def _shots(model: Model | None, settings: Settings) -> str:
     """Describe what one shot can be, so that every shot of a storyboard is legal."""
     if model is None:
-        return "Use list_models to choose one model for all shots, and keep each shot to its limits."
+        able = [m.id for m in settings.models if not m.unfiltered and _chains(m, settings)][:_SHOWN]
+        which = f" Those that can begin a shot where the last one ended: {', '.join(able)}." if able else ""
+        return f"Use list_models to choose one model for all shots, and keep each shot to its limits.{which}"
     duration, ratio = model.rows.get("duration"), model.rows.get("aspect_ratio")
     seconds = duration.allowed() if isinstance(duration, Number) else "as long as the model allows"
     ratios = ratio.allowed() if isinstance(ratio, OneOf) else "any"
-    chained = "first_frame" in model.modes and settings.takes_files(settings.vendor_of(model))
-    chain = (
-        "Begin each shot on the last frame of the one before (preview_video gives it as last_frame)." if chained else ""
-    )
-    return f"Every shot is made with {model.id}: {seconds} each, aspect ratio {ratios}. {chain}".strip()
+    return f"Every shot is made with {model.id}: {seconds} each, aspect ratio {ratios}."
+
+
+def _order(model: Model | None, settings: Settings) -> str:
+    """Say in which order shots are made."""
+    if model is None:
+        return (
+            "Where the model can, begin each shot on the last frame of the one before: its job_id as first_frame. "
+            "Where it cannot, make the shots without waiting for each other"
+        )
+    if _chains(model, settings):
+        return "Begin each shot on the last frame of the one before: its job_id as first_frame, once it has a path"
+    return "This model cannot go on from a frame of ours: make the shots without waiting for each other"
 
 
 def _storyboard(given: Mapping[str, str], settings: Settings) -> str:
+    model = _model(given, settings)
+    seconds = given.get("seconds")
+    length = f"{seconds} s in several shots" if seconds else f"{_USUAL_SECONDS} s, such as nine shots of 5 s,"
     return (
-        f"Make a storyboard for this idea: {given['idea']}\n\n"
-        f"{_shots(_model(given, settings), settings)}\n"
-        "For each shot write one create_video prompt: subject, action, camera, light, audio. Price every shot with "
-        "dry_run, show me the table with the total, and wait for my yes before you make anything."
+        f"Make a video of {length} of this idea: {given['idea']}\n\n"
+        f"{_shots(model, settings)}\n"
+        "1. For each shot write one create_video prompt: subject, action, camera, light, audio. Say in each how the "
+        "same people and places appear. Shots of one scene that fit one video may be one job "
+        '("Shot 1: ... Cut to shot 2: ..."), which keeps them alike.\n'
+        "2. Price one shot of each length with dry_run, show me the table with the total, and wait for my yes before "
+        "you make anything.\n"
+        f"3. Make them with the same model, resolution and aspect_ratio. {_order(model, settings)}. check_video gives "
+        "the path of each. Where I want a choice, n makes variants of a shot; each is paid for.\n"
+        "4. If a shot fails or is unknown, tell me; make no other shot again for it.\n"
+        "5. join_videos with the job_ids in order makes one video and costs nothing: crossfade_seconds for soft "
+        "transitions, audio_file for music or a voice of mine. Inspect it with preview_video, its path as job_id, and "
+        "tell me the path, the length, and what all shots cost."
     )
+
+
+_USUAL_SECONDS = 45
 
 
 def _animate(given: Mapping[str, str], settings: Settings) -> str:
@@ -102,8 +135,12 @@ PROMPTS: Mapping[str, Prompt] = {
         Prompt(
             "storyboard",
             "Storyboard an idea",
-            "Turn an idea into shots that the model can make, with prices, before paying anything",
-            {"idea": ("What the video is about", True), "model": _MODEL},
+            "Turn an idea into a longer video: shots with prices before paying anything, then one file",
+            {
+                "idea": ("What the video is about", True),
+                "model": _MODEL,
+                "seconds": (f"Length of the whole video; default: {_USUAL_SECONDS}", False),
+            },
             _storyboard,
         ),
         Prompt(

@@ -29,7 +29,7 @@ def uri(job_id: str) -> str:
 
 def link(answer: Mapping[str, Any]) -> types.ResourceLink | None:
     """Return a link to the saved video that an answer is about, if there is one; it is read only on request."""
-    if not answer.get("path") or not answer.get("size_bytes"):
+    if not answer.get("path") or not answer.get("size_bytes") or "job_id" not in answer:
         return None
     return types.ResourceLink(
         type="resource_link",

@@ -106,6 +106,25 @@ async def inspect(file: LocalFile, inspector: Inspector) -> LocalFile:
     return replace(file, info=replace(info, pixels=probed.pixels, seconds=probed.seconds))
 
 
+@contextlib.contextmanager
+def reopened(file: LocalFile) -> Generator[int]:
+    """Open a file that `find` has found, and close it at the end of the block.
+
+    Raises:
+        UnusableFile: it has changed since, or cannot be opened any more.
+    """
+    try:
+        opened = _open(file.path, file.root)
+    except OSError as error:
+        raise _unreadable(file.name, error) from None
+    try:
+        if _stamp(opened) != file.stamp:
+            raise UnusableFile(f"({file.name}) was changed while it was being inspected")
+        yield opened
+    finally:
+        os.close(opened)
+
+
 def blocks(file: LocalFile) -> Generator[bytes]:
     """Yield the bytes of a file that `find` has found, from an open handle and never more than a few MB at once.
 

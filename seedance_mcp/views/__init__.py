@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.delivered import differences
-from seedance_mcp.catalog.price import MICROS, dollars
+from seedance_mcp.catalog.price import MICROS
 from seedance_mcp.errors import NEXT_STEP, Code
 from seedance_mcp.sanitize import LONGEST_LINK, clean
 from seedance_mcp.views import drift
 from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text
 from seedance_mcp.views.cost import note as charge_note
+from seedance_mcp.views.created import created, created_all, quoted, settle
 from seedance_mcp.views.made import is_broken, measured, requested
-from seedance_mcp.views.text import to_text
+from seedance_mcp.views.text import iso, known, to_text
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog import Advice
     from seedance_mcp.jobs.journal.budget import Spending
-    from seedance_mcp.jobs.journal.model import Admission, Job, Page
-    from seedance_mcp.jobs.offers import Offer
-    from seedance_mcp.jobs.quote import Quote
+    from seedance_mcp.jobs.journal.model import Job, Page
     from seedance_mcp.vendors import Vendor
 
 __all__ = [
@@ -36,6 +32,7 @@ __all__ = [
     "cost",
     "cost_text",
     "created",
+    "created_all",
     "expires_at",
     "listed",
     "quoted",
@@ -45,117 +42,13 @@ __all__ = [
 ]
 
 
-def _known(fields: Mapping[str, Any]) -> Fields:
-    """Drop what is unknown or empty."""
-    return {key: value for key, value in fields.items() if value is not None and value not in ("", (), [], {})}
-
-
-def _texts(advice: Sequence[Advice]) -> list[str]:
-    return [a.text for a in advice]
-
-
-# -- create_video -------------------------------------------------------------------------------------------------
-
-
-def quoted(quote: Quote, url: str, cheapest: Offer | None = None) -> Fields:
-    """Answer a dry run: the price, the exact request that would be sent to `url`, and what would cost the least."""
-    call = quote.call
-    return _known(
-        {
-            "state": "quoted",
-            "model": quote.model.id,
-            "chosen": quote.chosen,
-            "cost": quote.price.as_json(),
-            "cheapest": cheapest.text() if cheapest else None,
-            "size": quote.request.size,
-            "assumed": dict(quote.request.assumed),
-            "advice": _texts(quote.advice),
-            "request": {"method": call.method, "url": url, "body": call.body},
-            "note": _PLACEHOLDERS if quote.uploads else None,
-            "next_step": _buy(quote),
-        }
-    )
-
-
-def _buy(quote: Quote) -> str:
-    """Say which call makes exactly what was shown: neither another model nor a higher price."""
-    micros = quote.price.usd_micros
-    most = "" if micros is None else f" and max_cost {dollars(micros).removeprefix('$')}"
-    again = f"call create_video again without dry_run, with model {quote.model.id}{most}."
-    return f"Nothing was sent. To make exactly this once the user agrees, {again}"
-
-
-_PLACEHOLDERS = 'Local files are not uploaded yet; URLs with "local" in them are placeholders for them.'
-
-
-def created(quote: Quote, admission: Admission, max_wait: int) -> Fields:
-    """Answer create_video; `max_wait` is how many seconds one check may take."""
-    job = admission.job
-    step = f"Call check_video with job_id {job.id} and wait_seconds {max_wait} until it is finished."
-    if job.state == "unknown":
-        step = _settle(job, quote.vendor)
-    elif job.terminal:
-        step = f"Call check_video with job_id {job.id} for its video, or the reason why there is none."
-    own: Fields = {}
-    if not admission.duplicate:  # an earlier job may have another model and other defaults
-        own = {
-            "chosen": quote.chosen,
-            "size": quote.request.size,
-            "assumed": dict(quote.request.assumed),
-            "advice": _texts(quote.advice),
-        }
-    spent = cost(job)
-    reported = "charged_usd" in spent or "charged_amount" in spent
-    notes = [_created_note(job, duplicate=admission.duplicate), charge_note(job)]
-    return _known(
-        {
-            "job_id": job.id,
-            "state": job.state,
-            "model": job.model,
-            "cost": spent if admission.duplicate else quote.price.as_json() | (spent if reported else {}),
-            **own,
-            "duplicate_of": job.id if admission.duplicate else None,
-            "note": " ".join(filter(None, notes)),
-            "next_step": step,
-        }
-    )
-
-
-def _settle(job: Job, vendor: Vendor | None) -> str:
-    """Say how an unknown outcome becomes known: by asking again where the vendor can be asked, or by a person."""
-    first = "Do NOT call create_video again: the video may be running and billed."
-    settle = f"`seedance-mcp videos resolve {job.id}"
-    where = vendor.website if vendor is not None and vendor.website else "the vendor's site"
-    person = (
-        f"ask the user to look for it at {where} (sent {_iso(job.created_at)}), then to run {settle} --task-id "
-        f"TASK_ID` with the id that it has there, or {settle} --not-charged` if it is not there and may be made again."
-    )
-    can_ask = vendor is not None and bool(vendor.idempotency_header or vendor.listing)
-    if can_ask and job.task_id is None:
-        return f"{first} check_video asks the vendor again; if it stays unknown, {person}"
-    return f"{first} Checking again will not change this: {person}"
-
-
-def _created_note(job: Job, *, duplicate: bool) -> str | None:
-    if duplicate and job.state == "unknown":
-        return "The same request is already this job, and its outcome is unknown: it may be running and billed."
-    if duplicate and job.terminal:
-        return "This request_key was used before: this is its job, and nothing new was paid."
-    if duplicate:
-        return "The same request is already running as this job, so nothing is charged; allow_duplicate pays again."
-    if job.state == "unknown":
-        reserved = "; the price stays reserved" if job.reserved else ""
-        return f"The vendor's answer was lost ({clean(job.error_message or 'no answer')}){reserved}."
-    return None
-
-
 # -- check_video --------------------------------------------------------------------------------------------------
 
 
 def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | None) -> Fields:
     """Answer check_video; `vendor` is the job's, where it is configured."""
     failed = job.state in {"failed", "rejected", "cancelled", "expired"}
-    return _known(
+    return known(
         {
             "job_id": job.id,
             "state": job.state,
@@ -210,12 +103,12 @@ def expires_at(job: Job, vendor: Vendor | None) -> float | None:
 
 def _expires_at(job: Job, vendor: Vendor | None) -> str | None:
     expires = expires_at(job, vendor)
-    return None if expires is None else _iso(expires)
+    return None if expires is None else iso(expires)
 
 
 def video(job: Job, vendor: Vendor | None) -> Fields:
     """Return what list_videos leaves out about a job's video, for readers who pay no tokens for it."""
-    return _known(
+    return known(
         {"url": link(job), "expires_at": _expires_at(job, vendor), "size_bytes": job.size, "sha256": job.sha256}
     )
 
@@ -234,13 +127,13 @@ def plain_link(url: str | None) -> str | None:
 
 
 def _error(job: Job) -> Fields:
-    return _known({"code": job.error_code, "vendor_message": clean(job.error_message or "")})
+    return known({"code": job.error_code, "vendor_message": clean(job.error_message or "")})
 
 
 def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
     key_only = vendor is not None and bool(vendor.build_download)
     if job.state == "unknown":
-        return _settle(job, vendor)
+        return settle(job, vendor)
     if job.state == "abandoned" or (job.state == "rejected" and not job.error_code):
         why = "Nothing was sent" if job.state == "abandoned" else "The user said so"
         return f"{why}, so nothing is charged: call create_video again."
@@ -282,13 +175,13 @@ def _where(job: Job) -> str:
 def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
     """Answer list_videos; `budget` is the daily budget in micro-USD."""
     videos = [
-        _known(
+        known(
             {
                 "job_id": job.id,
                 "state": job.state,
                 "model": job.model,
                 "cost": brief_cost(job),
-                "created_at": _iso(job.created_at),
+                "created_at": iso(job.created_at),
                 "prompt": _shorten(job.prompt),
                 "requested": requested(job),
                 "path": job.path,
@@ -301,13 +194,9 @@ def listed(page: Page, spending: Spending, budget: int | None) -> Fields:
     left = None if budget is None else spending.left(budget) / MICROS
     money = {"usd": spending.spent / MICROS, "reserved": spending.reserved / MICROS, "left": left}
     money["unpriced_jobs"] = spending.unpriced or None
-    return {"videos": videos} | _known({"next_cursor": page.next_cursor, "spent_today": _known(money)})
+    return {"videos": videos} | known({"next_cursor": page.next_cursor, "spent_today": known(money)})
 
 
 def _shorten(prompt: str) -> str:
     visible = clean(prompt)
     return visible if len(visible) <= 60 else visible[:59] + "…"  # noqa: PLR2004  (60 characters recall a prompt)
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from seedance_mcp.views.cost import money
+
+
+def known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what is unknown or empty."""
+    return {key: value for key, value in fields.items() if value is not None and value not in ("", (), [], {})}
 
 
 def to_text(fields: Mapping[str, Any]) -> str:
@@ -39,3 +45,8 @@ def _lines(fields: Mapping[str, Any], indent: str) -> list[str]:
 def _word(value: Any) -> str:
     """Return a value as plain text, or as JSON where it is not text: models read `true`, not `True`."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def iso(seconds: float) -> str:
+    """Return Unix seconds as a time in UTC, such as 2026-11-22T01:43:00Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,7 +14,7 @@ from seedance_mcp import settings
 from seedance_mcp.jobs import final_cost, outcome, submit
 from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.housekeeping import Housekeeping
-from seedance_mcp.jobs.journal import sqlite
+from seedance_mcp.jobs.journal import duplicates, sqlite
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.day import BudgetDay, budget_day, local_zone
 from seedance_mcp.jobs.journal.model import Admission, Job, NewJob
@@ -102,11 +102,13 @@ def the_body_code_decides(surgeon: Surgeon) -> None:
 
 def duplicates_within_ten_minutes(surgeon: Surgeon) -> None:
     """An identical request meets a running or unknown job only while that is young (decision 7)."""
-    admit = cast("Callable[[SqliteJournal, NewJob, Caps], Admission]", private(SqliteJournal, "_admit"))
-    same = cast("Callable[[sqlite3.Connection, NewJob], Job | None]", private(sqlite, "job_of_call"))
+    admit = cast(
+        "Callable[[SqliteJournal, tuple[NewJob, ...], Caps], list[Admission]]", private(SqliteJournal, "_admit")
+    )
+    same = cast("Callable[[sqlite3.Connection, NewJob], Job | None]", private(duplicates, "job_of_call"))
     now = [0.0]
 
-    def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
+    def admitting(self: SqliteJournal, new: tuple[NewJob, ...], caps: Caps) -> list[Admission]:
         now[0] = private(self, "_clock")()
         return admit(self, new, caps)
 
@@ -115,7 +117,7 @@ def duplicates_within_ten_minutes(surgeon: Surgeon) -> None:
         return job if job is not None and now[0] - job.created_at < 600 else None
 
     surgeon.replace(SqliteJournal, "_admit", admitting)
-    surgeon.replace(sqlite, "job_of_call", finding)
+    surgeon.replace(duplicates, "job_of_call", finding)
 
 
 def unsent_is_unknown(surgeon: Surgeon) -> None:

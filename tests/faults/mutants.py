@@ -31,7 +31,7 @@ from tests.faults.decision_mutants import DECISION_MUTANTS
 from tests.faults.kill_points import patch, private
 from tests.faults.surgeon import Surgeon
 
-_Admit = Callable[[SqliteJournal, NewJob, Caps], Admission]
+_Admit = Callable[[SqliteJournal, tuple[NewJob, ...], Caps], list[Admission]]
 _Change = Callable[..., Job | None]
 
 
@@ -104,8 +104,8 @@ def check_then_write(surgeon: Surgeon) -> None:
     admit = cast(_Admit, private(SqliteJournal, "_admit"))
     spending = cast("Callable[[SqliteJournal], Spending]", private(SqliteJournal, "_read_spending"))
 
-    def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
-        budget.admit(new.reserve, caps, spending(self), new.model)
+    def admitting(self: SqliteJournal, new: tuple[NewJob, ...], caps: Caps) -> list[Admission]:
+        budget.admit(new[0].reserve, caps, spending(self), new[0].model)
         time.sleep(0.001)
         return admit(self, new, Caps())
 
@@ -168,8 +168,8 @@ def key_in_the_request(surgeon: Surgeon) -> None:
     admit = cast(_Admit, private(SqliteJournal, "_admit"))
     key = os.environ["SEEDANCE_OPE_API_KEY"]
 
-    def admitting(self: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
-        new.request["headers"] = {"authorization": f"Bearer {key}"}
+    def admitting(self: SqliteJournal, new: tuple[NewJob, ...], caps: Caps) -> list[Admission]:
+        new[0].request["headers"] = {"authorization": f"Bearer {key}"}
         return admit(self, new, caps)
 
     surgeon.replace(SqliteJournal, "_admit", admitting)
@@ -186,9 +186,9 @@ def answer_before_the_journal(surgeon: Surgeon) -> None:
         values = (new.id, state, new.vendor, new.model, new.request, new.request_hash, now, now, new.owner, "")
         return Job(*values, reserved=new.reserve or 0)
 
-    def admitting(_: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
-        in_memory[new.id] = new, caps
-        return Admission(row(new, "intent"))
+    def admitting(_: SqliteJournal, new: tuple[NewJob, ...], caps: Caps) -> list[Admission]:
+        in_memory.update({each.id: (each, caps) for each in new})
+        return [Admission(row(each, "intent")) for each in new]
 
     def changing(
         self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...], *task: str | None
@@ -200,7 +200,7 @@ def answer_before_the_journal(surgeon: Surgeon) -> None:
             return row(new, "submitting")
         del in_memory[job_id]
         if state in {"rejected", "unknown"}:  # an accepted job that has no row gets one by itself
-            admit(self, new, caps)
+            admit(self, (new,), caps)
         return change(self, job_id, changes, (), *task)
 
     surgeon.replace(SqliteJournal, "_admit", admitting)

@@ -164,12 +164,14 @@ def test_where_no_model_can_the_closest_is_named_with_the_number_of_models(tmp_p
 
 
 def test_a_length_that_no_video_can_have_is_told_in_videos(tmp_path: Path) -> None:
-    assert "45 s take 3 videos, each paid for.\n" in refusal(tmp_path, duration=45)
+    assert "45 s take 3 videos, each paid for; join_videos makes one of them.\n" in refusal(tmp_path, duration=45)
     with_files = {"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_JIMMYAI_API_KEY": "key"}
     with pytest.raises(InvalidRequest) as caught:
         make_quote(load(with_files), Order.parse({"prompt": "a fox", "duration": 20}), Inputs(), {})
-    continued = "20 s take 2 videos, each paid for; with a model of jimmyai, first_frame: job_id continues that video."
-    assert continued in caught.value.sentence
+    continued = (
+        "2 videos, each paid for; with a model of jimmyai, first_frame: job_id continues that video; join_videos"
+    )
+    assert f"20 s take {continued}" in caught.value.sentence
 
 
 def test_a_length_that_is_rather_a_slip_or_that_another_model_can_have_is_not_told_in_videos(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -828,16 +828,16 @@ async def test_a_call_that_is_cancelled_before_its_post_begins_abandons_the_job(
 
 async def test_a_call_that_is_cancelled_while_its_job_is_admitted_sends_nothing(tmp_path: Path) -> None:
     async with scripted_service(tmp_path, [accepted("task-7")]) as scene:
-        admit = scene.journal.admit
+        admit = scene.journal.admit_all
 
         async with anyio.create_task_group() as group:
 
-            async def admit_and_cancel(new: NewJob, caps: Caps) -> Admission:
-                admission = await admit(new, caps)
+            async def admit_and_cancel(new: Sequence[NewJob], caps: Caps) -> Sequence[Admission]:
+                admissions = await admit(new, caps)
                 group.cancel_scope.cancel()
-                return admission
+                return admissions
 
-            scene.journal.admit = admit_and_cancel  # pyright: ignore[reportAttributeAccessIssue]  (the seam of this test)
+            scene.journal.admit_all = admit_and_cancel  # pyright: ignore[reportAttributeAccessIssue]  (the seam of this test)
             group.start_soon(create, scene.service)
         await anyio.sleep(20)
         (job,) = (await scene.service.page()).jobs

@@ -33,7 +33,10 @@ async def test_a_storyboard_respects_the_models_limits_and_asks_before_paying(tm
     assert "a fox in the snow" in text
     assert "5, 10 or 15 s each" in text
     assert "wait for my yes" in text
+    assert "a video of 45 s, such as nine shots of 5 s," in text
+    assert "join_videos with the job_ids in order" in text
     assert "list_models" in without_model
+    assert "Those that can begin a shot where the last one ended: jimmyai/" in without_model
 
 
 async def test_animate_image_has_the_image_and_the_motion(tmp_path: Path, era: str) -> None:

@@ -19,6 +19,7 @@ from seedance_mcp.jobs.download.folder import VideoFolder
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
     from seedance_mcp.media.inspector import Inspector
+    from seedance_mcp.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,52 @@ async def preview_video(
     job: Job, frames_dir: Path, inspector: Inspector, *, frames: int, at: float | None
 ) -> Previewed:
     """Show frames of a job's video, and save its last frame in a folder of the one for videos."""
-    video = Path(job.path or "")
     try:
         if not job.path:
             raise FileNotFoundError
-        shown = await inspector.preview(video, frames, at)
+        return await preview_file(Path(job.path), frames_dir, inspector, frames=frames, at=at)
     except OSError:
-        raise _no_video(job) from None
+        raise no_video(job) from None
+
+
+async def preview_file(
+    video: Path, frames_dir: Path, inspector: Inspector, *, frames: int, at: float | None
+) -> Previewed:
+    """Show frames of a video, and save its last frame.
+
+    Raises:
+        OSError: the video cannot be opened, or is a link.
+        SaveError, MissingExtra, UnreadableMedia: its last frame cannot be saved; or see `Inspector.preview`.
+    """
+    shown = await inspector.preview(video, frames, at)
     path = await to_thread.run_sync(
         save_last_frame, frames_dir, video.stem, shown.last_frame, limiter=inspector.threads
     )
     return Previewed(shown.jpeg, shown.times, path)
 
 
-def _no_video(job: Job) -> NoSavedVideo:
+async def preview_joined(
+    name: str, settings: Settings, inspector: Inspector, *, frames: int, at: float | None
+) -> Previewed:
+    """Show frames of a file in the folder for videos, and save its last frame.
+
+    Raises:
+        NoSavedVideo: there is no such file.
+        SaveError, MissingExtra, UnreadableMedia: as for `preview_file`.
+    """
+    folder, path = settings.output_dir, Path(name)
+    try:
+        if path.parent not in {Path(), folder} or path.suffix != ".mp4" or path.name.startswith("."):
+            raise FileNotFoundError
+        return await preview_file(folder / path.name, settings.frames_dir, inspector, frames=frames, at=at)
+    except OSError:
+        raise NoSavedVideo(
+            f"There is no video {path.name[:100]!r} in {folder}.", next_step="Give a job_id, or a path of join_videos."
+        ) from None
+
+
+def no_video(job: Job) -> NoSavedVideo:
+    """Return why a job has no video to open, and what to do."""
     if job.terminal and job.state != "succeeded":
         return NoSavedVideo(f"Job {job.id} {job.state}, so it has no video.", next_step="Name another job.")
     if job.path:

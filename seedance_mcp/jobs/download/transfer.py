@@ -223,12 +223,16 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for
 
 def file_name(job: Job, *, id_length: int = 4) -> str:
     """Name a video after its day, its prompt and the end of its job's id: 2026-11-20-neon-street-7kq2.mp4."""
+    return named(job.created_at, job.prompt, job.id[-id_length:])
+
+
+def named(day: float, prompt: str, *ending: str) -> str:
+    """Return the name of a file with a video: its day (in Unix seconds), words of its prompt, and an ending."""
     words: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFC", job.prompt.casefold())):
+    for word in _WORD.findall(unicodedata.normalize("NFC", prompt.casefold())):
         if word in _RESERVED or sum(map(len, words)) + len(word) > _LONGEST_NAME:
             break
         words.append(word)
         if len(words) == _MOST_WORDS:
             break
-    day = time.strftime("%Y-%m-%d", time.localtime(job.created_at))
-    return "-".join([day, *words, job.id[-id_length:]]) + ".mp4"
+    return "-".join([time.strftime("%Y-%m-%d", time.localtime(day)), *words, *ending]) + ".mp4"

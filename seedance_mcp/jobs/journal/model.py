@@ -197,6 +197,10 @@ class Journal(Protocol):
         """
         ...
 
+    async def admit_all(self, variants: Sequence[NewJob], caps: Caps) -> Sequence[Admission]:
+        """Admit the variants of one call or none, as `admit` does one; the caps hold for all new ones together."""
+        ...
+
     async def move(
         self, job_id: str, state: str, *, when: Sequence[str], task: str | None = None, **changes: Any
     ) -> Job | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from seedance_mcp.errors import Code
 from seedance_mcp.jobs.journal import budget
 from seedance_mcp.jobs.journal.budget import Caps, Spending
 from seedance_mcp.jobs.journal.day import BudgetDay, budget_day
-from seedance_mcp.jobs.journal.duplicates import job_of_call, job_of_key
-from seedance_mcp.jobs.journal.migrations import hash_of_key, migrate
+from seedance_mcp.jobs.journal.duplicates import admitted, earlier_jobs
+from seedance_mcp.jobs.journal.migrations import migrate
 from seedance_mcp.jobs.journal.model import (
     CHARGED,
     SETTLED_BY_HAND,
@@ -70,29 +69,19 @@ class SqliteJournal:
     # -- admitting ------------------------------------------------------------------------------------------------
 
     async def admit(self, new: NewJob, caps: Caps) -> Admission:
-        return await self._file.run(self._admit, new, caps)
+        return (await self.admit_all((new,), caps))[0]
 
-    def _admit(self, new: NewJob, caps: Caps) -> Admission:
+    async def admit_all(self, variants: Sequence[NewJob], caps: Caps) -> Sequence[Admission]:
+        return await self._file.run(self._admit, tuple(variants), caps)
+
+    def _admit(self, variants: tuple[NewJob, ...], caps: Caps) -> list[Admission]:
         now = self._clock()
         day = self._begin_day(now)
         with self._file.transaction() as db:
-            by_key = job_of_key(db, new)
-            earlier = by_key or job_of_call(db, new)
-            if earlier is None:
-                budget.admit(new.reserve, caps, spending_of(db, day), new.model)
-                values = {f.name: f.default for f in fields(Job)} | {
-                    "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model, "request": new.request,
-                    "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
-                    "day": day.day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
-                    "reserved": new.reserve or 0, "unpriced": new.reserve is None,
-                    "asked_hash": new.asked_hash, "cap": new.cap,
-                }  # fmt: skip
-                insert(db, values)
-            if new.request_key and by_key is None:
-                job_id = earlier.id if earlier else new.id
-                row = (hash_of_key(new.request_key), job_id, new.request_hash, now, new.asked_hash)
-                db.execute("INSERT OR REPLACE INTO request_keys VALUES (?, ?, ?, ?, ?)", row)
-            return Admission(earlier, duplicate=True) if earlier else Admission(get_job(db, new.id))
+            earlier = earlier_jobs(db, variants)
+            if count := earlier.count(None):
+                budget.admit(variants[0].reserve, caps, spending_of(db, day), variants[0].model, count=count)
+            return [admitted(db, new, job, day.day, now) for new, job in zip(variants, earlier, strict=True)]
 
     async def readmit(self, job_id: str, caps: Caps) -> Job | None:
         return await self._file.run(self._readmit, job_id, caps)

@@ -43,7 +43,7 @@ async def confirm(quote: Quote, requote: Requote, settings: Settings, ask: Ask) 
     """
     limit = settings.confirm_above
     agreed: Question | None = None
-    while limit is not None and ((cost := quote.price.usd_micros) is None or cost > limit):
+    while limit is not None and ((cost := quote.total.usd_micros) is None or cost > limit):
         amount = "an unknown amount" if cost is None else f"up to {dollars(cost)}"
         question = _question(quote, amount)
         if agreed is not None and agreed.covers(question):
@@ -63,5 +63,7 @@ async def confirm(quote: Quote, requote: Requote, settings: Settings, ask: Ask) 
 
 def _question(quote: Quote, amount: str) -> Question:
     length = f"{quote.request.duration} s " if quote.request.duration else ""
-    text = f"Spend {amount} on one {length}video with {quote.model.id}?"
-    return Question(text, quote.fingerprint, quote.price.usd_micros)
+    count = quote.order.n
+    what = f"one {length}video" if count == 1 else f"{count} variants of a {length}video"
+    text = f"Spend {amount} on {what} with {quote.model.id}?"
+    return Question(text, f"{quote.fingerprint} {count}", quote.total.usd_micros)

@@ -8,6 +8,7 @@ from seedance_mcp import views
 from seedance_mcp.catalog import schema
 from seedance_mcp.catalog.order import Order
 from seedance_mcp.errors import NEXT_STEP, Code, OverBudget, VendorRefused
+from seedance_mcp.jobs.journal.model import FREE
 from seedance_mcp.sanitize import clean
 from seedance_mcp.server.tools import check_video
 from seedance_mcp.server.tools.confirm import confirm
@@ -35,7 +36,7 @@ def tool(settings: Settings) -> Tool:
             check_video.FIELDS
             | {
                 "chosen": STRING, "size": STRING, "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING,
-                "request": OBJECT, "cheapest": STRING,
+                "request": OBJECT, "cheapest": STRING, "job_ids": STRINGS,
             },
             "state", "model", "next_step",
         ),
@@ -55,12 +56,13 @@ async def create_video(service: JobService, call: Call) -> Fields:
             return views.quoted(quote, service.url(quote), await service.cheapest(quote))
         quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
         agreed = service.settings.confirm_above is not None  # then the user was asked about an unknown price
-        admission = await service.create(quote, agreed=agreed)
+        admissions = await service.create_all(quote, agreed=agreed)
     except OverBudget as error:
         raise await _with_offers(service, quote, error) from None
-    if admission.job.state == "rejected":
-        raise await _refused(service, quote, admission.job)
-    return views.created(quote, admission, int(min(service.settings.max_wait, call.patience)))
+    jobs = [admission.job for admission in admissions]
+    if jobs[0].state == "rejected" and all(job.state in FREE for job in jobs):
+        raise await _refused(service, quote, jobs[0])
+    return views.created_all(quote, admissions, int(min(service.settings.max_wait, call.patience)))
 
 
 async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:
@@ -97,10 +99,9 @@ async def _refused(service: JobService, quote: Quote, job: Job) -> VendorRefused
     step = _review_step(quote) if code is Code.REAL_PERSON else _open_step(quote, code)
     if code in _ELSEWHERE and (other := await _elsewhere(service, quote)):
         step = f"{NEXT_STEP[code]} Or ask the user whether to use {other}."
+    rest = "Nothing was charged." if quote.order.n == 1 else "The others were not sent; nothing was charged."
     return VendorRefused(
-        f"{quote.vendor.name} refused job {job.id}: {reason}. Nothing was charged.{meaning}",
-        code=code,
-        next_step=step,
+        f"{quote.vendor.name} refused job {job.id}: {reason}. {rest}{meaning}", code=code, next_step=step
     )
 
 

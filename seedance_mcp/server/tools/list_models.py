@@ -29,8 +29,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "list_models",
         "List models",
-        "Models, limits, prices; arguments filter. 932: most reference images, videos, audios; !x: x may differ; "
-        "≥: at least",
+        "Limits and prices. 932: max reference images, videos, audios; !x: x may differ; ≥: at least",
         inputs(
             _rows(settings.models),
             {},

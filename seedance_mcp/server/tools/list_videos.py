@@ -28,7 +28,7 @@ def tool() -> Tool:
         "list_videos",
         "List videos",
         "Jobs and today's cost",
-        inputs(_ROWS, {"limit": f"1-{_MOST}"}, no_choices=frozenset({"state"})),
+        inputs(_ROWS, {}, no_choices=frozenset({"state"})),
         outputs({"videos": OBJECTS, "next_cursor": STRING, "spent_today": OBJECT}, "videos"),
         list_videos,
         read_only=True,

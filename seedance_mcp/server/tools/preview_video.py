@@ -31,7 +31,7 @@ def tool() -> Tool:
         "preview_video",
         "Preview video",
         f"Show {FRAMES} frames, or one at a second",
-        inputs(_ROWS, {"frames": f"1-{MOST_FRAMES}"}, no_choices=frozenset()),
+        inputs(_ROWS, {}, no_choices=frozenset()),
         None,
         preview_video,
     )
@@ -44,13 +44,15 @@ async def preview_video(service: JobService, call: Call) -> RichAnswer:
         NoSavedVideo: the video is not on disk (yet).
     """
     check_args(_ROWS, call, "preview_video")
-    job = await service.check(call.args["job_id"])
-    at = call.args.get("at")
-    second = None if at is None else float(min(at, _LATEST))
-    shown = await service.preview(job, frames=int(call.args.get("frames", FRAMES)), at=second)
+    name, at = call.args["job_id"], call.args.get("at")
+    frames, second = int(call.args.get("frames", FRAMES)), None if at is None else float(min(at, _LATEST))
+    if name.endswith(".mp4"):  # a joined video, which has no job
+        shown, about = await service.preview(name, frames=frames, at=second), {"path": name}
+    else:
+        job = await service.check(name)
+        shown, about = await service.preview(job, frames=frames, at=second), {"job_id": job.id, "path": job.path}
     fields: Fields = {
-        "job_id": job.id,
-        "path": job.path,
+        **about,
         "times": list(shown.times),
         "last_frame": str(shown.last_frame),
         "next_step": _continue(service),

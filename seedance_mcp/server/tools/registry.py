@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedance_mcp.server.tools import cancel_video, check_video, create_video, list_models, list_videos, preview_video
+from seedance_mcp.server.tools import (
+    cancel_video,
+    check_video,
+    create_video,
+    join_videos,
+    list_models,
+    list_videos,
+    preview_video,
+)
 
 if TYPE_CHECKING:
     from seedance_mcp.media.inspector import Inspector
@@ -18,5 +26,5 @@ def tools(settings: Settings, inspector: Inspector) -> dict[str, Tool]:
     if any(vendor.cancel for vendor in settings.vendors):
         found.append(cancel_video.tool())
     if not inspector.unavailable:
-        found.append(preview_video.tool())
+        found += [preview_video.tool(), join_videos.tool()]
     return {tool.name: tool for tool in found}

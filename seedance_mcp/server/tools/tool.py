@@ -139,8 +139,11 @@ def inputs(rows: Mapping[str, Row], descriptions: Mapping[str, str], *, no_choic
     properties = {name: schema.tool_property(row, descriptions.get(name, "")) for name, row in rows.items()}
     for name in no_choices & properties.keys():
         properties[name].pop("enum", None)
+    for keyword in ("minimum", "maximum"):  # a refusal names them, and the nearest value
+        for each in properties.values():
+            each.pop(keyword, None)
     required = [name for name, row in rows.items() if row.required]
-    root: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    root: Schema = {"type": "object", "properties": properties}
     return root | ({"required": required} if required else {})
 
 
