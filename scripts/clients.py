@@ -74,6 +74,7 @@ ASKED = "Make a video of a fox"
 SERVER = {"command": "seedance-mcp", "args": list[str]()}
 SERVERS = {"mcpServers": {"seedance": SERVER}}
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
+INSPECT = ("mcp-inspector", "--cli", "seedance-mcp", "--connect-timeout", "60000")
 CODEX = """model_provider = "scripted"
 model = "gpt-5"
 [model_providers.scripted]
@@ -128,12 +129,12 @@ CLIENTS = (
     _python("CrewAI", "crewai_agent", "crewai crewai-tools[mcp]", env="crewai"),
     Client(
         "MCP Inspector, strict, 2025-11-25", (INSPECTOR, "node@22"),
-        ("mcp-inspector", "--cli", "seedance-mcp", "--method", "tools/list", "--strict"),
+        (*INSPECT, "--method", "tools/list", "--strict"),
         node=True, env="inspector", judge=_lists,
     ),
     Client(
         "MCP Inspector, strict, 2026-07-28", (INSPECTOR, "node@22"),
-        ("mcp-inspector", "--cli", "seedance-mcp", "--protocol-era", "modern", "--method", "tools/list", "--strict"),
+        (*INSPECT, "--protocol-era", "modern", "--method", "tools/list", "--strict"),
         node=True, env="inspector", judge=_lists,
     ),
     Client(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from seedance_mcp.web import Web
 
 __all__ = ["JobService", "OnProgress", "Progress"]
-
-_DAY = 86_400
 
 
 class JobService:
@@ -301,9 +300,7 @@ class JobService:
 
     async def purge(self, days: float) -> int:
         """Delete prompts, links and vendor messages of jobs that ended so many days ago; return how many."""
-        return await self._journal.purge(self._now() - days * _DAY)
-
-    # -- running --------------------------------------------------------------------------------------------------
+        return await self._journal.purge(self._now() - timedelta(days=days).total_seconds())
 
     async def recover(self) -> None:
         """Settle what dead processes left half done, and what this one could not move on."""

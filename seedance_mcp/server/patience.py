@@ -1,8 +1,8 @@
 """How long clients wait for an answer. None of them says so; those that give up show it.
 
 Many frameworks give a call 5 or 10 s unless they are told otherwise, and cancel it then. A client that has cancelled
-two calls in a row after the same time has such a limit, and gets its answers earlier. A person who cancels something
-does so at no particular time.
+two calls, one after the other, after the same time has such a limit, and gets its answers earlier. A person who cancels
+something does so at no particular time, and cancels calls that run side by side together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Patience:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last: dict[str, float] = {}
+        self._last: dict[str, tuple[float, float]] = {}
+        """When the last call that was cancelled ended, and the seconds that it had taken."""
         self._known: dict[str, float] = {}
 
     @contextmanager
@@ -35,9 +36,11 @@ class Patience:
         try:
             yield self._known.get(client, math.inf)
         except anyio.get_cancelled_exc_class():
-            seconds = self._clock() - begun
-            if abs(self._last.get(client, math.inf) - seconds) < _SAME:
+            ended = self._clock()
+            seconds = ended - begun
+            ended_before, seconds_before = self._last.get(client, (math.inf, math.inf))
+            if begun >= ended_before and abs(seconds_before - seconds) < _SAME:
                 self._known[client] = seconds * _EARLIER
-            self._last[client] = seconds
+            self._last[client] = ended, seconds
             raise
         self._last.pop(client, None)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from seedance_mcp.catalog import Advice
     from seedance_mcp.jobs.journal.model import Admission, Job
-    from seedance_mcp.jobs.offers import Offer
     from seedance_mcp.jobs.quote import Quote
     from seedance_mcp.vendors import Vendor
 
@@ -25,8 +24,8 @@ def _texts(advice: Sequence[Advice]) -> list[str]:
     return [a.text for a in advice]
 
 
-def quoted(quote: Quote, url: str, cheapest: Offer | None = None) -> Fields:
-    """Answer a dry run: the price, the exact request that would be sent to `url`, and what would cost the least."""
+def quoted(quote: Quote, url: str, cheapest: str | None = None) -> Fields:
+    """Answer a dry run: the price, the exact request that would be sent to `url`, and the `cheapest` one instead."""
     call = quote.call
     return known(
         {
@@ -34,7 +33,7 @@ def quoted(quote: Quote, url: str, cheapest: Offer | None = None) -> Fields:
             "model": quote.model.id,
             "chosen": quote.chosen,
             "cost": quote.total.as_json(),
-            "cheapest": cheapest.text() if cheapest else None,
+            "cheapest": cheapest,
             "size": quote.request.size,
             "assumed": dict(quote.request.assumed),
             "advice": _texts(quote.advice),

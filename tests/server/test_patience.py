@@ -29,6 +29,12 @@ class Clients:
         with pytest.raises(cancelled):
             self.call(name, seconds, cancelled())
 
+    def give_up_together(self, name: str, seconds: float) -> None:
+        """Cancel two calls that run side by side."""
+        cancelled = anyio.get_cancelled_exc_class()
+        with pytest.raises(cancelled), self._patience.measured(name):
+            self.call(name, seconds, cancelled())
+
     def call(self, name: str, seconds: float = 0.0, error: BaseException | None = None) -> float:
         """Let a call end after some seconds; return how long it was allowed to take."""
         with self._patience.measured(name) as allowed:
@@ -56,6 +62,12 @@ async def test_a_person_who_cancels_shows_none(between: str) -> None:
         clients.give_up("code", 5.0)
     else:
         clients.give_up("code", 9.0)
+    assert clients.call("code") == math.inf
+
+
+async def test_calls_that_are_cancelled_together_show_none() -> None:
+    clients = Clients()
+    clients.give_up_together("code", 5.0)
     assert clients.call("code") == math.inf
 
 

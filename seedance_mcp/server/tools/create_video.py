@@ -53,7 +53,8 @@ async def create_video(service: JobService, call: Call) -> Fields:
     try:
         if order.dry_run:
             await service.check_caps(quote)
-            return views.quoted(quote, service.url(quote), await service.cheapest(quote))
+            least = await service.cheapest(quote)
+            return views.quoted(quote, service.url(quote), least and least.text())
         quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
         agreed = service.settings.confirm_above is not None  # then the user was asked about an unknown price
         admissions = await service.create_all(quote, agreed=agreed)
