@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts import pages, shelves
+from scripts import contributing, pages, shelves
 from scripts.markdown import ROOT, as_json, code, table, with_parts
 from scripts.tool_lists import tool_lists
 from seedance_mcp.catalog import Model
@@ -105,8 +105,7 @@ def _model_rows(model: Model) -> Iterator[tuple[str, str, str]]:
         yield code(name), allowed, model.kept_rows[name].source.where
     for rule in model.rules:
         yield "rule", rule.describe(), rule.source.where
-    if "generate_audio" not in model.rows:
-        trait = model.traits["generate_audio"]
+    if "generate_audio" not in model.rows and (trait := model.traits.get("generate_audio")):
         yield "audio", audio_text(trait), trait.source.where
     for advice in model.advice:
         yield "caution" if advice.caution else "advice", advice.text, advice.source.where
@@ -174,6 +173,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/sandbox.md": pages.sandbox_page,
     "docs/vendors.md": pages.vendors_page,
     "AGENTS.md": house_rules,
+    "CONTRIBUTING.md": contributing.page,
     "docs/design.md": design,
     "docs/models.md": models_page,
     "docs/coverage.md": coverage_page,

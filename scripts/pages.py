@@ -37,6 +37,7 @@ PARAMETERS = {
     "safety_filter": "whether the vendor's content filter is on",
     "callback_url": "a public URL that the vendor calls when the video is done",
     "public": "whether the vendor may show the video in its gallery",
+    "options": "fields of one vendor's own, which `list_models` names for a model",
     "n": "how many variants to create, 1 to 4: each is a job of its own, and paid for",
     "like": "the id of a job to repeat, except for the arguments given; the model stays, unless another one is named",
     "max_cost": "refuse if all videos of the call may cost more than this many USD; lowers your cap, never raises it",

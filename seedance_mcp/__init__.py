@@ -1,4 +1,4 @@
-"""An MCP server that makes Seedance videos at five vendors.
+"""An MCP server that makes Seedance videos at any vendor that sells them.
 
 Start at `seedance_mcp.server` (what an assistant sees), `seedance_mcp.catalog` (what can be requested and what it
 costs), `seedance_mcp.vendors` (what each vendor's API expects and answers) and `seedance_mcp.jobs` (the life of a paid

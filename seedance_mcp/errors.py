@@ -43,6 +43,7 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     BUSY = "busy"
     NOT_FOUND = "not_found"
+    MODEL_NOT_OPEN = "model_not_open"
     VENDOR_DOWN = "vendor_down"
     UNKNOWN_OUTCOME = "unknown_outcome"
     GENERATION_FAILED = "generation_failed"
@@ -69,6 +70,9 @@ NEXT_STEP: dict[Code, str] = {
     Code.RATE_LIMITED: "Retry once after 60 s; if it is refused again, tell the user.",
     Code.BUSY: "Wait until one of the running videos has finished (list_videos), then try again.",
     Code.NOT_FOUND: "The vendor does not know this task; call list_videos to see all jobs.",
+    Code.MODEL_NOT_OPEN: (
+        "Ask the user to activate this model in the vendor's console, or use another model from list_models."
+    ),
     Code.VENDOR_DOWN: "Retry once in a few minutes; if that fails, tell the user.",
     Code.UNKNOWN_OUTCOME: (
         "Do NOT call create_video again: the video may be running and billed. check_video says how to settle it."

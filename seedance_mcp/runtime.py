@@ -19,7 +19,6 @@ from anyio import to_thread
 
 from seedance_mcp.errors import JournalError, SettingError
 from seedance_mcp.settings import load, read
-from seedance_mcp.vendors import known_vendors
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.service import JobService
@@ -163,8 +162,8 @@ async def serve_sandbox(port: int, on_ready: Callable[[Mapping[str, str]], None]
             problem = getattr(error, "strerror", None) or str(error)
         else:
             environ = {"SEEDANCE_STATE_DIR": str(state_dir)}
-            for slug in known_fakes():
-                name = known_vendors()[slug].env_name
+            for slug, fake in known_fakes().items():
+                name = fake.vendor.env_name
                 environ[f"SEEDANCE_{name}_BASE_URL"] = sandbox.base_url(slug, f"http://127.0.0.1:{bound}")
                 environ[f"SEEDANCE_{name}_API_KEY"] = "sandbox"
             on_ready(environ)

@@ -66,6 +66,15 @@ SETTINGS: tuple[Setting, ...] = (
         "prices",
     ),
     Setting(
+        "SEEDANCE_MODELS",
+        "What models take at your vendor by now, where that differs from this release: JSON, or the path to a JSON "
+        "file. false takes a field away, a list gives its values, most and least the ends of its range; endpoint is "
+        "your own name for the model at the vendor, which is sent instead: "
+        '{"ark/2.0": {"endpoint": "ep-20260701-abcde", "duration": {"most": 10}, "resolution": ["480p", "720p"], '
+        '"last_frame": false}}.',
+        "prices",
+    ),
+    Setting(
         "SEEDANCE_RETENTION_DAYS",
         "Days after which prompts and links of finished jobs are deleted from the journal; costs stay.",
         "whole",

@@ -6,15 +6,16 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
 from seedance_mcp import setting_table, settings_file
 from seedance_mcp.addresses import base_url_problem, bucket_url_problem
+from seedance_mcp.catalog.amend import amended, parse_amendments
 from seedance_mcp.catalog.price import Prices, UnitPrice, parse_prices
 from seedance_mcp.errors import InvalidRequest, SettingError
 from seedance_mcp.setting_table import LONGEST_WAIT, SETTINGS, Setting, every_setting, vendor_settings
@@ -23,6 +24,8 @@ from seedance_mcp.vendors import Vendor, known_vendors
 
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
+
+T = TypeVar("T")
 
 __all__ = ["SETTINGS", "Setting", "Settings", "every_setting", "load", "read", "vendor_settings"]
 
@@ -109,8 +112,9 @@ class Settings:
         return next(v for v in self.vendors if v.slug == model.vendor)
 
     def takes_files(self, vendor: Vendor) -> bool:
-        """Whether local files can reach a vendor: by its own upload, or by the user's bucket."""
-        return vendor.upload is not None or bool(self.upload_url)
+        """Whether local images can reach a vendor: by its own upload, within the request, or by the user's bucket."""
+        inline = vendor.inline is not None and "image" in vendor.inline.kinds
+        return vendor.upload is not None or inline or bool(self.upload_url)
 
 
 def _as_text(value: object) -> str:
@@ -153,7 +157,7 @@ class _Reader(SettingValues):
         state = self.path("SEEDANCE_STATE_DIR") or setting_table.user_state()
         base_urls = {v.slug: self.url(v) for v in known_vendors().values()}
         return Settings(
-            vendors=tuple(v for v in known_vendors().values() if v.slug in keys),
+            vendors=self.vendors("SEEDANCE_MODELS", keys),
             keys=keys,
             base_urls=base_urls,
             state_dir=state / "sandbox" if sandbox else state,
@@ -217,17 +221,35 @@ class _Reader(SettingValues):
             else:
                 yield vendor.slug, SecretStr(key)
 
+    def vendors(self, name: str, keys: Mapping[str, SecretStr]) -> tuple[Vendor, ...]:
+        """Return the configured vendors, with what the operator says about their models."""
+        vendors = tuple(known_vendors().values())
+        said = self.json(name, parse_amendments) or {}
+        known = {name for v in known_vendors().values() for name in (v.slug, *(m.id for m in v.models))}
+        try:
+            if said.keys() - known:  # what a refused setting says is never repeated
+                raise ValueError("one entry is neither a vendor nor a model")  # noqa: TRY301  (one message)
+            if said:
+                vendors = tuple(replace(v, models=tuple(amended(m, said) for m in v.models)) for v in vendors)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}.")
+        return tuple(v for v in vendors if v.slug in keys)
+
     def prices(self, name: str) -> Prices:
+        return self.json(name, parse_prices) or {}
+
+    def json(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """Read a setting that is JSON, or the path of a file with JSON."""
         value = self.text(name)
         if not value:
-            return {}
+            return None
         try:
             if not value.startswith("{"):
                 value = settings_file.read_small(Path(value).expanduser(), _LARGEST_PRICES)
-            return parse_prices(value)
+            return parse(value)
         except (OSError, UnicodeError, json.JSONDecodeError, RuntimeError, RecursionError) as error:
             # The message of such an error quotes the value.
             self.problems.append(f"{name} must be JSON in the form that the README shows ({type(error).__name__}).")
         except ValueError as error:
             self.problems.append(f"{name} must be JSON in the form that the README shows ({error}).")
-        return {}
+        return None

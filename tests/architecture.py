@@ -24,6 +24,8 @@ ROOMS: dict[str, set[str]] = {
     "sanitize": set(),
     "private_files": set(),
     "vendors": {"catalog", "errors"},
+    "vendor_kit": {"vendors"},
+    "testing": {"catalog", "errors", "vendors"},
     "setting_table": {"vendors"},
     "settings_file": {"errors"},
     "setting_values": {"catalog", "setting_table", "settings_file"},
@@ -51,6 +53,8 @@ HOLDS = {
     "private_files": "the folder and the files of the state: no links, this user's own, and closed to others",
     "sanitize": "cleaning and repairing text that others wrote",
     "vendors": "one module or package for each vendor: rows, and functions between our terms and the vendor's; pure",
+    "vendor_kit": "the one import for authors of vendors",
+    "testing": "the contract that every vendor must meet",
     "setting_table": "every setting: name, type, default, meaning",
     "settings_file": "the file with settings that servers and commands share, and keys in the system's keyring",
     "setting_values": "one value after the other, from the environment or that file: parsed, with its problem",
@@ -68,6 +72,7 @@ HOLDS = {
     "cli": "what a person types; each command imports what it needs",
     "__main__": "`python -m seedance_mcp`",
     "vendors/jimmyai": "a vendor that needs several modules",
+    "vendors/ark": "the official upstream, at its two sites",
     "jobs/journal": "the durable record of every paid job, and the caps on spending",
     "jobs/download": "from a vendor's link to a file on disk",
     "sandbox/fakes": "one module for each vendor",
@@ -93,7 +98,7 @@ FACES: dict[str, set[str]] = {
         "jobs/timing",
     },
     "server": {"server/app", "server/stdio"},
-    "vendors": {"vendors", "vendors/refusals", "vendors/vendor"},
+    "vendors": {"vendors", "vendors/abilities", "vendors/fields", "vendors/kit", "vendors/refusals", "vendors/vendor"},
 }
 """The parts of a room that other rooms may import. A room without an entry may be imported whole."""
 
@@ -114,6 +119,7 @@ PRIVATE: dict[str, set[str]] = {
         "jobs/submit",
         "jobs/waiter",
     },
+    "jobs/cancel": {"jobs/parts"},
     "jobs/download": {
         "jobs/creator",
         "jobs/housekeeping",
@@ -126,6 +132,7 @@ PRIVATE: dict[str, set[str]] = {
     "jobs/creator": {"jobs/parts"},
     "jobs/events": {"jobs/parts", "jobs/waiter"},
     "jobs/final_cost": {"jobs/poller", "jobs/recorder"},
+    "jobs/find_task": {"jobs/parts", "jobs/reconcile"},
     "jobs/housekeeping": {"jobs/parts"},
     "jobs/lookup": {"jobs/service", "jobs/resolve", "jobs/waiter"},
     "jobs/outcome": {"jobs/recorder", "jobs/submit"},

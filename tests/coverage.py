@@ -18,11 +18,12 @@ from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.check import Checked, check
 from seedance_mcp.catalog.price import price
 from seedance_mcp.vendors import Answer, Vendor, known_vendors
+from tests.about import ABOUT
 from tests.facts import FACTS, FILES, FOLDER
 
 ROOT = FOLDER.parent
 VERDICTS = ("same", "stronger", "weaker", "missing", "wrong", "n/a")
-PAGE_LINES = {"ope": 350, "seedanceapi": 236, "jimmyai": 49, "12ai": 548, "aigptimage": 177}
+PAGE_LINES = {slug: ABOUT[slug].page_lines for slug in FILES}
 """The number of lines of each vendor's own page, as SEED counts them."""
 _URLS = {
     "IMG": "https://example.com/a.png",

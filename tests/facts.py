@@ -7,10 +7,9 @@ from typing import Any
 
 import yaml
 
+from tests.about import ABOUT
+
 FOLDER = Path(__file__).parent.parent / "facts"
-FILES = {
-    "ope": "ope", "seedanceapi": "seedanceapi", "jimmyai": "jimmyai", "12ai": "twelveai", "aigptimage": "aigptimage"
-}  # fmt: skip
 
 
 def load(name: str) -> dict[str, Any]:
@@ -18,4 +17,6 @@ def load(name: str) -> dict[str, Any]:
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))
 
 
-FACTS = {slug: load(name) for slug, name in FILES.items()}
+FILES = {slug: about.facts for slug, about in ABOUT.items() if about.page_lines}
+"""The files of vendors whose own page is held line by line."""
+FACTS = {slug: load(about.facts) for slug, about in ABOUT.items()}

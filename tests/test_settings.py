@@ -13,15 +13,10 @@ from seedance_mcp.addresses import is_loopback
 from seedance_mcp.errors import SettingError
 from seedance_mcp.settings import SETTINGS, every_setting, load, vendor_settings
 from seedance_mcp.vendors import known_vendors
+from tests.about import ABOUT
 
 KEY = "sk-test-123456"
-ENV_NAMES = {
-    "ope": "OPE",
-    "seedanceapi": "SEEDANCEAPI",
-    "jimmyai": "JIMMYAI",
-    "12ai": "TWELVEAI",
-    "aigptimage": "AIGPTIMAGE",
-}
+ENV_NAMES = {slug: about.environment for slug, about in ABOUT.items()}
 
 
 def load_error(**environ: str) -> str:
@@ -58,13 +53,7 @@ def test_a_base_url_alone_configures_no_vendor() -> None:
 
 
 def test_the_default_base_urls_are_those_the_vendors_document() -> None:
-    assert load({}).base_urls == {
-        "ope": "https://api-platform.ope.ai",
-        "seedanceapi": "https://seedanceapi.org/v2",
-        "jimmyai": "https://www.jimmyai.cn",
-        "12ai": "https://cdn.12ai.org",
-        "aigptimage": "https://aigptimage.com",
-    }
+    assert load({}).base_urls == {slug: about.base_url for slug, about in ABOUT.items()}
 
 
 def test_a_key_can_be_in_a_file(tmp_path: Path) -> None:
@@ -349,6 +338,33 @@ def test_prices_that_cannot_be_used_are_an_error(prices: str) -> None:
     )
 
 
+# -- models -------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_operator_says_about_models_is_in_force(tmp_path: Path) -> None:
+    said = '{"ope": {"duration": {"most": 7}}, "ark/2.0": {"endpoint": "ep-1"}}'
+    file = tmp_path / "models.json"
+    file.write_text(said, "utf-8")
+    for value in (said, str(file)):
+        settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_MODELS": value})
+        assert settings.model("ark/2.0").wire == "ep-1"
+        assert settings.model("ope/seedance-2-0").rows["duration"].problem(8)
+        assert settings.model("ark/2.0-fast") is next(m for m in known_vendors()["ark"].models if m.name == "2.0-fast")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ('{"nobody": {}}', "SEEDANCE_MODELS: one entry is neither a vendor nor a model"),
+        ('{"ope": {"duration": true}}', "SEEDANCE_MODELS: ope/seedance-2-0 duration cannot be changed so"),
+        ("{", "SEEDANCE_MODELS must be JSON in the form that the README shows"),
+        ('{"ope": 5}', "SEEDANCE_MODELS must be JSON in the form that the README shows"),
+    ],
+)
+def test_models_that_cannot_be_changed_so_are_an_error(said: str, problem: str) -> None:
+    assert load_error(SEEDANCE_MODELS=said).startswith(problem)
+
+
 # -- folders and the sandbox --------------------------------------------------------------------------------------
 
 
@@ -379,7 +395,7 @@ def test_the_sandbox_configures_every_vendor_and_uses_no_real_key(tmp_path: Path
     settings = load({"SEEDANCE_SANDBOX": "1", "SEEDANCE_OPE_API_KEY": KEY, "SEEDANCE_STATE_DIR": str(tmp_path)})
     assert [v.slug for v in settings.vendors] == list(ENV_NAMES)
     assert {key.get_secret_value() for key in settings.keys.values()} == {"key-of-the-sandbox"}
-    assert len(settings.models) == 33
+    assert settings.models == tuple(m for v in known_vendors().values() for m in v.models)
 
 
 def test_the_sandbox_has_its_own_journal(tmp_path: Path) -> None:

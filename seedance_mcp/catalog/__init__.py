@@ -5,6 +5,7 @@ Vendor modules are written with the names exported here.
 
 from seedance_mcp.catalog.media import FileLimits, Link, Media
 from seedance_mcp.catalog.model import Billing, Model, Trait
+from seedance_mcp.catalog.options import Options
 from seedance_mcp.catalog.rows import Args, Flag, Number, OneOf, Row, Schema, Source, Text, Whole
 from seedance_mcp.catalog.rules import Advice, Needs, NeedsOneOf, NotTogether, Rule
 
@@ -22,6 +23,7 @@ __all__ = [
     "NotTogether",
     "Number",
     "OneOf",
+    "Options",
     "Row",
     "Rule",
     "Schema",

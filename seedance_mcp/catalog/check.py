@@ -210,7 +210,9 @@ def _fill_in(model: Model, args: Args, shape: Pixels | None) -> VideoRequest:
     given = {n: _plain(v) for n, v in args.items() if n in model.rows}
     assumed: dict[str, Any] = {}
     for name, row in model.rows.items():
-        if name not in given and (value := _default(row, args, shape)) is not None:
+        if name in given or (value := _default(row, args, shape)) is None:
+            continue
+        if not any(rule.broken({**given, name: value}) and not rule.broken(given) for rule in model.rules):
             assumed[name] = value
     values: dict[str, Any] = {**given, **assumed}
     return VideoRequest(model, **values, assumed=assumed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -10,16 +10,19 @@ from typing import Literal
 from seedance_mcp.catalog.rows import Row, Source
 from seedance_mcp.catalog.rules import Advice, Needs, Rule
 
+Per = Literal["second", "video", "million tokens"]
+"""What a rate is paid for. Tokens are what some vendors count a video in, by its pixels, frames and seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Billing:
     """How a vendor charges for a model. Without `rates`, the vendor publishes at most the formula (`per`).
 
-    `rates` are units per second or video, by resolution ("" for any); `with_video` are the rates for requests with
-    reference videos. `usd_per_unit` is the documented value of one unit.
+    `rates` are units per second, video or million tokens, by resolution ("" for any); `with_video` are the rates for
+    requests with reference videos. `usd_per_unit` is the documented value of one unit.
     """
 
-    per: Literal["second", "video"] | None
+    per: Per | None
     unit: str
     source: Source
     rates: Mapping[str, Decimal] | None = None
@@ -28,6 +31,10 @@ class Billing:
     cautions: tuple[Advice, ...] = ()
     failure_is_free: bool = False
     """Whether the vendor documents that it does not charge for a failed job."""
+    tokens: Callable[..., int | None] | None = None
+    """From a `VideoRequest` to the most tokens that it can take, for prices per million tokens; None: not known."""
+    factor: Callable[..., Decimal] | None = None
+    """From a `VideoRequest` to what the vendor multiplies its rate by, such as 0.5 for a slower tier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,24 @@ class Model:
     """Documented pixel size by (resolution, aspect ratio)."""
     prefers: tuple[str, ...] = ()
     """The model is meant for requests with at least one of these fields, although it accepts others."""
+
+    takes_seconds: tuple[float, float] | None = None
+    """How long its videos usually take, and how long slow ones do, where that is known to differ from other models."""
+    sent_as: str = ""
+    """The name that the vendor's API has for the model, where callers use a shorter one."""
+
+    endpoint: str = ""
+    """The user's own name for it at the vendor, such as an inference endpoint; then that is sent."""
+
+    @property
+    def wire(self) -> str:
+        """The name that is sent to the vendor."""
+        return self.endpoint or self.sent_as or self.name
+
+    @property
+    def wires(self) -> frozenset[str]:
+        """The names by which the vendor may refer to it."""
+        return frozenset({self.wire, self.sent_as or self.name})
 
     @property
     def id(self) -> str:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from seedance_mcp.catalog.model import Billing
+    from seedance_mcp.catalog.model import Billing, Per
     from seedance_mcp.catalog.request import VideoRequest
 
 MICROS = 1_000_000
+_CENT = MICROS // 100
 UNNAMED_CURRENCY = "the vendor's currency"
 """The unit of a vendor that charges money and does not say in which currency."""
 
@@ -28,8 +29,10 @@ class Price:
     unknown: str | None = None
     """Why the price in USD is unknown, and which setting supplies it."""
     caution: str | None = None
-    per: Literal["second", "video"] | None = None
-    """Whether it grows with the seconds of the video; None where the vendor does not say."""
+    per: Per | None = None
+    """What it grows with: "second" of the video, "video", or tokens; None where the vendor does not say."""
+    tokens: int | None = None
+    """The tokens that `amount` pays for, where the vendor counts in tokens."""
     unit_usd: Decimal | None = None
     """What one unit in which the vendor reports charges is worth in USD, at the time of the quote."""
 
@@ -38,6 +41,12 @@ class Price:
         if self.usd_micros is not None:
             return dollars(self.usd_micros)
         return f"{_plain(self.amount)} {self.unit}" if self.amount is not None else "unknown"
+
+    def rounded(self) -> str:
+        """Return the price as `brief` does, in two decimals where it is not less: prices by tokens have more."""
+        if self.usd_micros is not None:
+            return f"${self.usd_micros / MICROS:.2f}" if self.usd_micros >= _CENT else self.brief()
+        return self.brief() if self.amount is None else f"{round(float(self.amount), 2):g} {self.unit}"
 
     def times(self, count: int) -> Price:
         """Return the price of so many such requests."""
@@ -48,6 +57,7 @@ class Price:
             basis=f"{count} × ({self.basis})",
             amount=None if self.amount is None else self.amount * count,
             usd_micros=None if self.usd_micros is None else self.usd_micros * count,
+            tokens=None if self.tokens is None else self.tokens * count,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +67,7 @@ class Price:
             "amount": None if self.amount is None else float(self.amount),
             "unit": self.unit if self.amount is not None else None,
             "basis": self.basis,
+            "tokens": self.tokens,
             "unknown": self.unknown,
             "caution": self.caution,
         }
@@ -80,7 +91,7 @@ class UnitPrice:
 
     usd_per_unit: Decimal | None = None
     rates: Mapping[str, Decimal] | None = None
-    per: Literal["second", "video"] | None = None
+    per: Per | None = None
     unit: str | None = None
     with_video: Mapping[str, Decimal] | None = None
     """The rates for requests with reference videos; None: the same as `rates`."""
@@ -119,8 +130,8 @@ def _unit_price(which: str, entry: Any) -> UnitPrice:
             raise ValueError(f"{which}: prices must be numbers above 0")
         if number > _HIGHEST:
             raise ValueError(f"{which}: prices must be at most {_HIGHEST:,}")
-    if per not in (None, "second", "video") or not isinstance(unit, str | None):
-        raise ValueError(f'{which}: per must be "second" or "video", and unit a text such as "USD"')
+    if per not in (None, "second", "video", "million tokens") or not isinstance(unit, str | None):
+        raise ValueError(f'{which}: per must be "second", "video" or "million tokens", and unit a text such as "USD"')
     return UnitPrice(usd_per_unit, by_resolution, per, unit)
 
 
@@ -150,18 +161,33 @@ def price(request: VideoRequest, prices: Prices) -> Price:
             per=per,
             unit_usd=reported,
         )
-    amount = rate * _billed_seconds(request) if per == "second" else rate
+    quantity, times = _quantity(request, per)
+    if quantity is None:
+        why = "the price depends on the length of the video, which the request does not fix; give a duration"
+        return Price(f"{_plain(rate)} {unit} per {per}", unknown=why, caution=caution, per=per, unit_usd=reported)
+    amount = rate * quantity
     if unit == "credits":  # vendors charge whole credits, rounded up
         amount = amount.to_integral_value(ROUND_CEILING)
-    times = f" × {_seconds(request)} s" if per == "second" else ""
+    tokens = int(quantity * MICROS) if per == "million tokens" else None
     source = f" ({own.source})" if own.source else ""
     basis = f"{_plain(rate)} {unit} per {per}{source}{times} = {_plain(amount)} {unit}"
+    known = Price(basis, amount, unit, caution=caution, per=per, tokens=tokens, unit_usd=reported)
     if usd_per_unit is None:
-        what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
-        why = f"{request.model.vendor} does not publish {what}; ask the user to set SEEDANCE_PRICES"
-        return Price(basis, amount, unit, unknown=why, caution=caution, per=per, unit_usd=reported)
-    micros = int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING))
-    return Price(basis, amount, unit, micros, caution=caution, per=per, unit_usd=reported)
+        return replace(known, unknown=_worthless(request.model.vendor, unit))
+    return replace(known, usd_micros=int((amount * usd_per_unit * MICROS).to_integral_value(ROUND_CEILING)))
+
+
+def _quantity(request: VideoRequest, per: Per) -> tuple[Decimal | None, str]:
+    """Return how many times the rate is paid at most, and that as text; None where it is not known."""
+    if per == "video":
+        return Decimal(1), ""
+    if per == "second":
+        # The upstream makes whole seconds, whatever a reseller's page accepts.
+        seconds = None if request.seconds is None else Decimal(str(request.seconds)).to_integral_value(ROUND_CEILING)
+        return (None, "") if seconds is None else (seconds, f" × {_plain(seconds)} s")
+    count = request.model.billing.tokens
+    tokens = count(request) if count else None
+    return (None, "") if tokens is None else (Decimal(tokens) / MICROS, f" × {tokens:,} tokens")
 
 
 def _unit_usd(billing: Billing, own: UnitPrice, for_vendor: UnitPrice) -> Decimal | None:
@@ -175,27 +201,29 @@ def _unit_usd(billing: Billing, own: UnitPrice, for_vendor: UnitPrice) -> Decima
 def _rate(request: VideoRequest, own: UnitPrice, billing: Billing) -> Decimal | None:
     known = own if own.rates else billing
     rates = known.with_video if request.reference_videos and known.with_video is not None else known.rates
-    if not rates:
-        return None
-    return rates.get(request.resolution or "", rates.get(""))
+    rate = rates.get(request.resolution or "", rates.get("")) if rates else None
+    if rate is None or own.rates or billing.factor is None:
+        return rate
+    return rate * billing.factor(request)
 
 
-def _formula(request: VideoRequest, per: str | None, unit: str) -> str:
-    if per == "second":
-        return f"unit price in {unit} × {_seconds(request)} s"
+_CURRENCIES = {"CNY", "EUR", "GBP", "HKD", "JPY", "SGD"}
+
+
+def _worthless(vendor: str, unit: str) -> str:
+    if unit in _CURRENCIES:
+        return f"{vendor} charges {unit}; ask the user to set SEEDANCE_PRICES, with what one is worth in USD"
+    what = "in which currency it charges" if unit == UNNAMED_CURRENCY else f"what its {unit} are worth"
+    return f"{vendor} does not publish {what}; ask the user to set SEEDANCE_PRICES"
+
+
+def _formula(request: VideoRequest, per: Per | None, unit: str) -> str:
+    if per in ("second", "million tokens"):
+        return f"unit price in {unit}{_quantity(request, per)[1]}"
     return f"unit price in {unit} per video" if per else "not published"
 
 
-def _seconds(request: VideoRequest) -> str:
-    return _plain(_billed_seconds(request))
-
-
-def _billed_seconds(request: VideoRequest) -> Decimal:
-    """Return the seconds that may be billed: the upstream makes whole seconds, whatever a reseller's page accepts."""
-    return Decimal(str(request.duration or 0)).to_integral_value(ROUND_CEILING)
-
-
-def _why(request: VideoRequest, per: str | None, source: str) -> str:
+def _why(request: VideoRequest, per: Per | None, source: str) -> str:
     vendor = request.model.vendor
     missing = f"does not publish a {'unit price' if per else 'price'}"
     reason = f"{vendor}'s unit price is unknown ({source})" if source else f"{vendor} {missing}"

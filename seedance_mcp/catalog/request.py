@@ -33,6 +33,7 @@ FIELDS: Mapping[str, str] = {
     "safety_filter": "false: unfiltered",
     "callback_url": "",
     "public": "In the vendor's gallery",
+    "options": "",
 }
 """The fields of a request, each with what its name alone does not say (every word costs tokens in each conversation).
 A vendor module's rows use these names only."""
@@ -85,6 +86,8 @@ class VideoRequest:
     safety_filter: bool | None = None
     callback_url: str | None = None
     public: bool | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The vendor's own fields that the caller has set."""
     assumed: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
     """The values that the caller left open and we filled in, by field."""
 
@@ -109,8 +112,16 @@ class VideoRequest:
     def fields(self) -> dict[str, Any]:
         """Return the fields that are set, as plain JSON values, in the order of FIELDS."""
         pairs: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in FIELDS]
-        given = [(name, value) for name, value in pairs if value is not None and value not in ((), "")]
+        given = [(name, value) for name, value in pairs if value is not None and value not in ((), "", {})]
         return {name: list(value) if name in REFERENCES else value for name, value in given}
+
+    @property
+    def seconds(self) -> float | None:
+        """The longest that the video can be; None where that is not known."""
+        row = self.model.rows.get("duration")
+        if isinstance(row, Number) and self.duration is not None and self.duration == row.automatic:
+            return row.most
+        return self.duration if self.duration and self.duration > 0 else None
 
 
 _MENTION = re.compile(r"@(image|video|audio)([0-9]+)(?![0-9A-Za-z_])")

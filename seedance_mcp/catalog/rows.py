@@ -27,7 +27,7 @@ class Source:
 
     `where` begins with SEED (the vendor's own API page, by line) or PUB (another public page of the vendor). The other
     origins are not the vendor's: ARK (the official upstream), KIE (a reseller's upstream), INF (inferred, with the
-    reason), GAP (documented nowhere), OURS.
+    reason), GAP (documented nowhere), OPERATOR (the user's own setting SEEDANCE_MODELS), OURS.
     """
 
     where: str
@@ -42,6 +42,11 @@ class Source:
     def soft(self) -> bool:
         """Whether only the official upstream or a reseller states the fact: then it binds us, and not the caller."""
         return self.where.startswith(("ARK", "KIE"))
+
+    @property
+    def own(self) -> bool:
+        """Whether the user's own setting states the fact."""
+        return self.where.startswith("OPERATOR")
 
 
 class Row(Protocol):
@@ -138,6 +143,10 @@ def magnitude(value: str) -> float:
     return 0.0
 
 
+_MANY = 12
+"""More numbers are not listed one by one in a text; they follow a pattern."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A finite number in a range (None: the vendor does not state this limit), or one of `only`."""
@@ -149,6 +158,8 @@ class Number:
     default: int | None = None
     unit: str = ""
     required: bool = False
+    automatic: int | None = None
+    """One more legal value, by which the vendor chooses the number: priced at the largest, and never suggested."""
     whole: bool = False
     """Whether decimals are refused."""
 
@@ -160,12 +171,20 @@ class Number:
             return False
         if self.whole and int(value) != value:
             return False
+        if value == self.automatic:
+            return True
         if self.only:
             return value in self.only
         return (self.least is None or self.least <= value) and (self.most is None or value <= self.most)
 
     def allowed(self) -> str:
+        automatic = "" if self.automatic is None else f", or {self.automatic} (the vendor chooses)"
+        return self._span() + automatic
+
+    def _span(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
+        if len(self.only) > _MANY:
+            return ", ".join(map(str, self.only[:3])) + f" … {self.only[-1]}{unit}"
         if self.only:
             return ", ".join(map(str, self.only[:-1])) + f" or {self.only[-1]}{unit}"
         kind = "a whole number" if self.whole else "a number"
@@ -184,22 +203,30 @@ class Number:
         if not math.isfinite(number) or (isinstance(value, str) and self.default is None and not self.whole):
             return self.default
         if self.only:
-            return min(self.only, key=lambda v: (abs(v - number), v))
+            offered = [v for v in self.only if v >= 0] or self.only  # below 0, a number means something else
+            return min(offered, key=lambda v: (abs(v - number), v))
         number = max(number, number if self.least is None else self.least)
         number = min(number, number if self.most is None else self.most)
         return round(number) if self.whole or number == round(number) else number
 
     def schema(self) -> Schema:
         kind = "integer" if self.whole else "number"
-        if self.only:
-            return {"type": kind, "enum": list(self.only)}
         ends = {"minimum": self.least, "maximum": self.most}
-        return {"type": kind} | {end: value for end, value in ends.items() if value is not None}
+        span: Schema = {end: value for end, value in ends.items() if value is not None}
+        if self.only:
+            span = {"enum": list(self.only)}
+        if self.automatic is not None:
+            span = {"anyOf": [span, {"const": self.automatic}]}
+        return {"type": kind} | span
 
     def merged(self, other: Number) -> Self:
         default = self.default if self.default == other.default else None
         merged = replace(
-            self, default=default, required=self.required and other.required, whole=self.whole and other.whole
+            self,
+            default=default,
+            required=self.required and other.required,
+            whole=self.whole and other.whole,
+            automatic=other.automatic if self.automatic is None else self.automatic,
         )
         if self.only and self.only == other.only:
             return merged
@@ -230,12 +257,18 @@ class Text:
     most: int | None = None
     least: int = 1
     required: bool = False
+    never: str = ""
+    """A regular expression (the same in ECMA-262 and `re`) for what the vendor would take for a command."""
+    instead: str = ""
+    """What to do about such a text: "give the duration as a field"."""
 
     default = None
 
     def problem(self, value: object) -> str | None:
         if not isinstance(value, str):
             return "must be text"
+        if self.never and (found := re.search(self.never, value)):
+            return f"must not contain {found[0].strip()!r}, which the vendor would take for a command; {self.instead}"
         if len(value) < self.least:
             return "must not be empty"
         if self.most is not None and len(value) > self.most:
@@ -250,11 +283,14 @@ class Text:
 
     def schema(self) -> Schema:
         most = {} if self.most is None else {"maxLength": self.most}
-        return {"type": "string"} | ({"minLength": self.least} if self.least else {}) | most
+        never = {"not": {"pattern": self.never}} if self.never else {}
+        return {"type": "string"} | ({"minLength": self.least} if self.least else {}) | most | never
 
     def merged(self, other: Text) -> Text:
         most = None if self.most is None or other.most is None else max(self.most, other.most)
-        return replace(self, most=most, least=min(self.least, other.least), required=self.required and other.required)
+        never, instead = (self.never, self.instead) if self.never == other.never else ("", "")
+        required, least = self.required and other.required, min(self.least, other.least)
+        return replace(self, most=most, least=least, required=required, never=never, instead=instead)
 
 
 @dataclass(frozen=True, slots=True)

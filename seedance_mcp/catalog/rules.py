@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from seedance_mcp.catalog.rows import Args, Schema, Source
 
 
-def present(args: Args, field: str) -> bool:
-    """Whether the caller uses this field; a switch that is off does not count."""
-    return field in args and args[field] is not False
+def present(args: Args, field: str, values: tuple[object, ...] = ()) -> bool:
+    """Whether the caller uses this field (with one of these values); a switch that is off does not count.
+
+    `options.NAME` is a field of a vendor's own.
+    """
+    outer, dot, inner = field.partition(".")
+    if dot:
+        options: object = args.get(outer)
+        return isinstance(options, Mapping) and present(cast("Args", options), inner, values)
+    return field in args and args[field] is not False and (not values or args[field] in values)
 
 
 _SWITCHES = {"generate_audio", "web_search", "watermark", "safety_filter", "public"}
 
 
-def _present_schema(field: str) -> Schema:
+def _present_schema(field: str, values: tuple[object, ...] = ()) -> Schema:
     """Return the JSON Schema for `present`."""
+    outer, dot, inner = field.partition(".")
+    if dot:
+        used = _present_schema(inner, values)
+        if not values:
+            used["properties"] = {inner: {"not": {"const": False}}}
+        return {"required": [outer], "properties": {outer: used}}
+    if values:
+        return {"required": [field], "properties": {field: {"enum": list(values)}}}
     return {"required": [field]} | ({"properties": {field: {"const": True}}} if field in _SWITCHES else {})
+
+
+def _value(args: Args, field: str) -> object:
+    outer, dot, inner = field.partition(".")
+    return args[outer][inner] if dot else args[field]
+
+
+def _with_values(field: str, values: tuple[object, ...]) -> str:
+    return f"{field} {'/'.join(map(str, values))}" if values else field
 
 
 def _any_of(fields: Iterable[str]) -> Schema:
@@ -57,46 +81,56 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NotTogether:
-    """A request may use any of `these` or any of `those`, but not both."""
+    """A request may use any of `these` or any of `those`, but not both.
+
+    With `values`, it is about these values only of the one field in `these`.
+    """
 
     these: tuple[str, ...]
     those: tuple[str, ...]
     source: Source
+    values: tuple[object, ...] = ()
 
     def broken(self, args: Args) -> tuple[str, str] | None:
-        left = [f for f in self.these if present(args, f)]
+        left = [f for f in self.these if present(args, f, self.values)]
         right = [f for f in self.those if present(args, f)]
         if not (left and right):
             return None
+        if self.values:
+            return left[0], f"{_value(args, left[0])!r} cannot be combined with {_or(right)}; use another value"
         either = f"either {_listed(left, 'and')} or {_listed(right, 'and')}"
         return left[0], f"cannot be combined with {_or(right)}; leave out {either}"
 
     def describe(self) -> str:
-        return f"{_or(self.these)} cannot be combined with {_or(self.those)}"
+        return f"{_with_values(_or(self.these), self.values)} cannot be combined with {_or(self.those)}"
 
     def schema(self) -> Schema:
-        return {"not": {"allOf": [_any_of(self.these), _any_of(self.those)]}}
+        left = _present_schema(self.these[0], self.values) if self.values else _any_of(self.these)
+        return {"not": {"allOf": [left, _any_of(self.those)]}}
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """A request with `field` also needs at least one of `one_of`."""
+    """A request with `field` (with `values`: with one of these values of it) also needs at least one of `one_of`."""
 
     field: str
     one_of: tuple[str, ...]
     source: Source
+    values: tuple[object, ...] = ()
 
     def broken(self, args: Args) -> tuple[str, str] | None:
-        if not present(args, self.field) or any(present(args, f) for f in self.one_of):
+        if not present(args, self.field, self.values) or any(present(args, f) for f in self.one_of):
             return None
         add = "add it" if len(self.one_of) == 1 else "add one of them"
+        if self.values:
+            return self.field, f"{_value(args, self.field)!r} also needs {_or(self.one_of)}; {add} or use another value"
         return self.field, f"also needs {_or(self.one_of)}; {add} or leave {self.field} out"
 
     def describe(self) -> str:
-        return f"{self.field} needs {_or(self.one_of)}"
+        return f"{_with_values(self.field, self.values)} needs {_or(self.one_of)}"
 
     def schema(self) -> Schema:
-        return {"if": _present_schema(self.field), "then": _any_of(self.one_of)}
+        return {"if": _present_schema(self.field, self.values), "then": _any_of(self.one_of)}
 
 
 @dataclass(frozen=True, slots=True)

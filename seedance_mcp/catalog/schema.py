@@ -39,13 +39,13 @@ def merged_schema(models: Sequence[Model], no_files: Sequence[str] = ()) -> Sche
     return {"type": "object", "properties": properties}
 
 
-_FEW = 100
-"""Characters of all ids together; more would cost more tokens than a call of list_models."""
+_FEW, _SHORT = 4, 100
+"""Models, and characters of all their ids together; more would cost more tokens than a call of list_models."""
 
 
 def _model(models: Sequence[Model]) -> Schema:
     """List the ids of a few models."""
-    if sum(len(m.id) for m in models) <= _FEW:
+    if len(models) <= _FEW and sum(len(m.id) for m in models) <= _SHORT:
         return {"type": "string", "enum": [m.id for m in models]}
     return {"type": "string", "description": "From list_models"}
 
@@ -56,16 +56,35 @@ def tool_property(row: Row, description: str) -> Schema:
     Ranges are in the description, because some clients drop them from the schema; stated once, they cost half.
     """
     schema = dict(row.schema())
-    for keyword in ("pattern", "minLength", "maxLength", "minItems"):
+    for keyword in (
+        "pattern",
+        "not",
+        "anyOf",
+        "properties",
+        "additionalProperties",
+        "minLength",
+        "maxLength",
+        "minItems",
+    ):
         schema.pop(keyword, None)
     for keyword in ("minimum", "maximum", "maxItems"):
         if keyword in schema and re.search(rf"\b{schema[keyword]:g}\b", description):
             del schema[keyword]
     if isinstance(row, Media):
-        schema["items"] = {"type": "string"}
+        schema = {"type": "array", "items": {"type": "string"}}
     if schema.get("minimum") in {0, 1}:
         del schema["minimum"]
+    if isinstance(row, Number) and _spans_all(row):
+        schema = {"type": "integer"}
     return schema | ({"description": description} if description else {})
+
+
+_HUGE = 10**6
+
+
+def _spans_all(row: Number) -> bool:
+    """Whether a range is so large that stating it helps nobody, as for a seed."""
+    return row.least is not None and row.most is not None and row.most - row.least > _HUGE
 
 
 def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (), *, brief: bool = False) -> str:
@@ -91,19 +110,25 @@ def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = (
 
 
 def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
-    if isinstance(row, Number):
+    if isinstance(row, Number) and not _spans_all(row):
         only = [r.only for r in rows if isinstance(r, Number) and r.only]
         least, most = (f"{end:g}" if end is not None else None for end in (row.least, row.most))
         if least is not None:
             yield f"from {least}" if most is None else f"{least}-{most}"
         if only:
             yield ("only " if row.only else "some models only ") + "/".join(map(str, only[0]))
-    if isinstance(row, Media | Text) and row.most:
-        yield f"max {row.most}" + (" characters" if isinstance(row, Text) else "")
+    if isinstance(row, Text) and row.most:
+        yield f"max {row.most} characters"
+    if isinstance(row, Media) and row.most and row.most < _MANY:
+        yield f"max {row.most}"
     if isinstance(row, Media | Link):
         schemes = row.link.schemes if isinstance(row, Media) else row.schemes
         if schemes == ("asset",):
             yield "asset:// only"
+
+
+_MANY = 10
+"""Files; so many or more are seldom at hand, so their limit is left to a refusal."""
 
 
 def _defaults(rows: Sequence[Row]) -> Iterator[str]:
@@ -176,7 +201,8 @@ def field_descriptions(model: Model) -> Iterable[tuple[str, str]]:
         if name not in model.rows:
             continue
         row = model.kept_rows[name]
-        description = row.allowed() + (" (the upstream's limit)" if name in model.soft else "")
+        whose = " (the upstream's limit)" if name in model.soft else " (the user's setting)" if row.source.own else ""
+        description = row.allowed() + whose
         if isinstance(row, Media) and row.files:
             description += f" ({row.files.describe()})"
         if row.default is not None:

@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from seedance_mcp import settings_file
 from seedance_mcp.cli import output
-from seedance_mcp.cli.journal_file import inspect
+from seedance_mcp.cli.journal_file import inspect, refused_as_invalid
 from seedance_mcp.cli.misspelt import misspelt
 from seedance_mcp.jobs.journal.migrations import VERSION
 from seedance_mcp.private_files import file_problem, folder_problem, is_open_to_others
+from seedance_mcp.sanitize import clean
 from seedance_mcp.settings import vendor_settings
 from seedance_mcp.uploads import bucket
 from seedance_mcp.vendors import known_vendors
+from seedance_mcp.views.drift import concerned
 
 if TYPE_CHECKING:
+    from seedance_mcp.catalog import Model
+    from seedance_mcp.cli.journal_file import Refused
     from seedance_mcp.settings import Settings
 
 _PREFIX = "SEEDANCE_"
@@ -192,6 +196,33 @@ def journal(settings: Settings, found: list[str]) -> dict[str, Any]:
     if known["check"] != "ok":
         found.append(f"The journal {path} is damaged ({str(known['check']).splitlines()[0]}). {_set_aside(path)}")
     return about | {"check": known["check"], "jobs": known["jobs"]}
+
+
+_DAYS = 30
+
+
+def refusals(settings: Settings, now: float) -> dict[str, str]:
+    """Return what vendors have refused as invalid in the last 30 days although our rows allow it, by job.
+
+    It shows where a vendor's rules may have changed: SEEDANCE_MODELS can narrow or widen the rows that are named.
+    """
+    path = settings.state_dir / "journal.sqlite3"
+    try:
+        found = refused_as_invalid(path, now - _DAYS * 86_400) if path.exists() else []
+    except sqlite3.Error:  # `journal` says so
+        return {}
+    models = {model.id: model for model in settings.models}
+    return {
+        job.id: f"{job.model} refused by its vendor: {clean(job.message)}. Our rows: {_rows(models, job)}"
+        for job in found
+    }
+
+
+def _rows(models: Mapping[str, Model], job: Refused) -> str:
+    model = models.get(job.model)
+    rows = concerned(model, job.request, job.message) if model else {}
+    shown = [f"{name} {clean(str(job.request[name]))[:60]!r} ({allowed})" for name, allowed in rows.items()]
+    return "; ".join(shown) or "not known, as the vendor is not configured"
 
 
 def _set_aside(path: Path) -> str:

@@ -45,6 +45,8 @@ async def doctor(as_json: bool, offline: bool) -> int:
     }
     report["files"] = _files(settings)
     report["journal"] = checks.journal(settings, problems)
+    if refused := checks.refusals(settings, time.time()):
+        report["refusals"] = refused
     usable = await _network(settings, problems)
     if usable and not offline:
         with Console(stderr=True).status("Asking the vendors …"):  # shown only on a terminal
@@ -121,7 +123,18 @@ def _files(settings: Settings) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    for title in ("versions", "settings", "vendors", "folders", "files", "journal", "reach", "account", "price lists"):
+    for title in (
+        "versions",
+        "settings",
+        "vendors",
+        "folders",
+        "files",
+        "journal",
+        "refusals",
+        "reach",
+        "account",
+        "price lists",
+    ):
         if title not in report:
             continue
         print(title)

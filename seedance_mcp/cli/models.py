@@ -79,7 +79,7 @@ def _typical_price(model: Model, prices: Prices) -> str:
     """Return the price of a video with the model's defaults, such as "$1.54/5s"."""
     found = example(model, {}, prices)
     priced = found is not None and found.cost.amount is not None
-    return f"{found.cost.brief()}/{found.request.duration}s" if found and priced else "no price"
+    return f"{found.cost.rounded()}/{found.request.duration}s" if found and priced else "no price"
 
 
 def rate_text(model: Model) -> str:
@@ -144,7 +144,13 @@ def _paragraphs(rows: Sequence[tuple[str, str, str]], columns: int) -> list[str]
 
 
 _SECTIONS = {"models", "modes", "pricing"}
-_ORIGINS = {"SEED": "page", "PUB": "another page of the vendor", "ARK": "upstream", "KIE": "another reseller"}
+_ORIGINS = {
+    "SEED": "page",
+    "PUB": "another page of the vendor",
+    "ARK": "upstream",
+    "KIE": "another reseller",
+    "OPERATOR": "SEEDANCE_MODELS",
+}
 
 
 def _source(source: Source, field: str = "") -> str:

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--sandbox", action="store_true", help="for the sandbox: no key, no cost")
     what.add_argument("--vendor", help="for a key of this vendor (default: one whose key is stored)")
     config.add_argument("--write", action="store_true", help="add it to the client's file, and keep a copy of the file")
-    sandbox = commands.add_parser("sandbox", help="serve the five fake vendors over HTTP, for other programs")
+    sandbox = commands.add_parser("sandbox", help="serve the fake vendors over HTTP, for other programs")
     sandbox.add_argument("--port", type=_port, default=8765, help="port on 127.0.0.1 (default 8765)")
     completion = commands.add_parser("completion", help="print what makes a shell complete these commands")
     completion.add_argument("shell", choices=SHELLS)

@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seedance_mcp.catalog import Model
     from seedance_mcp.jobs.journal.model import Job
-    from seedance_mcp.vendors.vendor import Vendor
+    from seedance_mcp.vendors.vendor import Snapshot, Vendor
 
 
 def charged_usd(job: Job, charged: Decimal | None) -> int | None:
     """Convert a charge in the vendor's own unit to micro-USD, at the worth of the quote; None if either is unknown."""
     return None if charged is None or charged.is_nan() else job.usd_of(charged)
+
+
+def charge_of(job: Job, found: Snapshot) -> Decimal | None:
+    """Return what a task was charged in the vendor's own unit, from its tokens where the vendor counts those.
+
+    The price of a token is that of the quote.
+    """
+    quoted = job.price or {}
+    if found.charged is not None or found.tokens is None or not (quoted.get("tokens") and quoted.get("amount")):
+        return found.charged
+    return Decimal(str(quoted["amount"])) * found.tokens / quoted["tokens"]
 
 
 def report(job: Job, vendor: Vendor, charged: Decimal | None) -> dict[str, Any]:

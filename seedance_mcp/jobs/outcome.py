@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from seedance_mcp.errors import Code, UnexpectedAnswer
+from seedance_mcp.vendors.fields import find_task_id
 from seedance_mcp.vendors.refusals import classify, status_of
-from seedance_mcp.vendors.vendor import Accepted, find_task_id
+from seedance_mcp.vendors.vendor import Accepted
 
 if TYPE_CHECKING:
     from seedance_mcp.vendors.vendor import Answer, Refusal, Vendor

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.cancel import Canceller
 from seedance_mcp.jobs.creator import Creator
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.events import JobEvents
+from seedance_mcp.jobs.find_task import TaskFinder
 from seedance_mcp.jobs.housekeeping import Housekeeping
 from seedance_mcp.jobs.journal.budget import caps
 from seedance_mcp.jobs.poller import Poller
@@ -45,6 +47,7 @@ class Parts:
     poller: Poller
     waiter: Waiter
     housekeeping: Housekeeping
+    canceller: Canceller
 
 
 def make_parts(
@@ -89,7 +92,13 @@ def make_parts(
     submitter = Submitter(journal, web, accounts, lock.id, on_submitted=on_submitted, timing=timing)
     uploader = Uploader(settings, web, timing.uploads)
     reconciler = Reconciler(
-        journal, accounts, submitter.submit, uploader.as_sent, functools.partial(caps, settings), timing
+        journal,
+        accounts,
+        submitter.submit,
+        uploader.as_sent,
+        functools.partial(caps, settings),
+        TaskFinder(journal, web, timing.clock, on_submitted),
+        timing,
     )
     price_lists = PriceLists(settings, web, timing)
     quoter = Quoter(settings, journal, price_lists, inspector)
@@ -137,4 +146,5 @@ def make_parts(
             downloader=downloader,
             timing=timing,
         ),
+        canceller=Canceller(web, accounts.vendor, poller.poll, timing),
     )

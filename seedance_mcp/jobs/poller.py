@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 
 from seedance_mcp.errors import Code, NoSuchTask, SeedanceError, UnexpectedAnswer, VendorUnreachable
 from seedance_mcp.jobs import schedule
-from seedance_mcp.jobs.final_cost import report, settlement
+from seedance_mcp.jobs.final_cost import charge_of, report, settlement
 from seedance_mcp.jobs.journal.model import OPEN
 from seedance_mcp.jobs.pace import Pace
 from seedance_mcp.vendors.vendor import read_snapshot
@@ -97,7 +97,10 @@ class Poller:
             pause = self._interval
         if pause is None:
             durations = await self._journal.durations(job.model)
-            pause = schedule.next_poll(job.elapsed(self._now()), durations, self._jitter(-1, 1))
+            vendor = self._accounts.vendor(job)
+            model = vendor.model(job.model) if vendor else None
+            known = model.takes_seconds if model else None
+            pause = schedule.next_poll(job.elapsed(self._now()), durations, self._jitter(-1, 1), known)
         self._push(job.id, pause)
 
     def _push(self, job_id: str, pause: float) -> None:
@@ -233,12 +236,12 @@ class Poller:
             )
             await self._plan(moved or job)
             return False
-        changes |= settlement(job, vendor.model(job.model), found.state, found.charged)
+        changes |= settlement(job, vendor.model(job.model), found.state, charge_of(job, found))
         if found.refusal:
             changes |= {"error_code": found.refusal.code, "error_message": found.refusal.message}
         else:
             changes["error_message"] = None
-        changes |= {"url": found.url, "finished_at": now}
+        changes |= {"url": found.url, "last_frame_url": found.last_frame_url, "finished_at": now}
         moved = await self._journal.move(job.id, found.state, when=OPEN, task=job.task_id, **changes)
         if moved is not None:
             log.info("job %s %s", job.id, moved.state)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from seedance_mcp.errors import InvalidRequest
 from seedance_mcp.jobs.journal.model import UNFINISHED
 from seedance_mcp.jobs.lookup import get_job
-from seedance_mcp.vendors.vendor import is_task_id
+from seedance_mcp.vendors.fields import is_task_id
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.accounts import Accounts

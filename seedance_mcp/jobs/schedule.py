@@ -13,19 +13,24 @@ STEADY = 5.0
 SLOWEST = 15.0
 
 
-def expected(durations: Sequence[float]) -> tuple[float, float]:
-    """Return the median and the 90th percentile of how long a model takes, in seconds."""
+def expected(durations: Sequence[float], known: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Return the median and the 90th percentile of how long a model takes, in seconds.
+
+    `known` is what is known of the model, for use until the journal has enough durations.
+    """
     if len(durations) < FEWEST_SAMPLES:
-        return TYPICAL, TYPICAL_SLOW
+        return known or (TYPICAL, TYPICAL_SLOW)
     return statistics.median(durations), statistics.quantiles(durations, n=10)[-1]
 
 
-def next_poll(elapsed: float, durations: Sequence[float], jitter: float) -> float:
+def next_poll(
+    elapsed: float, durations: Sequence[float], jitter: float, known: tuple[float, float] | None = None
+) -> float:
     """Return the seconds until the next poll: first at half the median duration, then every 5 s, then less often.
 
     `jitter` is between -1 and 1, and changes the result by up to a fifth.
     """
-    median, slow = expected(durations)
+    median, slow = expected(durations, known)
     first = median / 2
     if elapsed < first:
         pause = first - elapsed

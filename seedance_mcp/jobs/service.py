@@ -60,7 +60,7 @@ class JobService:
         self.settings, self.autosave = settings, autosave
         self.stop_grace = timing.stop_grace
         """Seconds that submissions under way get when the service closes."""
-        self._journal, self._web, self._lock, self._now = journal, web, lock, timing.clock
+        self._journal, self._web, self._now = journal, web, timing.clock
         self._inspector = inspector = inspector or Inspector()
         self._joiner = Joiner(inspector)
         self._group: TaskGroup | None = None
@@ -135,6 +135,18 @@ class JobService:
         """
         await self.recover()
         return await self._parts.creator.create(quote, self._group, agreed=agreed)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job that its vendor has not begun; return it as it is then.
+
+        Raises:
+            UnknownJob: the journal has no such job.
+            InvalidRequest: it has ended or begun, or its vendor cannot cancel.
+            VendorRefused, VendorUnreachable, UnexpectedAnswer: it was not cancelled, as far as is known.
+        """
+        await self.recover()
+        await self._parts.canceller.cancel(await self.get(job_id))
+        return await self.get(job_id)
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).

@@ -101,6 +101,7 @@ class Submitter:
         call = vendor.build_submit(request)
         if vendor.idempotency_header:
             call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
+        call = vendor.listing.marked(call, job.id) if vendor.listing else call
         submission = self._under_way[job.id] = _Submission(job, call, vendor, first)
         self._group.start_soon(self._run, submission)
         try:

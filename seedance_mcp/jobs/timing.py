@@ -63,6 +63,16 @@ class ReconcileTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTiming:
+    """How a job is cancelled; see `seedance_mcp.jobs.cancel`. In seconds."""
+
+    window: float = 10.0
+    """How long after asking whether a task waits it may be cancelled: no video is made as fast."""
+    bound: float = 15.0
+    """How long a caller waits for the poll that follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class PriceListTiming:
     """When vendors' public price lists are requested; see `seedance_mcp.jobs.price_lists`. In seconds."""
 
@@ -81,6 +91,7 @@ class Timing:
     submit: SubmitTiming = field(default_factory=SubmitTiming)
     poll: PollTiming = field(default_factory=PollTiming)
     reconcile: ReconcileTiming = field(default_factory=ReconcileTiming)
+    cancel: CancelTiming = field(default_factory=CancelTiming)
     price_lists: PriceListTiming = field(default_factory=PriceListTiming)
     uploads: UploadTiming = field(default_factory=UploadTiming)
     downloads: DownloadTiming = field(default_factory=DownloadTiming)

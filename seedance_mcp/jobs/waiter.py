@@ -118,7 +118,8 @@ class Waiter:
 
     async def expected_seconds(self, model_id: str) -> float:
         """Return the seconds that videos of a model usually take: the journal's median, or a default."""
-        return expected(await self._journal.durations(model_id))[0]
+        known = next((model.takes_seconds for model in self._settings.models if model.id == model_id), None)
+        return expected(await self._journal.durations(model_id), known)[0]
 
     async def check_again_in(self, job: Job) -> int | None:
         """Return the seconds after which checking a job again is worth its tokens; None if nothing will change."""

@@ -1,6 +1,6 @@
 """Every vendor's API in one place, faithful and free of charge: for trying things out, and for tests.
 
-`Sandbox` is all five vendors as an ASGI application; `SandboxTransport` (`.transport`) replaces the network within one
+`Sandbox` is all vendors as an ASGI application; `SandboxTransport` (`.transport`) replaces the network within one
 process, `serve` (`.serve`) listens on a port. `BEHAVIOURS` lists what a prompt can ask to go wrong. A task takes 2.5 s
 and ends in a real video of the requested size and length, with audio unless it was turned off.
 """

@@ -40,6 +40,7 @@ from seedance_mcp.sandbox.validation import (
     parse_form,
     parse_json,
 )
+from seedance_mcp.sandbox.videos.still import png
 
 _DENIED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
 
@@ -81,6 +82,7 @@ class Sandbox:
         self._attempts: Counter[str] = Counter()
         self.app = Starlette(routes=[route for fake in known_fakes().values() for route in self._routes(fake)])
         self.app.router.routes.append(Route("/videos/{task_id}.mp4", self._video))
+        self.app.router.routes.append(Route("/videos/{task_id}.png", self._last_frame))
 
     def base_url(self, slug: str, origin: str) -> str:
         """Return a vendor's base URL below an origin such as http://127.0.0.1:8080, for SEEDANCE_<VENDOR>_BASE_URL."""
@@ -106,6 +108,10 @@ class Sandbox:
             Route(fake.prefix + fake.create_path, bound(self._create), methods=["POST"]),
             Route(fake.prefix + fake.status_path, bound(self._status)),
         ]
+        if fake.render_list:
+            routes.append(Route(fake.prefix + fake.create_path, bound(self._list), methods=["GET"]))
+        if fake.cancel:
+            routes.append(Route(fake.prefix + fake.status_path, bound(self._cancel), methods=["DELETE"]))
         if fake.content_path:
             routes.append(Route(fake.prefix + fake.content_path, bound(self._content)))
         routes += [self._endpoint(fake, endpoint) for endpoint in fake.endpoints]
@@ -198,6 +204,30 @@ class Sandbox:
         quoted = price(job, fake.prices).amount
         return self._charge(fake.slug, quoted) if self._charge else quoted
 
+    async def _list(self, fake: Fake, request: Request) -> Response:
+        if fake.render_list is None:
+            raise Rejected(Rejection("unknown_task"))
+        now = self._clock()
+        views = [
+            TaskView(task, task.state(now), task.percent(now)) for task in self.tasks.values() if task.slug == fake.slug
+        ]
+        return responses.reply(fake.render_list(views, request.query_params))
+
+    async def _cancel(self, fake: Fake, request: Request) -> Response:
+        task = self._find_task(fake, request.path_params["task_id"], "unknown_task")
+        if fake.cancel is None:
+            raise Rejected(Rejection("unknown_task"))
+        now = self._clock()
+        effect, answer = fake.cancel(TaskView(task, task.state(now), task.percent(now)))
+        if effect == "cancelled":
+            task.cancelled = True
+            self.charges = [charge for charge in self.charges if charge.task_id != task.id]
+        elif effect == "erased":
+            del self.tasks[task.id]
+        if effect and self._store:
+            self._store.remove(task.id)
+        return responses.reply(answer)
+
     async def _status(self, fake: Fake, request: Request) -> Response:
         task_id = request.query_params.get(fake.status_query) if fake.status_query else request.path_params["task_id"]
         task = self._find_task(fake, task_id, "unknown_task")
@@ -229,6 +259,12 @@ class Sandbox:
         if "expired-link" in task.directives and request.query_params.get("link") == "1":
             return Response(_DENIED, 403, media_type="application/xml")
         return await responses.deliver(task, request)
+
+    async def _last_frame(self, request: Request) -> Response:
+        task = self._task(request.path_params["task_id"])
+        if task is None or task.state(self._clock()) != "succeeded":
+            return Response(status_code=404)
+        return Response(png(task.video.width, task.video.height), media_type="image/png")
 
     def _find_task(self, fake: Fake, task_id: str | None, otherwise: RejectionKind) -> Task:
         task = self._task(task_id or "")

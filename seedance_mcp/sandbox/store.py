@@ -68,6 +68,10 @@ class Store:
         self._run("INSERT OR IGNORE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._run("DELETE FROM tasks WHERE created_at < ?", (time.time() - _TASK_DAYS * _DAY,))
 
+    def remove(self, task_id: str) -> None:
+        """Forget a task that was cancelled or erased."""
+        self._run("DELETE FROM tasks WHERE id = ?", (task_id,))
+
     def task(self, task_id: str) -> Task | None:
         """Return a task by its id."""
         return self._restored(self._run(_TASK + "WHERE id = ?", (task_id,)))

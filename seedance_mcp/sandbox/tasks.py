@@ -17,7 +17,7 @@ QUEUED_SECONDS = 0.4
 TOTAL_SECONDS = 2.5
 """How long a task is queued, and how long it takes altogether, at pace 1."""
 
-State = Literal["queued", "running", "odd", "succeeded", "failed"]
+State = Literal["queued", "running", "odd", "succeeded", "failed", "cancelled"]
 """The state of a task; `odd` is running under a status that the vendor does not document."""
 
 
@@ -56,12 +56,15 @@ class Task:
     """Names in the body that the vendor's page does not document."""
     first_frame: bytes = field(default=b"", repr=False)
     """The first frame, if it was uploaded to the vendor; links to other places are never followed."""
+    cancelled: bool = False
     polls: int = 0
     links: int = 0
     downloads: int = 0
 
     def state(self, now: float) -> State:
         """Return the state at a moment of the sandbox's clock."""
+        if self.cancelled:
+            return "cancelled"
         age = now - self.started
         if age >= self.seconds:
             return "failed" if "fail" in self.directives else "succeeded"
@@ -84,7 +87,9 @@ class Task:
         request = self.request
         silent = "generate_audio" in request.model.rows and not request.generate_audio
         width, height = size(request.resolution, request.aspect_ratio)
-        seconds = round(min(request.duration or 5, MAX_SECONDS))
+        frames: int = request.options.get("frames", 0)
+        asked = frames // 24 or (request.duration if request.duration and request.duration > 0 else 5)
+        seconds = round(min(asked, MAX_SECONDS))
         if "other-video" in self.directives:
             return Video(width // 4 * 2, height // 4 * 2, max(1, seconds // 2), audio=False)
         return Video(width, height, seconds, not silent, self.first_frame)

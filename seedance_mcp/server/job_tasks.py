@@ -5,6 +5,7 @@ It is read from the journal, so it survives a restart, and every server of the u
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import mcp_types as types
 from mcp.server.subscriptions import ResourceUpdated
 
 from seedance_mcp import views
-from seedance_mcp.errors import UnknownJob
+from seedance_mcp.errors import SeedanceError, UnknownJob
 from seedance_mcp.server import sandbox_mark
 from seedance_mcp.server.subscriptions import VIDEO
 from seedance_mcp.server.tasks import Task
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 5
 """Between two polls of a client, where nothing better is known."""
-_CANCEL = "The vendor cannot stop this video: the job goes on, is charged as usual, and list_videos has it."
+_CANCEL = "The vendor did not stop this video: the job goes on, is charged as usual, and list_videos has it."
 
 
 class JobTasks:
@@ -64,7 +65,10 @@ class JobTasks:
         """Do nothing: no job ever asks for anything."""
 
     async def cancel(self, task_id: str) -> None:
-        """Remember the wish, so that the message of the task says why it is not granted."""
+        """Cancel the job, if its vendor can; where it goes on, the message of the task says so."""
+        service = await self._service()
+        with contextlib.suppress(SeedanceError):  # the message of the task says what became of it
+            await service.cancel(task_id)
         self._cancelled.add(task_id)
 
     async def track(self, task_id: str, changed: Callable[[str], None]) -> Callable[[], None]:

@@ -95,7 +95,7 @@ def _listed(tool: Tool) -> types.Tool:
         # create_video has no idempotent hint: clients repeat calls of tools that have it, without asking.
         annotations=types.ToolAnnotations(
             read_only_hint=True if tool.read_only else None,
-            destructive_hint=None if tool.read_only else False,
+            destructive_hint=None if tool.read_only else tool.destructive,
             idempotent_hint=True if tool.repeatable and not tool.read_only else None,
             open_world_hint=True,
         ),

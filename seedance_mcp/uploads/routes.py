@@ -32,6 +32,8 @@ class UploadRoute:
     review: Review | None = None
     purpose: str = ""
     """The key of `review` among the model's reviews."""
+    inline: bool = False
+    """Whether the request contains the file itself, so that nothing is uploaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,11 @@ class UploadRoutes:
             return f"ends in #{purpose}, but {model.id} has no such review for it; leave #{purpose} out"
         if needed and review is None:
             return f"is a local file, but {vendor.name} accepts only its own asset:// ids here"
-        problem = "it has no upload API"
-        if own:
-            problem = _upload_problem(own.endings, own.most_mb, file)
-            if not problem:
-                return UploadRoute(None, review, needed)
+        problem = _upload_problem(own.endings, own.most_mb, file) if own else "it has no upload API"
+        if vendor.inline and not needed and file.kind in vendor.inline.kinds:
+            problem = _inline_problem(vendor.inline.most_mb, file)
+        if not problem:
+            return UploadRoute(None, review, needed, inline=own is None)
         if self.bucket is None:
             return (
                 f"is a local file that {vendor.name} cannot accept: {problem}; give a public URL, or ask the user to "
@@ -78,6 +80,10 @@ class UploadRoutes:
         if not bucket.installed():
             return "is a local file; ask the user to install seedance-mcp[upload], which SEEDANCE_UPLOAD_URL needs"
         return UploadRoute(self.bucket, review, needed)
+
+
+def _inline_problem(most_mb: float, file: FileInfo) -> str:
+    return f"a request to it holds at most {most_mb:g} MB of files" if file.size > most_mb * MB else ""
 
 
 def _upload_problem(endings: frozenset[str], most_mb: float, file: FileInfo) -> str:

@@ -7,6 +7,7 @@ finds the result in the upload cache.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import time
@@ -16,7 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio import to_thread
 
+from seedance_mcp.catalog.files import MB
 from seedance_mcp.catalog.request import FRAMES, REFERENCES
 from seedance_mcp.errors import (
     Code,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.settings import Settings
     from seedance_mcp.uploads.bucket import Bucket
+    from seedance_mcp.uploads.local_files import LocalFile
     from seedance_mcp.vendors.vendor import Asset, Review, Upload, Vendor
     from seedance_mcp.web import Web
 
@@ -95,6 +99,7 @@ class Uploader:
         """
         if group is None:
             raise Stopping("The server is shutting down, so the files were not uploaded. Nothing was sent.")
+        _check_inline(uploads, vendor)
         tasks = {
             placeholder: self._start(placeholder, pending, vendor, group) for placeholder, pending in uploads.items()
         }
@@ -146,7 +151,12 @@ class Uploader:
             task.done.set()
 
     async def _link(self, placeholder: str, pending: PendingUpload, vendor: Vendor) -> str:
-        """Return a link to a file, from the cache or by uploading it."""
+        """Return a link to a file, from the cache or by uploading it; an inline file is its own link."""
+        if pending.route.inline:
+            try:
+                return await to_thread.run_sync(_data_url, pending.file)
+            except UnusableFile as error:
+                raise _changed(error) from None
         store = pending.route.bucket
         destination = store.url if store else account(self._settings, vendor)
         cached = await self._cache.get_link(placeholder, destination)
@@ -173,7 +183,7 @@ class Uploader:
             sent = SentFile(name, file.info.size, partial(local_files.blocks, file), file.info.mime)
             answer = await call_vendor(self._web, vendor, upload.call, f"did not accept {file.name}", sent)
         except UnusableFile as error:
-            raise InvalidRequest(f"{error} Nothing was sent.", next_step="Call create_video again.") from None
+            raise _changed(error) from None
         address = upload.parse_link(answer)
         if not address.startswith("https://"):
             raise UnexpectedAnswer(f"{vendor.name} returned a link to {file.name} that does not begin with https://.")
@@ -234,6 +244,31 @@ class Uploader:
         ends = time.time() + ASSET_LIFETIME
         address = asset.address if asset.state == "usable" else ""
         await self._cache.put_link(*key, CachedLink(address, asset.id, ends, ends))
+
+
+def _check_inline(uploads: Mapping[str, PendingUpload], vendor: Vendor) -> None:
+    """Refuse more files within one request than the vendor accepts."""
+    size = sum(pending.file.info.size for pending in uploads.values() if pending.route.inline)
+    if vendor.inline is not None and size > vendor.inline.most_mb * MB:
+        raise InvalidRequest(
+            f"The local files add up to {size / MB:.1f} MB; a request to {vendor.name} holds at most "
+            f"{vendor.inline.most_mb:g} MB of files. Nothing was sent.",
+            next_step="Use smaller or fewer files, or give URLs.",
+        )
+
+
+def _changed(error: UnusableFile) -> InvalidRequest:
+    return InvalidRequest(f"{error} Nothing was sent.", next_step="Call create_video again.")
+
+
+def _data_url(file: LocalFile) -> str:
+    """Return a file as the URL that contains it.
+
+    Raises:
+        UnusableFile: the content has changed since it was checked.
+    """
+    content = b"".join(local_files.blocks(file))
+    return f"data:{file.info.mime};base64,{base64.b64encode(content).decode()}"
 
 
 def _still_pending(unfinished: Sequence[_Task], vendor: Vendor) -> UploadPending:

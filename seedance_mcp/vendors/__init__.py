@@ -1,4 +1,4 @@
-"""The known vendors: our five, and those that other packages add.
+"""The known vendors: ours, and those that other packages add.
 
 A package adds a vendor by naming its `Vendor` in the entry-point group `seedance_mcp.vendors`:
 
@@ -12,14 +12,22 @@ import logging
 from functools import cache
 from importlib.metadata import entry_points
 
-from seedance_mcp.vendors import aigptimage, jimmyai, ope, seedanceapi, twelveai
+from seedance_mcp.vendors import aigptimage, ark, jimmyai, ope, seedanceapi, twelveai
 from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, Vendor
 
 __all__ = ["Accepted", "Answer", "Call", "Refusal", "Snapshot", "Vendor", "known_vendors"]
 
 log = logging.getLogger(__name__)
 
-OURS = (ope.VENDOR, seedanceapi.VENDOR, jimmyai.VENDOR, twelveai.VENDOR, aigptimage.VENDOR)
+OURS = (
+    ope.VENDOR,
+    seedanceapi.VENDOR,
+    jimmyai.VENDOR,
+    twelveai.VENDOR,
+    aigptimage.VENDOR,
+    ark.VENDOR,
+    ark.BYTEPLUS_VENDOR,
+)
 
 
 @cache

@@ -30,8 +30,9 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
+from seedance_mcp.vendors.fields import TaskId, read
 from seedance_mcp.vendors.refusals import classify, status_of
-from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskId, TaskState, Vendor, read
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor
 
 _URL = Link(("https", "http"), Source("SEED:156,164", "endpoints.upload_or_assets"), public=True)
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -153,7 +154,7 @@ def build_submit(request: VideoRequest) -> Call:
         "web_search": request.web_search,
         "nsfw_checker": request.safety_filter,
     }
-    body = {"model": request.model.name, "input": {k: v for k, v in fields.items() if v is not None}}
+    body = {"model": request.model.wire, "input": {k: v for k, v in fields.items() if v is not None}}
     return Call("POST", "/api/v1/jobs/createTask", body)
 
 

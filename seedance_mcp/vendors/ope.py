@@ -31,19 +31,9 @@ from seedance_mcp.catalog.price import UNNAMED_CURRENCY
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.catalog.rows import NEAREST
 from seedance_mcp.catalog.sizes import SIZES
+from seedance_mcp.vendors.fields import Percent, TaskId, in_path, read
 from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
-from seedance_mcp.vendors.vendor import (
-    Accepted,
-    Answer,
-    Call,
-    Percent,
-    Snapshot,
-    TaskId,
-    TaskState,
-    Vendor,
-    in_path,
-    read,
-)
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor
 
 _URL = Link(("https", "http"), Source("SEED:66,70-83", "params.input_reference.content"), public=True)
 _FRAME = replace(_URL, source=Source("SEED:72-75,77-83", "params.item"))
@@ -126,7 +116,7 @@ _STATES: dict[str, TaskState] = {
 def build_submit(request: VideoRequest) -> Call:
     """POST /v1/videos (SEED §1, §2). The page wants either `size` or resolution and ratio; the latter are sent."""
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "resolution": request.resolution,
         "ratio": request.aspect_ratio,

@@ -34,12 +34,17 @@ _BY_MESSAGE: tuple[tuple[Code, re.Pattern[str]], ...] = tuple(
     for code, pattern in (
         (Code.REAL_PERSON, r"real person|PrivacyInformation|real human face|真人"),
         (Code.CONTENT_POLICY, r"sensitive|moderation|content_filter|content policy|policy.?violation|违规|敏感"),
+        (Code.MODEL_NOT_OPEN, r"ModelNotOpen|not activated the model"),
         (
             Code.NO_CREDIT,
-            r"insufficient|quota is not enough|AccountOverdue|(?<!load[ _-])balance|余额不足|积分不足",
+            (
+                r"insufficient|quota is not enough|Account(?:Overdue|QuotaExceeded)|free trial|SetLimit"
+                r"|(?<!load[ _-])balance|余额不足|积分不足"
+            ),
         ),
-        (Code.BUSY, r"task limit|ServerOverloaded|too many (?:running|active)"),
-        (Code.RATE_LIMITED, r"rate.?limit|RateLimitExceeded|QuotaExceeded"),
+        # What is left of QuotaExceeded is the limit of queued tasks, by the upstream's page of errors.
+        (Code.BUSY, r"task limit|ServerOverloaded|InflightBatch|QuotaExceeded|too many (?:running|active|queued)"),
+        (Code.RATE_LIMITED, r"rate.?limit|RateLimitExceeded"),
         (
             Code.AUTH,
             rf"{_BAD}[ _]api.?key|{_BAD} token|auth(?:entication)? ?(?:fail|err)|AccessDenied",

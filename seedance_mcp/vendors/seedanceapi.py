@@ -31,19 +31,9 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.request import VideoRequest, in_language_of
 from seedance_mcp.errors import Code
+from seedance_mcp.vendors.fields import Charge, TaskId, read
 from seedance_mcp.vendors.refusals import classify
-from seedance_mcp.vendors.vendor import (
-    Accepted,
-    Answer,
-    Call,
-    Charge,
-    Refusal,
-    Snapshot,
-    TaskId,
-    TaskState,
-    Vendor,
-    read,
-)
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor
 
 _MOST_CHARACTERS = 2000
 _IMAGE = Link(("https", "http"), Source("SEED:98-100", "params.images"), public=True)
@@ -206,7 +196,7 @@ def _prompt(request: VideoRequest) -> str:
 def build_submit(request: VideoRequest) -> Call:
     """POST /generate (SEED: request body)."""
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": _prompt(request),
         "duration": request.duration,
         "resolution": request.resolution,

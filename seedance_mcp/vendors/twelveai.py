@@ -27,19 +27,9 @@ from seedance_mcp.catalog import (
 )
 from seedance_mcp.catalog.price import UNNAMED_CURRENCY
 from seedance_mcp.catalog.request import VideoRequest
+from seedance_mcp.vendors.fields import Percent, TaskId, in_path, read
 from seedance_mcp.vendors.gateway import NO_SUCH_TASK, parse_failure, parse_gateway_error
-from seedance_mcp.vendors.vendor import (
-    Accepted,
-    Answer,
-    Call,
-    Percent,
-    Snapshot,
-    TaskId,
-    TaskState,
-    Vendor,
-    in_path,
-    read,
-)
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Snapshot, TaskState, Vendor
 
 _FRAMES = ("first_frame", "last_frame")
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -154,7 +144,7 @@ def build_submit(request: VideoRequest) -> Call:
     if request.mode == "references" and len(images) < len(_MODE_BY_IMAGES):
         metadata["action"] = "multi_ref"  # otherwise the number of images chooses another mode (SEED:96-106)
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "duration": request.duration,
         "size": request.resolution,

@@ -14,6 +14,7 @@ from seedance_mcp.catalog.delivered import differences
 from seedance_mcp.catalog.price import MICROS
 from seedance_mcp.errors import NEXT_STEP, Code
 from seedance_mcp.sanitize import LONGEST_LINK, clean
+from seedance_mcp.views import drift
 from seedance_mcp.views.cost import Fields, brief_cost, cost, cost_text
 from seedance_mcp.views.cost import note as charge_note
 from seedance_mcp.views.created import created, created_all, quoted, settle
@@ -57,6 +58,7 @@ def checked(job: Job, vendor: Vendor | None, *, autosave: bool, again_in: int | 
             "progress": job.progress if job.open else None,
             "path": job.path,
             "url": link(job),
+            "last_frame_url": plain_link(job.last_frame_url),
             "expires_at": _expires_at(job, vendor),
             "size_bytes": job.size,
             "requested": None if job.open else requested(job),
@@ -79,6 +81,8 @@ def record(job: Job) -> Fields:
 def _note(job: Job) -> str:
     if job.open:
         own = clean(job.error_message or "")
+    elif drift.may_have_changed(job.state, job.error_code):
+        own = drift.explain(job.vendor, job.request)
     elif job.path:
         own = " ".join(differences(job.request, job.delivered or {}))
     else:
@@ -113,9 +117,13 @@ _LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
 def link(job: Job) -> str | None:
-    """Return the link to a video if it is a plain URL of at most 1,000 characters, which is safe to show."""
-    url = job.url or ""
-    return url if len(url) <= LONGEST_LINK and _LINK.fullmatch(url) else None
+    """Return the link to a video, if it is safe to show."""
+    return plain_link(job.url)
+
+
+def plain_link(url: str | None) -> str | None:
+    """Return a vendor's link if it is a plain URL of at most 1,000 characters, which is safe to show."""
+    return url if url and len(url) <= LONGEST_LINK and _LINK.fullmatch(url) else None
 
 
 def _error(job: Job) -> Fields:
@@ -130,7 +138,11 @@ def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
         why = "Nothing was sent" if job.state == "abandoned" else "The user said so"
         return f"{why}, so nothing is charged: call create_video again."
     if job.terminal and job.state != "succeeded":
-        return NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
+        if job.state == "cancelled" and not job.error_code:
+            step = "It was cancelled and will not be made; create_video starts it anew."
+        else:
+            step = NEXT_STEP[Code(job.error_code) if job.error_code else Code.GENERATION_FAILED]
+        return step
     if job.path or (job.url and not autosave):
         return _where(job)
     if job.terminal and key_only and not autosave:

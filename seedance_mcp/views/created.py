@@ -97,7 +97,8 @@ def settle(job: Job, vendor: Vendor | None) -> str:
         f"ask the user to look for it at {where} (sent {iso(job.created_at)}), then to run {settle} --task-id "
         f"TASK_ID` with the id that it has there, or {settle} --not-charged` if it is not there and may be made again."
     )
-    if vendor is not None and vendor.idempotency_header is not None and job.task_id is None:
+    can_ask = vendor is not None and bool(vendor.idempotency_header or vendor.listing)
+    if can_ask and job.task_id is None:
         return f"{first} check_video asks the vendor again; if it stays unknown, {person}"
     return f"{first} Checking again will not change this: {person}"
 

@@ -11,7 +11,7 @@ import pytest
 from seedance_mcp.catalog import Flag, Media, Model, Number, OneOf, Row, Source, Text
 from seedance_mcp.catalog.sizes import SIZES
 from seedance_mcp.vendors import known_vendors
-from tests.coverage import PAGE_LINES
+from tests.about import ABOUT
 from tests.facts import FACTS
 
 KINDS = ("SEED:", "PUB:", "ARK", "KIE", "INF:", "GAP:", "OURS:")
@@ -91,7 +91,7 @@ def test_a_source_leads_to_its_fact(slug: str, fact: str, where: str) -> None:
     found = find(FACTS[slug], fact)
     assert where.startswith(KINDS), f"{where!r} does not begin with a kind of source"
     cited = lines(where)
-    assert cited <= set(range(1, PAGE_LINES[slug] + 1)), f"the page of {slug} does not have a line {max(cited)}"
+    assert cited <= set(range(1, ABOUT[slug].page_lines + 1)), f"the page of {slug} does not have a line {max(cited)}"
     known = set[int]().union(*(lines(text) for text in texts(found)))
     if known and cited:
         assert cited <= known, f"the facts cite lines {sorted(known)} for {fact}, the row also {sorted(cited - known)}"
@@ -109,44 +109,8 @@ SECTIONS = (
 )
 """The parts of the facts that concern a request; other tests compare `modes` and `size_table`."""
 
-NAME = "the model's name is the end of its id, and tests/test_architecture.py lists all ids"
-SAME_AS = "the same limit as {}, which the row cites"
-WIRE = "part of the request format, which the golden cases compare"
-
-EXCEPTIONS = {
-    ("ope", "params.model"): NAME,
-    ("ope", "params.size"): "equivalent to resolution with ratio, which are sent instead",
-    ("ope", "exclusions.0"): "size is never sent",
-    ("ope", "requires.1"): "both have a default, so neither is ever sent alone",
-    ("seedanceapi", "params.model"): NAME,
-    ("seedanceapi", "prompt_limits"): SAME_AS.format("params.prompt"),
-    ("seedanceapi", "requires.0"): "only mini has these rows, and a field without a row is refused",
-    ("seedanceapi", "pricing.usd_per_credit"): "in Billing.usd_per_unit; tests/catalog/test_price.py compares",
-    ("seedanceapi", "pricing.charged_when"): "in Billing.failure_is_free; tests/catalog/test_price.py compares",
-    ("jimmyai", "params.model"): NAME,
-    ("jimmyai", "params.orientation"): "ratio overrides it and is always sent",
-    ("jimmyai", "params.aliases_newer"): "other names for the same fields; the seed page's are sent",
-    ("jimmyai", "media_url_rules.real_person"): "a URL does not reveal who is in an image",
-    ("jimmyai", "pricing.actual_cost"): "parsed from the answers, see Accepted.charged",
-    ("jimmyai", "pricing.catalog_names"): "how prices are listed; tests/vendors/test_price_list.py compares",
-    ("jimmyai", "pricing.catalog_prices"): "how prices are listed; tests/vendors/test_price_list.py compares",
-    ("jimmyai", "pricing.known_numbers"): "prices of models that are not among ours",
-    ("12ai", "models.seedance-2-beta-face"): "documented only on a newer page with another request shape",
-    ("12ai", "models.seedance-2-fast-beta-face"): "documented only on a newer page with another request shape",
-    ("12ai", "params.model"): NAME,
-    ("12ai", "params.metadata.video_urls"): SAME_AS.format("reference_limits.videos"),
-    ("12ai", "params.metadata.audio_urls"): SAME_AS.format("reference_limits.audios"),
-    ("12ai", "params.metadata.action"): WIRE,
-    ("12ai", "params.newer_shape"): "contradictions.4: the seed page takes precedence",
-    ("12ai", "prompt_limits"): SAME_AS.format("params.prompt"),
-    ("12ai", "requires.0"): "always true: references put a request into this mode",
-    ("aigptimage", "models.match"): NAME,
-    ("aigptimage", "params.model"): NAME,
-    ("aigptimage", "params.input.aspect_ratio"): "an alias of ratio, which overrides it and is sent",
-    ("aigptimage", "prompt_limits"): SAME_AS.format("params.input.prompt"),
-    ("aigptimage", "exclusions.0"): "only ratio is ever sent",
-}
-"""Documented facts about a request that are not cited by any row, rule, advice or billing, each with its reason."""
+EXCEPTIONS = [(slug, fact) for slug, about in ABOUT.items() for fact in about.not_cited]
+"""Documented facts about a request that are not cited by any row, rule, advice or billing."""
 
 
 def uncited(slug: str) -> set[str]:
@@ -172,7 +136,7 @@ def _entries(section: str, facts: Any) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("slug", FACTS)
 def test_every_documented_fact_about_a_request_is_cited_or_a_named_exception(slug: str) -> None:
-    assert uncited(slug) == {fact for vendor, fact in EXCEPTIONS if vendor == slug}
+    assert uncited(slug) == ABOUT[slug].not_cited.keys()
 
 
 @pytest.mark.parametrize(("slug", "fact"), EXCEPTIONS)
@@ -187,15 +151,11 @@ ROWS = [
     for name, row in model.rows.items()
 ]
 
-OTHER_NUMBERS = {
-    ("aigptimage", "params.input.nsfw_checker"): "contradictions.3: ours is on, the vendor's own default is off",
-}
-
 
 @pytest.mark.parametrize(("slug", "row"), ROWS)
 def test_a_row_has_the_numbers_of_its_fact(slug: str, row: Row) -> None:
     fact = find(FACTS[slug], row.source.fact)
-    if not isinstance(fact, dict) or (slug, row.source.fact) in OTHER_NUMBERS:
+    if not isinstance(fact, dict) or row.source.fact in ABOUT[slug].other_numbers:
         return
     facts: dict[str, Any] = fact  # pyright: ignore[reportUnknownVariableType]  (any YAML)
     span = facts.get("integer_range", facts.get("range"))
@@ -229,25 +189,13 @@ def _file_numbers(row: Media) -> dict[str, Any]:
     return {key: value for key, value in pairs.items() if value is not None}
 
 
-ALL_MODES = {"text", "first_frame", "first_last_frame", "references"}
-MODES = {
-    "seedanceapi": {"text", "first_frame", "references"},
-    "jimmyai/seedance2.0-md": {"text", "first_last_frame", "references"},
-    "jimmyai/seedance2.0-fast-md": {"text", "first_last_frame", "references"},
-    "aigptimage/seedance-2.0-reference-to-video": {"text", "references"},
-    "aigptimage/seedance-2.0-text-to-video": {"text"},
-    "aigptimage/seedance-2.0-image-to-video": {"first_frame"},
-}
-"""What a model can start from, by id or vendor, where not all modes are supported (`modes` in the facts).
-
-seedanceapi accepts 1–4 images without documenting the roles of several, so they count as references; aigptimage's
-reference model accepts a prompt alone (its page does not require references), so text is legal there.
-"""
+ALL_MODES = ["text", "first_frame", "first_last_frame", "references"]
 
 
 @pytest.mark.parametrize("model", [m for v in known_vendors().values() for m in v.models], ids=lambda m: m.id)
 def test_the_modes_of_a_model_are_those_of_the_facts(model: Model) -> None:
-    assert set(model.modes) == MODES.get(model.id, MODES.get(model.vendor, ALL_MODES))
+    known = ABOUT[model.vendor].modes
+    assert set(model.modes) == set(known.get(model.name, known.get("*", ALL_MODES)))
 
 
 def test_what_is_soft_has_a_source_that_is_not_the_vendors_own() -> None:
@@ -264,8 +212,8 @@ def test_what_is_soft_has_a_source_that_is_not_the_vendors_own() -> None:
 
 @pytest.mark.parametrize("slug", FACTS)
 def test_the_website_where_a_person_finds_a_task_is_that_of_the_facts(slug: str) -> None:
-    vendors = known_vendors()
-    assert slug not in vendors or vendors[slug].website == FACTS[slug]["people"]["website"]["value"]
+    website: Any = FACTS[slug]["people"]["website"]["value"]
+    assert known_vendors()[slug].website == (website if isinstance(website, str) else website[slug])
 
 
 def test_the_sizes_are_those_of_opes_table() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from seedance_mcp.catalog import Model
+from seedance_mcp.catalog import Billing, Model, Row, Source, Text, Whole
+from seedance_mcp.catalog.check import check
 from seedance_mcp.catalog.price import Price, Prices, UnitPrice, dollars, price
 from seedance_mcp.vendors import known_vendors
 from tests.facts import FACTS
@@ -65,7 +66,7 @@ def test_seedanceapi_credit_is_worth_what_the_facts_say_and_a_failure_is_free() 
 
 
 def test_other_vendors_do_not_promise_that_a_failure_is_free() -> None:
-    assert {m.vendor for m in MODELS if m.billing.failure_is_free} == {"seedanceapi"}
+    assert {m.vendor for m in MODELS if m.billing.failure_is_free} == {"seedanceapi", "ark", "byteplus"}
 
 
 @pytest.mark.parametrize(("resolution", "per_second"), [("480p", 40), ("720p", 80), ("1080p", 160)])
@@ -199,3 +200,38 @@ def test_the_cost_of_an_answer_leaves_out_unknown_values() -> None:
         "unit": "credits",
         "basis": "48 credits per second × 5 s = 240 credits",
     }
+
+
+PAGE = Source("PUB:docs", "models.short")
+PER_SECOND = Billing("second", "USD", PAGE, {"": Decimal("0.14")})
+
+
+def short(**rows: Row) -> Model:
+    return Model("toy", "short", "Short", {"prompt": Text(PAGE), **rows}, PER_SECOND, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("toy", "fields"),
+    [
+        (short(), {}),
+        (short(duration=Whole(4, 8, PAGE)), {}),
+        (short(duration=Whole(None, None, PAGE, only=(-1, 4, 8))), {"duration": -1}),
+        (short(duration=Whole(0, 8, PAGE)), {"duration": 0}),
+    ],
+    ids=["no such field", "left open", "automatic", "zero"],
+)
+def test_the_price_of_a_video_of_unknown_length_is_unknown_and_never_zero_or_less(
+    toy: Model, fields: dict[str, Any]
+) -> None:
+    request = check(toy, {"prompt": "x", **fields}).request
+    assert request
+    found = price(request, {})
+    assert (found.amount, found.usd_micros) == (None, None)
+    assert (
+        found.unknown == "the price depends on the length of the video, which the request does not fix; give a duration"
+    )
+
+
+def test_a_number_below_zero_is_never_offered_as_the_nearest() -> None:
+    row = Whole(None, None, PAGE, only=(-1, 4, 8))
+    assert [row.nearest(value) for value in (-2, 0, 1, 5, 7)] == [4, 4, 4, 4, 8]

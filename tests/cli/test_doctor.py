@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from seedance_mcp.vendors import known_vendors
 from tests.cli.command import run, run_async
 from tests.http_host import Reply, hosting
 from tests.server.mcp_client import PRICED, connected
@@ -54,7 +55,7 @@ def test_json_has_the_whole_report(tmp_path: Path) -> None:
     report: dict[str, Any] = json.loads(result.out)
     assert result.code == 0
     assert report["problems"] == []
-    assert report["vendors"] == ["ope", "seedanceapi", "jimmyai", "12ai", "aigptimage"]
+    assert report["vendors"] == list(known_vendors())
     assert report["settings"]["SEEDANCE_MAX_COST"] == {"value": "2.50", "source": "environment"}
     assert report["versions"].keys() >= {"seedance-mcp", "python", "sqlite", "mcp", "httpx2", "av"}
     assert report["folders"]["videos"] == {"path": str(tmp_path / "videos"), "exists": False, "writable": True}
@@ -103,6 +104,18 @@ async def test_the_journal_is_inspected_and_not_changed(tmp_path: Path) -> None:
     report = json.loads((await run_async(tmp_path, "doctor", "--json")).out)
     assert report["journal"] == {"path": str(path), "exists": True, "check": "ok", "jobs": {"succeeded": 1}}
     assert path.read_bytes() == before
+
+
+async def test_what_vendors_refuse_although_our_rows_allow_it_is_listed_with_the_row(tmp_path: Path) -> None:
+    async with connected(tmp_path, "legacy") as session:
+        request = {"model": "byteplus/2.0-mini", "duration": 4, "resolution": "480p"}
+        await session.refused("a fox. sandbox: refuse invalid_request", **request)
+        await session.refused("a fox. sandbox: refuse content_policy", **request)
+    (refused,) = json.loads((await run_async(tmp_path, "doctor", "--json")).out)["refusals"].values()
+    assert refused.startswith("byteplus/2.0-mini refused by its vendor: ")
+    assert "Our rows: duration '4' (4–15 s, or -1 (the vendor chooses)); resolution" in refused
+    assert "resolution '480p' (one of 480p, 720p)" in refused
+    assert "refusals" in (await run_async(tmp_path, "doctor")).out
 
 
 @pytest.mark.parametrize("content", [b"not a database " * 400, b"SQLite format 3\0" * 99], ids=["text", "head"])

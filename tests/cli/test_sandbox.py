@@ -14,10 +14,11 @@ import httpx2
 import pytest
 
 from seedance_mcp.vendors import known_vendors
+from tests.about import VENDORS
 from tests.cli.command import POSIX, environ, run
 from tests.cli.vendors_over_http import connected_over_http
 from tests.quick_start.command import quick_command
-from tests.server.mcp_client import ERAS, VENDORS, inspect_video
+from tests.server.mcp_client import ERAS, inspect_video
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,7 @@ def served(folder: Path) -> Generator[tuple[subprocess.Popen[str], dict[str, str
     ) as process:
         try:
             assert process.stdout
-            lines = [process.stdout.readline() for _ in range(2 * len(VENDORS) + 1)]
+            lines = [process.stdout.readline() for _ in range(2 * len(known_vendors()) + 1)]
             yield process, dict(re.findall(r"^export (\w+)=(\S+)$", "".join(lines), re.MULTILINE))
         finally:
             process.kill()
@@ -52,7 +53,7 @@ async def test_a_server_creates_videos_over_http_with_the_printed_environment(tm
 
 async def test_it_requires_a_key_as_the_vendors_do(tmp_path: Path) -> None:
     with served(tmp_path) as (_, printed):
-        assert len(printed) == 2 * len(VENDORS) + 1
+        assert len(printed) == 2 * len(known_vendors()) + 1
         assert Path(printed["SEEDANCE_STATE_DIR"]).name == "sandbox-server"  # play money never meets a real budget
         async with httpx2.AsyncClient(trust_env=False) as client:
             answer = await client.get(printed["SEEDANCE_OPE_BASE_URL"] + "/v1/videos/1")

@@ -1,10 +1,11 @@
-"""The sixth vendor of CONTRIBUTING.md works unchanged: it meets the contract, and a server makes a video with it."""
+"""The vendor of CONTRIBUTING.md works unchanged: it meets the contract, and a server makes a video with it."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import re
+import subprocess
 import sys
 import threading
 import tomllib
@@ -18,11 +19,11 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client import Client
 
+from seedance_mcp.testing.contract import CHECKS
 from seedance_mcp.vendors import Vendor
-from tests.vendors.contract import CHECKS
 
 PAGE = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text("utf-8")
-(CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CODE, CONTRACT, _FAKE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (TOML,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWERS = dict(re.findall(r"^`(\w+\.json)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
 VIDEO = files("seedance_mcp.sandbox").joinpath("videos/fallback.mp4").read_bytes()
@@ -65,6 +66,21 @@ def answers(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_toy_meets_the_contract(toy: Vendor, answers: Path, check: Callable[[Vendor, Path], None]) -> None:
     check(toy, answers)
+
+
+def test_the_page_shows_how_a_package_holds_itself_to_the_contract(site: Path, answers: Path) -> None:
+    (site / "test_toy.py").write_text(CONTRACT, "utf-8")
+    answers.rename(site / "answers")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(site), "test_toy.py"],
+        cwd=site,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{len(CHECKS)} passed" in run.stdout
 
 
 class ToyServer(ThreadingHTTPServer):

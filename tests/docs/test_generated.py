@@ -12,6 +12,7 @@ import pytest
 from scripts import generate, shelves
 from seedance_mcp import version
 from seedance_mcp.settings import every_setting
+from tests.about import ABOUT
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -23,7 +24,7 @@ def test_a_generated_file_is_up_to_date(name: str) -> None:
 
 
 def test_there_is_a_snapshot_for_each_vendor_and_one_for_all() -> None:
-    names = {f"tools-{name}.json" for name in ("ope", "seedanceapi", "jimmyai", "12ai", "aigptimage", "all")}
+    names = {f"tools-{name}.json" for name in (*ABOUT, "all")}
     assert {path.name for path in (ROOT / "tests" / "snapshots").iterdir()} == names
     assert {Path(name).name for name in generate.GENERATED if name.startswith("tests/snapshots/")} == names
 

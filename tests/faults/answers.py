@@ -19,6 +19,8 @@ def accepted(vendor: str, task: str, charged: int | None = None) -> dict[str, An
             return {"code": 200, "message": "success", "data": data}
         case "aigptimage":
             return {"code": 200, "msg": "success", "data": {"taskId": task}}
+        case "byteplus":
+            return {"id": task}
         case _:
             return {"id": task, "task_id": task, "object": "video", "status": "queued", "progress": 0}
 
@@ -48,5 +50,8 @@ def progress(vendor: str, task: str, status: str, url: str | None = None, charge
         case "aigptimage":
             result = json.dumps({"resultUrls": [url]}) if url else ""
             return {"code": 200, "msg": "success", "data": {"taskId": task, "state": status, "resultJson": result}}
+        case "byteplus":
+            state = {"completed": "succeeded", "processing": "running"}.get(status, status)
+            return {"id": task, "status": state, "content": {"video_url": url} if url else None}
         case _:
             return {"id": task, "status": status, "progress": 100 if url else 30}

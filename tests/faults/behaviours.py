@@ -78,7 +78,9 @@ _STATUSES = (200, 201, 307, 400, 401, 402, 403, 404, 408, 409, 413, 422, 425, 42
 _CODES = (400, 402, 404, 408, 409, 422, 425, 429, 451, 500, 503, 504)
 
 POLLS = ("normal", "fails", "error_once", "page_once", "strange_status_once", "drip_once")
-"""How a task is answered about; `endless` is one that keeps running."""
+"""How a task is answered about; `endless` is one that keeps running, `queues` one that takes real time to begin."""
+QUEUED, WORKED_ON = 1.0, 0.8
+"""Seconds that a task which `queues` waits, and then runs."""
 DOWNLOADS = ("whole", "cut_once", "cut_without_range", "slow")
 CHARGES = ("quoted", "more", "less", "late", "late_and_more", "failures_too")
 """What a task costs: the quoted price; half more or half less; nothing until it ends; also if it fails."""
@@ -86,11 +88,12 @@ LATE = ("late", "late_and_more")
 """Nothing is charged, and 0 is reported, until the task has ended."""
 _FACTORS = {"more": 1.5, "less": 0.5, "late_and_more": 1.5}
 
-BASE_PATH = {"seedanceapi": "/v2", "aigptimage": "", "ope": ""}
+BASE_PATH = {"seedanceapi": "/v2", "aigptimage": "", "ope": "", "byteplus": "/api/v3"}
 MODELS = {
     "seedanceapi": "seedanceapi/seedance-2-mini",
     "aigptimage": "aigptimage/seedance-2.0-text-to-video",
     "ope": "ope/seedance-2-0-fast",
+    "byteplus": "byteplus/2.0-fast",
 }
 _SCRIPT = re.compile(r"\[intent-(\S+) (\w+) (\w+) (\w+) (\w+) (\w+)\]")
 
@@ -115,6 +118,17 @@ def behaviour(post: str) -> Behaviour:
 def repeatable(post: str) -> bool:
     """Whether the vendor accepts the job at the latest when it is asked a second time with the same key."""
     return behaviour(post).outcome != "rejected"
+
+
+RECONCILING = ("aigptimage", "byteplus")
+"""Vendors that can be asked what became of an unknown job: by its key, or for a list of tasks."""
+
+
+def settles(vendor: str, post: str) -> bool:
+    """Whether an unknown job is settled by asking its vendor again."""
+    if vendor == "byteplus":  # a list shows what was accepted, and nothing of what was not
+        return behaviour(post).charges and not behaviour(post).own_port
+    return vendor in RECONCILING and repeatable(post)
 
 
 def coded_parts(post: str) -> tuple[int, int, bool] | None:

@@ -30,7 +30,7 @@ from seedance_mcp.errors import SeedanceError
 from seedance_mcp.jobs.download.timing import DownloadTiming
 from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.service import JobService
-from seedance_mcp.jobs.timing import PollTiming, ReconcileTiming, SubmitTiming, Timing
+from seedance_mcp.jobs.timing import CancelTiming, PollTiming, ReconcileTiming, SubmitTiming, Timing
 from seedance_mcp.redaction import Redaction, log_to_stderr
 from seedance_mcp.runtime import load_settings, open_service
 from seedance_mcp.settings import Settings
@@ -38,7 +38,7 @@ from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Timeouts, Web
 from tests import remembered
 from tests.faults import plan as plans
-from tests.faults.behaviours import read_script, repeatable
+from tests.faults.behaviours import RECONCILING, WORKED_ON, read_script, settles
 from tests.faults.kill_points import Killer, dial, install
 from tests.faults.mutants import apply_mutant
 from tests.faults.plan import KEYS, Folder, Plan
@@ -65,6 +65,7 @@ def _timing(plan: Plan) -> Timing:
         submit=replace(pauses, write_pauses=(0.01, 0.02, 0.04, 0.08)),
         poll=PollTiming(fresh=0.01, per_second=1000, after_failure=0.6, error_pause=0.02, longest_error_pause=0.02),
         reconcile=ReconcileTiming(pauses=(0.05, 0.2, 1.0), fresh=0.01),
+        cancel=CancelTiming(window=WORKED_ON / 2),
         downloads=DownloadTiming(block=16 * 1024, retry_pause=0.01, poll_other_server=0.05),
         clock=lambda: time.time() + plan.clock,
     )
@@ -195,12 +196,10 @@ class Child:
             return True
         if job.state == "succeeded":
             return service.autosave and not job.path and (not job.save_error or checks < _CHECKS)
-        vendor = service.settings.vendor(job.vendor)
-        can_reconcile = job.state == "unknown" and vendor is not None and vendor.idempotency_header is not None
-        if not can_reconcile:
+        if job.state != "unknown" or job.vendor not in RECONCILING:
             return False
         script = read_script(job.prompt)
-        return checks < _CHECKS or (self.plan.reconciles and script is not None and repeatable(script.post))
+        return checks < _CHECKS or (self.plan.reconciles and script is not None and settles(job.vendor, script.post))
 
 
 # -- the fork server ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ I7   no API key is in a log, the journal or an answer
 I8   no key or address asks about, or pays for, a job of another
 I9   no state says that nothing was charged of a charged job
 I10  an orderly end is bounded, leaves nothing `submitting`, and keeps what the vendor answers within its grace
+I11  no finished task is erased at the vendor
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ from tests.faults.behaviours import (
     ACCOUNTS,
     EARLIER_ID,
     PRICE,
+    RECONCILING,
     Charge,
     Script,
     behaviour,
     read_script,
-    repeatable,
+    settles,
     video,
 )
 from tests.faults.plan import End, Folder
@@ -56,6 +58,8 @@ class Ledger:
         self.path = path
         self.tasks: set[str] = set()
         self.refunded: set[str] = set()
+        self.erased: set[str] = set()
+        """Intents whose finished tasks the vendor was made to erase."""
         self.downloads: Counter[str] = Counter()
         self._foreign: defaultdict[str, list[str]] = defaultdict(list)
         self._lock = threading.Lock()
@@ -84,6 +88,8 @@ class Ledger:
             entry: dict[str, Any] = json.loads(line)
             if "refund" in entry:
                 self.refunded.add(entry["refund"])
+            elif "erased" in entry:
+                self.erased.add(entry["erased"])
             elif "foreign" in entry:
                 how = f"{entry['method']} about {entry['foreign']} by the account {entry['account']}"
                 self._foreign[entry["foreign"].partition(".")[0]].append(how)
@@ -173,9 +179,10 @@ def inspect(
         if path.exists() and any(key.encode() in path.read_bytes() for key in ACCOUNTS):
             violation(f"I7 a key is in {path.name}")
     found.violations += [f"I8 {each}" for each in ledger.foreign(scenario)]
+    found.violations += [f"I11 {each} was erased" for each in ledger.erased if each.partition(".")[0] == scenario]
     found.jobs, found.charges = len(rows), len(charges)
     found.states.update(row["state"] for row in rows)
-    unkeyed = [row["state"] for row in rows if row["vendor"] != "aigptimage"]
+    unkeyed = [row["state"] for row in rows if row["vendor"] not in RECONCILING]
     found.unkeyed, found.unknown_unkeyed = len(unkeyed), unkeyed.count("unknown")
     _count_reconciled(found, reports, {row["id"]: row for row in rows})
     found.recoveries = [line["recovered"] for line in reports if "recovered" in line]
@@ -239,8 +246,7 @@ def _given_away(rows: list[sqlite3.Row], charges: list[Charge]) -> set[str]:
 
 def _is_reconcilable(row: sqlite3.Row) -> bool:
     script = _script(row)
-    unknown = row["state"] == "unknown" and row["vendor"] == "aigptimage"
-    return unknown and script is not None and repeatable(script.post)
+    return row["state"] == "unknown" and script is not None and settles(row["vendor"], script.post)
 
 
 def _by_intent(rows: list[sqlite3.Row], charges: list[Charge]) -> tuple[dict[str, sqlite3.Row], list[str]]:
@@ -322,6 +328,6 @@ def _count_reconciled(found: Findings, reports: list[dict[str, Any]], by_id: dic
     unknown = {line["job"] for line in reports if line.get("state") == "unknown"}
     unknown |= {job for line in reports for job in line.get("unknown", ())}
     unknown |= {job for job, row in by_id.items() if row["state"] == "unknown"}
-    keyed = [by_id[job] for job in unknown if job in by_id and by_id[job]["vendor"] == "aigptimage"]
+    keyed = [by_id[job] for job in unknown if job in by_id and by_id[job]["vendor"] in RECONCILING]
     found.unknown_keyed = len(keyed)
     found.reconciled = sum(row["state"] != "unknown" for row in keyed)

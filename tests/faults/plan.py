@@ -15,7 +15,7 @@ KEYS = {account: key for key, account in ACCOUNTS.items()}
 """The API keys, by account; the same key is used for every vendor."""
 KEYS[ELSEWHERE] = KEYS["first"]
 
-Role = Literal["work", "recover", "stranger", "purge", "crowd", "race", "open", "serve", "session"]
+Role = Literal["work", "recover", "stranger", "purge", "crowd", "race", "open", "serve", "session", "cancel"]
 End = Literal["kill", "term", "eof", "pipe"]
 """How a process ends: SIGKILL, SIGTERM, the end of its input, or the end of both its input and its output."""
 ORDERLY: tuple[End, ...] = ("term", "eof", "pipe")
@@ -153,6 +153,8 @@ class Plan:
         for vendor, base in BASE_PATH.items():
             settings[f"SEEDANCE_{vendor.upper()}_API_KEY"] = KEYS[self.account]
             settings[f"SEEDANCE_{vendor.upper()}_BASE_URL"] = self.origin + elsewhere + base
+        # The account's tasks are those of every scenario; a list of them is of this one.
+        settings["SEEDANCE_BYTEPLUS_BASE_URL"] += f"/of/{folder.path.name}"
         kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("SEEDANCE_")}
         return {k: v for k, v in kept.items() if not k.upper().endswith("_PROXY")} | settings | self.settings
 

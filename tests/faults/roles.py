@@ -18,7 +18,18 @@ from seedance_mcp.jobs.journal.model import STATES, NewJob
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.server import stdio
 from tests.faults import plan as plans
-from tests.faults.behaviours import BASE_PATH, CHARGES, CODED, POLLS, POSTS, PRICE, SLOW_POSTS, Script, read_script
+from tests.faults.behaviours import (
+    BASE_PATH,
+    CHARGES,
+    CODED,
+    POLLS,
+    POSTS,
+    PRICE,
+    QUEUED,
+    SLOW_POSTS,
+    Script,
+    read_script,
+)
 from tests.faults.session import session
 from tests.faults.whole_server import prepare_whole_server
 
@@ -50,6 +61,26 @@ async def _signal(child: Child) -> None:
         child.report(ready=True)
         while not child.folder.signal.exists():  # noqa: ASYNC110  (another process creates it)
             await anyio.sleep(0.005)
+
+
+async def _cancel(child: Child) -> int:
+    """Create all jobs of the plan, cancel each at some moment of its life, and wait until all have ended."""
+    rng = random.Random(child.plan.seed)
+    async with child.service() as service:
+
+        async def one(job: plans.Job, after: float) -> None:
+            created = await child.create(service, job)
+            await anyio.sleep(after)
+            if created is not None:
+                try:
+                    await service.cancel(created.id)
+                except SeedanceError as error:
+                    child.report(not_cancelled=created.id, text=str(error))
+
+        async with anyio.create_task_group() as group:
+            for job in child.plan.jobs:
+                group.start_soon(one, job, rng.uniform(0, 1.2 * QUEUED))
+        return await child.settle(service)
 
 
 async def _recover(child: Child) -> int:
@@ -160,6 +191,7 @@ async def _serve(child: Child) -> int:
 ROLES: Mapping[str, Callable[[Child], Any]] = {
     "work": _work,
     "recover": _recover,
+    "cancel": _cancel,
     "stranger": _stranger,
     "purge": _purge,
     "crowd": _crowd,

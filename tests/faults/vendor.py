@@ -4,9 +4,10 @@ It uses raw sockets, because no HTTP library lets a server reset, truncate, hang
 its script (`tests.faults.behaviours`), so the vendor needs no other configuration. Each charge is in a
 file before any answer is sent: whichever server dies later, the charge is recorded.
 
-It imitates three APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
-task) and ope (videos are downloaded with the key). Each API key in `ACCOUNTS` is an account with tasks of its own.
-Requests about a job by anybody but the account that created it are recorded as foreign. GET /faults/forget?job=NAME
+It imitates four APIs: seedanceapi (no idempotency key, reports charges), aigptimage (X-Request-ID returns the first
+task), ope (videos are downloaded with the key) and byteplus (lists tasks and cancels them). Each API key in `ACCOUNTS`
+is an account with tasks of its own. Requests about a job by anybody but the account that created it are recorded as
+foreign. GET /faults/forget?job=NAME
 makes it forget the idempotency keys of a scenario, as a vendor does once their life is over.
 """
 
@@ -21,7 +22,8 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -32,9 +34,11 @@ from tests.faults.answers import accepted, error, progress
 from tests.faults.behaviours import (
     HANG,
     LATE,
+    QUEUED,
     ROOT,
     SLOW,
     SLOW_POSTS,
+    WORKED_ON,
     Script,
     behaviour,
     coded_parts,
@@ -91,6 +95,18 @@ class _Task:
     charged: bool = False
     polls: int = 0
     downloads: int = 0
+    mark: int = 0
+    """What a task of byteplus was submitted with, and is listed with."""
+    created_at: float = field(default_factory=time.time)
+    cancelled: bool = False
+
+    @property
+    def queues(self) -> str:
+        """The status of a task that takes real time."""
+        if self.cancelled:
+            return "cancelled"
+        age = time.time() - self.created_at
+        return "queued" if age < QUEUED else "processing" if age < QUEUED + WORKED_ON else "completed"
 
     @property
     def scenario(self) -> str:
@@ -99,7 +115,7 @@ class _Task:
 
 @dataclass(slots=True)
 class FakeVendor:
-    """The vendor itself, with the APIs of all three."""
+    """The vendor itself, with the APIs of all four."""
 
     records: Records
     tasks: dict[str, _Task] = field(default_factory=dict[str, _Task])
@@ -140,10 +156,14 @@ class FakeVendor:
             answer_json(request, 401, error(request.vendor, 401, "Invalid API key"))
         elif request.method == "POST":
             await self._create(request, account)
+        elif request.vendor == "byteplus" and request.path.endswith("/tasks"):
+            self._list(request)
         elif (task := self._known(request)) is None or task.account != account:
             answer_json(request, 404, error(request.vendor, 404, "Task not found"))
         elif request.path.endswith("/content"):
             await self._download(request, task)
+        elif request.method == "DELETE":
+            self._cancel(request, task)
         else:
             await self._poll(request, task)
 
@@ -164,7 +184,7 @@ class FakeVendor:
     async def _create(self, request: Request, account: str) -> None:
         vendor = request.vendor
         body = json.loads(request.body)
-        script = read_script(body["input"]["prompt"] if vendor == "aigptimage" else body["prompt"])
+        script = read_script(_prompt(vendor, body))
         assert script is not None
         self._record_foreign(request, script)
         key = request.headers.get("x-request-id", "") if vendor == "aigptimage" else ""
@@ -178,6 +198,7 @@ class FakeVendor:
         task: _Task | None = None
         if post != "busy_once_then_accept" and behaviour(post).charges:
             task = self._accept(request, account, script, key)
+            task.mark = body.get("execution_expires_after", 0)
         if post in SLOW_POSTS:
             await self._take_long(request, post, task)
         else:
@@ -255,16 +276,50 @@ class FakeVendor:
             case "accept_then_307":
                 request.writer.write(whole_answer(307, b"", {"location": request.path}))
             case "refuse_402_inside_200":
-                answer_json(request, 402 if vendor == "ope" else 200, error(vendor, 402, "Insufficient credits"))
+                answer_json(
+                    request, 402 if vendor in {"ope", "byteplus"} else 200, error(vendor, 402, "Insufficient credits")
+                )
             case _:
                 raise AssertionError(post)
+
+    # -- lists and cancels ------------------------------------------------------------------------------------------
+
+    def _list(self, request: Request) -> None:
+        page = 20 * (int(request.query["page_num"][0]) - 1)
+        items = [
+            {"id": task.id, "status": "running", "model": request.query["filter.model"][0],
+             "created_at": int(task.created_at), "execution_expires_after": task.mark}
+            for task in sorted(self.tasks.values(), key=lambda task: task.created_at, reverse=True)
+            if (task.vendor, task.payer, task.scenario) == ("byteplus", request.payer, request.scenario)
+        ]  # fmt: skip
+        answer_json(request, 200, {"total": len(items), "items": items[page : page + 20]})
+
+    def _cancel(self, request: Request, task: _Task) -> None:
+        """Cancel a task that waits; of one that is over, erase the record, video and all."""
+        status = task.queues if task.script.poll == "queues" else "processing"
+        if status == "processing":
+            answer_json(request, 409, error("byteplus", 409, "The task is running and cannot be cancelled"))
+            return
+        if status == "queued":
+            task.cancelled = True
+            self.records.write(refund=task.id)
+        elif status == "completed":
+            self.records.write(erased=task.script.intent)
+            del self.tasks[task.id]
+        answer_json(request, 200, {})
 
     # -- polls and downloads ----------------------------------------------------------------------------------------
 
     async def _poll(self, request: Request, task: _Task) -> None:
         task.polls += 1
         vendor, poll = request.vendor, task.script.poll
-        if task.polls == 1 and poll == "error_once":
+        if poll == "queues":
+            status = task.queues
+            url = f"http://{request.headers['host']}/videos/{task.id}.mp4" if status == "completed" else None
+            if status == "queued" and time.time() - task.created_at > QUEUED / 2:
+                await asyncio.sleep(QUEUED / 2 + WORKED_ON)  # the video is there when this answer arrives
+            answer_json(request, 200, progress(vendor, task.id, status, url))
+        elif task.polls == 1 and poll == "error_once":
             answer_json(request, 500, error(vendor, 500, "Internal error"))
         elif task.polls == 1 and poll == "drip_once":
             await drip(request)
@@ -284,7 +339,7 @@ class FakeVendor:
 
     def _fail(self, task: _Task) -> int | None:
         """Refund a failed task unless its script says otherwise; return what the vendor reports as charged."""
-        if task.script.charge == "failures_too":
+        if task.script.charge == "failures_too" and task.vendor != "byteplus":  # which documents that they are free
             return task.script.micros
         if task.charged and task.polls == 2:  # the first poll that sees the end
             self.records.write(refund=task.id)
@@ -315,6 +370,16 @@ class FakeVendor:
                 await asyncio.sleep(0.05)
             return
         request.writer.write(whole_answer(status, whole[start:], head))
+
+
+def _prompt(vendor: str, body: Mapping[str, Any]) -> str:
+    match vendor:
+        case "aigptimage":
+            return body["input"]["prompt"]
+        case "byteplus":
+            return body["content"][0]["text"]
+        case _:
+            return body["prompt"]
 
 
 def _reported(task: _Task | None) -> int | None:

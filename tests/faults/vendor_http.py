@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import struct
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ class Request:
     reader: asyncio.StreamReader
     elsewhere: bool = False
     """Whether it came to the vendor's other address."""
+    scenario: str = ""
+    """The scenario whose tasks it may list."""
 
     @property
     def payer(self) -> str | None:
@@ -39,6 +42,8 @@ class Request:
         """The vendor whose API has this path."""
         if self.path.startswith("/v2/"):
             return "seedanceapi"
+        if self.path.startswith("/api/v3/"):
+            return "byteplus"
         return "aigptimage" if self.path.startswith("/api/") else "ope"
 
     @property
@@ -90,7 +95,10 @@ async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
     path = url.path.removeprefix(f"/{ELSEWHERE}")
-    return Request(method, path, parse_qs(url.query), headers, body, writer, reader, path != url.path)
+    elsewhere = path != url.path
+    scenario = found[1] if (found := re.match(r"/api/v3/of/([^/]+)", path)) else ""
+    path = path.replace(f"/of/{scenario}", "", 1) if scenario else path
+    return Request(method, path, parse_qs(url.query), headers, body, writer, reader, elsewhere, scenario)
 
 
 def reset_on_close(writer: asyncio.StreamWriter) -> None:

@@ -192,5 +192,5 @@ async def test_a_duplicate_shows_the_job_that_is_there_and_not_the_quote(tmp_pat
         fields = views.created(made, await service.create(made), 50)
     assert made.model.id == "ope/seedance-2-0"
     assert (fields["model"], fields["duplicate_of"]) == (first.model, first.id)
-    assert fields["cost"] == {"usd": 1.23, "reserved": True}
+    assert fields["cost"] == {"usd": first.reserved / MICROS, "reserved": True}
     assert not fields.keys() & {"chosen", "assumed", "size", "advice"}

@@ -14,11 +14,12 @@ import pytest
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import JournalError, OverBudget
 from seedance_mcp.jobs.accounts import Accounts
+from seedance_mcp.jobs.find_task import TaskFinder
 from seedance_mcp.jobs.journal.budget import Caps
 from seedance_mcp.jobs.journal.model import STATES, Job
 from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.vendors import Vendor
-from seedance_mcp.web import OutcomeUnknown
+from seedance_mcp.web import OutcomeUnknown, Web
 from tests.jobs.services import (
     MINI,
     VIRTUAL_TIMING,
@@ -64,6 +65,9 @@ class Vendors:
     async def as_sent(self, request: VideoRequest, vendor: Vendor) -> VideoRequest | None:
         return self.sent(request)
 
+    async def found(self, job: Job) -> None:
+        raise AssertionError(job.id)
+
     @property
     def times(self) -> list[float]:
         return [at for at, *_ in self.submitted]
@@ -74,7 +78,11 @@ async def vendors(folder: Path) -> AsyncGenerator[Vendors]:
     journal = InlineJournal(folder)
     scene = Vendors(journal)
     accounts = Accounts(vendor_settings(folder))
-    scene.reconciler = Reconciler(journal, accounts, scene.submit, scene.as_sent, lambda: scene.caps, VIRTUAL_TIMING)
+    settings = vendor_settings(folder)
+    finder = TaskFinder(journal, Web(settings), wall_clock, scene.found)  # no vendor here lists its tasks
+    scene.reconciler = Reconciler(
+        journal, accounts, scene.submit, scene.as_sent, lambda: scene.caps, finder, VIRTUAL_TIMING
+    )
     try:
         yield scene
     finally:

@@ -95,3 +95,10 @@ def test_a_pause_that_the_vendor_asks_for_wins_up_to_ten_minutes(asked: float, p
 def test_another_check_is_worth_it_about_when_the_video_should_be_finished(elapsed: float, seconds: int) -> None:
     answer = check_again_in(elapsed, 95.0, 50)
     assert (answer, type(answer)) == (seconds, int)
+
+
+def test_a_slow_model_is_polled_later_until_its_own_durations_are_known() -> None:
+    assert expected([], (275, 480)) == (275, 480)
+    assert next_poll(0, [], 0, (275, 480)) == 137.5
+    assert next_poll(300, [], 0, (275, 480)) == 5.0
+    assert expected([60.0] * 5, (275, 480)) == (60, 60)

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 
 from seedance_mcp.sandbox import Sandbox
+from tests.about import ABOUT
 from tests.sandbox.sandbox_client import SLUGS, sandbox_client
 
 pytestmark = pytest.mark.anyio
 
-REPORTING = ("seedanceapi", "jimmyai")
+REPORTING = tuple(slug for slug, about in ABOUT.items() if about.reports_charge)
 """The vendors whose answers report a charge."""
 FAILED = "a fox. sandbox: fail generation_failed"
 

@@ -10,7 +10,7 @@ import pytest
 from seedance_mcp.sandbox import Sandbox, fakes, known_fakes
 from seedance_mcp.sandbox.fakes.ope import FAKE
 from seedance_mcp.vendors import Answer
-from tests.sandbox.sandbox_client import ORIGIN, SandboxClient, sandbox_client
+from tests.sandbox.sandbox_client import ORIGIN, SLUGS, SandboxClient, sandbox_client
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +23,8 @@ class _EntryPoint:
     name: str = "example"
 
     def load(self) -> object:
+        if isinstance(self.value, Exception):
+            raise self.value
         return self.value
 
 
@@ -58,7 +60,17 @@ def test_our_own_fakes_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> No
     assert known_fakes()["ope"] is FAKE
 
 
-def test_an_entry_point_that_is_not_a_fake_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_a_fake_is_left_out_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     _install(monkeypatch, "not a fake")
-    with pytest.raises(TypeError, match=r"'example' in seedance_mcp\.sandbox must name a Fake, not str"):
-        known_fakes()
+    assert set(known_fakes()) == set(SLUGS)
+    assert "the entry point example names a str, not a Fake" in caplog.text
+
+
+def test_a_fake_that_cannot_be_loaded_is_left_out_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _install(monkeypatch, ImportError("its package is broken"))
+    assert set(known_fakes()) == set(SLUGS)
+    assert "the fake example could not be loaded and is left out" in caplog.text

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from seedance_mcp.errors import Code
+from seedance_mcp.sandbox import BEHAVIOURS
+from tests.about import ABOUT
 from tests.sandbox.sandbox_client import SLUGS, URLS, find_model, sandbox_client
 
 pytestmark = pytest.mark.anyio
@@ -47,8 +49,7 @@ async def test_an_unknown_model_is_refused(slug: str) -> None:
         body = {**(client.build_submit().body or {}), "model": "seedance-9"}
         refusal = client.refusal(await client.post(body))
     assert refusal is not None
-    # The gateway of ope and 12ai answers 503.
-    assert refusal.code is (Code.VENDOR_DOWN if slug in ("ope", "12ai") else Code.INVALID_REQUEST)
+    assert refusal.code == ABOUT[slug].unknown_model
     assert client.sandbox.charges == []
 
 
@@ -59,60 +60,13 @@ def _change(body: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     return {k: v for k, v in {**body, head: inner}.items() if v is not None}
 
 
-FORBIDDEN: list[tuple[str, str, object, int, str]] = [
-    ("ope", "seconds", "16", 400, "fail_to_fetch_task"),
-    ("ope", "seconds", 5, 400, "fail_to_fetch_task"),
-    ("ope", "seconds", None, 400, "fail_to_fetch_task"),
-    ("ope", "prompt", None, 400, "invalid_request"),
-    ("ope", "ratio", "adaptive", 400, "fail_to_fetch_task"),
-    ("ope", "ratio", None, 400, "fail_to_fetch_task"),
-    ("ope", "input_reference", {"content": [{"type": "text", "text": "hello"}]}, 400, "fail_to_fetch_task"),
-    ("ope", "input_reference", {"content": ["x"]}, 400, "fail_to_fetch_task"),
-    ("ope", "input_reference", ["x"], 400, "fail_to_fetch_task"),
-    (
-        "ope",
-        "input_reference",
-        {"content": [{"type": "image_url", "role": "reference_video", "image_url": {"url": URLS["image"]}}]},
-        400,
-        "fail_to_fetch_task",
-    ),
-    (
-        "ope",
-        "input_reference",
-        {"content": [{"type": "audio_url", "role": "reference_audio", "audio_url": {"url": URLS["audio"]}}]},
-        400,
-        "fail_to_fetch_task",
-    ),
-    ("seedanceapi", "duration", 6, 400, "INVALID_DURATION"),
-    ("seedanceapi", "duration", "5", 400, "INVALID_DURATION"),
-    ("seedanceapi", "aspect_ratio", "1:1", 400, "INVALID_ASPECT_RATIO"),
-    ("seedanceapi", "images", [URLS["image"]] * 5, 400, "TOO_MANY_IMAGES"),
-    ("seedanceapi", "prompt", "", 400, "INVALID_PROMPT"),
-    ("seedanceapi", "prompt", "x" * 2001, 400, "INVALID_PROMPT"),
-    ("seedanceapi", "reference_video_urls", [URLS["video"]], 400, "INVALID_PROMPT"),
-    ("jimmyai", "duration", 16, 200, "20002"),
-    ("jimmyai", "ratio", "5:4", 200, "20002"),
-    ("jimmyai", "images", ["http://example.com/a.png"], 200, "20002"),
-    ("jimmyai", "reference_audios", [URLS["audio"]], 200, "20002"),
-    ("jimmyai", "prompt", None, 200, "20002"),
-    ("12ai", "duration", 3, 400, "fail_to_fetch_task"),
-    ("12ai", "size", "1080p", 400, "fail_to_fetch_task"),
-    ("12ai", "size", "1280x720", 400, "fail_to_fetch_task"),
-    ("12ai", "metadata.video_urls", [URLS["video"]], 400, "fail_to_fetch_task"),
-    ("12ai", "metadata", "fast", 400, "fail_to_fetch_task"),
-    ("12ai", "images", URLS["image"], 400, "fail_to_fetch_task"),
-    ("12ai", "images", ["asset://a", "asset://b", "asset://c"], 400, "fail_to_fetch_task"),
-    ("12ai", "prompt", None, 400, "invalid_request"),
-    ("aigptimage", "input.resolution", "4k", 422, "422"),
-    ("aigptimage", "input.reference_image_urls", "x", 422, "422"),
-    ("aigptimage", "input.reference_image_urls", ["http://127.0.0.1/a.png"], 422, "422"),
-    ("aigptimage", "input.prompt", None, 422, "422"),
-    ("aigptimage", "input.nsfw_checker", "no", 422, "422"),
-    ("aigptimage", "input", "a fox", 422, "422"),
-]
+def _forbidden() -> list[tuple[Any, ...]]:
+    long = {"x_times": 2001}
+    rows = [(slug, *row) for slug, about in ABOUT.items() for row in about.forbidden]
+    return [(slug, path, "x" * 2001 if value == long else value, *rest) for slug, path, value, *rest in rows]
 
 
-@pytest.mark.parametrize(("slug", "path", "value", "status", "code"), FORBIDDEN)
+@pytest.mark.parametrize(("slug", "path", "value", "status", "code"), _forbidden())
 async def test_a_forbidden_value_is_refused_in_the_vendors_own_envelope(
     slug: str, path: str, value: object, status: int, code: str
 ) -> None:
@@ -169,7 +123,7 @@ async def test_every_odd_value_of_every_field_gets_an_answer(slug: str, value: o
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize(
     "code",
-    ["content_policy", "real_person", "auth", "no_credit", "rate_limited", "busy", "invalid_request", "not_found"],
+    next(behaviour for behaviour in BEHAVIOURS if behaviour.name == "refuse").choices,
 )
 async def test_a_prompt_can_ask_for_each_refusal(slug: str, code: str) -> None:
     async with sandbox_client(slug) as client:

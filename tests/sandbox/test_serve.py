@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from seedance_mcp.sandbox import Sandbox
 from seedance_mcp.sandbox.guard import Guard
 from seedance_mcp.sandbox.serve import serve
+from tests.about import ABOUT
 from tests.sandbox.sandbox_client import SLUGS, SandboxClient, download_until_cut, inspect_video
 
 pytestmark = pytest.mark.anyio
@@ -75,17 +77,9 @@ async def test_a_port_in_use_is_an_error() -> None:
         await serve(taken.getsockname()[1])
 
 
-@pytest.mark.parametrize(
-    ("slug", "url"),
-    [
-        ("ope", "http://localhost:8080/ope"),
-        ("seedanceapi", "http://localhost:8080/seedanceapi/v2"),
-        ("jimmyai", "http://localhost:8080/jimmyai"),
-        ("12ai", "http://localhost:8080/12ai"),
-        ("aigptimage", "http://localhost:8080/aigptimage"),
-    ],
-)
-def test_each_vendors_base_url_is_below_its_slug(slug: str, url: str) -> None:
+@pytest.mark.parametrize("slug", ABOUT)
+def test_each_vendors_base_url_is_below_its_slug(slug: str) -> None:
+    url = f"http://localhost:8080/{slug}{urlsplit(ABOUT[slug].base_url).path}"
     assert Sandbox().base_url(slug, "http://localhost:8080") == url
     assert Sandbox().base_url(slug, "http://localhost:8080/") == url
 

@@ -26,7 +26,6 @@ from seedance_mcp.web import Web
 from tests.exception_groups import single_error
 
 ERAS = ("legacy", "2026-07-28")
-VENDORS = ("ope", "seedanceapi", "jimmyai", "12ai", "aigptimage")
 ORIGIN = "http://sandbox.invalid"
 PROMPT = "a fox in the snow"
 PRICED = {"model": "seedanceapi/seedance-2-mini", "duration": 4, "resolution": "480p"}

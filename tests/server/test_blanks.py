@@ -25,7 +25,7 @@ SWITCHES: dict[str, object] = {"safety_filter": True, "generate_audio": None}
 
 def nothing(name: str, schema: dict[str, Any]) -> object:
     """Return what a client in strict mode writes for an argument about which nothing was said."""
-    empty: dict[str, object] = {"string": "", "array": [], "boolean": False, "number": 0, "integer": 0}
+    empty: dict[str, object] = {"string": "", "array": [], "boolean": False, "number": 0, "integer": 0, "object": {}}
     return SWITCHES.get(name, empty[schema["type"]])
 
 
@@ -61,7 +61,7 @@ async def test_each_argument_filled_in_alone_with_something_empty_is_not_given(
     async with connected(tmp_path, "2026-07-28") as session:
         plain = await sent(session, meant)
         for name, value in (await filled(session, "create_video")).items():
-            empties = (None, value) if value in ("", []) or name == "duration" else (None,)
+            empties = (None, value) if value in ("", [], {}) or name == "duration" else (None,)
             for empty in empties if name not in meant else ():
                 assert await sent(session, meant | {name: empty}) == plain, (name, empty)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.server.mcp_client import PRICED, UNPRICED, connected, quoted_price
+from tests.about import RESELLERS
+from tests.server.mcp_client import PRICED, UNPRICED, connected, quoted_price, with_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -146,7 +147,7 @@ async def test_the_number_of_open_jobs_is_limited(tmp_path: Path, era: str) -> N
 
 
 async def test_nothing_is_bought_at_an_unknown_price_unless_a_model_is_named(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         asked = {"duration": 5, "seed": 42}
         refusal = await session.refused(**asked)
         assert refusal.startswith(
@@ -165,12 +166,12 @@ async def test_nothing_is_bought_at_an_unknown_price_unless_a_model_is_named(tmp
 
 
 async def test_a_price_in_the_vendors_own_units_is_told_with_the_refusal(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         refusal = await session.refused(duration=8, resolution="4k")
     assert "It costs 4 JimiCoin; jimmyai does not publish what its JimiCoin are worth" in refusal
     assert "with resolution 720p: seedanceapi/seedance-2-mini, $" in refusal
 
 
 async def test_an_operator_can_allow_unknown_prices(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era, SEEDANCE_ALLOW_UNPRICED="1") as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS), SEEDANCE_ALLOW_UNPRICED="1") as session:
         assert (await session.create(seed=42))["model"] == "ope/seedance-2-0"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.server.mcp_client import PRICED, connected
+from tests.about import RESELLERS
+from tests.server.mcp_client import PRICED, connected, with_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ async def test_a_continued_video_is_made_by_the_named_model_where_one_is_named(t
 
 
 async def test_what_is_missing_for_a_continuation_is_said_before_anything_is_paid(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         one = await session.video(**PRICED)
         named = await session.refused("it comes out", first_frame=one["job_id"], model=one["model"])
         refusal = await session.refused("it comes out", first_frame=one["job_id"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import seedance_mcp
+from tests.about import RESELLERS
 from tests.server.mcp_client import PRICED, UNPRICED, connected, with_keys
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,7 @@ IMAGES = [f"https://example.com/{number}.png" for number in range(12)]
 async def test_a_refusal_by_a_cap_offers_what_fits_and_each_offer_is_accepted(
     tmp_path: Path, era: str, arguments: dict[str, Any]
 ) -> None:
-    async with connected(tmp_path, era, SEEDANCE_MAX_COST="0.99") as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS), SEEDANCE_MAX_COST="0.99") as session:
         refusal = await session.refused(**arguments)
         found = re.search(r"Within it: (.*)\. Nothing was sent\. Ask the user before changing it\.", refusal)
         assert found, refusal
@@ -56,7 +57,7 @@ async def test_nothing_is_offered_where_nothing_fits(tmp_path: Path, era: str) -
 
 
 async def test_the_choice_names_the_argument_that_excludes_models_with_a_known_price(tmp_path: Path, era: str) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         known = await session.create(dry_run=True)
         unknown = await session.create(seed=3, duration=5, dry_run=True)
     assert re.match(
@@ -70,7 +71,7 @@ async def test_the_choice_names_the_argument_that_excludes_models_with_a_known_p
 
 async def test_of_wishes_that_exclude_each_other_each_gets_an_alternative(tmp_path: Path, era: str) -> None:
     wishes: dict[str, Any] = {"resolution": "4k", "duration": 13}
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         refusal = await session.refused(**wishes)
         assert '{"prompt": "a fox in the snow", "resolution": "4k", "duration": 12}' in refusal
         found = re.search(r"Or: resolution (\S+) with (\S+)\.", refusal)
@@ -90,7 +91,7 @@ async def test_of_wishes_that_exclude_each_other_each_gets_an_alternative(tmp_pa
 async def test_a_substitute_for_a_wish_is_the_users_decision(
     tmp_path: Path, era: str, arguments: dict[str, Any], whose: str
 ) -> None:
-    async with connected(tmp_path, era) as session:
+    async with connected(tmp_path, era, **with_keys(*RESELLERS)) as session:
         assert (await session.refused(**arguments)).endswith(whose)
 
 

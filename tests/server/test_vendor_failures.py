@@ -13,18 +13,14 @@ import pytest
 from seedance_mcp.errors import Code
 from seedance_mcp.jobs.timing import ReconcileTiming, Timing
 from seedance_mcp.sandbox import Sandbox
-from tests.server.mcp_client import PRICED, VENDORS, connected, inspect_video
+from seedance_mcp.vendors import known_vendors
+from tests.about import ABOUT, VENDORS
+from tests.server.mcp_client import PRICED, connected, inspect_video
 from tests.server.transports import EditingTransport
 
 pytestmark = pytest.mark.anyio
 
-REQUESTS: Mapping[str, dict[str, Any]] = {
-    "ope": {"model": "ope/seedance-2-0", "resolution": "480p", "duration": 4},
-    "seedanceapi": {"model": "seedanceapi/seedance-2-mini", "resolution": "480p", "duration": 4},
-    "jimmyai": {"model": "jimmyai/seedance2.0-mini", "resolution": "480p", "duration": 4},
-    "12ai": {"model": "12ai/seedance-2-official", "resolution": "480p", "duration": 4},
-    "aigptimage": {"model": "aigptimage/seedance-2.0-text-to-video", "resolution": "480p", "duration": 4},
-}
+REQUESTS: Mapping[str, dict[str, Any]] = {slug: ABOUT[slug].request for slug in VENDORS}
 
 
 @pytest.fixture(autouse=True)
@@ -167,13 +163,15 @@ async def test_a_failed_poll_does_not_change_the_state_of_the_job(tmp_path: Path
 async def test_an_expired_link_is_replaced_by_a_fresh_one(tmp_path: Path, era: str, vendor: str) -> None:
     async with connected(tmp_path, era) as session:
         done = await session.video("a fox. sandbox: expired-link", **REQUESTS[vendor])
-        if vendor == "ope":  # it gives no links, and a fresh one would not help against its HTTP 502
+        if known_vendors()[
+            vendor
+        ].build_download:  # it gives no links, and a fresh one would not help against its HTTP 502
             assert "HTTP 502" in done["note"]
             assert done["next_step"].startswith("Call check_video to try again")
             done = await session.finish(done["job_id"])
     assert inspect_video(done["path"]).codec == "h264"
     assert "note" not in done
-    assert ("url" in done) is (vendor != "ope")
+    assert ("url" in done) is (known_vendors()[vendor].build_download is None)
     assert "url" not in done or done["url"].endswith("?link=2")
 
 
@@ -216,7 +214,7 @@ async def test_a_file_that_is_not_a_video_is_not_saved_and_the_link_is_given_any
     assert done["state"] == "succeeded"
     assert "text/html instead of a video" in done["note"]
     assert "path" not in done
-    assert ("url" in done) is (vendor != "ope")
+    assert ("url" in done) is (known_vendors()[vendor].build_download is None)
     assert list((tmp_path / "videos").iterdir()) == []
 
 

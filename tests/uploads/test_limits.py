@@ -11,7 +11,8 @@ from seedance_mcp.catalog import FileLimits, Source
 from seedance_mcp.catalog.files import MB, FileInfo, has_unchecked_limits, limit_problems
 from seedance_mcp.media.inspector import DecoderLimits, Inspector
 from seedance_mcp.uploads import bucket
-from tests.server.mcp_client import Session
+from tests.about import RESELLERS
+from tests.server.mcp_client import Session, with_keys
 from tests.uploads.samples import audio, image, video
 from tests.uploads.sessions import MINI, with_photos
 
@@ -84,17 +85,18 @@ async def test_urls_beside_files_are_sent_unchanged(tmp_path: Path, photos: Path
 
 
 async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path, photos: Path) -> None:
-    prices = '{"12ai": {"per": "second", "unit": "USD", "rates": {"": 0.0001}}}'
+    priced = {"SEEDANCE_PRICES": '{"12ai": {"per": "second", "unit": "USD", "rates": {"": 0.0001}}}'}
+    vendors: dict[str, Any] = with_keys(*RESELLERS) | priced
     (video_,) = write(photos, a_mp4=video(4))
 
     async def chosen(session: Session, **more: Any) -> str:
         return (await session.create(dry_run=True, **more))["model"]
 
-    async with with_photos(tmp_path, SEEDANCE_PRICES=prices) as session:
+    async with with_photos(tmp_path, **vendors) as session:
         assert (await chosen(session)).startswith("12ai/")
         assert (await chosen(session, first_frame="fox.png")).startswith("jimmyai/")
         assert (await chosen(session, reference_videos=[video_])).startswith("jimmyai/")
-    async with with_photos(tmp_path, SEEDANCE_PRICES=prices, SEEDANCE_UPLOAD_URL=BUCKET) as session:
+    async with with_photos(tmp_path, **vendors, SEEDANCE_UPLOAD_URL=BUCKET) as session:
         # Without a ratio, 12ai may crop the image, so a vendor that follows the image is chosen.
         assert (await chosen(session, first_frame="fox.png", aspect_ratio="16:9")).startswith("12ai/")
 
@@ -102,7 +104,7 @@ async def test_a_model_that_cannot_accept_the_file_is_not_chosen(tmp_path: Path,
 async def test_the_refusal_names_models_that_would_accept_the_file_and_the_bucket_setting(
     tmp_path: Path, photos: Path
 ) -> None:
-    async with with_photos(tmp_path) as session:
+    async with with_photos(tmp_path, **with_keys(*RESELLERS)) as session:
         answer = await session.refused(model="ope/seedance-2-0", first_frame="fox.png")
     assert "first_frame (fox.png) is a local file that OPE.AI cannot accept: it has no upload API" in answer
     assert "SEEDANCE_UPLOAD_URL (s3://…, gs://… or az://…)" in answer

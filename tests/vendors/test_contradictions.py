@@ -11,6 +11,7 @@ import pytest
 from seedance_mcp.catalog.price import price
 from seedance_mcp.errors import Code
 from seedance_mcp.vendors import Answer, known_vendors
+from tests.about import ABOUT, folder
 from tests.facts import FACTS
 from tests.vendors.vendor_calls import AUDIO, IMAGE, VIDEO, advised, body, checked, model, refused, status
 
@@ -25,8 +26,10 @@ def covers(slug: str, number: int) -> Callable[[Test], Test]:
 
 
 def test_every_contradiction_of_the_facts_has_a_test() -> None:
-    written = {(slug, number) for slug, facts in FACTS.items() for number in range(len(facts["contradictions"]))}
-    assert written == COVERED
+    """Newer vendors have theirs in their own folder."""
+    elsewhere = {slug for slug in FACTS if (folder(slug) / f"test_{ABOUT[slug].facts}.py").exists()}
+    here = {slug: facts["contradictions"] for slug, facts in FACTS.items() if slug not in elsewhere}
+    assert {(slug, number) for slug, found in here.items() for number in range(len(found))} == COVERED
 
 
 # ── ope ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

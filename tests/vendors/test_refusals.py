@@ -30,11 +30,12 @@ MEANING = {
     "AccountOverdueError": Code.NO_CREDIT,
     "AccessDenied": Code.AUTH,
     "InvalidEndpoint.NotFound": Code.NOT_FOUND,
-    "ModelNotOpen": Code.NOT_FOUND,
+    "NotFound.task": Code.NOT_FOUND,
+    "ModelNotOpen": Code.MODEL_NOT_OPEN,
     "RateLimitExceeded.EndpointRPMExceeded": Code.RATE_LIMITED,
     "ModelAccountRpmRateLimitExceeded": Code.RATE_LIMITED,
-    "QuotaExceeded": Code.RATE_LIMITED,
-    "SetLimitExceeded": Code.RATE_LIMITED,
+    "QuotaExceeded": Code.BUSY,
+    "SetLimitExceeded": Code.NO_CREDIT,
     "ServerOverloaded": Code.BUSY,
     "TaskRunningCannotCancel": Code.BUSY,
     "InternalServiceError": Code.VENDOR_DOWN,
@@ -58,6 +59,28 @@ def test_an_upstream_code_is_classified_in_every_envelope(status: int, code: str
     assert plain.code == passed_on.code == MEANING[code]
     assert passed_on.vendor_code == code
     assert passed_on.message == "The request failed. Request id: 0217"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "meaning"),
+    [
+        (
+            "QuotaExceeded",
+            "Your account [21000] has exhausted its free trial quota for the [doubao-seedance-2-0] model.",
+            Code.NO_CREDIT,
+        ),
+        ("SetLimitExceeded", "Your account has reached the set inference limit for this model.", Code.NO_CREDIT),
+        ("QuotaExceeded", "The request has exceeded the quota. Request ID: 0217", Code.BUSY),
+        ("", "You have too many queued tasks.", Code.BUSY),
+        ("InflightBatchsizeExceeded", "The limit of requests in flight was exceeded.", Code.BUSY),
+        ("ModelNotOpen", "Your account has not activated the model. Please activate it.", Code.MODEL_NOT_OPEN),
+        ("RateLimitExceeded.EndpointTPMExceeded", "The TPM limit was exceeded.", Code.RATE_LIMITED),
+    ],
+)
+def test_what_ends_only_when_someone_pays_or_a_task_ends_is_not_a_rate_limit(
+    code: str, message: str, meaning: Code
+) -> None:
+    assert classify(429, code, message).code == meaning
 
 
 @pytest.mark.parametrize("code", ARK["async_in_task"])

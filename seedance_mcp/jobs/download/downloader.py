@@ -203,7 +203,8 @@ class Downloader:
             snapshot = read_snapshot(vendor, await self._web.call(vendor, vendor.build_status(job.task_id or "")))
         except (VendorUnreachable, UnexpectedAnswer) as error:
             raise SaveError(f"The video's link no longer works, and {error.sentence}") from None
-        return await self._journal.note(job.id, url=snapshot.url) or job
+        links = {"url": snapshot.url, "last_frame_url": snapshot.last_frame_url}
+        return await self._journal.note(job.id, **links) or job
 
 
 def _is_saved(job: Job) -> bool:

@@ -80,6 +80,11 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str, *, coun
     if reserve is None:
         _admit_unpriced(caps, model)
         return
+    if reserve < 0:  # a bug in the rows of a vendor: it would raise what is left of the budget
+        raise OverBudget(
+            f"The price of {model} comes out below zero ({dollars(reserve)}), so no cap can be enforced.",
+            next_step="Use another model, and ask the user to report this to the author of that vendor's module.",
+        )
     if caps.asked is not None and reserve * count > caps.asked:
         raise OverBudget(f"{_may_cost(reserve, count)}, and max_cost is {dollars(caps.asked)}.")
     if caps.per_video is not None and reserve > caps.per_video:

@@ -73,7 +73,8 @@ CREATE INDEX jobs_by_asked ON jobs (asked_hash) WHERE asked_hash IS NOT NULL;
 """Tasks that their vendor does not know, jobs that a person settled, days that continue one of a wrong clock; what the
 caller asked for, what was allowed, and what the vendor charged in its own unit."""
 
-_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH, _FIFTH)
+_SIXTH = "ALTER TABLE jobs ADD COLUMN last_frame_url TEXT"
+_STEPS = (_FIRST, "ALTER TABLE jobs ADD COLUMN delivered TEXT", _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """The steps from each format to the next; a released step is never changed."""
 VERSION = len(_STEPS)
 

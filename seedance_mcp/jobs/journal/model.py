@@ -90,6 +90,8 @@ class Job:
     """The charge that the vendor reported: `amount` as a decimal number in text, and `unit`."""
     settled_by: str | None = None
     """How a finished job's cost is known: `reported` or `documented` by the vendor, or `assumed`."""
+    last_frame_url: str | None = None
+    """The vendor's link to the last frame of the video, where it makes one."""
 
     def elapsed(self, now: float) -> float:
         """Return the seconds from submission (or creation) to the end, or to `now` while it is running."""

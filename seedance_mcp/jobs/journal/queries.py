@@ -49,7 +49,7 @@ def spending_of(db: sqlite3.Connection, day: BudgetDay, *, without: str = "") ->
 
 _OF_A_TASK = (
     "vendor_status", "progress", "polled_at", "missing_since", "finished_at", "error_code", "error_message", "url",
-    "path", "size", "sha256", "save_error", "delivered",
+    "last_frame_url", "path", "size", "sha256", "save_error", "delivered",
 )  # fmt: skip
 """The columns that say something about a job's task, and nothing once the job is another task."""
 

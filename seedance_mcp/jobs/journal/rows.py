@@ -13,7 +13,7 @@ from seedance_mcp.jobs.journal.model import Job
 COLUMNS = tuple(f.name for f in fields(Job))
 JSON = {"request", "price", "charged", "delivered"}
 """The columns that hold JSON."""
-LONGEST = {"vendor_status": 2000, "error_message": 2000, "save_error": 2000, "url": 8000}
+LONGEST = {"vendor_status": 2000, "error_message": 2000, "save_error": 2000, "url": 8000, "last_frame_url": 8000}
 """The most characters of what vendors say, by column. A cut link ends in a line break: it is not a URL any more."""
 
 

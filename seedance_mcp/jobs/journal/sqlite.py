@@ -282,7 +282,7 @@ class SqliteJournal:
         with self._file.transaction() as db:
             return db.execute(
                 "UPDATE jobs SET request = '{}', request_hash = '', asked_hash = NULL, url = NULL, "
-                "error_message = NULL "
+                "last_frame_url = NULL, error_message = NULL "
                 f"WHERE state IN ({quoted(TERMINAL)}) AND updated_at < ? AND request != '{{}}'",
                 (before,),
             ).rowcount

@@ -31,6 +31,7 @@ _REJECTIONS = {
     "server_error": (500, "server error"),
     "content_policy": (400, UPSTREAM_ERRORS["content_policy"][2]),
     "real_person": (400, UPSTREAM_ERRORS["real_person"][2]),
+    "model_not_open": (404, UPSTREAM_ERRORS["model_not_open"][2]),
 }
 _FAILURE = ("500", "Internal error, please try again later.")
 

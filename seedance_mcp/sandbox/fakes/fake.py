@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ RejectionKind = Literal[
     "rate_limited",
     "busy",
     "not_found",
+    "model_not_open",
     "content_policy",
     "real_person",
     "invalid_request",
@@ -30,6 +31,7 @@ RejectionKind = Literal[
     "unknown_video",
     "not_ready",
     "video_gone",
+    "cannot_cancel",
     "server_error",
 ]
 """Every reason for which a vendor rejects a request."""
@@ -121,6 +123,10 @@ class Fake:
     render_status: Callable[[TaskView], Json]
     render_error: Callable[[Rejection], Reply]
     endpoints: tuple[Endpoint, ...] = ()
+    render_list: Callable[[Sequence[TaskView], Mapping[str, str]], Reply] | None = None
+    """From all tasks and the query, for a GET of `create_path`, if the vendor lists tasks."""
+    cancel: Callable[[TaskView], tuple[str, Reply]] | None = None
+    """What a DELETE of `status_path` does to a task ("cancelled", "erased" or "" for nothing), and its answer."""
     prices: Prices = field(default_factory=dict[str, UnitPrice])
     """What the fake charges where the vendor publishes no price."""
 
@@ -136,4 +142,4 @@ class Fake:
 
     def model(self, name: object) -> Model | None:
         """Return the model with this name in requests, or None."""
-        return next((m for m in self.vendor.models if m.name == name), None)
+        return next((m for m in self.vendor.models if m.wire == name), None)

@@ -37,6 +37,7 @@ _REJECTIONS = {
     "busy": (200, 20002, "too many running tasks"),
     "content_policy": (200, 20002, "PROVIDER_MODERATION_ERROR"),
     "real_person": (200, 20002, UPSTREAM_ERRORS["real_person"][2]),
+    "model_not_open": (200, 20002, UPSTREAM_ERRORS["model_not_open"][2]),
     "not_found": (200, 20002, "task not found"),
     "unknown_task": (200, 20002, "task not found"),
     "unknown_model": (200, 20002, "配置不存在"),

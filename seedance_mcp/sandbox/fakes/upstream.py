@@ -17,6 +17,11 @@ UPSTREAM_ERRORS = {
     ),
     "busy": (429, "ServerOverloaded", "The service is currently unable to process additional requests."),
     "not_found": (404, "InvalidEndpoint.NotFound", "The model or endpoint does not exist."),
+    "model_not_open": (
+        404,
+        "ModelNotOpen",
+        "Your account has not activated the model. Please activate the model service in the Ark Console.",
+    ),
     "invalid_request": (400, "InvalidParameter", "A parameter specified in the request is not valid."),
 }
 """HTTP status, code and message, by reason."""

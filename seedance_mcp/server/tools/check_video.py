@@ -25,8 +25,9 @@ _ROWS: dict[str, Row] = {
 
 FIELDS: dict[str, Schema] = {
     "job_id": STRING, "state": STRING, "model": STRING, "elapsed_seconds": NUMBER, "check_again_in": NUMBER,
-    "progress": NUMBER, "path": STRING, "url": STRING, "expires_at": STRING, "size_bytes": NUMBER,
-    "requested": STRING, "measured": STRING, "cost": OBJECT, "error": OBJECT, "note": STRING, "next_step": STRING,
+    "progress": NUMBER, "path": STRING, "url": STRING, "last_frame_url": STRING, "expires_at": STRING,
+    "size_bytes": NUMBER, "requested": STRING, "measured": STRING,
+    "cost": OBJECT, "error": OBJECT, "note": STRING, "next_step": STRING,
 }  # fmt: skip
 """What is answered about a job."""
 

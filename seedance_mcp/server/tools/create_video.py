@@ -13,6 +13,7 @@ from seedance_mcp.sanitize import clean
 from seedance_mcp.server.tools import check_video
 from seedance_mcp.server.tools.confirm import confirm
 from seedance_mcp.server.tools.tool import OBJECT, STRING, STRINGS, Call, Tool, outputs
+from seedance_mcp.views import drift
 
 if TYPE_CHECKING:
     from seedance_mcp.jobs.journal.model import Job
@@ -96,11 +97,15 @@ async def _unpriced(service: JobService, quote: Quote, error: OverBudget) -> Ove
 async def _refused(service: JobService, quote: Quote, job: Job) -> VendorRefused:
     code = Code(job.error_code or Code.INVALID_REQUEST)
     reason = (clean(job.error_message or "") or "no reason given").rstrip(".")
-    step = _review_step(quote) if code is Code.REAL_PERSON else None
+    changed = drift.may_have_changed(job.state, code)
+    meaning = f" {drift.explain(quote.vendor.name, job.request)}" if changed else ""
+    step = _review_step(quote) if code is Code.REAL_PERSON else _open_step(quote, code)
     if code in _ELSEWHERE and (other := await _elsewhere(service, quote)):
         step = f"{NEXT_STEP[code]} Or ask the user whether to use {other}."
     rest = "Nothing was charged." if quote.order.n == 1 else "The others were not sent; nothing was charged."
-    return VendorRefused(f"{quote.vendor.name} refused job {job.id}: {reason}. {rest}", code=code, next_step=step)
+    return VendorRefused(
+        f"{quote.vendor.name} refused job {job.id}: {reason}. {rest}{meaning}", code=code, next_step=step
+    )
 
 
 _ELSEWHERE = {Code.AUTH, Code.NO_CREDIT, Code.RATE_LIMITED, Code.BUSY, Code.VENDOR_DOWN}
@@ -115,6 +120,13 @@ async def _elsewhere(service: JobService, quote: Quote) -> str | None:
 
 def _priced(quote: Quote) -> str:
     return quote.price.brief() if quote.price.amount is not None else "price unknown"
+
+
+def _open_step(quote: Quote, code: Code) -> str | None:
+    """Say where the user activates a model, where the vendor asks for that."""
+    if code is not Code.MODEL_NOT_OPEN or not quote.vendor.website:
+        return None
+    return f"Ask the user to activate {quote.model.id} at {quote.vendor.website}, or use another model of list_models."
 
 
 def _review_step(quote: Quote) -> str | None:

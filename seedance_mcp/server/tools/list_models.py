@@ -201,4 +201,4 @@ def _price_text(made: Example, *, with_resolution: bool = True) -> str:
     if cost.amount is None:
         return "price unknown" + ("/video" if flat else "")
     resolution = f" {request.resolution}" if with_resolution and request.resolution else ""
-    return f"{'≥' if cost.caution else ''}{cost.brief()}/{'video' if flat else f'{request.duration:g}s'}{resolution}"
+    return f"{'≥' if cost.caution else ''}{cost.rounded()}/{'video' if flat else f'{request.duration:g}s'}{resolution}"

@@ -91,6 +91,8 @@ class Tool:
     """Whether it neither writes, nor downloads, nor pays."""
     starts_job: bool = False
     """Whether a call is answered with a task, where the client declares that it takes tasks."""
+    destructive: bool = False
+    """Whether it gives up what was asked for before."""
     repeatable: bool = True
     """Whether calling it again with the same arguments does no harm."""
 

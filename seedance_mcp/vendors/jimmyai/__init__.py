@@ -13,23 +13,11 @@ from pydantic import BaseModel
 
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import Code
+from seedance_mcp.vendors.fields import Charge, Percent, TaskId, in_path, read
 from seedance_mcp.vendors.jimmyai.files import ACCOUNT_QUERIES, PRICE_LIST, UPLOAD
 from seedance_mcp.vendors.jimmyai.models import MODELS
 from seedance_mcp.vendors.refusals import classify, status_of
-from seedance_mcp.vendors.vendor import (
-    Accepted,
-    Answer,
-    Call,
-    Charge,
-    Percent,
-    Refusal,
-    Snapshot,
-    TaskId,
-    TaskState,
-    Vendor,
-    in_path,
-    read,
-)
+from seedance_mcp.vendors.vendor import Accepted, Answer, Call, Refusal, Snapshot, TaskState, Vendor
 
 _STATES: dict[str, TaskState] = {
     "queued": "queued",
@@ -52,7 +40,7 @@ def build_submit(request: VideoRequest) -> Call:
     """POST /api/open-api/v1/seedance/videos (SEED: request parameters)."""
     in_name = len(getattr(request.model.rows["resolution"], "values", ())) == 1
     body: dict[str, Any] = {
-        "model": request.model.name,
+        "model": request.model.wire,
         "prompt": request.sent_prompt,
         "duration": request.duration,
         "resolution": None if in_name else request.resolution,

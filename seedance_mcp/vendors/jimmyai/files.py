@@ -19,7 +19,8 @@ from seedance_mcp.catalog import Media, Model, Source
 from seedance_mcp.catalog.files import FileKind
 from seedance_mcp.catalog.price import UnitPrice
 from seedance_mcp.errors import UnexpectedAnswer
-from seedance_mcp.vendors.vendor import Amount, Answer, Asset, Call, Query, Review, Upload, read
+from seedance_mcp.vendors.fields import Amount, read
+from seedance_mcp.vendors.vendor import Answer, Asset, Call, Query, Review, Upload
 
 _API = "/api/open-api/v1"
 _STATES: Mapping[str, Literal["usable", "failed"]] = {

@@ -135,3 +135,10 @@ def test_the_caps_are_those_of_the_settings_and_the_callers_own(tmp_path: Path) 
     assert caps(settings) == Caps(500_000, 3_000_000, 4, allow_unpriced=True, asked=None)
     assert caps(settings, 7).asked == 7
     assert caps(vendor_settings(tmp_path)) == Caps()
+
+
+@pytest.mark.parametrize("limits", [Caps(), Caps(per_video=1), Caps(per_day=800_000)])
+def test_a_price_below_zero_is_refused_with_or_without_caps(limits: Caps) -> None:
+    with pytest.raises(OverBudget) as refused:
+        admit(-140_000, limits, NOTHING, MODEL)
+    assert refused.value.sentence == f"The price of {MODEL} comes out below zero ($-0.14), so no cap can be enforced."

@@ -74,7 +74,22 @@ DROP TABLE latest_day;
 PRAGMA user_version = 4;
 """
 )
-FORMATS = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3, 4: FORMAT_4}
+FORMAT_5 = (
+    FORMAT_4
+    + """
+ALTER TABLE jobs ADD COLUMN missing_since REAL;
+ALTER TABLE jobs ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE budget_day ADD COLUMN continued TEXT;
+ALTER TABLE jobs ADD COLUMN asked_hash TEXT;
+ALTER TABLE jobs ADD COLUMN cap INTEGER;
+ALTER TABLE jobs ADD COLUMN charged TEXT;
+ALTER TABLE jobs ADD COLUMN settled_by TEXT;
+ALTER TABLE request_keys ADD COLUMN asked_hash TEXT;
+CREATE INDEX jobs_by_asked ON jobs (asked_hash) WHERE asked_hash IS NOT NULL;
+PRAGMA user_version = 5;
+"""
+)
+FORMATS = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3, 4: FORMAT_4, 5: FORMAT_5}
 RENAMED = {
     "looked_at": "polled_at",
     "looks": "polls",
@@ -165,12 +180,15 @@ def write_old_journal(folder: Path, version: int) -> Path:
         db.executescript(FORMATS[version])
         if version > 3:
             key = hashlib.sha256(full.pop("request_key").encode()).hexdigest()
-            db.execute("INSERT INTO request_keys VALUES (?, 'old', 'hash of old', 1000.5)", (key,))
+            db.execute(
+                "INSERT INTO request_keys (key, job, request_hash, created_at) VALUES (?, 'old', 'hash of old', ?)",
+                (key, 1000.5),
+            )
         for row in (full, bare):
             marks = ", ".join("?" * len(row))
             db.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  (our own names)
         if version > 3:
-            db.execute("INSERT INTO budget_day VALUES ('2099-12-31', ?)", (local_zone(),))
+            db.execute("INSERT INTO budget_day (day, zone) VALUES ('2099-12-31', ?)", (local_zone(),))
         else:
             db.execute("INSERT INTO latest_day VALUES ('2099-12-31')")
         db.commit()
@@ -189,7 +207,7 @@ def structure(path: Path) -> tuple[dict[str, list[tuple[Any, ...]]], set[str], i
 @pytest.mark.parametrize("version", FORMATS)
 async def test_a_journal_of_an_older_format_keeps_every_column_of_its_jobs(tmp_path: Path, version: int) -> None:
     assert all(value is not None for value in OLD_ROW.values())
-    new, left_out = 9, 3  # columns since format 1; the two of a lease, and the request_key
+    new, left_out = 10, 3  # columns since format 1; the two of a lease, and the request_key
     assert len(OLD_ROW) == len(fields(Job)) - new + left_out
     path = write_old_journal(tmp_path, version)
     with closing(SqliteJournal(tmp_path)) as journal:

@@ -13,7 +13,8 @@ import pytest
 from mcp.client.extension import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 
-from tests.server.mcp_client import VENDORS, Session, connected, with_keys
+from tests.about import VENDORS
+from tests.server.mcp_client import Session, connected, with_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -21,6 +22,7 @@ TITLES = {
     "list_models": "List models",
     "create_video": "Create video",
     "check_video": "Check video",
+    "cancel_video": "Cancel video",
     "list_videos": "List videos",
     "preview_video": "Preview video",
     "join_videos": "Join videos",
@@ -31,6 +33,7 @@ HINTS = {
     "list_models": READS,
     "create_video": WRITES,  # clients repeat a call with idempotentHint by themselves, and each repeat may pay again
     "check_video": WRITES | {"idempotentHint": True},
+    "cancel_video": WRITES | {"destructiveHint": True, "idempotentHint": True},
     "list_videos": READS,
     "preview_video": WRITES | {"idempotentHint": True},
     "join_videos": WRITES | {"idempotentHint": True},
@@ -116,7 +119,7 @@ async def test_with_one_vendor_only_its_own_fields_and_models_are_shown(tmp_path
 
 async def test_without_any_key_the_tools_are_listed_and_say_what_is_missing(tmp_path: Path, era: str) -> None:
     async with connected(tmp_path, era, **with_keys()) as session:
-        assert (await listed(session)).keys() == TITLES.keys()
+        assert (await listed(session)).keys() == TITLES.keys() - {"cancel_video"}
         refusal = (await session.call("create_video", prompt="a fox")).refusal
         assert refusal.startswith("not_configured: ")
         assert "API key" in refusal

@@ -33,7 +33,7 @@ async def test_every_variant_is_a_job_of_its_own_with_a_cost_of_its_own(tmp_path
         done = [await session.finish(job_id) for job_id in answer["job_ids"]]
     assert len(set(answer["job_ids"])) == len({video["path"] for video in done}) == 3
     assert answer["cost"]["usd"] == quoted["cost"]["usd"] == pytest.approx(3 * price)
-    assert answer["cost"]["basis"].startswith("3 x ")
+    assert answer["cost"]["basis"].startswith("3 × (")
     assert quoted["next_step"].endswith(f"max_cost {3 * price:.2f}.")
     assert {video["cost"]["usd"] for video in done} == {price}
     assert "job_id" not in answer
@@ -130,7 +130,7 @@ async def test_what_a_vendor_charges_in_its_own_unit_is_added_up(tmp_path: Path,
         again = await session.create(SLOW, model="jimmyai/seedance2.0-mini", duration=5, resolution="480p", n=3)
     for answer in (first, again):
         assert (answer["cost"]["charged_amount"], answer["cost"]["unit"]) == (4.5, "JimiCoin")
-    assert first["cost"]["basis"].startswith("3 x ")
+    assert first["cost"]["basis"].startswith("3 × (")
 
 
 async def test_the_limit_for_one_video_is_for_each(tmp_path: Path, era: str) -> None:

@@ -1,5 +1,11 @@
 """The contract of every vendor module: call `check(vendor, folder)` for each check in CHECKS.
 
+A package that adds a vendor holds itself to it in the same way:
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_my_vendor_meets_the_contract(check):
+        check(VENDOR, Path(__file__).parent / "answers")
+
 `folder` holds one JSON file for each answer of the vendor, named for the case:
 
     {"source": "where the answer is documented",
@@ -20,10 +26,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
-from seedance_mcp.catalog import Flag, Link, Media, Model, Number, OneOf, Row, Text
+from seedance_mcp.catalog import Model
 from seedance_mcp.catalog.check import check
+from seedance_mcp.catalog.price import price
 from seedance_mcp.catalog.request import FIELDS
 from seedance_mcp.errors import UnexpectedAnswer
+from seedance_mcp.testing.requests import fields_of, requests_with
 from seedance_mcp.vendors import Answer, Vendor
 from seedance_mcp.vendors.vendor import TaskState
 
@@ -82,6 +90,7 @@ def parsed(vendor: Vendor, fixture: Fixture) -> dict[str, Any]:
     optional = {"code": str(why.code), "message": why.message, "vendor_code": why.vendor_code} if why else {}
     always = {"state": task.state, "vendor_status": task.vendor_status, "url": task.url, "charged": _text(task.charged)}
     always |= {"progress": task.progress, "code": optional.get("code")}
+    always |= {"tokens": task.tokens, "last_frame_url": task.last_frame_url}
     return _without_nones(always) | {k: v for k, v in optional.items() if k in fixture.expect}
 
 
@@ -224,12 +233,22 @@ def describes_itself_and_its_models(vendor: Vendor, folder: Path) -> None:
 def sends_every_field_of_every_model(vendor: Vendor, folder: Path) -> None:
     del folder
     for model in vendor.models:
-        for field in model.rows:
-            values = list(_values(model.rows[field]))
-            bodies = [_body(vendor, model, args) for value in values for args in _requests(model, field, value)]
+        for field, values in fields_of(model):
+            bodies = [_body(vendor, model, args) for value in values for args in requests_with(model, field, value)]
             bodies = [b for b in bodies if b]
-            assert bodies, f"{model.id} refuses every request with {field}"
-            assert len(values) == 1 or len(set(bodies)) > 1, f"{model.id} accepts {field} but does not send it"
+            assert bodies, f"{model.id} refuses every request with {field} {values}"
+            assert len(values) == 1 or len(set(bodies)) > 1, f"{model.id} accepts {field} {values} but does not send it"
+
+
+def no_legal_request_costs_nothing_or_less(vendor: Vendor, folder: Path) -> None:
+    del folder
+    for model in vendor.models:
+        for field, values in fields_of(model):
+            for value in values:
+                for args in requests_with(model, field, value):
+                    request = check(model, args).request
+                    amount = price(request, {}).amount if request else None
+                    assert amount is None or amount > 0, f"{model.id} costs {amount} with {args}"
 
 
 def _body(vendor: Vendor, model: Model, args: dict[str, Any]) -> str:
@@ -240,39 +259,9 @@ def _body(vendor: Vendor, model: Model, args: dict[str, Any]) -> str:
     assert call.method == "POST"
     assert call.path.startswith("/")
     body = json.dumps(call.body, sort_keys=True)
-    assert json.dumps(model.name) in body
+    assert json.dumps(model.wire) in body
     assert "null" not in body, f"{model.id} sends a null: {body}"
     return body
-
-
-def _values(row: Row) -> Iterator[Any]:
-    """Yield legal values of a row, two where it has two."""
-    match row:
-        case OneOf():
-            yield from row.values[:2]
-        case Number():
-            yield from row.only[:2] or (int(row.least or 0), int(row.least or 0) + 1)
-        case Flag():
-            yield from (True, False)
-        case Link() | Media():
-            link = row if isinstance(row, Link) else row.link
-            ends = ("asset-1", "asset-2") if link.schemes[0] == "asset" else ("example.com/1", "example.com/2")
-            for end in ends:
-                url = f"{link.schemes[0]}://{end}"
-                yield url if isinstance(row, Link) else [url]
-        case Text():
-            yield from ("A cat.", "A dog.")
-        case _:
-            raise TypeError(f"unknown kind of row: {type(row).__name__}")
-
-
-def _requests(model: Model, field: str, value: Any) -> Iterator[dict[str, Any]]:
-    """Yield requests with a field: alone, and with each other field, since some fields need another."""
-    needed = {name: next(iter(_values(row))) for name, row in model.rows.items() if row.required or name == "prompt"}
-    yield needed | {field: value}
-    for other, row in model.rows.items():
-        if other not in needed and other != field:
-            yield needed | {field: value, other: next(iter(_values(row)))}
 
 
 CHECKS: tuple[Callable[[Vendor, Path], None], ...] = (
@@ -287,4 +276,5 @@ CHECKS: tuple[Callable[[Vendor, Path], None], ...] = (
     quotes_a_task_id_in_a_path,
     describes_itself_and_its_models,
     sends_every_field_of_every_model,
+    no_legal_request_costs_nothing_or_less,
 )
