@@ -42,8 +42,9 @@ INSTRUCTIONS = (
     "Makes Seedance videos. create_video starts one paid job and returns its job_id at once; check_video waits for the "
     "video. Ask what the video should show if the user has not said. Pass what the user asked for and leave the rest "
     "out. Never call create_video again for a job that is slow "
-    "or unknown. A started video cannot be cancelled or refunded. A refusal says what would work and costs nothing."
+    "or unknown. A refusal says what would work and costs nothing."
 )
+_NO_CANCELLING = " A started video can be neither cancelled nor refunded."
 
 
 _FIRST_ANSWERS = 0.2
@@ -97,6 +98,7 @@ class App:
             version=version(),
             title="Seedance videos",
             instructions=INSTRUCTIONS
+            + ("" if "cancel_video" in self.tools else _NO_CANCELLING)
             + (" Sandbox: nothing is real and nothing is paid." if self.settings.sandbox else ""),
             lifespan=self._lifespan,
             get_tool_input_schema=lambda name: tool.input_schema if (tool := self.tools.get(name)) else None,
