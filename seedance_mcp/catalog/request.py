@@ -57,7 +57,7 @@ CONTROLS: Mapping[str, Row] = {
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
     "n": "1-4 variants",
-    "like": "job_id to vary",
+    "like": "job_id: again or changed",
     "max_cost": "USD",
     "request_key": "Same key, same job",
     "allow_duplicate": "Pay again",

@@ -131,8 +131,7 @@ class JobService:
         model without a price in USD is paid for only where the caller has chosen it, or the user has `agreed`.
 
         Raises:
-            OverBudget, KeyReused, SettingError, JournalError, UploadPending, Stopping or why a file cannot be uploaded:
-                nothing was sent, unless the sentence names jobs.
+            OverBudget, JournalError, Stopping, and others: nothing was sent, unless the sentence names jobs.
         """
         await self.recover()
         return await self._parts.creator.create(quote, self._group, agreed=agreed)
@@ -229,9 +228,7 @@ class JobService:
         return await self._parts.downloader.download(job, on_progress)
 
     async def preview(self, video: Job | str, *, frames: int = FRAMES, at: float | None = None) -> Previewed:
-        """Return frames of a saved video as an image, and save its last frame for the next video.
-
-        The video is that of a job, or a file in the folder for videos, such as a joined video.
+        """Return frames of a job's video, or of a file in the folder for videos, as an image; save its last frame.
 
         Raises:
             NoSavedVideo, SaveError, MissingExtra, UnreadableMedia: see `preview_file`; it may not be on disk (yet).

@@ -149,18 +149,10 @@ def _next_step(job: Job, vendor: Vendor | None, *, autosave: bool) -> str:
         return (
             "Only the vendor's API key downloads this video: ask the user to set SEEDANCE_SAVE=auto, then check again."
         )
-    return NEXT_STEP[Code.NOT_SAVED] if job.save_error else _wait_on(job)
+    return NEXT_STEP[Code.NOT_SAVED] if job.save_error else _WAIT
 
 
-def _wait_on(job: Job) -> str:
-    """Say how long to wait: a video that takes much longer than any usually does is better left to the user."""
-    if job.open and job.elapsed(time.time()) > _PATIENCE:
-        return "Tell the user that it takes unusually long; check_video tells later what became of it."
-    return "Call check_video again."
-
-
-_PATIENCE = 900.0
-"""Seconds."""
+_WAIT = "Call check_video again, or tell the user that it is not finished yet."
 
 
 def _where(job: Job) -> str:

@@ -24,8 +24,8 @@ def _texts(advice: Sequence[Advice]) -> list[str]:
     return [a.text for a in advice]
 
 
-def quoted(quote: Quote, url: str, cheapest: str | None = None) -> Fields:
-    """Answer a dry run: the price, the exact request that would be sent to `url`, and the `cheapest` one instead."""
+def quoted(quote: Quote, url: str, cheapest: str = "") -> Fields:
+    """Answer a dry run: the price, the exact request that would be sent to `url`, and what would cost the least."""
     call = quote.call
     return known(
         {
@@ -94,8 +94,8 @@ def settle(job: Job, vendor: Vendor | None) -> str:
     settle = f"`seedance-mcp videos resolve {job.id}"
     where = vendor.website if vendor is not None and vendor.website else "the vendor's site"
     person = (
-        f"ask the user to look for it at {where} (sent {iso(job.created_at)}), then to run {settle} --task-id TASK_ID` "
-        f"with the id that it has there, or {settle} --not-charged` if it is not there and may be made again."
+        f"ask the user to look for it at {where} (sent {iso(job.created_at)}), then to run {settle} --task-id "
+        f"TASK_ID` with the id that it has there, or {settle} --not-charged` if it is not there and may be made again."
     )
     can_ask = vendor is not None and bool(vendor.idempotency_header or vendor.listing)
     if can_ask and job.task_id is None:

@@ -48,5 +48,5 @@ def _word(value: Any) -> str:
 
 
 def iso(seconds: float) -> str:
-    """Return Unix seconds as a time in UTC, such as 2026-11-22T01:43:00Z."""
+    """Return a time in Unix seconds as a date and time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -89,8 +89,8 @@ async def joined(
             return await joiner.join(examined, file.fileno(), crossfade=crossfade), result
         (folder / "track.wav").write_bytes(track)
         with (folder / "track.wav").open("rb") as opened:
-            audio = opened.fileno(), "wav"
-            return await joiner.join(examined, file.fileno(), crossfade=crossfade, track=audio), result
+            music = opened.fileno(), "wav"
+            return await joiner.join(examined, file.fileno(), crossfade=crossfade, track=music), result
 
 
 async def test_packets_of_shots_that_agree_are_copied_with_right_times(tmp_path: Path) -> None:

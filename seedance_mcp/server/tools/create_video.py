@@ -28,7 +28,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "create_video",
         "Create video",
-        "Start a paid video; then check_video. No model: cheapest known price"
+        "Start a paid video. No model: cheapest known price"
         + (". Media: URLs or paths" if settings.media_roots else ""),
         schema.merged_schema(settings.models, [v.slug for v in settings.vendors if not settings.takes_files(v)]),
         outputs(
@@ -36,7 +36,7 @@ def tool(settings: Settings) -> Tool:
             check_video.FIELDS
             | {
                 "chosen": STRING, "size": STRING, "assumed": OBJECT, "advice": STRINGS, "duplicate_of": STRING,
-                "request": OBJECT, "cheapest": STRING, "job_ids": STRINGS,
+                "request": OBJECT, "job_ids": STRINGS, "cheapest": STRING,
             },
             "state", "model", "next_step",
         ),
@@ -53,8 +53,9 @@ async def create_video(service: JobService, call: Call) -> Fields:
     try:
         if order.dry_run:
             await service.check_caps(quote)
-            least = await service.cheapest(quote)
-            return views.quoted(quote, service.url(quote), least and least.text())
+            offer = await service.cheapest(quote)
+            each = "" if quote.order.n == 1 else " each"
+            return views.quoted(quote, service.url(quote), offer.text() + each if offer else "")
         quote = await confirm(quote, lambda: service.quote(order), service.settings, call.ask)
         agreed = service.settings.confirm_above is not None  # then the user was asked about an unknown price
         admissions = await service.create_all(quote, agreed=agreed)
@@ -63,14 +64,15 @@ async def create_video(service: JobService, call: Call) -> Fields:
     jobs = [admission.job for admission in admissions]
     if jobs[0].state == "rejected" and all(job.state in FREE for job in jobs):
         raise await _refused(service, quote, jobs[0])
-    return views.created_all(quote, admissions, int(min(service.settings.max_wait, call.patience)))
+    return views.created_all(quote, admissions, service.settings.max_wait)
 
 
 async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:
     """Return why a cap refuses an order together with what it would allow, which is the user's to decide."""
     if quote.order.model is None and quote.price.usd_micros is None:
         return await _unpriced(service, quote, error)
-    offers = "; ".join(offer.text() for offer in await service.offers(quote.order))
+    each = "" if quote.order.n == 1 else " each"
+    offers = "; ".join(offer.text() + each for offer in await service.offers(quote.order))
     within = f" Within it: {offers}." if offers else ""
     step = f"Ask the user before changing it. {error.next_step}" if offers else error.next_step
     return type(error)(f"{error.sentence}{within} Nothing was sent.", next_step=step)

@@ -29,7 +29,7 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "list_models",
         "List models",
-        "Limits and prices. 932: max reference images, videos, audios; !x: x may differ; ≥: at least",
+        "Limits, prices. 932: max reference images, videos, audios; !x: x may differ; ≥: at least",
         inputs(
             _rows(settings.models),
             {},

@@ -178,7 +178,7 @@ async def test_outside_the_sandbox_check_again_in_is_when_the_video_should_be_fi
         assert not session.settings.sandbox
     assert fields["state"] in {"queued", "running"}
     assert fields["check_again_in"] == expected
-    assert fields["next_step"] == "Call check_video again."
+    assert fields["next_step"] == "Call check_video again, or tell the user that it is not finished yet."
 
 
 async def test_outside_the_sandbox_check_again_in_learns_from_earlier_videos(tmp_path: Path, era: str) -> None:
