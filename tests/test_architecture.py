@@ -204,6 +204,7 @@ def test_a_circle_in_a_table_is_found() -> None:
 
 MOST_LINES = 320
 LONGER = {
+    "jobs/service.py": "a method for each use of a job, with what it raises",
     "vendors/jimmyai/models.py": "22 models on six routes",
 }
 """Modules that are longer, each with its reason. A module that has become shorter must leave the table."""
