@@ -27,7 +27,7 @@ FIELDS: Mapping[str, str] = {
     "reference_videos": "",
     "reference_audios": "",
     "generate_audio": "",
-    "seed": "May be ignored",
+    "seed": "",
     "web_search": "",
     "watermark": "Not your logo",
     "safety_filter": "false: unfiltered",
@@ -59,7 +59,7 @@ CONTROL_DESCRIPTIONS: Mapping[str, str] = {
     "n": "1-4 variants",
     "like": "job_id: again or changed",
     "max_cost": "USD",
-    "request_key": "Same key, same job",
+    "request_key": "",
     "allow_duplicate": "Pay again",
     "dry_run": "Price only",
 }

@@ -60,7 +60,7 @@ def decoded(path: Path) -> list[tuple[float, int]]:
 
 
 def packets(content: bytes) -> list[bytes]:
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         return [bytes(p) for p in container.demux(container.streams.video[0]) if p.size]
 
 

@@ -67,7 +67,7 @@ def tool() -> Tool:
     return Tool(
         "join_videos",
         "Join videos",
-        "Join saved videos, free",
+        "Join saved videos",
         inputs(_ROWS, {}, no_choices=frozenset()),
         outputs(
             {

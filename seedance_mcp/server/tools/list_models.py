@@ -29,7 +29,8 @@ def tool(settings: Settings) -> Tool:
     return Tool(
         "list_models",
         "List models",
-        "Limits, prices. 932: max reference images, videos, audios; !x: x may differ; ≥: at least",
+        "Limits, prices. 932: max reference images, videos, audios; !x: x may differ"
+        + ("; ≥: at least" if any(m.billing.cautions for m in settings.models) else ""),
         inputs(
             _rows(settings.models),
             {},
