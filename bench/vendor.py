@@ -3,7 +3,7 @@
     python -m bench.vendor
 
 Prints its port. A prompt is answered with the task `task-<prompt>`. `/ready` with a JSON object sets at which time
-(Unix seconds) each task is ready; other tasks run for ever. `/log` returns what arrived since the last time.
+(Unix seconds) each task is ready; other tasks never end. `/log` returns what arrived since the last time.
 """
 
 from __future__ import annotations

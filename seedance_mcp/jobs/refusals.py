@@ -99,7 +99,7 @@ def _in_parts(checked: Checked, settings: Settings) -> Iterator[str]:
             count = math.ceil(asked / longest) if 0 < longest < asked <= _MOST_PARTS * longest else 0
             if count:
                 how = f"; with a model of {able}, first_frame: job_id continues that video" if able else ""
-                yield f"{asked:g} s take {count} videos, each paid for{how}."
+                yield f"{asked:g} s take {count} videos, each paid for{how}; join_videos makes one of them."
 
 
 def _within_caps(market: Market, model: Model, order: Order, nearest: Suggestion) -> Suggestion | None:
