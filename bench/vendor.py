@@ -50,7 +50,7 @@ class _Connection(asyncio.Protocol):
         status, answer = _answer(head.partition(b"\r\n")[0].decode(), bytes(body), self._first)
         out = json.dumps(answer).encode()
         kind = b"content-type: application/json\r\n"
-        self._transport.write(  # type: ignore[attr-defined]
+        self._transport.write(  # type: ignore[attr-defined]  (asyncio gives a transport that can write)
             b"HTTP/1.1 %d OK\r\n%scontent-length: %d\r\n\r\n%s" % (status, kind, len(out), out)
         )
 

@@ -57,7 +57,7 @@ CONTROLS: Mapping[str, Row] = {
 
 CONTROL_DESCRIPTIONS: Mapping[str, str] = {
     "n": "1-4 variants",
-    "like": "job_id: again or changed",
+    "like": "job_id to vary",
     "max_cost": "USD",
     "request_key": "",
     "allow_duplicate": "Pay again",

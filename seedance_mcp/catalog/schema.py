@@ -115,6 +115,8 @@ def _limits(row: Row, rows: Sequence[Row]) -> Iterator[str]:
         least, most = (f"{end:g}" if end is not None else None for end in (row.least, row.most))
         if least is not None:
             yield f"from {least}" if most is None else f"{least}-{most}"
+        if row.automatic is not None:
+            yield f"{row.automatic} automatic"
         if only:
             yield ("only " if row.only else "some models only ") + "/".join(map(str, only[0]))
     if isinstance(row, Text) and row.most:

@@ -63,13 +63,14 @@ def within_caps(
 def cheapest(
     models: Sequence[Model], order: Order, left_open: Sequence[str], prices: Prices, check: Check
 ) -> Offer | None:
-    """Return the cheapest request in USD that sets what an order leaves open to the least; None without a price."""
-    found: list[Offer] = []
+    """Return what would be chosen if what an order leaves open were set to the least; None without a price in USD."""
+    found: list[tuple[choose.Candidate, Offer]] = []
     for model in models:
         change = {name: least for name in left_open if (least := _least(model, name)) is not None}
         ranked = choose.ranked([model], {**order.args, **change}, prices, check)
-        found += [Offer(change, candidate.price) for candidate in ranked if candidate.known is Known.USD]
-    return min(found, key=lambda offer: offer.price.usd_micros or 0, default=None)
+        found += [(candidate, Offer(change, candidate.price)) for candidate in ranked if candidate.known is Known.USD]
+    best = min(found, key=lambda pair: (pair[0].standard, pair[1].price.usd_micros or 0), default=None)
+    return None if best is None else best[1]
 
 
 def _least(model: Model, name: str) -> Any:

@@ -70,7 +70,7 @@ async def test_a_video_whose_model_takes_no_image_is_continued_by_another_model_
         preview = await session.call("preview_video", job_id=one["job_id"])
     assert two["model"].startswith("jimmyai/")
     assert two["chosen"].startswith(f"the model of job {one['job_id']} takes no local image; ")
-    assert "first_frame of the next create_video, with a model of jimmyai." in preview.text
+    assert "first_frame of the next create_video, with a model of jimmyai/ark/byteplus." in preview.text
 
 
 @pytest.mark.parametrize(

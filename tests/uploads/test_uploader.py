@@ -234,7 +234,7 @@ async def test_after_a_failure_the_next_call_uploads_again(
 async def test_a_request_over_budget_uploads_nothing(tmp_path: Path, photos: Path) -> None:
     async with with_photos(tmp_path, SEEDANCE_MAX_COST="1") as session:
         refusal = await session.refused(model=MINI, first_frame="fox.png")
-        assert refusal.startswith("over_budget: ")
+        assert refusal.startswith("price_unknown: ")
         assert uploads(session) == {}
 
 

@@ -64,7 +64,7 @@ async def create_video(service: JobService, call: Call) -> Fields:
     jobs = [admission.job for admission in admissions]
     if jobs[0].state == "rejected" and all(job.state in FREE for job in jobs):
         raise await _refused(service, quote, jobs[0])
-    return views.created_all(quote, admissions, service.settings.max_wait)
+    return views.created_all(quote, admissions, int(min(service.settings.max_wait, call.patience)))
 
 
 async def _with_offers(service: JobService, quote: Quote, error: OverBudget) -> OverBudget:

@@ -30,7 +30,7 @@ def tool() -> Tool:
     return Tool(
         "preview_video",
         "Preview video",
-        f"{FRAMES} frames, or one at a second",
+        f"{FRAMES} frames or one at a second",
         inputs(_ROWS, {}, no_choices=frozenset()),
         None,
         preview_video,
