@@ -50,10 +50,11 @@ async def _run_child(request: bytes, files: Sequence[int], answer: bytearray, on
     """Start a child, and append what it answers. It never outlives this call."""
     command = [sys.executable, "-I", "-S", "-c", _START, *(path for path in sys.path if os.path.isabs(path))]  # noqa: PTH117  (a text)
     # The child's environment has no keys. Its standard input stays open: when it ends, so does the child.
-    process = await anyio.open_process(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(),
-        pass_fds=files, cwd=os.sep,
-    )  # fmt: skip
+    with anyio.CancelScope(shield=True):  # a call that is cancelled while it starts one must still know what to end
+        process = await anyio.open_process(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(),
+            pass_fds=files, cwd=os.sep,
+        )  # fmt: skip
     async with process:
         try:
             if process.stdin is None or process.stdout is None:

@@ -124,9 +124,13 @@ RECONCILING = ("aigptimage", "byteplus")
 """Vendors that can be asked what became of an unknown job: by its key, or for a list of tasks."""
 
 
+LISTING = ("byteplus",)
+"""Those among them that are asked for a list."""
+
+
 def settles(vendor: str, post: str) -> bool:
     """Whether an unknown job is settled by asking its vendor again."""
-    if vendor == "byteplus":  # a list shows what was accepted, and nothing of what was not
+    if vendor in LISTING:  # a list shows what was accepted, and nothing of what was not
         return behaviour(post).charges and not behaviour(post).own_port
     return vendor in RECONCILING and repeatable(post)
 

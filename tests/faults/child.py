@@ -38,7 +38,7 @@ from seedance_mcp.vendors import known_vendors
 from seedance_mcp.web import Timeouts, Web
 from tests import remembered
 from tests.faults import plan as plans
-from tests.faults.behaviours import RECONCILING, WORKED_ON, read_script, settles
+from tests.faults.behaviours import LISTING, RECONCILING, WORKED_ON, read_script, settles
 from tests.faults.kill_points import Killer, dial, install
 from tests.faults.mutants import apply_mutant
 from tests.faults.plan import KEYS, Folder, Plan
@@ -52,6 +52,8 @@ _UNSETTLED = 3
 """The exit code of a child whose jobs did not settle in time."""
 _NOT_OPENED = 4
 """The exit code of a child that could not open the service."""
+_LISTINGS = 100
+"""How often a job is checked that its vendor should list."""
 _CHECKS = 3
 """How often a job is checked whose download has failed, or which could be reconciled, before it counts as settled."""
 
@@ -199,6 +201,8 @@ class Child:
         if job.state != "unknown" or job.vendor not in RECONCILING:
             return False
         script = read_script(job.prompt)
+        if job.vendor in LISTING and checks > _LISTINGS:
+            return False  # its server was killed before the vendor accepted it, if the invariants agree
         return checks < _CHECKS or (self.plan.reconciles and script is not None and settles(job.vendor, script.post))
 
 

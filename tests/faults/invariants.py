@@ -32,6 +32,7 @@ from seedance_mcp.jobs.journal.model import CHARGED, FREE, OPEN, TERMINAL
 from tests.faults.behaviours import (
     ACCOUNTS,
     EARLIER_ID,
+    LISTING,
     PRICE,
     RECONCILING,
     Charge,
@@ -171,7 +172,8 @@ def inspect(
     found.violations += [f"I5 {row['id']} is still {row['state']}" for row in rows if row["state"] in _HALF_DONE]
     if reconciles:
         given_away = _given_away(rows, charges)
-        unknown = (row for row in rows if row["id"] not in given_away and _is_reconcilable(row))
+        accepted = {charge.intent for charge in charges}
+        unknown = (row for row in rows if row["id"] not in given_away and _is_reconcilable(row, accepted))
         found.violations += [f"I5 {row['id']} is still unknown" for row in unknown]
     if not restored:
         found.violations += _check_videos(folder, rows, ledger.tasks)
@@ -244,9 +246,12 @@ def _given_away(rows: list[sqlite3.Row], charges: list[Charge]) -> set[str]:
     return {job for job, script in scripts.items() if tasks.get(script.intent) in wrong - {None}}
 
 
-def _is_reconcilable(row: sqlite3.Row) -> bool:
+def _is_reconcilable(row: sqlite3.Row, accepted: set[str]) -> bool:
+    """Whether asking the vendor again settles a job; a list shows nothing of one whose server was killed too early."""
     script = _script(row)
-    return row["state"] == "unknown" and script is not None and settles(row["vendor"], script.post)
+    if row["state"] != "unknown" or script is None or not settles(row["vendor"], script.post):
+        return False
+    return script.intent in accepted or row["vendor"] not in LISTING
 
 
 def _by_intent(rows: list[sqlite3.Row], charges: list[Charge]) -> tuple[dict[str, sqlite3.Row], list[str]]:

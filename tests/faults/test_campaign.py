@@ -85,7 +85,7 @@ def _check_ends(runner: Runner, scenarios: Sequence[Scenario]) -> None:
     campaign.kill(scenarios)
     assert campaign.tally.violations == []
     # A server may be done before it gets to a point that it reaches only if another one is slower.
-    assert campaign.tally.ends.total() >= 0.7 * len(scenarios)
+    assert campaign.tally.ends.total() >= 0.5 * len(scenarios)
 
 
 @pytest.mark.parametrize("history", HISTORIES)
