@@ -164,7 +164,8 @@ class Poller:
             await self._plan(job, quiet)  # a vendor that asked for a pause gets it, even if a caller waits
             return False
         age = self._now() - (job.polled_at or 0)
-        if not requested and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):
+        learned = job.missing_since is None  # else the latest poll was by a server whose vendor does not know the job
+        if not requested and learned and 0 <= age < _RECENT * self._pauses.get(job.id, 0.0):
             await self._plan(job)
             return False
         if not await self._journal.claim(job.id, self._owner, self._timing.lease, when=OPEN):
