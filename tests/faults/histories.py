@@ -14,12 +14,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from seedance_mcp.jobs.timing import ReconcileTiming
 from tests.faults.behaviours import CHARGES, MODELS, POSTS, PRICE, SLOW_POSTS
 from tests.faults.invariants import Findings, inspect
 from tests.faults.plan import ORDERLY, Folder, Plan
 from tests.faults.runner import Result, Runner
 from tests.faults.scenarios import VENDORS, Scenario
 
+_KEY_LIFETIME = ReconcileTiming().key_lifetime
 _DAY = 86_400.0
 _ENDS = ("intent.after", "submitting.after", "post.body", "post.answer_body", "submitted.after", "reply.after", None)
 """Points at which the first process ends, or none."""
@@ -59,8 +61,9 @@ def repeated_requests(runner: Runner, name: str, rng: random.Random, mutant: str
     )
     first = runner.plan(scenario, folder, settle=False)
     problems = runner.doom(first, folder, result)
-    runner.ports.forget(name)
     for clock in (rng.choice((700.0, 7200.0, 3 * _DAY)), 5 * _DAY):
+        # A vendor remembers keys for as long as they are trusted, and then no longer.
+        runner.ports.forget(name if clock > _KEY_LIFETIME else "nobody")
         problems += runner.recover([replace(first, kill=None, clock=clock)])
     result.findings = inspect(folder, runner.ledger, name, reconciles=False)
     return runner.finish(folder, result, problems)
