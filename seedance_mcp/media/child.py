@@ -50,29 +50,30 @@ async def _run_child(request: bytes, files: Sequence[int], answer: bytearray, on
     """Start a child, and append what it answers. It never outlives this call."""
     command = [sys.executable, "-I", "-S", "-c", _START, *(path for path in sys.path if os.path.isabs(path))]  # noqa: PTH117  (a text)
     # The child's environment has no keys. Its standard input stays open: when it ends, so does the child.
-    with anyio.CancelScope(shield=True):  # a call that is cancelled while it starts one must still know what to end
+    with anyio.CancelScope(shield=True) as scope:  # a call that is cancelled meanwhile must still know what to end
         process = await anyio.open_process(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(),
             pass_fds=files, cwd=os.sep,
         )  # fmt: skip
-    async with process:
-        try:
-            if process.stdin is None or process.stdout is None:
-                return
-            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                await process.stdin.send(request)
-            async for block in process.stdout:
-                answer += block
-                done = _taken(answer)
-                if done is not None and on_done is not None:
-                    await on_done(done)
-                if len(answer) > _LARGEST_REPLY:
+        scope.shield = False
+        async with process:
+            try:
+                if process.stdin is None or process.stdout is None:
                     return
-            await process.wait()
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+                with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                    await process.stdin.send(request)
+                async for block in process.stdout:
+                    answer += block
+                    done = _taken(answer)
+                    if done is not None and on_done is not None:
+                        await on_done(done)
+                    if len(answer) > _LARGEST_REPLY:
+                        return
+                await process.wait()
+            finally:
+                if process.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        process.kill()
 
 
 def _taken(answer: bytearray) -> float | None:
