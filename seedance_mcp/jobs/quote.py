@@ -141,12 +141,13 @@ def make_quote(
         NotConfigured: no vendor has an API key.
     """
     require_vendor(settings)
-    ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
     if order.model is None:
+        ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
         return _first(settings, order, inputs, prices, ranked, affordable)
     model = settings.model(order.model)
     checked = inputs.check(model, order.args)
     if checked.request is None:
+        ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
         raise refusal(Market(settings, prices, inputs.check, affordable), model, order, checked, others)
     cost = price(checked.request, prices)

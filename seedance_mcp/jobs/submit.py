@@ -150,6 +150,7 @@ class Submitter:
                 if submission.submitted is None:
                     outcome = await self._send(submission)
                     submission.submitted = await self._record(submission, outcome)
+                submission.done.set()  # the answer does not wait for what follows
                 await self._report(submission.submitted)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
             submission.error = error
