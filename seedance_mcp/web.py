@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 
 MAX_REDIRECTS = 5
+_PURPOSES = ("submit", "call", "download")
+"""What each client is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,15 @@ class Web:
         Raises:
             SettingError: a proxy or a certificate of the environment, or a base URL, cannot be used.
         """
+        if len(self._clients) == len(_PURPOSES):  # opened, and the settings never change
+            return
         for slug, url in self._base_urls.items():
             try:
                 httpx2.URL(url).raw_host.decode("ascii").encode("idna")
             except (httpx2.InvalidURL, ValueError):
                 raise SettingError(f"The base URL of {slug} is not a URL that can be called: {url!r}.") from None
         try:
-            for purpose in ("submit", "call", "download"):
+            for purpose in _PURPOSES:
                 await anyio.to_thread.run_sync(self._client, purpose)
         except (ImportError, ValueError, OSError, ssl.SSLError, httpx2.InvalidURL) as error:
             raise SettingError(
