@@ -18,6 +18,7 @@ from seedance_mcp.errors import Code, NoSuchTask, SeedanceError, UnexpectedAnswe
 from seedance_mcp.jobs import schedule
 from seedance_mcp.jobs.final_cost import report, settlement
 from seedance_mcp.jobs.journal.model import OPEN
+from seedance_mcp.jobs.pace import Pace
 from seedance_mcp.vendors.vendor import read_snapshot
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Poller:
         self._polling: dict[str, anyio.Event] = {}
         self._errors: dict[str, int] = {}
         self._quiet_until: dict[str, float] = {}
-        self._next_slot: dict[str, float] = {}
+        self._paces: dict[str, Pace] = {}
         self._group: TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -116,10 +117,8 @@ class Poller:
         done = self._polling[job_id] = anyio.Event()
         over = False
         try:
-            job = await self._journal.get(job_id)
-            if job is not None and not job.open and self._accounts.vendor(job):  # its end was seen by another server
-                self._downloader.start(job)
-            over = job is None or not job.open or await self._poll(job, requested=requested)
+            job = await self._current(job_id)
+            over = job is None or await self._poll_in_turn(job, requested=requested)
         except SeedanceError as error:
             log.warning("job %s: %s", job_id, error)
         except Exception:
@@ -133,7 +132,26 @@ class Poller:
             done.set()
             self._on_change(job_id)
 
-    async def _poll(self, job: Job, *, requested: bool) -> bool:
+    async def _current(self, job_id: str) -> Job | None:
+        """Return a job that is still running; if another server has seen its end, its video is downloaded."""
+        job = await self._journal.get(job_id)
+        if job is not None and not job.open and self._accounts.vendor(job):
+            self._downloader.start(job)
+        return job if job is not None and job.open else None
+
+    async def _poll_in_turn(self, job: Job, *, requested: bool) -> bool:
+        """Wait for a turn of the vendor and poll; return whether there is nothing left to poll."""
+        asked = anyio.current_time()
+        async with self._pace(job.vendor).turn(requested=requested) as turn:
+            current = await self._current(job.id) if turn > asked else job
+            return current is None or await self._poll(current, turn, requested=requested)
+
+    def _pace(self, slug: str) -> Pace:
+        if slug not in self._paces:
+            self._paces[slug] = Pace(self._timing.per_second, self._timing.most_per_second)
+        return self._paces[slug]
+
+    async def _poll(self, job: Job, turn: float, *, requested: bool) -> bool:
         """Poll if it is this server's turn; return whether there is nothing left to poll."""
         vendor = self._accounts.vendor(job)
         if vendor is None or job.task_id is None:
@@ -150,13 +168,12 @@ class Poller:
             await self._plan(job, self._timing.fresh)  # another server polls; what it finds is in the journal
             return False
         try:
-            return await self._ask(job, vendor, job.task_id)
+            return await self._ask(job, vendor, job.task_id, turn)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._journal.claim(job.id, self._owner, 0, when=OPEN)  # the next requested poll may be elsewhere
 
-    async def _ask(self, job: Job, vendor: Vendor, task_id: str) -> bool:
-        await self._take_turn(vendor.slug)
+    async def _ask(self, job: Job, vendor: Vendor, task_id: str, turn: float) -> bool:
         retry_after: float | None = None
         try:
             answer = await self._web.call(vendor, vendor.build_status(task_id))
@@ -167,6 +184,7 @@ class Poller:
             return await self._record_missing(job, vendor, error)
         except (VendorUnreachable, UnexpectedAnswer) as error:
             # A failed poll says nothing about the job, whose state stays as it is.
+            self._pace(vendor.slug).reduce(turn)
             self._errors[vendor.slug] = errors = self._errors.get(vendor.slug, 0) + 1
             pause = schedule.after_error(
                 errors, retry_after, self._timing.error_pause, self._timing.longest_error_pause
@@ -176,6 +194,7 @@ class Poller:
             await self._plan(job, pause)
             return False
         self._errors.pop(vendor.slug, None)
+        self._pace(vendor.slug).went_well(turn)
         return await self._record(job, vendor, snapshot)
 
     async def _record_missing(self, job: Job, vendor: Vendor, error: NoSuchTask) -> bool:
@@ -196,14 +215,6 @@ class Poller:
         if await self._journal.move(job.id, "unknown", when=OPEN, task=job.task_id, **changes):
             log.warning("job %s has an unknown outcome: %s", job.id, message)
         return True
-
-    async def _take_turn(self, slug: str) -> None:
-        """Keep to the rate of polls that every vendor tolerates."""
-        now = anyio.current_time()
-        slot = max(now, self._next_slot.get(slug, 0.0))
-        self._next_slot[slug] = slot + 1 / self._timing.per_second
-        if slot > now:
-            await anyio.sleep(slot - now)
 
     async def _record(self, job: Job, vendor: Vendor, found: Snapshot) -> bool:
         now = self._now()

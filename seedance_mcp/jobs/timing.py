@@ -36,7 +36,9 @@ class PollTiming:
     bound: float = 15.0
     """How long a caller waits for a poll."""
     per_second: float = 5.0
-    """Polls per second that one process sends to one vendor."""
+    """Polls per second that one process sends to one vendor at first, and by how much that grows each second."""
+    most_per_second: float = 200.0
+    """What it grows to at most; see `seedance_mcp.jobs.pace`."""
     lease: float = 60.0
     """How long a server holds the right to poll a job."""
     after_failure: float = 30.0

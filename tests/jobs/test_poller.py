@@ -15,6 +15,7 @@ from seedance_mcp.jobs.accounts import Accounts
 from seedance_mcp.jobs.download.downloader import Downloader
 from seedance_mcp.jobs.journal.model import OPEN, Job
 from seedance_mcp.jobs.poller import Poller
+from seedance_mcp.jobs.timing import PollTiming
 from seedance_mcp.vendors.vendor import Answer
 from tests.exception_groups import single_error
 from tests.jobs.services import (
@@ -39,6 +40,7 @@ from tests.jobs.virtual_time import VIRTUAL, now, wall_clock
 pytestmark = pytest.mark.anyio
 
 RUNNING = status("IN_PROGRESS")
+FIVE = PollTiming(most_per_second=5)
 NO_SUCH_TASK = refused(404, "TASK_NOT_FOUND")
 
 
@@ -223,8 +225,8 @@ async def test_nothing_happens_while_there_is_no_job(tmp_path: Path) -> None:
         assert scene.web.poll_times == [1_000_001, 1_000_002]
 
 
-async def test_a_vendor_gets_five_polls_a_second_and_each_vendor_by_itself(tmp_path: Path) -> None:
-    async with polling(tmp_path, interval=100) as scene:
+async def test_a_vendor_gets_five_polls_a_second_at_first_and_each_vendor_by_itself(tmp_path: Path) -> None:
+    async with polling(tmp_path, interval=100, poll=FIVE) as scene:
         for number in range(6):
             await scene.start(f"job-{number}")
         await scene.start("other", model=WITH_KEY["model"])
@@ -234,8 +236,33 @@ async def test_a_vendor_gets_five_polls_a_second_and_each_vendor_by_itself(tmp_p
         assert next(sent.at for sent in scene.web.polls if "taskId" in sent.call.query) == 100
 
 
+async def test_many_open_jobs_are_polled_at_the_rate_that_their_vendor_bears(tmp_path: Path) -> None:
+    async with polling(tmp_path, interval=5) as scene:
+        scene.web.poll_script[:] = [*[RUNNING] * 400, refused(429, retry_after=7), RUNNING]
+        for number in range(100):
+            await scene.start(f"job-{number}")
+        await scene.until(60)
+        times = scene.web.poll_times
+        refused_at = times[400]
+        per_second = [sum(at - 1 <= time < at for time in times) for at in (6, refused_at, refused_at + 8)]
+        assert per_second[0] < per_second[1]
+        assert not [time for time in times if refused_at < time < refused_at + 7]
+        assert per_second[2] < 0.8 * per_second[1]
+
+
+async def test_a_job_whose_end_was_seen_elsewhere_before_its_turn_is_not_polled(tmp_path: Path) -> None:
+    async with polling(tmp_path, interval=100, poll=FIVE) as scene:
+        for number in range(3):
+            await scene.start(f"job-{number}")
+        await scene.until(100.3)
+        await scene.journal.move("job-2", "succeeded", when=OPEN)
+        await scene.until(101)
+        assert [sent.call.query["task_id"] for sent in scene.web.polls] == ["task-job-0", "task-job-1"]
+        assert [job.id for job in scene.downloads.started] == ["job-2"]
+
+
 async def test_the_turns_of_a_vendor_are_not_saved_up(tmp_path: Path) -> None:
-    async with polling(tmp_path) as scene:
+    async with polling(tmp_path, poll=FIVE) as scene:
         for number in range(3):
             await running_job(scene.journal, f"job-{number}")
         for start in (0, 20):
@@ -475,7 +502,7 @@ async def test_a_vendor_in_a_pause_is_not_asked_about_any_job_even_for_a_caller(
             await scene.poller.poll(name)
         assert scene.web.poll_times == [0]
         await scene.until(34)
-        assert scene.web.poll_times == [0, 33, 33.2]
+        assert scene.web.poll_times == [0, 33, 33.4]  # and fewer polls a second than before
 
 
 async def test_the_pause_of_one_vendor_does_not_hold_up_another(tmp_path: Path) -> None:
