@@ -1,22 +1,22 @@
-"""Measure the time from starting the server to its answer to tools/list, beside a one-tool server on the same SDK.
+"""The time from starting a server to its answer to tools/list, and its memory then, beside a one-tool server.
 
     uv run python bench/startup.py [rounds]
 
-All vendors are configured, and the journal has 10,000 jobs. Prints the medians and their ratio. The servers take
-turns, so that other load on the machine affects both.
+All vendors are configured, and the journal has 10,000 jobs. The servers take turns, so that other load on the machine
+affects all of them. `python -m bench start` also measures the servers that people use instead.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from bench.peers import PEERS, installed
+from bench.process import HELLO, Server
+from bench.report import Figure, Result, Skipped, median, table
 from bench.videos import fill
 from seedance_mcp.vendors import known_vendors
 
@@ -30,59 +30,70 @@ async def main():
     async with stdio_server() as (r, w): await server.run(r, w, server.create_initialization_options())
 anyio.run(main)
 """
-HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
-MESSAGES: list[dict[str, object]] = [
-    {"id": 1, "method": "initialize", "params": HELLO},
-    {"method": "notifications/initialized"},
-    {"id": 2, "method": "tools/list"},
-]
+OURS, SDK = "seedance-mcp", "one tool on the bare mcp SDK"
+SECTION = "Start"
 JOBS = 10_000
 
+Command = tuple[list[str], Mapping[str, str]]
 
-def tools_listed(command: list[str], env: dict[str, str]) -> tuple[float, float]:
+
+def all_keys() -> dict[str, str]:
+    """Return an API key for each vendor."""
+    return {f"SEEDANCE_{vendor.env_name}_API_KEY": "bench-key" for vendor in known_vendors().values()}
+
+
+def tools_listed(command: Command) -> tuple[float, float]:
     """Return the milliseconds until the server has listed its tools, and its memory in MiB at that time."""
-    began = time.perf_counter()
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
-    ) as process:
-        assert process.stdin is not None  # noqa: S101  (tells the type checker that it is a pipe)
-        assert process.stdout is not None  # noqa: S101  (tells the type checker that it is a pipe)
-        for message in MESSAGES:
-            process.stdin.write(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")
-        process.stdin.flush()
-        while '"id":2' not in process.stdout.readline().decode().replace(" ", ""):
-            pass
-        took = (time.perf_counter() - began) * 1000
-        status = Path(f"/proc/{process.pid}/status")
-        lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
-        memory = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
-        process.stdin.close()
-        process.wait(10)
-    return took, memory
+    with Server(*command) as server:
+        server.send("initialize", HELLO)
+        server.notify("notifications/initialized")
+        listed = server.send("tools/list")  # at once, as clients do that know the server
+        server.answer(listed)
+        return (server.took() * 1000, server.memory())
+
+
+def run(rounds: int, *, peers: bool = True, jobs: int = JOBS) -> list[Result]:
+    """Measure all servers in turn; the first round only warms the caches."""
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, **all_keys(), "SEEDANCE_STATE_DIR": folder, "SEEDANCE_OUTPUT_DIR": folder}
+        fill(Path(folder), jobs, 0)
+        commands: dict[str, Command] = {
+            SDK: ([sys.executable, "-c", BASELINE], env),
+            OURS: ([sys.executable, "-m", "seedance_mcp"], env),
+        }
+        for peer in PEERS if peers else ():
+            found = installed(peer)
+            if isinstance(found, str):
+                results.append(Skipped(SECTION, f"{peer.name}: time to tools/list", found))
+            else:
+                commands[peer.name] = found
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for turn in range(rounds + 1):
+            for name, command in commands.items():
+                try:
+                    measured = tools_listed(command)
+                except (EOFError, ValueError) as error:
+                    results.append(Skipped(SECTION, f"{name}: time to tools/list", f"it does not start ({error})"))
+                    taken[name] = []
+                    continue
+                if turn:
+                    taken[name].append(measured)
+        for name in [name for name, values in taken.items() if len(values) < rounds]:
+            del taken[name]
+    medians = {name: (median([v[0] for v in values]), median([v[1] for v in values])) for name, values in taken.items()}
+    figures: list[Result] = []
+    for name, (ms, mib) in medians.items():
+        base = medians[SDK] if name != SDK else (None, None)
+        figures.append(Figure(SECTION, f"{name}: time to tools/list", ms, "ms", base[0], SDK))
+        figures.append(Figure(SECTION, f"{name}: memory", mib, "MiB", base[1], SDK))
+    unique = {result.name: result for result in results}
+    return [*figures, *unique.values()]
 
 
 def main() -> None:
-    """Measure both servers and print the result."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    with tempfile.TemporaryDirectory() as folder:
-        keys = {f"SEEDANCE_{vendor.env_name}_API_KEY": "bench-key" for vendor in known_vendors().values()}
-        env = {**os.environ, **keys, "SEEDANCE_STATE_DIR": folder, "SEEDANCE_OUTPUT_DIR": folder}
-        fill(Path(folder), JOBS, 0)
-        commands = {
-            "baseline": [sys.executable, "-c", BASELINE],
-            "seedance-mcp": [sys.executable, "-m", "seedance_mcp"],
-        }
-        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-        for _ in range(rounds + 1):
-            for name, command in commands.items():
-                taken[name].append(tools_listed(command, env))
-    medians: dict[str, tuple[float, float]] = {}
-    for name, (_, *values) in taken.items():  # the first round only warms the caches
-        ms, mib = statistics.median(ms for ms, _ in values), statistics.median(mib for _, mib in values)
-        medians[name] = ms, mib
-        print(f"{name:14} {ms:7.0f} ms  {mib:5.0f} MiB")
-    (base_ms, base_mib), (ms, mib) = medians["baseline"], medians["seedance-mcp"]
-    print(f"ratio          {ms / base_ms:7.2f}     {mib / base_mib:5.2f}")
+    """Measure this server and the one-tool server, and print the result."""
+    print(table(run(int(sys.argv[1]) if len(sys.argv) > 1 else 9, peers=False)))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -29,20 +30,27 @@ RUNS = 5
 
 def fill(folder: Path, ended: int, still_open: int) -> None:
     """Write a journal with so many jobs, a thousand of them a day."""
+    now, every = time.time(), ended + still_open
+    _write(folder, ((n, now - 90 * (every - n), n >= ended, MODELS[n % len(MODELS)]) for n in range(every)))
+
+
+def open_jobs(folder: Path, submitted: Sequence[float]) -> None:
+    """Write a journal with jobs of one vendor that were submitted at these times (Unix seconds)."""
+    _write(folder, ((n, at, True, MODELS[0]) for n, at in enumerate(submitted)))
+
+
+def _write(folder: Path, jobs: Iterable[tuple[int, float, bool, str]]) -> None:
     SqliteJournal(folder).close()
     db = sqlite3.connect(folder / "journal.sqlite3")
     defaults = {f.name: f.default for f in fields(Job) if isinstance(f.default, None | int | float | bool)}
-    now = time.time()
-    for number in range(ended + still_open):
-        is_open, model = number >= ended, MODELS[number % len(MODELS)]
-        created = now - 90 * (ended + still_open - number)
+    for number, created, is_open, model in jobs:
         insert(
             db,
             defaults
             | {
                 "id": new_id(), "state": "running" if is_open else "succeeded", "vendor": model.partition("/")[0],
                 "model": model, "request": {"prompt": f"a fox {number}", "duration": 5}, "request_hash": str(number),
-                "created_at": created, "updated_at": created, "owner": "bench", "submitted_at": created + 1,
+                "created_at": created, "updated_at": created, "owner": "bench", "submitted_at": created,
                 "finished_at": None if is_open else created + 90, "task_id": f"task-{number}",
                 "day": time.strftime("%Y-%m-%d", time.localtime(created)), "spent": 0 if is_open else 500_000,
                 "reserved": 500_000 if is_open else 0, "url": None if is_open else f"https://cdn.example.com/{number}.mp4",
