@@ -3,7 +3,7 @@
     python -m bench.vendor
 
 Prints its port. A prompt is answered with the task `task-<prompt>`. `/ready` with a JSON object sets at which time
-(Unix seconds) each task is ready; other tasks run for ever. `/log` returns what arrived since the last time.
+(Unix seconds) each task is ready; other tasks never are. `/log` returns what arrived since the last time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 _ready: dict[str, float] = {}
@@ -31,7 +31,7 @@ class _Connection(asyncio.Protocol):
         self._first = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if not self._data:
@@ -50,9 +50,7 @@ class _Connection(asyncio.Protocol):
         status, answer = _answer(head.partition(b"\r\n")[0].decode(), bytes(body), self._first)
         out = json.dumps(answer).encode()
         kind = b"content-type: application/json\r\n"
-        self._transport.write(  # type: ignore[attr-defined]
-            b"HTTP/1.1 %d OK\r\n%scontent-length: %d\r\n\r\n%s" % (status, kind, len(out), out)
-        )
+        self._transport.write(b"HTTP/1.1 %d OK\r\n%scontent-length: %d\r\n\r\n%s" % (status, kind, len(out), out))
 
 
 def _answer(line: str, body: bytes, first: float) -> tuple[int, Any]:

@@ -87,7 +87,7 @@ def make_parts(
     submitter = Submitter(journal, web, accounts, lock.id, on_submitted=on_submitted, timing=timing)
     uploader = Uploader(settings, web, timing.uploads)
     reconciler = Reconciler(
-        journal, accounts, submitter.submit, uploader.as_sent, functools.partial(caps, settings), timing
+        journal, accounts, submitter.repeat, uploader.as_sent, functools.partial(caps, settings), timing
     )
     price_lists = PriceLists(settings, web, timing)
     return Parts(

@@ -117,7 +117,7 @@ class JobService:
     # -- paying ---------------------------------------------------------------------------------------------------
 
     async def create(self, quote: Quote, *, agreed: bool = False) -> Admission:
-        """Pay for a quote: upload its files, record the intent, send it once, record the outcome.
+        """Pay for a quote: upload its files, record it, send it once, record the outcome.
 
         Where this call is cancelled before the POST begins, nothing is sent and the job is abandoned. After that the
         submission goes on, and the journal gets its outcome. A model without a price in USD is paid for only where
@@ -138,13 +138,10 @@ class JobService:
         limits = caps(self.settings, quote.order.max_cost, chosen=chosen)
         account = self._parts.accounts.id(quote.vendor.slug)
         new = quote.new_job(owner=self._lock.id, account=account, cap=limits.one_video)
-        admission = await self._journal.admit(new, limits)
-        if admission.duplicate:
-            return admission
-        job = await self._parts.submitter.submit(admission.job, request, quote.vendor)
-        if self._group is not None and self._parts.reconciler.can(job):
-            self._group.start_soon(self._parts.reconciler.keep_trying, job)
-        return Admission(job)
+        admission = await self._parts.submitter.create(new, limits, request, quote.vendor)
+        if not admission.duplicate and self._group is not None and self._parts.reconciler.can(admission.job):
+            self._group.start_soon(self._parts.reconciler.keep_trying, admission.job)
+        return admission
 
     async def resolve(self, job_id: str, task_id: str | None) -> Job:
         """Settle a job by hand: it is the vendor's task `task_id`, or was not charged (None).

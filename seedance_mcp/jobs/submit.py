@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import lowlevel
 
 from seedance_mcp.errors import Code, JournalError, Stopping
-from seedance_mcp.jobs.journal.model import STOPPED
+from seedance_mcp.jobs.journal.model import STOPPED, Admission
 from seedance_mcp.jobs.outcome import Outcome, read_outcome
 from seedance_mcp.jobs.recorder import Recorder, Sent
 from seedance_mcp.vendors.refusals import classify
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from seedance_mcp.catalog.request import VideoRequest
     from seedance_mcp.jobs.accounts import Accounts
-    from seedance_mcp.jobs.journal.model import Job, Journal
+    from seedance_mcp.jobs.journal.budget import Caps
+    from seedance_mcp.jobs.journal.model import Job, Journal, NewJob
     from seedance_mcp.jobs.timing import Timing
     from seedance_mcp.vendors.vendor import Answer, Call, Vendor
     from seedance_mcp.web import Web
@@ -39,9 +41,11 @@ _LAST_WRITE = 0.25
 class _Submission:
     """A submission that is under way."""
 
-    job: Job
+    job_id: str
     call: Call
     vendor: Vendor
+    begin: Callable[[], Awaitable[tuple[Job, bool]]]
+    """Moves the job to `submitting`; returns it as it is then, and whether its POST is to be sent."""
     first: bool
     """Whether this is the job's first POST, and not a repeat with its idempotency key."""
     done: anyio.Event = field(default_factory=anyio.Event)
@@ -78,29 +82,63 @@ class Submitter:
         """Run submissions in tasks of a group from now on."""
         self._group = group
 
-    async def submit(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
-        """Send an admitted job and write down what became of it. Returns the job in its new state.
+    async def create(self, new: NewJob, caps: Caps, request: VideoRequest, vendor: Vendor) -> Admission:
+        """Admit a job, send it, and write down what became of it. Returns it in its new state, or its duplicate.
 
-        Where this call is cancelled before the POST begins, the job is abandoned and nothing is sent; after that, the
-        submission goes on. A job whose outcome is unknown is sent again only to a
-        vendor with an idempotency key and with the account of the job, where the repeat returns the first task. If
-        such a repeat is refused, that says nothing about the first POST, so the job stays unknown.
+        One transaction reserves the money and makes the job `submitting`, and is durable before the POST begins.
+        Where this call is cancelled before that, the job is abandoned and nothing is sent; after that, the submission
+        goes on.
 
         Raises:
+            OverBudget, KeyReused: see `Journal.admit`.
             Stopping: the server stops before the outcome is known.
-            JournalError: the outcome cannot be written down; the error says what it is.
+            JournalError: the job cannot be admitted, or the outcome not be written down; the error says what it is.
         """
-        first = job.state != "unknown"
-        if not first and not (vendor.idempotency_header and self._accounts.payer(job) is vendor):
+
+        async def admit() -> tuple[Job, bool]:
+            admission = await self._journal.admit(new, caps)
+            return admission.job, not admission.duplicate
+
+        job = await self._submit(new.id, request, vendor, admit, first=True)
+        return Admission(job, duplicate=job.id != new.id)
+
+    async def repeat(self, job: Job, request: VideoRequest, vendor: Vendor) -> Job:
+        """Send a job whose outcome is unknown again, and write down what became of it. Returns it in its new state.
+
+        Only to a vendor with an idempotency key and with the account of the job, where the repeat returns the first
+        task. If the repeat is refused, that says nothing about the first POST, so the job stays unknown.
+
+        Raises:
+            Stopping, JournalError: as for `create`.
+        """
+        if not (vendor.idempotency_header and self._accounts.payer(job) is vendor):
             raise ValueError(f"sending {job.id} to {vendor.slug} again could pay twice")
+
+        async def move() -> tuple[Job, bool]:
+            account = self._accounts.id(vendor.slug)
+            moved = await self._journal.move(
+                job.id, "submitting", when=("unknown",), owner=self._owner, account=account
+            )
+            return moved or await self._journal.get(job.id) or job, moved is not None  # else it was settled elsewhere
+
+        return await self._submit(job.id, request, vendor, move, first=False)
+
+    async def _submit(
+        self,
+        job_id: str,
+        request: VideoRequest,
+        vendor: Vendor,
+        begin: Callable[[], Awaitable[tuple[Job, bool]]],
+        *,
+        first: bool,
+    ) -> Job:
+        """Run a submission in a task of its own, and wait for its end."""
         if self._group is None or self._stopping.is_set():
-            if first:
-                self._recorder.never_sent(job.id)
             raise Stopping("The server is stopping.")
         call = vendor.build_submit(request)
         if vendor.idempotency_header:
-            call = replace(call, headers={**call.headers, vendor.idempotency_header: job.id})
-        submission = self._under_way[job.id] = _Submission(job, call, vendor, first)
+            call = replace(call, headers={**call.headers, vendor.idempotency_header: job_id})
+        submission = self._under_way[job_id] = _Submission(job_id, call, vendor, begin, first)
         self._group.start_soon(self._run, submission)
         try:
             await submission.done.wait()
@@ -111,8 +149,8 @@ class Submitter:
             raise submission.error
         if submission.submitted is None:
             raise Stopping(
-                f"The server is stopping, and job {job.id} may be running and billed.",
-                next_step=f"Do NOT call create_video again; call check_video with job_id {job.id}.",
+                f"The server is stopping, and job {job_id} may be running and billed.",
+                next_step=f"Do NOT call create_video again; call check_video with job_id {job_id}.",
             )
         return submission.submitted
 
@@ -137,21 +175,33 @@ class Submitter:
     async def _run(self, submission: _Submission) -> None:
         try:
             with submission.scope:
-                submission.submitted = await self._begin(submission)
-                if submission.submitted is None:
-                    outcome = await self._send(submission)
-                    submission.submitted = await self._record(submission, outcome)
-                await self._report(submission.submitted)
+                job, to_send = await self._begin(submission)
+                if to_send:
+                    outcome = await self._send(submission, job)
+                    job = await self._record(submission, job, outcome)
+                submission.submitted = job
+                if to_send or not submission.first:  # not the job of which this would be a duplicate
+                    await self._report(job)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
             submission.error = error
         finally:
-            self._under_way.pop(submission.job.id, None)
+            self._under_way.pop(submission.job_id, None)
             submission.done.set()
 
-    async def _record(self, submission: _Submission, outcome: Outcome | None) -> Job:
+    async def _begin(self, submission: _Submission) -> tuple[Job, bool]:
+        try:
+            began = await submission.begin()
+        except JournalError:
+            if submission.first:  # whatever the journal has of it now
+                self._recorder.never_sent(submission.job_id)
+            raise
+        await lowlevel.cancel_shielded_checkpoint()  # a caller who gave up meanwhile is heard first
+        return began
+
+    async def _record(self, submission: _Submission, job: Job, outcome: Outcome | None) -> Job:
         if outcome is None:
-            return await self._recorder.abandon(submission.job)
-        sent = Sent(submission.job, submission.vendor, submission.first)
+            return await self._recorder.abandon(job)
+        sent = Sent(job, submission.vendor, submission.first)
         return await self._recorder.record(sent, outcome, pause=self._stops_within)
 
     async def _report(self, job: Job) -> None:
@@ -160,25 +210,6 @@ class Submitter:
             await self._on_submitted(job)
         except Exception:
             log.exception("job %s is %s, and is tracked later", job.id, job.state)  # housekeeping adopts it
-
-    # -- before the POST ------------------------------------------------------------------------------------------
-
-    async def _begin(self, submission: _Submission) -> Job | None:
-        """Move the job to `submitting`; return it as it is where another process has settled it meanwhile."""
-        job = submission.job
-        account = self._accounts.id(submission.vendor.slug)
-        try:
-            moved = await self._journal.move(
-                job.id, "submitting", when=(job.state,), owner=self._owner, account=account
-            )
-        except JournalError:
-            if submission.first:
-                self._recorder.never_sent(job.id)
-            raise
-        if moved is None:
-            return await self._journal.get(job.id) or job
-        submission.job = moved
-        return None
 
     async def catch_up(self) -> None:
         """Write down what the journal could not take when it happened: jobs that were never sent, and outcomes.
@@ -190,7 +221,7 @@ class Submitter:
 
     # -- the POST -------------------------------------------------------------------------------------------------
 
-    async def _send(self, submission: _Submission) -> Outcome | None:
+    async def _send(self, submission: _Submission, job: Job) -> Outcome | None:
         """Send the POST and return what became of it; None if it was withdrawn before it began."""
         vendor, begun = submission.vendor, False
         unsent, busy = iter(self._timing.unsent_pauses), iter(self._timing.busy_pauses)
@@ -211,7 +242,7 @@ class Submitter:
             except OutcomeUnknown as error:
                 return Outcome(ambiguous=str(error))
             except BaseException:  # most likely cancelled at shutdown: the request may have been sent
-                await self._recorder.unknown(submission.job, STOPPED)
+                await self._recorder.unknown(job, STOPPED)
                 raise
             begun = True
             outcome = _read(vendor, answer)

@@ -113,7 +113,6 @@ async def _fill(folder: Path) -> None:
             "account",
         )
         await journal.admit(new, Caps())
-        await journal.move(job_id, "submitting", when=("intent",))
         state = changes.pop("state", "succeeded")
         await journal.move(job_id, state, when=("submitting",), **changes)
 

@@ -22,7 +22,7 @@ from tests.faults.runner import Result, Runner
 from tests.faults.scenarios import VENDORS, Scenario
 
 _DAY = 86_400.0
-_ENDS = ("intent.after", "submitting.after", "post.body", "post.answer_body", "submitted.after", "reply.after", None)
+_ENDS = ("submitting.after", "post.body", "post.answer_body", "submitted.after", "reply.after", None)
 """Points at which the first process ends, or none."""
 _POSTS = tuple(name for name, each in POSTS.items() if name not in SLOW_POSTS and not each.own_port)
 _MAY_RUN = tuple(post for post in _POSTS if POSTS[post].outcome != "rejected" and post != "accept_with_an_earlier_id")

@@ -31,7 +31,7 @@ from seedance_mcp.jobs.reconcile import Reconciler
 from seedance_mcp.vendors.vendor import Answer, Call, Vendor
 from seedance_mcp.web import SentFile, Web
 
-_TRANSACTIONS = ("intent", "submitting", "submitted", "rejected", "unknown", "running", "ended", "lease", "saved")
+_TRANSACTIONS = ("submitting", "submitted", "rejected", "unknown", "running", "ended", "lease", "saved")
 JOURNAL = tuple(f"{name}.{moment}" for name in _TRANSACTIONS for moment in ("before", "in", "commit", "after"))
 POST = (
     "post.before",
@@ -227,7 +227,7 @@ def _wrap_journal(killer: Killer) -> None:
         name = _transaction(changes)
         return f"reconcile.{name}" if "unknown" in when and killer.reconciling else name
 
-    wrap("_admit", lambda *_: "intent")
+    wrap("_admit", lambda *_: "submitting")
     wrap("_change", of_change)
     wrap("_readmit", lambda *_: "readmit")
     wrap("_accept", lambda *_: "reconcile.submitted" if killer.reconciling else "submitted")

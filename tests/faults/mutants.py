@@ -176,35 +176,14 @@ def key_in_the_request(surgeon: Surgeon) -> None:
 
 
 def answer_before_the_journal(surgeon: Surgeon) -> None:
-    """The job is admitted and submitted while its intent is still only in memory."""
-    admit = cast(_Admit, private(SqliteJournal, "_admit"))
-    change = cast(_Change, private(SqliteJournal, "_change"))
-    in_memory: dict[str, tuple[NewJob, Caps]] = {}
+    """The job is submitted while its row is still only in memory."""
 
-    def row(new: NewJob, state: str) -> Job:
+    def admitting(_: SqliteJournal, new: NewJob, __: Caps) -> Admission:
         now = time.time()
-        values = (new.id, state, new.vendor, new.model, new.request, new.request_hash, now, now, new.owner, "")
-        return Job(*values, reserved=new.reserve or 0)
-
-    def admitting(_: SqliteJournal, new: NewJob, caps: Caps) -> Admission:
-        in_memory[new.id] = new, caps
-        return Admission(row(new, "intent"))
-
-    def changing(
-        self: SqliteJournal, job_id: str, changes: dict[str, Any], when: tuple[str, ...], *task: str | None
-    ) -> Job | None:
-        if job_id not in in_memory:
-            return change(self, job_id, changes, when, *task)
-        state, (new, caps) = changes.get("state"), in_memory[job_id]
-        if state == "submitting":
-            return row(new, "submitting")
-        del in_memory[job_id]
-        if state in {"rejected", "unknown"}:  # an accepted job that has no row gets one by itself
-            admit(self, new, caps)
-        return change(self, job_id, changes, (), *task)
+        values = (new.id, "submitting", new.vendor, new.model, new.request, new.request_hash, now, now, new.owner, "")
+        return Admission(Job(*values, reserved=new.reserve or 0))  # once it is accepted or unknown, it gets a row
 
     surgeon.replace(SqliteJournal, "_admit", admitting)
-    surgeon.replace(SqliteJournal, "_change", changing)
 
 
 def yesterday_comes_back(surgeon: Surgeon) -> None:

@@ -34,6 +34,8 @@ _SILENT = {
 }
 _NEVER_COMPLETE = {*_SILENT, "accept_then_truncate", "accept_then_drip_without_end"}
 _EARLIER_ID = {"accept_with_an_earlier_id"}
+_BUSY = {"refuse_409"}
+"""What the vendor with idempotency keys documents as "busy", so that the outcome is known."""
 _OWN_PORT = {name for name, each in POSTS.items() if each.own_port}
 _NEVER_AT: dict[str, set[str]] = {
     "post": _OWN_PORT,
@@ -41,18 +43,18 @@ _NEVER_AT: dict[str, set[str]] = {
     "post.answer_head": _SILENT,
     "post.answer_body": _NEVER_COMPLETE,
     "post.read": _NEVER_COMPLETE,
-    "reconcile.submitted.before": {*_OWN_PORT, *_EARLIER_ID},
-    "reconcile.submitted.in": {*_OWN_PORT, *_EARLIER_ID},
-    "reconcile.submitted.after": {*_OWN_PORT, *_EARLIER_ID},
+    "reconcile.submitted.before": {*_OWN_PORT, *_EARLIER_ID, *_BUSY},
+    "reconcile.submitted.in": {*_OWN_PORT, *_EARLIER_ID, *_BUSY},
+    "reconcile.submitted.after": {*_OWN_PORT, *_EARLIER_ID, *_BUSY},
     # Unknown only where the account has an earlier job, which a scenario of one job has not.
     "running": _EARLIER_ID,
     "unknown": _EARLIER_ID,
-    "reconcile": _EARLIER_ID,
-    "readmit": _EARLIER_ID,
+    "reconcile": {*_EARLIER_ID, *_BUSY},
+    "readmit": {*_EARLIER_ID, *_BUSY},
 }
 """Behaviours under which a point, or any point of a part, is never reached."""
 _LEFTOVERS = {
-    "recover": ("intent.after", "submitting.after", "post.body", "post.before"),
+    "recover": ("submitting.after", "post.body", "post.before"),
     "recover.in": ("poll.answered", "download.block"),
     "recover.commit": ("poll.answered", "download.block"),
 }

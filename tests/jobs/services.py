@@ -17,7 +17,7 @@ from seedance_mcp.catalog.order import Order
 from seedance_mcp.catalog.request import VideoRequest
 from seedance_mcp.errors import JournalError
 from seedance_mcp.jobs.journal.budget import Caps
-from seedance_mcp.jobs.journal.model import Job, NewJob
+from seedance_mcp.jobs.journal.model import Admission, Job, NewJob
 from seedance_mcp.jobs.journal.process_lock import ProcessLock
 from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 from seedance_mcp.jobs.journal.sqlite_file import SqliteFile
@@ -130,19 +130,24 @@ class InlineJournal(SqliteJournal):
         self.failures: list[Exception] = []
         """Raised by the next writes of what became of a POST, one each."""
         self.early_failures: list[Exception] = []
-        """Raised by the next moves to `submitting` or `abandoned`, one each."""
+        """Raised by the next admissions, which are committed, and moves to `abandoned`, one each."""
         self.delay = 0.0
-        """Seconds that a move to `submitting` takes."""
+        """Seconds that an admission takes."""
         self.broken_durations = False
+
+    async def admit(self, new: NewJob, caps: Caps) -> Admission:
+        admission = await super().admit(new, caps)
+        if self.early_failures:  # the error can come after the commit
+            raise self.early_failures.pop(0)
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(self.delay)
+        return admission
 
     async def move(self, job_id: str, state: str, *, when: Sequence[str], **changes: Any) -> Job | None:
         if self.failures and state in {"rejected", "unknown"}:
             raise self.failures.pop(0)
-        if self.early_failures and state in {"submitting", "abandoned"}:
+        if self.early_failures and state == "abandoned":
             raise self.early_failures.pop(0)
-        if state == "submitting" and self.delay:
-            with anyio.CancelScope(shield=True):
-                await anyio.sleep(self.delay)
         return await super().move(job_id, state, when=when, **changes)
 
     async def accept(self, job: Job, task_id: str, **changes: Any) -> Job | None:
@@ -328,10 +333,17 @@ async def admitted(journal: SqliteJournal, job_id: str = "job-1", **changes: Any
     return (await journal.admit(new_job(job_id, **changes), Caps())).job
 
 
+async def intent(journal: SqliteJournal, job_id: str = "job-1", **changes: Any) -> Job:
+    """Return a job as an older version left it, before anything was sent."""
+    await admitted(journal, job_id, **changes)
+    job = await journal.move(job_id, "intent", when=("submitting",))
+    assert job
+    return job
+
+
 async def running_job(journal: SqliteJournal, job_id: str = "job-1", **changes: Any) -> Job:
     """Return a job that the vendor has accepted just now as the task `task-<id>`."""
     await admitted(journal, job_id, **changes)
-    await journal.move(job_id, "submitting", when=("intent",))
     job = await journal.move(
         job_id, "submitted", when=("submitting",), task_id=f"task-{job_id}", submitted_at=wall_clock()
     )
@@ -342,7 +354,6 @@ async def running_job(journal: SqliteJournal, job_id: str = "job-1", **changes: 
 async def unknown_job(journal: SqliteJournal, job_id: str = "job-1", **changes: Any) -> Job:
     """Return a job whose outcome is unknown."""
     await admitted(journal, job_id, **changes)
-    await journal.move(job_id, "submitting", when=("intent",))
     job = await journal.move(job_id, "unknown", when=("submitting",), error_message="connection lost")
     assert job
     return job

@@ -188,7 +188,7 @@ def test_two_equal_calls_never_make_two_jobs_whatever_happens_between_them(
     first = admit(quotes[0])
     assert not first.duplicate
     if state:
-        runner.run(opened.move(first.job.id, state, when=("intent",)))
+        runner.run(opened.move(first.job.id, state, when=("submitting",)))
     again = admit(quotes[1])
     assert (again.duplicate, again.job.id) == (True, first.job.id)
     paid = admit(quotes[1], allow_duplicate=True)

@@ -26,6 +26,7 @@ from tests.jobs.services import (
     accepted,
     admitted,
     create,
+    intent,
     never,
     quote,
     refused,
@@ -211,7 +212,7 @@ async def test_a_service_that_does_not_run_sends_nothing(tmp_path: Path) -> None
             await idle.create(await quote(scene.service))
         assert scene.web.posts == []
         await idle.recover()
-        assert [job.state for job in (await scene.journal.page((), 10, None)).jobs] == ["abandoned"]
+        assert (await scene.journal.page((), 10, None)).jobs == []
         lock.release()
 
 
@@ -537,14 +538,13 @@ async def test_a_service_recovers_at_its_start_and_every_half_a_minute(
 ) -> None:
     async with journal_of(tmp_path) as journal:
         await admitted(journal, "sending")
-        await journal.move("sending", "submitting", when=("intent",))
-        await admitted(journal, "intended")
+        await intent(journal, "intended")
     async with scripted_service(tmp_path) as scene:
         sending, intended = await scene.service.get("sending"), await scene.service.get("intended")
         assert (sending.state, sending.reserved) == ("unknown", 570_000)
         assert (intended.state, intended.reserved) == ("abandoned", 0)
         assert "job sending was left by a stopped server: now unknown" in caplog.text
-        await admitted(scene.journal, "later")
+        await intent(scene.journal, "later")
         await anyio.sleep(29)
         assert (await scene.service.get("later")).state == "intent"
         await anyio.sleep(1.5)
@@ -555,7 +555,6 @@ async def test_a_service_recovers_at_its_start_and_every_half_a_minute(
 async def test_what_a_dead_server_left_is_asked_about_where_that_is_free(tmp_path: Path) -> None:
     async with journal_of(tmp_path) as journal:
         await admitted(journal, "sending", model=WITH_KEY["model"])
-        await journal.move("sending", "submitting", when=("intent",))
     async with scripted_service(tmp_path, [with_key("task-7")]) as scene:
         await anyio.sleep(3)
         assert (await scene.service.get("sending")).task_id == "task-7"
@@ -576,7 +575,7 @@ async def test_every_call_about_a_job_settles_what_dead_servers_left(tmp_path: P
                 await unknown_job(scene.journal, "lost")
             await admitted(scene.journal, f"left-{number}")
             await call()
-            assert (await scene.service.get(f"left-{number}")).state == "abandoned"
+            assert (await scene.service.get(f"left-{number}")).state == "unknown"
 
 
 async def test_a_live_job_of_this_process_is_not_recovered(tmp_path: Path) -> None:
@@ -656,7 +655,7 @@ async def test_trouble_with_the_housekeeping_is_logged_and_does_not_end_the_serv
         await admitted(scene.journal, "left")
         await running_job(scene.journal)
         await anyio.sleep(45)
-        assert (await scene.service.get("left")).state == "abandoned"
+        assert (await scene.service.get("left")).state == "unknown"
         assert scene.web.polls
 
 

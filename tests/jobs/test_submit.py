@@ -33,7 +33,6 @@ from tests.jobs.services import (
     Step,
     accepted,
     account,
-    admitted,
     create,
     never,
     new_job,
@@ -70,13 +69,14 @@ class Post:
     submitted: list[Job]
     """The jobs that were reported as submitted."""
 
-    async def submit(self, job: Job, model: str = MINI["model"]) -> Job:
-        return await self.submitter.submit(job, request(model), vendor_of(model))
+    async def repeat(self, job: Job, model: str = MINI["model"]) -> Job:
+        return await self.submitter.repeat(job, request(model), vendor_of(model))
 
     async def one(self, **changes: Any) -> Job:
-        """Admit one job and submit it."""
+        """Create one job."""
         model = changes.get("model", MINI["model"])
-        return await self.submit(await admitted(self.journal, **changes), model)
+        new = new_job(**{"job_id": "job-1", **changes})
+        return (await self.submitter.create(new, Caps(), request(model), vendor_of(model))).job
 
 
 @asynccontextmanager
@@ -354,7 +354,7 @@ async def test_an_unknown_job_is_never_sent_to_a_vendor_without_an_idempotency_k
     async with posting(tmp_path, [accepted()]) as post:
         job = await unknown_job(post.journal)
         with pytest.raises(ValueError, match="sending job-1 to seedanceapi again could pay twice"):
-            await post.submit(job)
+            await post.repeat(job)
         assert post.web.posts == []
         assert await post.journal.get(job.id) == job
 
@@ -363,7 +363,7 @@ async def test_the_repeat_carries_the_key_of_the_first_post(tmp_path: Path) -> N
     async with posting(tmp_path, [LOST, with_key("task-7")]) as post:
         lost = await post.one(model=WITH_KEY["model"])
         assert lost.state == "unknown"
-        found = await post.submit(lost, WITH_KEY["model"])
+        found = await post.repeat(lost, WITH_KEY["model"])
         assert (found.state, found.task_id, found.error_code, found.error_message) == (
             "submitted",
             "task-7",
@@ -394,11 +394,11 @@ async def test_a_repeat_that_fails_says_nothing_about_the_first_post(tmp_path: P
     step, message = REPEATS[repeat]
     async with posting(tmp_path, [step]) as post:
         lost = await unknown_job(post.journal, model=WITH_KEY["model"])
-        job = await post.submit(lost, WITH_KEY["model"])
+        job = await post.repeat(lost, WITH_KEY["model"])
         assert (job.state, job.reserved, job.finished_at) == ("unknown", 570_000, None)
         # The first message is what a person needs in order to settle it.
         assert (job.error_code, job.error_message) == ("unknown_outcome", f"connection lost; since then: {message}")
-        again = await post.submit(job, WITH_KEY["model"])
+        again = await post.repeat(job, WITH_KEY["model"])
         assert again.error_message == job.error_message
 
 
@@ -406,7 +406,7 @@ async def test_a_job_that_another_process_has_settled_meanwhile_is_not_sent(tmp_
     async with posting(tmp_path, [with_key()]) as post:
         lost = await unknown_job(post.journal, model=WITH_KEY["model"])
         settled = await post.journal.move(lost.id, "submitted", when=("unknown",), task_id="task-9")
-        assert await post.submit(lost, WITH_KEY["model"]) == settled
+        assert await post.repeat(lost, WITH_KEY["model"]) == settled
         assert post.web.posts == []
 
 
@@ -459,7 +459,7 @@ async def test_a_failure_after_the_outcome_is_written_down_is_not_one_of_the_sub
     submitter = Submitter(journal, web, Accounts(settings), OWNER, on_submitted=fails, timing=VIRTUAL_TIMING)
     async with anyio.create_task_group() as group:
         submitter.open(group)
-        job = await submitter.submit(await admitted(journal), request(), vendor_of(MINI["model"]))
+        job = (await submitter.create(new_job("job-1"), Caps(), request(), vendor_of(MINI["model"]))).job
         assert (job.state, job.task_id) == ("submitted", "task-7")
     journal.close()
 
@@ -746,10 +746,9 @@ async def test_a_stop_before_the_request_begins_rejects_the_job(tmp_path: Path) 
 
 async def test_a_job_whose_journal_was_locked_until_the_stop_is_over_is_not_sent(tmp_path: Path) -> None:
     async with posting(tmp_path, [accepted()]) as post:
-        new = await admitted(post.journal)
         post.journal.delay = 2.0
         with anyio.move_on_after(0.2):
-            await post.submit(new)
+            await post.one()
         await post.submitter.stop(1.3)
         await anyio.sleep(5)
         job = await post.journal.get("job-1")
@@ -777,7 +776,7 @@ async def test_nothing_is_sent_once_a_stop_has_begun(tmp_path: Path) -> None:
         assert post.web.posts == []
 
 
-async def test_an_intent_whose_journal_was_locked_is_abandoned_at_the_next_chance(tmp_path: Path) -> None:
+async def test_a_job_whose_admission_failed_after_its_commit_is_abandoned_at_the_next_chance(tmp_path: Path) -> None:
     async with posting(tmp_path, [accepted()]) as post:
         post.journal.early_failures += [DISK_FULL, DISK_FULL]
         with pytest.raises(JournalError, match="disk full"):
@@ -786,7 +785,7 @@ async def test_an_intent_whose_journal_was_locked_is_abandoned_at_the_next_chanc
             await post.submitter.catch_up()  # still locked
         job = await post.journal.get("job-1")
         assert job
-        assert (job.state, job.reserved) == ("intent", 570_000)
+        assert (job.state, job.reserved) == ("submitting", 570_000)
         await post.submitter.catch_up()
         job = await post.journal.get("job-1")
         assert job
@@ -806,7 +805,7 @@ async def test_an_unknown_job_of_another_account_is_never_sent_again(tmp_path: P
         noted = await post.journal.note(lost.id, account=other)
         assert noted
         with pytest.raises(ValueError, match="could pay twice"):
-            await post.submit(noted, WITH_KEY["model"])
+            await post.repeat(noted, WITH_KEY["model"])
         assert post.web.posts == []
 
 

@@ -1,10 +1,13 @@
 """What every journal stores and promises, independent of its database.
 
-    intent ──▶ submitting ──▶ submitted ──▶ queued / running ──▶ succeeded | failed | cancelled | expired
-      │             │ refused, or provably not sent: rejected (reservation released)
-      │             └▶ unknown (ambiguous, or its process died): reservation KEPT
-      │                   └▶ submitted, when the outcome becomes known
-      └▶ abandoned (its process died before anything was sent)
+    submitting ──▶ submitted ──▶ queued / running ──▶ succeeded | failed | cancelled | expired
+      │ refused, or provably not sent: rejected (reservation released)
+      │ cancelled before anything was sent: abandoned (reservation released)
+      └▶ unknown (ambiguous, or its process died): reservation KEPT
+            └▶ submitted, when the outcome becomes known
+
+A job is `submitting` before its POST begins. In a journal of an older version it can also be `intent`: then nothing was
+sent, and it is abandoned.
 
 Each step is durable before the next one begins, so the journal shows how far a killed process got.
 """
@@ -186,7 +189,7 @@ class Journal(Protocol):
     """A journal. Each method is one transaction, which cancellation does not interrupt."""
 
     async def admit(self, new: NewJob, caps: Caps) -> Admission:
-        """Reserve the money and write the intent, or return the existing job of the same call or the same request.
+        """Reserve the money and write down a job that is being submitted, or return the existing one of the same call.
 
         Raises:
             OverBudget: a cap would be exceeded.

@@ -81,10 +81,10 @@ class SqliteJournal:
             if earlier is None:
                 budget.admit(new.reserve, caps, spending_of(db, day), new.model)
                 values = {f.name: f.default for f in fields(Job)} | {
-                    "id": new.id, "state": "intent", "vendor": new.vendor, "model": new.model, "request": new.request,
-                    "request_hash": new.request_hash, "created_at": now, "updated_at": now, "owner": new.owner,
-                    "day": day.day, "account": new.account, "price": new.price, "unit_usd": new.unit_usd,
-                    "reserved": new.reserve or 0, "unpriced": new.reserve is None,
+                    "id": new.id, "state": "submitting", "vendor": new.vendor, "model": new.model,
+                    "request": new.request, "request_hash": new.request_hash, "created_at": now, "updated_at": now,
+                    "owner": new.owner, "day": day.day, "account": new.account, "price": new.price,
+                    "unit_usd": new.unit_usd, "reserved": new.reserve or 0, "unpriced": new.reserve is None,
                     "asked_hash": new.asked_hash, "cap": new.cap,
                 }  # fmt: skip
                 insert(db, values)

@@ -54,7 +54,6 @@ class Servers:
         """Return a succeeded job whose video is at the host."""
         new = NewJob(job_id, "12ai", "12ai/seedance-2-official", {"prompt": "rain"}, job_id, "nobody", 10, None, "mine")
         await self.journal.admit(new, Caps())
-        await self.journal.move(job_id, "submitting", when=("intent",))
         await self.journal.move(job_id, "submitted", when=("submitting",), task_id="task-1")
         await self.journal.move(job_id, "succeeded", when=("submitted",), url=f"{self.host.origin}/{job_id}.mp4")
         return await self.job(job_id)

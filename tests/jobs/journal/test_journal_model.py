@@ -24,6 +24,7 @@ from tests.jobs.services import InlineJournal
 
 OWNERS = ("desktop", "code", "cursor")
 STEPS: dict[str, tuple[str, ...]] = {
+    "intent": ("submitting",),
     "submitting": ("intent", "unknown"),
     "submitted": ("submitting", "unknown"),
     "rejected": ("submitting", "unknown"),
@@ -162,7 +163,9 @@ class JournalMachine(RuleBasedStateMachine):
             return next(iter(self.rows), job_id)
         assert not self.runner.run(self.journal.admit(new, cap)).duplicate
         reserved, unpriced = price or 0, price is None
-        self.rows[job_id] = Row(job_id, "intent", request, owner, self.latest, self.now, reserved, unpriced, self.now)
+        self.rows[job_id] = Row(
+            job_id, "submitting", request, owner, self.latest, self.now, reserved, unpriced, self.now
+        )
         if key:
             self.keys[key] = job_id, request
         return job_id

@@ -58,7 +58,7 @@ async def admit(journal: SqliteJournal, job_id: str, caps: Caps | None = None, *
 async def put(journal: SqliteJournal, job_id: str, state: str, **changes: Any) -> Job:
     """Write a job in any state; `changes` are columns."""
     await admit(journal, job_id)
-    job = await journal.move(job_id, state, when=("intent",), **changes)
+    job = await journal.move(job_id, state, when=("submitting",), **changes)
     assert job
     return job
 
@@ -71,7 +71,7 @@ async def test_an_admitted_job_has_everything_that_was_asked(journal: SqliteJour
     admission = await journal.admit(new, Caps())
     assert not admission.duplicate
     job = admission.job
-    assert (job.id, job.state, job.vendor, job.model, job.owner) == ("a", "intent", new.vendor, new.model, OWNER)
+    assert (job.id, job.state, job.vendor, job.model, job.owner) == ("a", "submitting", new.vendor, new.model, OWNER)
     assert (job.request, job.request_hash, job.price) == (new.request, "hash of a", {"usd": 0.57, "basis": "雪"})
     assert (job.account, job.unit_usd) == (new.account, "0.01")
     assert (job.created_at, job.updated_at, job.day) == (NOON, NOON, "2026-03-10")
@@ -99,7 +99,7 @@ async def test_a_refused_job_leaves_nothing_behind(journal: SqliteJournal) -> No
 @pytest.mark.parametrize(
     ("seconds", "state", "duplicate"),
     [
-        (0, "intent", True),
+        (0, "submitting", True),
         (599.9, "submitted", True),
         (600, "submitted", True),
         (365 * DAY, "submitted", True),
@@ -111,7 +111,7 @@ async def test_the_same_request_is_the_same_job_however_old_while_the_first_is_n
     journal: SqliteJournal, clock: Clock, seconds: float, state: str, duplicate: bool
 ) -> None:
     await admit(journal, "a", request_hash="same")
-    await journal.move("a", state, when=("intent",))
+    await journal.move("a", state, when=("submitting",))
     clock.now += seconds
     admission = await journal.admit(new_job("b", request_hash="same"), Caps(open_jobs=0 if duplicate else None))
     assert (admission.duplicate, admission.job.id) == (duplicate, "a" if duplicate else "b")
@@ -128,7 +128,7 @@ async def test_a_request_key_is_one_request_however_old_and_in_whatever_state(
     journal: SqliteJournal, clock: Clock
 ) -> None:
     await admit(journal, "a", request_hash="same", request_key="key")
-    await journal.move("a", "failed", when=("intent",))
+    await journal.move("a", "failed", when=("submitting",))
     clock.now += 365 * DAY
     again = await journal.admit(new_job("b", request_hash="same", request_key="key", allow_duplicate=True), Caps())
     assert (again.duplicate, again.job.id) == (True, "a")
@@ -143,13 +143,13 @@ async def test_a_request_key_is_one_request_however_old_and_in_whatever_state(
 async def test_a_job_moves_only_from_the_states_that_are_named(journal: SqliteJournal, clock: Clock) -> None:
     await admit(journal, "a")
     clock.now += 1
-    assert await journal.move("a", "submitted", when=("submitting", "unknown"), task_id="t") is None
+    assert await journal.move("a", "running", when=("submitted", "unknown"), task_id="t") is None
     assert (left := await journal.get("a"))
-    assert (left.state, left.task_id, left.updated_at) == ("intent", None, NOON)
-    moved = await journal.move("a", "submitting", when=("intent", "unknown"))
+    assert (left.state, left.task_id, left.updated_at) == ("submitting", None, NOON)
+    moved = await journal.move("a", "submitted", when=("submitting", "unknown"))
     assert moved
-    assert (moved.state, moved.updated_at) == ("submitting", NOON + 1)
-    assert await journal.move("nothing", "submitting", when=("intent",)) is None
+    assert (moved.state, moved.updated_at) == ("submitted", NOON + 1)
+    assert await journal.move("nothing", "submitting", when=("submitting",)) is None
 
 
 async def test_a_note_changes_no_state_and_one_job_only(journal: SqliteJournal, clock: Clock) -> None:
@@ -224,9 +224,9 @@ async def test_totals_are_by_day_and_model_of_what_may_have_been_charged(journal
     await put(journal, "a", "succeeded", spent=5, reserved=0)
     await put(journal, "b", "unknown", reserved=7, unpriced=1)
     await put(journal, "free", "rejected", reserved=0, spent=0)
-    await admit(journal, "intent")
+    await put(journal, "intent", "intent")
     await admit(journal, "other", model=WITH_KEY["model"])
-    await journal.move("other", "running", when=("intent",), spent=9, reserved=0)
+    await journal.move("other", "running", when=("submitting",), spent=9, reserved=0)
     clock.now += DAY
     await put(journal, "c", "submitting", reserved=11)
     later, earlier = (
@@ -382,10 +382,9 @@ async def test_a_lease_ends_with_the_job_and_not_with_another_state(journal: Sql
 
 async def test_what_dead_processes_left_is_settled_and_what_living_ones_have_is_not(journal: SqliteJournal) -> None:
     for owner in ("dead", "living"):
-        await admit(journal, f"{owner} intent", owner=owner, request_key=f"key of {owner}")
-        for state in STATES[1:]:
-            await admit(journal, f"{owner} {state}", owner=owner)
-            await journal.move(f"{owner} {state}", state, when=("intent",))
+        for state in STATES:
+            await admit(journal, f"{owner} {state}", owner=owner, request_key=f"key of {owner} {state}")
+            await journal.move(f"{owner} {state}", state, when=("submitting",))
         assert await journal.claim(f"{owner} running", owner, 60, when=OPEN)
     before = {job.id: job for job in await journal.in_states(STATES)}
     settled = {job.id: job for job in await journal.recover(lambda owner: owner == "living")}
@@ -490,7 +489,7 @@ async def test_text_that_cannot_be_stored_is_an_error_and_changes_nothing(journa
     assert await journal.get("a") is None
     with pytest.raises(JournalError):
         await admit(journal, "b", reserve=2**70)
-    assert (await admit(journal, "c")).state == "intent"  # the journal still works
+    assert (await admit(journal, "c")).state == "submitting"  # the journal still works
 
 
 async def test_a_job_id_is_used_once(journal: SqliteJournal) -> None:
@@ -561,7 +560,7 @@ async def test_the_same_task_id_at_another_vendor_is_another_task_even_without_a
     await journal.accept(older, "7")
     await journal.note("a", account=None)  # as in a journal of an older version
     await admit(journal, "b", model=WITH_KEY["model"])
-    newer = await journal.move("b", "submitting", when=("intent",))
+    newer = await journal.move("b", "submitting", when=("submitting",))
     assert newer
     assert (found := await journal.accept(newer, "7"))
     assert (found.state, found.task_id) == ("submitted", "7")
@@ -571,7 +570,7 @@ async def test_a_key_that_was_freed_belongs_to_its_job_again_if_the_vendor_took_
     journal: SqliteJournal,
 ) -> None:
     job = (await journal.admit(new_job("a", request_hash="same", request_key="key"), Caps())).job
-    await journal.move("a", "rejected", when=("intent",), reserved=0)  # by hand, say
+    await journal.move("a", "rejected", when=("submitting",), reserved=0)  # by hand, say
     await journal.accept(job, "t1")
     await journal.move("a", "succeeded", when=("submitted",), reserved=0, spent=570_000)
     again = await journal.admit(new_job("b", request_hash="same", request_key="key"), Caps())
@@ -580,7 +579,7 @@ async def test_a_key_that_was_freed_belongs_to_its_job_again_if_the_vendor_took_
 
 async def test_a_key_that_was_freed_and_used_again_belongs_to_the_second_job(journal: SqliteJournal) -> None:
     await admit(journal, "a", request_hash="one", request_key="key")
-    await journal.move("a", "rejected", when=("intent",), reserved=0)
+    await journal.move("a", "rejected", when=("submitting",), reserved=0)
     await admit(journal, "b", request_hash="two", request_key="key")
     first = await journal.get("a")
     assert first
@@ -620,7 +619,7 @@ async def test_a_request_key_outlives_a_purge_and_belongs_to_duplicates_too(
     await admit(journal, "a", request_hash="same", request_key="k1")
     duplicate = await journal.admit(new_job("b", request_hash="same", request_key="k2"), Caps())
     assert duplicate.duplicate
-    await journal.move("a", "succeeded", when=("intent",), reserved=0)
+    await journal.move("a", "succeeded", when=("submitting",), reserved=0)
     clock.now += 1
     assert await journal.purge(clock.now) == 1
     for key in ("k1", "k2"):
@@ -634,7 +633,7 @@ async def test_a_request_key_outlives_a_purge_and_belongs_to_duplicates_too(
 @pytest.mark.parametrize("state", STATES)
 async def test_a_request_key_is_freed_only_where_nothing_was_charged(journal: SqliteJournal, state: str) -> None:
     await admit(journal, "a", request_hash="same", request_key="key")
-    await journal.move("a", state, when=("intent",))
+    await journal.move("a", state, when=("submitting",))
     again = await journal.admit(new_job("b", request_hash="same", request_key="key", allow_duplicate=True), Caps())
     assert again.duplicate is (state not in {"rejected", "abandoned"})
 
