@@ -127,12 +127,13 @@ def make_quote(
         NotConfigured: no vendor has an API key.
     """
     require_vendor(settings)
-    ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
     if order.model is None:
+        ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
         return _first(settings, order, inputs, prices, ranked)
     model = settings.model(order.model)
     checked = inputs.check(model, order.args)
     if checked.request is None:
+        ranked = choose.ranked(settings.models, order.args, prices, inputs.check, affordable)
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
         instead = [] if others else choose.alternatives(settings.models, order.args, prices, inputs.check)
         nearest = choose.nearest(model, order.args, inputs.check)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seedance_mcp.catalog.price import Price
 from seedance_mcp.errors import OverBudget
-from seedance_mcp.jobs.journal.budget import admit, caps
+from seedance_mcp.jobs.journal.budget import Spending, admit, caps
 from seedance_mcp.jobs.offers import within_caps
 from seedance_mcp.jobs.quote import Quote, all_quotes, make_quote
 from seedance_mcp.uploads.inputs import inspect_files
@@ -71,7 +71,8 @@ class Quoter:
     async def _affordable(self, order: Order) -> Callable[[Price], bool]:
         """Return what tells whether the caps allow a price, so that a model is chosen that they allow."""
         limits = replace(caps(self._settings, order.max_cost), open_jobs=None)  # which no choice of a model can change
-        spending = await self._journal.spending()
+        # Without a budget of the day, what was spent does not count.
+        spending = await self._journal.spending() if limits.per_day is not None else Spending("")
 
         def affordable(cost: Price) -> bool:
             try:

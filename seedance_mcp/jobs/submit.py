@@ -180,6 +180,7 @@ class Submitter:
                     outcome = await self._send(submission, job)
                     job = await self._record(submission, job, outcome)
                 submission.submitted = job
+                submission.done.set()  # the answer does not wait for what follows
                 if to_send or not submission.first:  # not the job of which this would be a duplicate
                     await self._report(job)
         except Exception as error:  # noqa: BLE001  (raised again in the caller, who waits for it)
