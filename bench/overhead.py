@@ -36,6 +36,8 @@ class Taken:
     after: list[float] = field(default_factory=list[float])
     """From the vendor's answer to the client's."""
     rates: list[float] = field(default_factory=list[float])
+    busy: list[float] = field(default_factory=list[float])
+    """Milliseconds of processor time for each create, in each round."""
 
 
 def environ(folder: Path, origin: str) -> dict[str, str]:
@@ -78,7 +80,7 @@ def measure(server: Server, seller: Vendor, name: str, calls: int, taken: Taken)
     for prompt, (first, answered) in seller.log()["posts"].items():
         taken.before.append((first - began[prompt]) * 1000)
         taken.after.append((ended[prompt] - answered) * 1000)
-    start, under_way = time.perf_counter(), list[int]()
+    start, busy, under_way = time.perf_counter(), server.processor(), list[int]()
     for number in range(calls):
         under_way.append(_create(server, f"{name}-many-{number}"))
         if len(under_way) >= AT_ONCE:
@@ -86,6 +88,7 @@ def measure(server: Server, seller: Vendor, name: str, calls: int, taken: Taken)
     for number in under_way:
         server.answer(number)
     taken.rates.append(calls / (time.perf_counter() - start))
+    taken.busy.append((server.processor() - busy) / calls * 1000)
 
 
 def commit(folder: Path, rounds: int = 100) -> float:
@@ -137,6 +140,7 @@ def _figures(taken: Mapping[tuple[str, int], Taken], smallest: int, floor: float
             ("call to first byte of the POST, p99", percentile(each.before, 0.99), percentile(base.before, 0.99), "ms"),
             ("vendor's answer to client's, p50", median(each.after), median(base.after), "ms"),
             (f"creates with {AT_ONCE} under way", median(each.rates), median(base.rates), "a second"),
+            ("processor time of such a create", median(each.busy), median(base.busy), "ms"),
         )
         figures += [
             Figure(SECTION, f"{who}{size:,} jobs: {name}", value, unit, None if same else beside, what)

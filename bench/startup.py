@@ -42,14 +42,14 @@ def all_keys() -> dict[str, str]:
     return {f"SEEDANCE_{vendor.env_name}_API_KEY": "bench-key" for vendor in known_vendors().values()}
 
 
-def tools_listed(command: Command) -> tuple[float, float]:
-    """Return the milliseconds until the server has listed its tools, and its memory in MiB at that time."""
+def tools_listed(command: Command) -> tuple[float, float, float]:
+    """Return the milliseconds until the server has listed its tools, and its memory (MiB) and processor time (ms)."""
     with Server(*command) as server:
         server.send("initialize", HELLO)
         server.notify("notifications/initialized")
         listed = server.send("tools/list")  # at once, as clients do that know the server
         server.answer(listed)
-        return (server.took() * 1000, server.memory())
+        return server.took() * 1000, server.memory(), server.processor() * 1000
 
 
 def run(rounds: int, *, peers: bool = True, jobs: int = JOBS) -> list[Result]:
@@ -68,7 +68,7 @@ def run(rounds: int, *, peers: bool = True, jobs: int = JOBS) -> list[Result]:
                 results.append(Skipped(SECTION, f"{peer.name}: time to tools/list", found))
             else:
                 commands[peer.name] = found
-        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        taken: dict[str, list[tuple[float, ...]]] = {name: [] for name in commands}
         for turn in range(rounds + 1):
             for name, command in commands.items():
                 try:
@@ -81,12 +81,12 @@ def run(rounds: int, *, peers: bool = True, jobs: int = JOBS) -> list[Result]:
                     taken[name].append(measured)
         for name in [name for name, values in taken.items() if len(values) < rounds]:
             del taken[name]
-    medians = {name: (median([v[0] for v in values]), median([v[1] for v in values])) for name, values in taken.items()}
+    kinds = (("time to tools/list", "ms"), ("memory", "MiB"), ("processor time", "ms"))
+    medians = {name: [median(each) for each in zip(*values, strict=True)] for name, values in taken.items()}
     figures: list[Result] = []
-    for name, (ms, mib) in medians.items():
-        base = medians[SDK] if name != SDK else (None, None)
-        figures.append(Figure(SECTION, f"{name}: time to tools/list", ms, "ms", base[0], SDK))
-        figures.append(Figure(SECTION, f"{name}: memory", mib, "MiB", base[1], SDK))
+    for name, found in medians.items():
+        for value, base, (what, unit) in zip(found, medians[SDK], kinds, strict=True):
+            figures.append(Figure(SECTION, f"{name}: {what}", value, unit, None if name == SDK else base, SDK))
     unique = {result.name: result for result in results}
     return [*figures, *unique.values()]
 

@@ -40,7 +40,7 @@ MEDIAN, SLOW = 95.0, 180.0
 """Median and 90th percentile of how long a video takes, in seconds: what the schedule assumes of an unknown model."""
 LATENCY = 0.2
 SUBMITTED_WITHIN = 60.0
-_END = 3600.0
+_END = 7200.0
 
 
 class Loop(asyncio.SelectorEventLoop):
