@@ -144,7 +144,7 @@ def _help(*path: str) -> str:
 def _tool_row(tool: dict[str, Any]) -> tuple[str, str, str]:
     name, arguments = tool["name"], tool["inputSchema"]["properties"]
     takes_ = "see below" if name == "create_video" else ", ".join(map(code, arguments))
-    return code(name), f"{tool['description']}.", takes_
+    return code(name), f"{tool['description'].partition('. ')[0]}.", takes_
 
 
 def _parameters_table(tools: list[dict[str, Any]]) -> str:

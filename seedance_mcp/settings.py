@@ -108,6 +108,10 @@ class Settings:
         """Return the configured vendor of a model."""
         return next(v for v in self.vendors if v.slug == model.vendor)
 
+    def takes_files(self, vendor: Vendor) -> bool:
+        """Whether local files can reach a vendor: by its own upload, or by the user's bucket."""
+        return vendor.upload is not None or bool(self.upload_url)
+
 
 def _as_text(value: object) -> str:
     try:

@@ -21,10 +21,11 @@ from seedance_mcp.catalog.switches import switch_schemas
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def merged_schema(models: Sequence[Model]) -> Schema:
+def merged_schema(models: Sequence[Model], no_files: Sequence[str] = ()) -> Schema:
     """Return the input schema of create_video: every field that at least one of the models accepts.
 
-    None is required, because `like` may supply each of them.
+    None is required, because `like` may supply each of them. `no_files` are the vendors that no local file reaches, so
+    that they cannot continue an earlier video from its last frame.
     """
     properties: dict[str, Schema] = {"model": _model(models)}
     for name in FIELDS:
@@ -32,7 +33,7 @@ def merged_schema(models: Sequence[Model]) -> Schema:
         if not rows:
             continue
         row = reduce(lambda a, b: a.merged(b), rows)
-        properties[name] = tool_property(row, _description(name, models))
+        properties[name] = tool_property(row, _description(name, models, no_files))
     properties |= {name: tool_property(row, CONTROL_DESCRIPTIONS[name]) for name, row in CONTROLS.items()}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
@@ -66,7 +67,7 @@ def tool_property(row: Row, description: str) -> Schema:
     return schema | ({"description": description} if description else {})
 
 
-def _description(name: str, models: Sequence[Model]) -> str:
+def _description(name: str, models: Sequence[Model], no_files: Sequence[str] = ()) -> str:
     """Describe a field with its range and default, which some clients drop from the schema itself."""
     able = [m for m in models if name in m.rows]
     rows = [m.kept_rows[name] for m in able]
@@ -74,6 +75,9 @@ def _description(name: str, models: Sequence[Model]) -> str:
     parts = [FIELDS[name]] if FIELDS[name] else []
     if isinstance(row, Link) and row.schemes == ("asset",):
         parts = []
+    if name == "first_frame" and any(m.vendor in no_files for m in able):
+        continuing = dict.fromkeys(m.vendor for m in able if m.vendor not in no_files)
+        parts = [f"URL, or job_id (last frame; {'/'.join(continuing)} only)" if continuing else "URL"]
     if name == "reference_audios" and all(_needs_company(m, name) for m in able):
         parts.append("with an image or video")
     if name == "web_search" and all(_is_for_text(m, name) for m in able):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -137,7 +138,8 @@ def make_quote(
         others = [c.model.id for c in ranked if c.model.id != model.id and not c.over_cap]
         instead = [] if others else choose.alternatives(settings.models, order.args, prices, inputs.check)
         nearest = choose.nearest(model, order.args, inputs.check)
-        raise _refusal(model, checked, order, nearest, others=others, instead=instead)
+        more = _in_parts(checked, settings) if not others else ()
+        raise _refusal(model, checked, order, nearest, others=others, instead=instead, more=more)
     cost = price(checked.request, prices)
     chosen = f"the model of job {order.model_of}" if order.model_of else None
     return _quote(settings, order, inputs, checked.request, checked.advice, cost, chosen)
@@ -190,7 +192,8 @@ def _first(settings: Settings, order: Order, inputs: Inputs, prices: Prices, ran
         checked = inputs.check(model, order.args, strict=True)
         others = choose.alternatives(models, order.args, prices, inputs.check)
         nearest = choose.nearest(model, order.args, inputs.check)
-        raise _refusal(model, checked, order, nearest, instead=others, of=len(settings.models))
+        more = _in_parts(checked, settings)
+        raise _refusal(model, checked, order, nearest, instead=others, more=more, of=len(settings.models))
     best = ranked[0]
     why = "; ".join([_why(ranked), *_excluding(settings, order, inputs, prices, best)])
     return _quote(settings, order, inputs, best.request, best.advice, best.price, why)
@@ -262,6 +265,7 @@ def _refusal(
     *,
     others: Sequence[str] = (),
     instead: Sequence[Alternative] = (),
+    more: Iterable[str] = (),
     of: int = 0,
 ) -> InvalidRequest:
     count = len(checked.problems)
@@ -281,12 +285,29 @@ def _refusal(
         lines.append(f"This would work{without}{with_it}: {json.dumps(shown, ensure_ascii=False)}")
     shown_above = suggestion.changed(args).keys() if suggestion is not None else set[str]()
     lines += [f"Or: {other.text()}." for other in instead if other.changed.keys() != shown_above]
+    lines += more
     if others:
         shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
         lines.append(f"Unchanged, the request would be accepted by: {shown}.")
     lines.append("Nothing was sent.")
     wished = any(problem.field in FIELDS and problem.field in args for problem in checked.problems)
     return InvalidRequest("\n".join(lines), next_step=_ASK if wished else _CORRECT)
+
+
+_MOST_PARTS = 20
+"""More would be a slip rather than a wish."""
+
+
+def _in_parts(checked: Checked, settings: Settings) -> Iterator[str]:
+    """Yield how several videos make the length that none of them can have."""
+    able = "/".join(vendor.slug for vendor in settings.vendors if settings.takes_files(vendor))
+    for problem in checked.problems:
+        asked, longest = problem.value, problem.nearest
+        if problem.field == "duration" and isinstance(asked, int | float) and isinstance(longest, int | float):
+            count = math.ceil(asked / longest) if 0 < longest < asked <= _MOST_PARTS * longest else 0
+            if count:
+                how = f"; with a model of {able}, first_frame: job_id continues that video" if able else ""
+                yield f"{asked:g} s take {count} videos, each paid for{how}."
 
 
 _CORRECT = "Correct these and call again."

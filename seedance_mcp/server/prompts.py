@@ -42,8 +42,7 @@ def _shots(model: Model | None, settings: Settings) -> str:
     duration, ratio = model.rows.get("duration"), model.rows.get("aspect_ratio")
     seconds = duration.allowed() if isinstance(duration, Number) else "as long as the model allows"
     ratios = ratio.allowed() if isinstance(ratio, OneOf) else "any"
-    takes_files = settings.vendor_of(model).upload is not None or bool(settings.upload_url)
-    chained = "first_frame" in model.modes and takes_files
+    chained = "first_frame" in model.modes and settings.takes_files(settings.vendor_of(model))
     chain = (
         "Begin each shot on the last frame of the one before (preview_video gives it as last_frame)." if chained else ""
     )

@@ -253,5 +253,6 @@ VENDOR = Vendor(
     no_such_task=frozenset({"404"}),
     busy_statuses=frozenset({409}),  # too many active tasks, or a conflict with another request (SEED:174)
     idempotency_header="X-Request-ID",
+    website="https://aigptimage.com",
     docs="https://aigptimage.com/zh/docs/video-models/seedance/seedance-2.0-reference-to-video",
 )

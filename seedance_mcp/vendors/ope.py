@@ -208,5 +208,6 @@ VENDOR = Vendor(
     parse_error=parse_gateway_error,
     no_such_task=NO_SUCH_TASK,
     build_download=build_download,
+    website="https://api-platform.ope.ai",
     docs="https://p-docs.ope.ai/docs/api/ai-model/videos/seedance/seedance-2-0",
 )

@@ -302,5 +302,6 @@ VENDOR = Vendor(
     parse_status=parse_status,
     parse_error=parse_error,
     no_such_task=frozenset({"task_not_found"}),
+    website="https://seedanceapi.org",
     docs="https://seedanceapi.org/zh/docs/v2",
 )

@@ -214,5 +214,6 @@ VENDOR = Vendor(
     parse_error=parse_gateway_error,
     no_such_task=NO_SUCH_TASK,
     video_hosts=("img.12ai.org",),
+    website="https://12ai.org",
     docs="https://doc.12ai.org/api/seedance/",
 )

@@ -176,6 +176,8 @@ class Vendor:
     price_list: Query[Mapping[str, UnitPrice]] | None = None
     """The public price list, by the model names that requests use."""
     env: str = ""
+    website: str = ""
+    """Where a person sees the account's tasks and what they cost; the facts' `website`."""
     docs: str = ""
     """The public page that documents the rows."""
 

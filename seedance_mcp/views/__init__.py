@@ -122,8 +122,9 @@ def _settle(job: Job, vendor: Vendor | None) -> str:
     """Say how an unknown outcome becomes known: by asking again where the vendor can be asked, or by a person."""
     first = "Do NOT call create_video again: the video may be running and billed."
     settle = f"`seedance-mcp videos resolve {job.id}"
+    where = vendor.website if vendor is not None and vendor.website else "the vendor's site"
     person = (
-        f"ask the user to look for it on the vendor's site, then to run {settle} --task-id TASK_ID` if it is there, "
+        f"ask the user to look for it at {where}, then to run {settle} --task-id TASK_ID` if it is there, "
         f"or {settle} --not-charged` if it is not."
     )
     if vendor is not None and vendor.idempotency_header is not None and job.task_id is None:

@@ -262,6 +262,12 @@ def test_what_is_soft_has_a_source_that_is_not_the_vendors_own() -> None:
     }
 
 
+@pytest.mark.parametrize("slug", FACTS)
+def test_the_website_where_a_person_finds_a_task_is_that_of_the_facts(slug: str) -> None:
+    vendors = known_vendors()
+    assert slug not in vendors or vendors[slug].website == FACTS[slug]["people"]["website"]["value"]
+
+
 def test_the_sizes_are_those_of_opes_table() -> None:
     table = FACTS["ope"]["size_table"]
     assert {(r, ratio): size for r, sizes in table.items() for ratio, size in sizes.items()} == SIZES

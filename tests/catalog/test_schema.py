@@ -235,6 +235,18 @@ def test_a_merged_schema_requires_nothing_because_like_can_stand_for_any_field(m
     assert "required" not in merged_schema(models)
 
 
+@pytest.mark.parametrize(
+    ("no_files", "said"),
+    [
+        ([], "URL or job_id (last frame)"),
+        (["ope", "seedanceapi", "12ai", "aigptimage"], "URL, or job_id (last frame; jimmyai only)"),
+        (list(known_vendors()), "URL"),
+    ],
+)
+def test_a_first_frame_may_be_a_job_where_local_files_reach_the_vendor(no_files: Sequence[str], said: str) -> None:
+    assert merged_schema(MODELS, no_files)["properties"]["first_frame"]["description"] == said
+
+
 @by_configuration
 def test_descriptions_of_a_merged_schema_repeat_its_ranges(models: Sequence[Model]) -> None:
     """Some clients drop numbers from a schema before a model sees it."""

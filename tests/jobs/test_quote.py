@@ -128,6 +128,25 @@ def test_where_no_model_can_the_closest_is_named_with_the_number_of_models(tmp_p
     assert "Unchanged" not in sentence
 
 
+def test_a_length_that_no_video_can_have_is_told_in_videos(tmp_path: Path) -> None:
+    assert "45 s take 3 videos, each paid for.\n" in refusal(tmp_path, duration=45)
+    with_files = {"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_JIMMYAI_API_KEY": "key"}
+    with pytest.raises(InvalidRequest) as caught:
+        make_quote(load(with_files), Order.parse({"prompt": "a fox", "duration": 20}), Inputs(), {})
+    continued = "20 s take 2 videos, each paid for; with a model of jimmyai, first_frame: job_id continues that video."
+    assert continued in caught.value.sentence
+
+
+def test_a_length_that_is_rather_a_slip_or_that_another_model_can_have_is_not_told_in_videos(tmp_path: Path) -> None:
+    assert "videos, each paid" not in refusal(tmp_path, duration=45_000)
+    assert "videos, each paid" not in refusal(tmp_path, duration=0.5)
+    jimmy = load({"SEEDANCE_STATE_DIR": str(tmp_path), "SEEDANCE_JIMMYAI_API_KEY": "key"})
+    longer = Order.parse({"prompt": "a fox", "duration": 15, "model": "jimmyai/sd2_mx_1080p"})
+    with pytest.raises(InvalidRequest, match="Unchanged") as caught:
+        make_quote(jimmy, longer, Inputs(), {})
+    assert "videos, each paid" not in caught.value.sentence
+
+
 async def test_quotes_by_every_model_are_sorted_by_price_with_unknown_prices_last(tmp_path: Path) -> None:
     async with sandbox_service(tmp_path) as service:
         quotes = await service.quotes(Order.parse({"prompt": "a fox", "duration": 5}))

@@ -160,6 +160,7 @@ async def test_the_first_answer_about_an_unknown_outcome_says_how_to_settle_it(t
         assert "Checking again will not change this" in fields["next_step"]
         assert f"`{settle} --task-id TASK_ID` if it is there" in fields["next_step"]
         assert f"`{settle} --not-charged` if it is not" in fields["next_step"]
+        assert "look for it at https://seedanceapi.org," in fields["next_step"]
     assert "reserved" in job["note"]
     assert "reserved" not in unpriced["note"]
     assert "check_video asks the vendor again" in asked_again["next_step"]

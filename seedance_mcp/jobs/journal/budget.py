@@ -80,7 +80,8 @@ def admit(reserve: int | None, caps: Caps, so_far: Spending, model: str) -> None
         if caps.asked is not None:
             raise OverBudget(
                 f"The price of {model} in USD is unknown, so max_cost cannot be enforced.",
-                next_step="Use a model with a known price (list_models), or ask the user whether to drop max_cost.",
+                next_step="Use a model with a known price (list_models), or ask the user to drop max_cost or to set "
+                "SEEDANCE_PRICES for it.",
             )
         if capped and not caps.allow_unpriced:
             raise OverBudget(

@@ -28,7 +28,7 @@ def tool(settings: Settings) -> Tool:
         "Create video",
         "Start a paid video; then check_video. No model: cheapest known price"
         + (". Media: URLs or paths" if settings.media_roots else ""),
-        schema.merged_schema(settings.models),
+        schema.merged_schema(settings.models, [v.slug for v in settings.vendors if not settings.takes_files(v)]),
         outputs(
             # As a task, its result is the video.
             check_video.FIELDS

@@ -195,10 +195,10 @@ def _most(model: Model, kind: str) -> str:
 
 
 def _price_text(made: Example, *, with_resolution: bool = True) -> str:
-    """Return what an example costs, such as "$1.54/5s 720p" or "$0.35/video"; "+": it may cost more."""
+    """Return what an example costs, such as "$1.54/5s 720p" or "$0.35/video"; "≥": it may cost more."""
     request, cost = made.request, made.cost
     flat = cost.per == "video"
     if cost.amount is None:
         return "price unknown" + ("/video" if flat else "")
     resolution = f" {request.resolution}" if with_resolution and request.resolution else ""
-    return f"{cost.brief()}{'+' if cost.caution else ''}/{'video' if flat else f'{request.duration:g}s'}{resolution}"
+    return f"{'≥' if cost.caution else ''}{cost.brief()}/{'video' if flat else f'{request.duration:g}s'}{resolution}"

@@ -160,5 +160,6 @@ VENDOR = Vendor(
     account_queries=ACCOUNT_QUERIES,
     price_list=PRICE_LIST,
     link_days=3,
+    website="https://www.jimmyai.cn",
     docs="https://docs.jimmyai.cn/zh/api-reference/seedance/sp/create",
 )

@@ -124,8 +124,8 @@ async def test_every_listed_model_accepts_the_shape_at_the_listed_price(
                 continue
             amount = f"${cost['usd']:.2f}" if "usd" in cost else f"{cost['amount']:g} {cost['unit']}"
             per = "video" if "per video" in cost["basis"] else f"{fields.get('duration', 5)}s"
-            plus = "+" if "caution" in cost else ""
-            assert f",{amount}{plus}/{per}" in brief
+            least = "≥" if "caution" in cost else ""
+            assert f",{least}{amount}/{per}" in brief
             made_at = request.get("resolution") or request.get("input", {}).get("resolution")
             if made_at and "resolution" not in shape and "-" in brief.split(",")[2]:
                 assert f"/{per} {made_at}" in brief
@@ -147,7 +147,7 @@ async def test_a_row_has_the_models_summary_and_marks_what_is_doubtful(tmp_path:
         for model in session.settings.models:
             assert plain[model.id].startswith(model.summary)
     assert "!" not in plain["seedanceapi/seedance-2.0-fast"]
-    assert high["seedanceapi/seedance-2.0-fast"].endswith("$1.60+/5s,!resolution,!generate_audio")
+    assert high["seedanceapi/seedance-2.0-fast"].endswith("≥$1.60/5s,!resolution,!generate_audio")
     assert "!" not in high["ope/seedance-2-0"]
     assert any("upstream's fast model does not support it" in text for text in one["advice"])
     assert one["summary"] == "Fast"
