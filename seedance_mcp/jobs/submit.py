@@ -196,7 +196,7 @@ class Submitter:
             if submission.first:  # whatever the journal has of it now
                 self._recorder.never_sent(submission.job_id)
             raise
-        await lowlevel.cancel_shielded_checkpoint()  # a caller who gave up meanwhile is heard first
+        await lowlevel.cancel_shielded_checkpoint()  # a caller who gave up meanwhile comes first
         return began
 
     async def _record(self, submission: _Submission, job: Job, outcome: Outcome | None) -> Job:

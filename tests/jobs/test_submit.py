@@ -75,7 +75,8 @@ class Post:
     async def one(self, **changes: Any) -> Job:
         """Create one job."""
         model = changes.get("model", MINI["model"])
-        new = new_job(**{"job_id": "job-1", **changes})
+        job_id: str = changes.pop("job_id", "job-1")
+        new = new_job(job_id, **changes)
         return (await self.submitter.create(new, Caps(), request(model), vendor_of(model))).job
 
 

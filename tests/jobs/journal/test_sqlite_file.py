@@ -78,7 +78,7 @@ async def at_once(table: Table, *works: tuple[int, str]) -> None:
     """Let works wait for the thread at the same time."""
     go = threading.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(table.file.run, go.wait, 10)
+        group.start_soon(table.file.run, lambda: go.wait(10))
         await anyio.wait_all_tasks_blocked()
         for number, do in works:
             group.start_soon(table.run, number, do)
@@ -135,7 +135,7 @@ async def test_what_a_lost_transaction_takes_along_is_reported(table: Table) -> 
 async def test_the_work_of_a_caller_who_gives_up_is_done(table: Table) -> None:
     go = threading.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(table.file.run, go.wait, 10)
+        group.start_soon(table.file.run, lambda: go.wait(10))
         await anyio.wait_all_tasks_blocked()
         async with anyio.create_task_group() as callers:
             for number in range(3):
