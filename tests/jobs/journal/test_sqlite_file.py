@@ -30,14 +30,14 @@ class Table:
         with self.file.transaction() as db:
             db.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY) STRICT")
         self.statements: list[str] = []
-        self.file._db.set_trace_callback(self.statements.append)
+        db.set_trace_callback(self.statements.append)
         self.errors: dict[int, Exception] = {}
         self.seen: dict[int, list[int]] = {}
 
     def insert(self, number: int) -> list[int]:
         with self.file.transaction() as db:
             db.execute("INSERT INTO numbers VALUES (?)", (number,))
-        return self.numbers(self.file._db)
+        return self.numbers(db)
 
     def refused(self, number: int) -> list[int]:
         with self.file.transaction() as db:
