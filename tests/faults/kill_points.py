@@ -202,6 +202,7 @@ def _wrap_journal(killer: Killer) -> None:
             killer.reach_soon(f"{name}.commit")
 
     patch(SqliteFile, "transaction", transaction)
+    committed = _wrap_shared_transactions(killer)
 
     def wrap(method: str, name: Callable[..., str]) -> None:
         inner = getattr(SqliteJournal, method)
@@ -214,7 +215,10 @@ def _wrap_journal(killer: Killer) -> None:
                 if label.name != "migrate":
                     killer.reach(f"{label.name}.before")
                 result = inner(self, *args)
-                killer.reach(f"{label.name}.after")
+                if private(private(self, "_file"), "_together"):
+                    committed.append(f"{label.name}.after")
+                else:
+                    killer.reach(f"{label.name}.after")
             finally:
                 label.name = before
             return result
@@ -234,6 +238,20 @@ def _wrap_journal(killer: Killer) -> None:
     wrap("_claim", lambda *_: "lease")
     wrap("__init__", lambda *_: "migrate")
     wrap("_recover", lambda *_: "recover")
+
+
+def _wrap_shared_transactions(killer: Killer) -> list[str]:
+    """Return the points to reach once the transaction that several pieces of work share is committed."""
+    run_all = cast("Callable[[SqliteFile, object], None]", private(SqliteFile, "_run_all"))
+    points: list[str] = []
+
+    def running(self: SqliteFile, works: object) -> None:
+        run_all(self, works)
+        while points:
+            killer.reach(points.pop(0))
+
+    patch(SqliteFile, "_run_all", running)
+    return points
 
 
 # -- HTTP ---------------------------------------------------------------------------------------------------------
