@@ -34,7 +34,7 @@ def main() -> None:
         "start": lambda: startup.run(1 if quick else 11, peers=peers, jobs=100 if quick else startup.JOBS),
         "tokens": lambda: tokens.run(peers=peers),
         "overhead": lambda: overhead.run(
-            1 if quick else 3, 10 if quick else 300, (10, 100) if quick else (10, 10_000, 1_000_000), given.earlier
+            1 if quick else 3, 10 if quick else 200, (10, 100) if quick else (10, 10_000, 1_000_000), given.earlier
         ),
         "waiting": lambda: waiting.run((50,) if quick else (1000, 10_000), 4 if quick else 60, given.earlier),
         "saving": lambda: throughput.run(1 if quick else 3, (2, 20) if quick else (20, 2000)),

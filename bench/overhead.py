@@ -136,8 +136,10 @@ def _figures(taken: Mapping[tuple[str, int], Taken], smallest: int, floor: float
         what = f"this version, {smallest} jobs" if who else f"{smallest} jobs"
         same = who == "" and size == smallest
         rows = (
+            ("call to first byte of the POST, p10", percentile(each.before, 0.1), percentile(base.before, 0.1), "ms"),
             ("call to first byte of the POST, p50", median(each.before), median(base.before), "ms"),
             ("call to first byte of the POST, p99", percentile(each.before, 0.99), percentile(base.before, 0.99), "ms"),
+            ("vendor's answer to client's, p10", percentile(each.after, 0.1), percentile(base.after, 0.1), "ms"),
             ("vendor's answer to client's, p50", median(each.after), median(base.after), "ms"),
             (f"creates with {AT_ONCE} under way", median(each.rates), median(base.rates), "a second"),
             ("processor time of such a create", median(each.busy), median(base.busy), "ms"),

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -26,12 +27,37 @@ from seedance_mcp.jobs.journal.sqlite import SqliteJournal
 
 MODELS = ("seedanceapi/seedance-2-mini", "ope/seedance-2-0", "jimmyai/seedance2.0-mini")
 RUNS = 5
+BLOCK = 10_000
+"""Jobs that are written one by one; more are copies of them."""
 
 
 def fill(folder: Path, ended: int, still_open: int) -> None:
     """Write a journal with so many jobs, a thousand of them a day."""
-    now, every = time.time(), ended + still_open
+    now, copies = time.time(), max(0, ended // BLOCK - 1)
+    ended -= copies * BLOCK
+    every = ended + still_open
     _write(folder, ((n, now - 90 * (every - n), n >= ended, MODELS[n % len(MODELS)]) for n in range(every)))
+    if copies:
+        _copy(folder / "journal.sqlite3", copies)
+
+
+def _copy(path: Path, copies: int) -> None:
+    """Add copies of the oldest jobs, each with an id and a task of its own, and earlier than the one before."""
+    earlier = f"created_at - {90 * BLOCK} * n"
+    changed = {
+        "id": "lower(hex(randomblob(6)))", "request_hash": "request_hash || '-' || n", "task_id": "task_id || '-' || n",
+        "created_at": earlier, "updated_at": earlier, "submitted_at": earlier, "finished_at": f"{earlier} + 90",
+        "day": f"date({earlier}, 'unixepoch', 'localtime')",
+    }  # fmt: skip
+    columns = [field.name for field in fields(Job)]
+    values = ", ".join(changed.get(name, name) for name in columns)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            f"WITH RECURSIVE copy (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copy WHERE n < {copies}) "  # noqa: S608  (our own names and numbers)
+            f"INSERT INTO jobs ({', '.join(columns)}) SELECT {values} FROM copy, "
+            f"(SELECT * FROM jobs WHERE state = 'succeeded' ORDER BY created_at LIMIT {BLOCK})"
+        )
+        db.commit()
 
 
 def open_jobs(folder: Path, submitted: Sequence[float]) -> None:
